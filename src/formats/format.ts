@@ -1,0 +1,117 @@
+import type { JsonObject, JsonValue } from "../model/json";
+import type { TrajectorySummary } from "../model/summary";
+import type { Note, NumericColumn, Trajectory } from "../model/trajectory";
+import type { Tree } from "../model/tree";
+
+/** How bytes become records. The store owns the containers; formats only see records. */
+export type Container = "jsonl" | "json" | "parquet" | "hdf5";
+
+/** A column of a table container with the type name that DuckDB gives it. */
+export interface TableColumn {
+  readonly name: string;
+  readonly type: string;
+}
+
+/** What the store reads of a file before it asks the formats. Nothing here depends on the file's name being right. */
+export interface FileHead {
+  readonly path: string;
+  readonly bytes: number;
+  readonly container: Container;
+  /** First record of a text container, parsed; absent if it does not parse. */
+  readonly firstRecord?: JsonValue;
+  /** Schema of a table container. */
+  readonly columns?: readonly TableColumn[];
+  /** Root of an HDF5 file. */
+  readonly hdf5?: Hdf5Group;
+  /** Names of the files beside it (at most 1,000). */
+  readonly siblings: readonly string[];
+}
+
+/** Read access to an HDF5 group; nothing is loaded before it is asked for. */
+export interface Hdf5Group {
+  readonly name: string;
+  readonly attributes: JsonObject;
+  /** Names of child groups and datasets, sorted. */
+  readonly groups: readonly string[];
+  readonly datasets: readonly string[];
+  group(name: string): Hdf5Group | undefined;
+  /** Shape of a dataset without reading it. */
+  shape(name: string): readonly number[] | undefined;
+  /** Reads a whole numeric or boolean dataset, row-major, as float64 or float32 where the file has float32. */
+  numbers(name: string): Float32Array | Float64Array | undefined;
+  /** Reads a dataset of strings. */
+  strings(name: string): readonly string[] | undefined;
+}
+
+/** One record: a parsed JSON value, a table row, or an HDF5 group. */
+export type FormatRecord =
+  | { readonly kind: "value"; readonly value: JsonValue }
+  | { readonly kind: "hdf5"; readonly group: Hdf5Group };
+
+/** What a format may know of a record's surroundings. */
+export interface RecordContext {
+  readonly path: string;
+  /** Path relative to the dataset's folder, with forward slashes. */
+  readonly relativePath: string;
+  readonly row: number;
+  /** Name of the HDF5 group. */
+  readonly member?: string;
+}
+
+/** Ids and place that the store gives to a trajectory; the format copies them into what it returns. */
+export type TrajectoryPlace = Pick<Trajectory, "id" | "datasetId" | "source"> & { readonly groupId?: string };
+
+/** How rows become groups. */
+export type Grouping =
+  /** Rows with equal (trainingStep, groupKey) anywhere in the dataset. */
+  | "key"
+  /** Consecutive rows of one file with equal groupKey. */
+  | "consecutive"
+  /** The record itself is the group (a tree). */
+  | "record"
+  | "none";
+
+export interface Detection {
+  /** 0..1; the store takes the highest. Generic formats stay below 0.3. */
+  readonly confidence: number;
+  /** What gave it away, for the "why this format" line. */
+  readonly reason: string;
+}
+
+/**
+ * One on-disk format. Pure: no file access, no state. One file in src/formats, one line in src/formats/index.ts.
+ * Unknown fields stay visible through `Trajectory.extra` and `Step.extra`; null, NaN and absent stay apart.
+ */
+export interface Format {
+  readonly id: string;
+  readonly title: string;
+  /** Project and code that writes the format. */
+  readonly source: string;
+  readonly containers: readonly Container[];
+  readonly grouping: Grouping;
+  /** True when records hold parent links, so that `tree` exists. */
+  readonly nativeTree: boolean;
+  /** Levels at which the format records advantages, for "recorded against recomputed". */
+  readonly recordsAdvantage?: "token" | "step" | "trajectory";
+  /** Says whether the file is of this format, from its head alone. */
+  detect(head: FileHead): Detection | undefined;
+  /** For HDF5: names of the groups that are records, in order. Other containers need none. */
+  members?(root: Hdf5Group): readonly string[];
+  /** Path of the dataset that the file belongs to (a run folder), when shards form one dataset; default: the file's folder for numbered shards. */
+  datasetPath?(path: string): string;
+  /** Summaries of the trajectories in one record, in order of `part`. Throws Failure for a record that does not fit. */
+  summarise(record: FormatRecord, context: RecordContext): TrajectorySummary[];
+  /** Reads one trajectory in full. */
+  read(record: FormatRecord, place: TrajectoryPlace, context: RecordContext): Trajectory;
+  /** The record's own tree; `trajectoryId(part)` gives the ids of its leaves. */
+  tree?(record: FormatRecord, context: RecordContext & { readonly datasetId: string; readonly groupId?: string }, trajectoryId: (part: number) => string): Tree;
+}
+
+/** What one `summarise` run over a record gave, with the notes of records that did not fit. */
+export interface SummariseOutcome {
+  readonly summaries: readonly TrajectorySummary[];
+  readonly notes: readonly Note[];
+}
+
+/** A numeric column under construction; kept here because several HDF5 formats build them. */
+export type ColumnDraft = Omit<NumericColumn, "rows" | "width"> & { readonly shape: readonly number[] };
