@@ -1,0 +1,66 @@
+"""The reward of the puzzle task, in the signature of verl's `custom_reward_function`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from puzzles import ANSWER_LINE, OPERATION_LINE, apply_operation, numbers_left
+
+# Binary fractions: their sums are exact, so a row's components add up to its score exactly.
+WEIGHTS = {"acc": 0.75, "format": 0.125, "arithmetic": 0.0625, "numbers": 0.0625}
+
+
+def compute_score(
+    data_source: str,
+    solution_str: str,
+    ground_truth: dict[str, Any],
+    extra_info: dict[str, Any] | None = None,
+) -> dict[str, float]:
+    """Grade one derivation.
+
+    `ground_truth` is `{"numbers": [...], "target": int}`; `data_source` and
+    `extra_info` are part of verl's signature and do not change the grade.
+
+    Returns `score` = sum of weight * component, and the components, each in [0, 1]:
+
+    * `acc`: 1 if the whole derivation is valid and ends in the target;
+    * `format`: 1 if it is one operation line per operation, then an answer line;
+    * `arithmetic`: share of the operation lines whose result is right;
+    * `numbers`: share of the operation lines that use numbers which are
+      available and list correctly what is left.
+
+    A derivation without any operation line has `arithmetic` and `numbers` 0.
+    """
+    lines = solution_str.splitlines()
+    operations = [match for line in lines if (match := OPERATION_LINE.fullmatch(line))]
+    answer = ANSWER_LINE.fullmatch(lines[-1]) if lines else None
+    expected_operations = len(ground_truth["numbers"]) - 1
+    well_formed = (
+        answer is not None and len(operations) == expected_operations == len(lines) - 1
+    )
+
+    available = list(ground_truth["numbers"])
+    right_results = right_bookkeeping = 0
+    for match in operations:
+        a, operator, b, result = int(match[1]), match[2], int(match[3]), int(match[4])
+        listed = [int(number) for number in match[5].split()]
+        right_results += apply_operation(a, operator, b) == result
+        right_bookkeeping += numbers_left(available, a, b, result) == listed
+        # Continue from what was written: one slip is counted once.
+        available = listed
+
+    share = 1 / len(operations) if operations else 0.0
+    components = {
+        "format": float(well_formed),
+        "arithmetic": right_results * share,
+        "numbers": right_bookkeeping * share,
+    }
+    reached = (
+        well_formed
+        and right_results == right_bookkeeping == len(operations)
+        and available == [ground_truth["target"]]
+        and int(answer[1]) == ground_truth["target"]
+    )
+    components = {"acc": float(reached), **components}
+    score = sum(WEIGHTS[name] * value for name, value in components.items())
+    return {"score": score, **components}

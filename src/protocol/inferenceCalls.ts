@@ -1,0 +1,31 @@
+import type { ModelInfo, Provider, ScoreReport } from "../model/score";
+import type { Trajectory } from "../model/trajectory";
+
+export interface ProviderStatus {
+  readonly provider: Provider;
+  readonly available: boolean;
+  /** Why not, in one sentence, or what it runs on. */
+  readonly detail: string;
+}
+
+/** Calls that the inference process answers, one at a time. */
+export type InferenceCalls = {
+  /** Probes each provider of this platform alone, in order of preference, with a tiny real session. */
+  providers: { params: Record<string, never>; result: readonly ProviderStatus[] };
+  /** Looks at a model without keeping it: kind, inputs, problem. */
+  inspect: { params: { path: string }; result: ModelInfo & { readonly inputs: readonly string[]; readonly outputs: readonly string[] } };
+  score: {
+    params: {
+      modelPath: string;
+      /** "auto" = the best available. */
+      provider: Provider | "auto";
+      trajectories: readonly Trajectory[];
+      /** Tokens in one batch at most. */
+      maxBatchTokens?: number;
+    };
+    result: ScoreReport;
+    progress: { done: number; total: number; provider: Provider; message: string };
+  };
+  /** Drops loaded sessions. */
+  unload: { params: Record<string, never>; result: null };
+};

@@ -1,0 +1,84 @@
+import type { ScoreSeries } from "../model/score";
+import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
+import type { Note, Trajectory } from "../model/trajectory";
+import type { Tree } from "../model/tree";
+
+export type SortKey = "row" | "reward" | "steps" | "tokens" | "length" | "advantage" | "trainingStep";
+
+/** Which trajectories, in which order. Everything absent = no restriction. */
+export interface RowQuery {
+  readonly datasetId?: string;
+  readonly trainingStep?: number;
+  /** Inclusive bounds over training steps, for the brush. */
+  readonly trainingStepFrom?: number;
+  readonly trainingStepTo?: number;
+  readonly groupId?: string;
+  /** Substring of the title, case-insensitive. */
+  readonly text?: string;
+  readonly success?: boolean;
+  readonly truncated?: boolean;
+  /** Only members of groups of two or more whose rewards are all equal. */
+  readonly noContrast?: boolean;
+  readonly sort?: SortKey;
+  readonly descending?: boolean;
+}
+
+export interface QueryResult {
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly rows: readonly (readonly unknown[])[];
+  /** True when cut at `limit`. */
+  readonly truncated: boolean;
+}
+
+/** Calls that the data process answers. */
+export type StoreCalls = {
+  /** Opens (or creates) the index in `folder`; a damaged or older index is rebuilt. Must be the first call. */
+  open: { params: { folder: string }; result: { indexPath: string; rebuilt: boolean } };
+  /**
+   * Indexes files and folders (recursively, skipping node_modules, .git, .venv and the like) and, with `watch`,
+   * keeps following them. Idempotent and incremental.
+   */
+  index: {
+    params: { paths: readonly string[]; watch: boolean };
+    result: { datasets: readonly DatasetInfo[]; warnings: readonly Note[] };
+    progress: { done: number; total: number; path: string };
+  };
+  datasets: { params: Record<string, never>; result: readonly DatasetInfo[] };
+  /** Datasets that hold the file. */
+  datasetOfFile: { params: { path: string }; result: DatasetInfo | null };
+  rows: {
+    params: { query: RowQuery; start: number; end: number };
+    result: { rows: readonly TrajectoryRow[]; total: number };
+  };
+  row: { params: { id: string }; result: TrajectoryRow | null };
+  /** The trajectory at a record of a file (`part` defaults to 0). */
+  rowAt: { params: { path: string; row: number; part?: number }; result: TrajectoryRow | null };
+  trajectory: { params: { id: string }; result: Trajectory };
+  groups: {
+    params: { datasetId: string; trainingStep?: number; start: number; end: number };
+    result: { groups: readonly GroupSummary[]; total: number };
+  };
+  group: { params: { groupId: string }; result: { group: GroupSummary; members: readonly TrajectoryRow[] } };
+  trainingSteps: { params: { datasetId: string }; result: readonly TrainingStepSummary[] };
+  /** The file's own tree of a group, or null when the format has none. */
+  tree: { params: { groupId: string }; result: Tree | null };
+  /**
+   * Read-only SQL over the views `trajectories`, `steps`, `scores`, `groups`, `components`.
+   * No writes, no file or network access; stopped after `timeoutMs` (default 30,000).
+   */
+  query: { params: { sql: string; limit?: number; timeoutMs?: number; datasetId?: string }; result: QueryResult };
+  putScores: { params: { series: readonly ScoreSeries[]; cacheKeys: readonly string[] }; result: { stored: number } };
+  scores: { params: { trajectoryId: string }; result: readonly ScoreSeries[] };
+  /** Scores already in the index for these cache keys, in the same order; null = not there. */
+  cachedScores: { params: { cacheKeys: readonly string[] }; result: readonly (readonly ScoreSeries[] | null)[] };
+  exportParquet: { params: { datasetIds: readonly string[]; to: string }; result: { path: string; rows: number } };
+  close: { params: Record<string, never>; result: null };
+};
+
+/** What the data process tells unasked. */
+export type StoreEvents = {
+  /** A dataset is new, has grown, or has been rebuilt; `addedRows` counts new trajectories. */
+  datasetChanged: { dataset: DatasetInfo; addedRows: number };
+  datasetRemoved: { datasetId: string };
+  warning: Note;
+};

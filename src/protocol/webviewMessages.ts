@@ -1,0 +1,146 @@
+import type { ModelInfo, Provider } from "../model/score";
+import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
+import type { Note, NumericColumn, Outcome, SourceLocation, Step } from "../model/trajectory";
+import type { Tree, TreeNode } from "../model/tree";
+import type { RowQuery } from "./storeCalls";
+
+/**
+ * Messages between the extension host and its webviews. Two exhaustive unions per app, no message over 256 KB:
+ * what is longer is asked for in windows. Every request carries an `id`; of several requests of one kind only the
+ * newest answer is used.
+ */
+
+/** Characters of one text field sent with a step; the rest comes by `text`. */
+export const STEP_TEXT_LIMIT = 4_000;
+/** Steps, tokens or rows in one window at most. */
+export const WINDOW_LIMIT = 500;
+export const MESSAGE_LIMIT_BYTES = 256 * 1024;
+
+/** A trajectory without its long parts. */
+export interface TrajectoryHead {
+  readonly row: TrajectoryRow;
+  readonly format: string;
+  readonly formatTitle: string;
+  readonly datasetName: string;
+  readonly source: SourceLocation;
+  readonly prompt: string | undefined;
+  readonly groundTruth: string | undefined;
+  readonly outcome: Outcome;
+  readonly notes: readonly Note[];
+  /** Total steps, tokens; steps come by `steps` windows, tokens by `tokens` windows. */
+  readonly stepCount: number;
+  readonly tokenCount: number;
+  readonly tokenSeries: readonly string[];
+  readonly columns: readonly Omit<NumericColumn, "data">[];
+  /** Members of the group, in order (at most 500), with what the strip at the top shows. */
+  readonly group: readonly Pick<TrajectoryRow, "id" | "reward" | "success" | "truncated" | "stepCount">[];
+  readonly hasTree: boolean;
+  readonly models: readonly ModelInfo[];
+  readonly modelPath: string | undefined;
+}
+
+/** A step whose long texts are cut; `cut` names the fields that were. */
+export interface StepWindowItem {
+  readonly step: Step;
+  readonly cut: readonly ("observation" | "thought" | "action")[];
+}
+
+/** One line under the trajectory. Values arrive as typed arrays. */
+export interface TrackData {
+  readonly key: string;
+  readonly title: string;
+  /** "verl GRPO · std n-1, eps 1e-6", "prm on cpu", "recorded". */
+  readonly convention: string;
+  readonly unit: string;
+  readonly signed: boolean;
+  readonly level: "token" | "step" | "trajectory";
+  readonly source: "recorded" | "signal" | "model";
+  readonly values?: Float64Array;
+  /** For model token series: the model's own tokens. */
+  readonly tokenText?: readonly string[];
+  /** Why there is no series, one sentence, and the command that mends it. */
+  readonly missing?: { readonly how: string; readonly action?: "score" | "chooseModel" | "openGroup" };
+  readonly notes: readonly string[];
+  readonly explainable: boolean;
+  readonly signalId?: string;
+  readonly presetId?: string;
+  /** Other presets of the same signal, for the menu. */
+  readonly presets?: readonly { readonly id: string; readonly title: string }[];
+}
+
+export interface ExplanationView {
+  readonly title: string;
+  readonly convention: string;
+  /** Formula as written, formula with numbers, value; the first is the number asked about. */
+  readonly lines: readonly { readonly name: string; readonly formula: string; readonly substituted: string; readonly value: number; readonly exact: string }[];
+  readonly source: string;
+  readonly notes: readonly string[];
+  /** The trainer's own function, when it is in the workspace. */
+  readonly code?: { readonly label: string; readonly path: string; readonly line: number };
+  readonly group?: readonly { readonly id: string; readonly reward: number | null | undefined; readonly self: boolean }[];
+}
+
+export type ToTrajectoryView =
+  | { readonly type: "head"; readonly head: TrajectoryHead }
+  | { readonly type: "steps"; readonly start: number; readonly items: readonly StepWindowItem[] }
+  | { readonly type: "text"; readonly id: number; readonly stepIndex: number; readonly field: "observation" | "thought" | "action"; readonly start: number; readonly text: string; readonly total: number }
+  | { readonly type: "tokens"; readonly id: number; readonly start: number; readonly text: readonly string[] | undefined; readonly ids: Int32Array | undefined; readonly mask: Uint8Array | undefined; readonly series: Readonly<Record<string, Float64Array>> }
+  | { readonly type: "column"; readonly name: string; readonly start: number; readonly data: Float32Array | Float64Array }
+  | { readonly type: "tracks"; readonly tracks: readonly TrackData[] }
+  | { readonly type: "explanation"; readonly id: number; readonly key: string; readonly index: number; readonly explanation: ExplanationView | undefined; readonly why: string | undefined }
+  | { readonly type: "scoring"; readonly state: "running" | "done" | "failed" | "cancelled"; readonly message: string; readonly done: number; readonly total: number; readonly provider: Provider | undefined }
+  | { readonly type: "cursor"; readonly stepIndex: number }
+  | { readonly type: "error"; readonly message: string; readonly hint: string };
+
+export type FromTrajectoryView =
+  | { readonly type: "ready" }
+  | { readonly type: "steps"; readonly start: number; readonly end: number }
+  | { readonly type: "text"; readonly id: number; readonly stepIndex: number; readonly field: "observation" | "thought" | "action"; readonly start: number }
+  | { readonly type: "tokens"; readonly id: number; readonly start: number; readonly end: number }
+  | { readonly type: "column"; readonly name: string }
+  | { readonly type: "preset"; readonly key: string; readonly presetId: string }
+  | { readonly type: "addTrack" }
+  | { readonly type: "removeTrack"; readonly key: string }
+  | { readonly type: "explain"; readonly id: number; readonly key: string; readonly index: number }
+  | { readonly type: "score" }
+  | { readonly type: "cancelScore" }
+  | { readonly type: "chooseModel" }
+  | { readonly type: "openCode"; readonly path: string; readonly line: number }
+  | { readonly type: "openSource" }
+  | { readonly type: "openTree" }
+  | { readonly type: "openGroup" }
+  | { readonly type: "open"; readonly trajectoryId: string }
+  | { readonly type: "sibling"; readonly offset: 1 | -1 }
+  | { readonly type: "next"; readonly offset: 1 | -1 }
+  | { readonly type: "cursor"; readonly stepIndex: number }
+  | { readonly type: "copy"; readonly text: string };
+
+export type ToDatasetView =
+  | { readonly type: "dataset"; readonly dataset: DatasetInfo; readonly trainingSteps: readonly TrainingStepSummary[]; readonly live: boolean }
+  | { readonly type: "rows"; readonly id: number; readonly start: number; readonly rows: readonly TrajectoryRow[]; readonly total: number }
+  | { readonly type: "groups"; readonly id: number; readonly start: number; readonly groups: readonly GroupSummary[]; readonly total: number }
+  | { readonly type: "progress"; readonly message: string; readonly done: number; readonly total: number }
+  | { readonly type: "filter"; readonly query: RowQuery }
+  | { readonly type: "error"; readonly message: string; readonly hint: string };
+
+export type FromDatasetView =
+  | { readonly type: "ready" }
+  | { readonly type: "rows"; readonly id: number; readonly query: RowQuery; readonly start: number; readonly end: number }
+  | { readonly type: "groups"; readonly id: number; readonly trainingStep: number | undefined; readonly start: number; readonly end: number }
+  | { readonly type: "open"; readonly trajectoryId: string; readonly beside: boolean }
+  | { readonly type: "openTree"; readonly groupId: string }
+  | { readonly type: "score"; readonly trajectoryIds: readonly string[] }
+  | { readonly type: "openAsText" }
+  | { readonly type: "copy"; readonly text: string };
+
+export type ToTreeView =
+  | { readonly type: "tree"; readonly tree: Omit<Tree, "nodes">; readonly nodeCount: number; readonly selectedTrajectoryId: string | undefined }
+  | { readonly type: "nodes"; readonly start: number; readonly nodes: readonly TreeNode[] }
+  | { readonly type: "select"; readonly trajectoryId: string; readonly stepIndex: number | undefined }
+  | { readonly type: "error"; readonly message: string; readonly hint: string };
+
+export type FromTreeView =
+  | { readonly type: "ready" }
+  | { readonly type: "nodes"; readonly start: number; readonly end: number }
+  | { readonly type: "open"; readonly trajectoryId: string; readonly stepIndex: number | undefined }
+  | { readonly type: "copy"; readonly text: string };
