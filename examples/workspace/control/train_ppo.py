@@ -1,17 +1,16 @@
-"""PPO on Gymnasium's Pendulum-v1 in plain PyTorch, from rollout to ONNX, top to bottom.
+"""PPO on Gymnasium's Pendulum-v1 in plain PyTorch, from rollout to ONNX.
 
     python train_ppo.py                      full run: runs/pendulum-ppo (or the next free name) and models/
     python train_ppo.py --smoke --out DIR    a short run for tests, models in DIR/models
 
-Four parts: (1) PPO; (2) while it trains, episodes are appended to Minari datasets, one dataset per phase of training;
-(3) a reward model is learned from preferences between segments of those episodes; (4) policy, value and reward model
-are exported to ONNX and compared with PyTorch.
+While it trains, episodes are appended to Minari datasets, one dataset per phase of training. Then a reward model is
+learned from preferences between segments of those episodes (reward_model.py), and policy, value and reward model are
+exported to ONNX (export_onnx.py). The reward and the advantage estimator are in rewards.py and advantages.py.
 """
 
 import argparse
 import csv
 import json
-import logging
 import os
 import platform
 import time
@@ -20,27 +19,27 @@ from importlib.metadata import version
 from pathlib import Path
 
 import gymnasium as gym
-import matplotlib
+import matplotlib.pyplot as plt
 import minari
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from minari.data_collector import EpisodeBuffer
 from torch import nn
 
 from advantages import compute_gae_advantage_return
-from rewards import bradley_terry_loss, preference_label, reward_components, reward_function
+from export_onnx import export_models
+from reward_model import train_reward_model
+from rewards import reward_components, reward_function
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (the backend has to be chosen first)
+plt.switch_backend("Agg")  # draws to files, needs no display
 
 HERE = Path(__file__).resolve().parent
 ENV_ID = "Pendulum-v1"
 EPISODE_STEPS = 200  # Pendulum-v1's own time limit; it never terminates, every episode is truncated there
 PHASES = ("early", "middle", "late")
 OBSERVATION = "cos(angle), sin(angle), angular velocity in rad/s; angle 0 is upright"
+ACTION = "torque in N m, clipped by the environment to [-2, 2]"
 
 
 class Policy(nn.Module):
@@ -65,7 +64,7 @@ class Policy(nn.Module):
 
 
 class Value(nn.Module):
-    """Discounted return to come: observation [batch, 3] -> value [batch]. `unit` keeps the last layer's output near 1."""
+    """Discounted return to come: observation [batch, 3] -> value [batch]. `unit` keeps the network's output near 1."""
 
     def __init__(self, unit):
         super().__init__()
@@ -75,26 +74,6 @@ class Value(nn.Module):
 
     def forward(self, observation):
         return self.unit * self.body(observation / self.scale).squeeze(-1)
-
-
-class RewardModel(nn.Module):
-    """Learned reward: observation [batch, 3], action [batch, 1] -> reward [batch].
-
-    Preferences fix the reward only up to a shift (all segments are equally long) and a scale (labels carry no noise),
-    so after training `shift` and `gain` are set such that it has mean 0 and standard deviation 1 on the training data.
-    """
-
-    def __init__(self):
-        super().__init__()
-        self.register_buffer("scale", torch.tensor([1.0, 1.0, 8.0]))
-        self.register_buffer("shift", torch.tensor(0.0))
-        self.register_buffer("gain", torch.tensor(1.0))
-        self.body = nn.Sequential(nn.Linear(4, 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1))
-
-    def forward(self, observation, action):
-        torque = action.clamp(-2.0, 2.0) / 2.0
-        raw = self.body(torch.cat([observation / self.scale, torque], dim=-1)).squeeze(-1)
-        return (raw - self.shift) * self.gain
 
 
 def make_env():
@@ -204,7 +183,7 @@ def write_episodes(dataset, phase, rollout, update, seeds, count, args):
 
 
 def train_ppo(args, out, log):
-    """Part 1 and 2. Returns (policy, value, rows of the learning curve, ids of the datasets, evaluations)."""
+    """PPO, writing episodes as it goes. Returns (policy, value, rows of the learning curve, ids of the datasets, evaluations)."""
     envs = SyncVectorEnv([make_env] * args.envs, autoreset_mode=AutoresetMode.DISABLED)
     policy, value = Policy(), Value(unit=1.0 / (1.0 - args.gamma))
     optimizer = torch.optim.Adam([*policy.parameters(), *value.parameters()], lr=args.lr, eps=1e-5)
@@ -283,141 +262,6 @@ def plot_curve(out, curve, evaluations):
     plt.close(figure)
 
 
-def draw_pairs(dataset_ids, args, rng):
-    """Preference pairs between segments of the recorded episodes, every fifth episode held out for testing.
-
-    Returns {split: dict of arrays} and writes nothing; `where` names the segments so that they can be found on disk.
-    """
-    episodes = [(name, e) for name in dataset_ids for e in minari.load_dataset(name).iterate_episodes()]
-    splits = {"train": [e for i, e in enumerate(episodes) if i % 5 != 4],
-              "test": [e for i, e in enumerate(episodes) if i % 5 == 4]}
-    pairs = {}
-    for split, count in (("train", args.pairs), ("test", args.pairs // 4)):
-        data = {"where": [], "observation": [], "action": [], "reward": []}
-        for _ in range(count):
-            first, second = rng.choice(len(splits[split]), size=2, replace=False)  # never a segment with itself
-            for i in (first, second):
-                name, episode = splits[split][i]
-                begin = int(rng.integers(0, len(episode.rewards) - args.segment + 1))
-                rows = slice(begin, begin + args.segment)
-                data["where"].append((name, int(episode.id), begin))
-                data["observation"].append(episode.observations[rows])
-                data["action"].append(episode.actions[rows])
-                data["reward"].append(episode.rewards[rows])
-        arrays = {k: np.stack(data[k]).reshape(count, 2, args.segment, -1) for k in ("observation", "action", "reward")}
-        returns = arrays["reward"].sum(axis=(2, 3))
-        pairs[split] = {"where": data["where"], "observation": torch.tensor(arrays["observation"]),
-                        "action": torch.tensor(arrays["action"]), "true_reward": arrays["reward"][..., 0],
-                        "returns": returns, "label": preference_label(returns[:, 0], returns[:, 1])}
-    return pairs
-
-
-def train_reward_model(dataset_ids, args, out, log):
-    """Part 3: Bradley-Terry on segment pairs labelled by true return. Returns (model, results on held-out pairs)."""
-    pairs = draw_pairs(dataset_ids, args, np.random.default_rng(args.seed))
-    model = RewardModel()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-2)
-
-    def measure(split):
-        data = pairs[split]
-        with torch.no_grad():
-            predicted = model(data["observation"], data["action"])
-        loss = bradley_terry_loss(predicted[:, 0], predicted[:, 1], data["label"]).item()
-        chosen = predicted.sum(dim=2).numpy()
-        accuracy = float(np.mean((chosen[:, 0] > chosen[:, 1]) == (data["label"] > 0.5)))
-        correlation = float(np.corrcoef(predicted.numpy().ravel(), data["true_reward"].ravel())[0, 1])
-        return {f"{split}_loss": loss, f"{split}_accuracy": accuracy, f"{split}_reward_correlation": correlation}
-
-    train = pairs["train"]
-    label = torch.tensor(train["label"], dtype=torch.float32)
-    log(event="reward_model", epoch=0, **measure("train"), **measure("test"))
-    for epoch in range(1, args.reward_epochs + 1):
-        for index in torch.randperm(len(label)).split(64):
-            predicted = model(train["observation"][index], train["action"][index])
-            loss = bradley_terry_loss(predicted[:, 0], predicted[:, 1], label[index])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        log(event="reward_model", epoch=epoch, **measure("train"), **measure("test"))
-    results = measure("test")  # before the rescaling below, which changes the loss but no preference
-    with torch.no_grad():
-        raw = model(train["observation"], train["action"])
-        model.shift.copy_(raw.mean())
-        model.gain.copy_(1.0 / raw.std())
-    write_preferences(out, pairs, model, args)
-    return model.eval(), results | {"train_pairs": len(label), "test_pairs": len(pairs["test"]["label"])}
-
-
-def write_preferences(out, pairs, model, args):
-    """preferences.csv: the pairs, where their segments are, the label, and what the finished model says."""
-    with open(out / "preferences.csv", "w", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["split", "dataset_a", "episode_a", "begin_a", "dataset_b", "episode_b", "begin_b", "steps",
-                         "return_a", "return_b", "label", "predicted_a", "predicted_b"])
-        for split, data in pairs.items():
-            with torch.no_grad():
-                predicted = model(data["observation"], data["action"]).sum(dim=2).numpy()
-            for i, label in enumerate(data["label"]):
-                writer.writerow([split, *data["where"][2 * i], *data["where"][2 * i + 1], args.segment,
-                                 *data["returns"][i].tolist(), label, *predicted[i].tolist()])
-
-
-def export_onnx(model, path, inputs, outputs, metadata):
-    """Part 4: one ONNX file (opset 18, weights inside, first dimension free), checked against PyTorch on `inputs`.
-
-    inputs: {input name: example [batch, ...]}. Returns the largest absolute difference over all outputs.
-    """
-    batch = torch.export.Dim("batch")
-    model.eval()
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else it reports that torchvision is not installed
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about the exporter's own internals; the result is checked below
-        program = torch.onnx.export(
-            model, tuple(inputs.values()), dynamo=True, opset_version=18, verbose=False, external_data=False,
-            input_names=list(inputs), output_names=outputs, dynamic_shapes=tuple({0: batch} for _ in inputs))
-    proto = program.model_proto
-    for node in proto.graph.node:  # the exporter notes source paths and stack traces here
-        del node.metadata_props[:]
-    for info in (*proto.graph.value_info, *proto.graph.input, *proto.graph.output):
-        del info.metadata_props[:]
-    del proto.graph.metadata_props[:]
-    del proto.metadata_props[:]
-    onnx.helper.set_model_props(proto, metadata)
-    onnx.checker.check_model(proto, full_check=True)
-    onnx.save_model(proto, path)
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    got = session.run(outputs, {name: x.numpy() for name, x in inputs.items()})
-    with torch.no_grad():
-        expected = model(*inputs.values())
-    expected = expected if isinstance(expected, tuple) else (expected,)
-    return max(float(np.abs(a - b.numpy()).max()) for a, b in zip(got, expected))
-
-
-def export_models(policy, value, reward, folder, reward_results, args, run_name):
-    """Write policy.onnx, value.onnx and reward.onnx; returns {name: max difference from PyTorch}."""
-    folder.mkdir(parents=True, exist_ok=True)
-    angle = torch.linspace(-torch.pi, torch.pi, 257)
-    observation = torch.stack([angle.cos(), angle.sin(), torch.linspace(-8, 8, 257).roll(64)], dim=1)
-    action = torch.linspace(-3, 3, 257).roll(17).unsqueeze(1)
-    steps = args.updates * args.envs * EPISODE_STEPS
-    common = {"environment": ENV_ID, "run": run_name, "observation": OBSERVATION, "seed": str(args.seed),
-              "action": "torque in N m, clipped by the environment to [-2, 2]"}
-    trained = f"PPO, {steps} environment steps"
-    exports = {
-        "policy": (policy, {"observation": observation}, ["action_mean", "action_log_std"], {
-            "kind": "policy-gaussian", "trained": trained}),
-        "value": (value, {"observation": observation}, ["value"], {
-            "kind": "value", "trained": trained, "gamma": str(args.gamma), "gae_lambda": str(args.lam)}),
-        "reward": (reward, {"observation": observation, "action": action}, ["reward"], {
-            "kind": "reward", "trained": f"Bradley-Terry on {reward_results['train_pairs']} pairs of "
-            f"{args.segment}-step segments labelled by true return",
-            "unit": "mean 0 and standard deviation 1 on the training segments; only differences mean something",
-            "test_accuracy": str(reward_results["test_accuracy"])}),
-    }
-    return {name: export_onnx(model, folder / f"{name}.onnx", inputs, outputs, common | metadata)
-            for name, (model, inputs, outputs, metadata) in exports.items()}
-
-
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--out", type=Path, help="run folder (default: runs/pendulum-ppo, or -2, -3, ... if taken)")
@@ -425,11 +269,11 @@ def parse_arguments():
     parser.add_argument("--smoke", action="store_true", help="short run for tests")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--envs", type=int, default=16)
-    parser.add_argument("--updates", type=int, help="default 60, with --smoke 9")
+    parser.add_argument("--updates", type=int, help="default 60, with --smoke 21")
     parser.add_argument("--record-episodes", type=int, default=2, help="episodes written per update")
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--minibatch", type=int, default=320)
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--lr", type=float, help="initial learning rate, falls linearly to 0")
     parser.add_argument("--gamma", type=float, default=0.95)
     parser.add_argument("--lam", type=float, default=0.95)
     parser.add_argument("--clip", type=float, default=0.2)
@@ -440,7 +284,7 @@ def parse_arguments():
     parser.add_argument("--pairs", type=int, help="training pairs, a quarter as many for testing")
     parser.add_argument("--reward-epochs", type=int)
     args = parser.parse_args()
-    for name, full, smoke in (("updates", 60, 9), ("pairs", 2400, 400), ("reward_epochs", 30, 5)):
+    for name, full, smoke in (("updates", 60, 21), ("lr", 5e-4, 1e-3), ("pairs", 2400, 400), ("reward_epochs", 30, 5)):
         if getattr(args, name) is None:
             setattr(args, name, smoke if args.smoke else full)
     if args.updates < len(PHASES):
@@ -488,12 +332,10 @@ def main():
 
         policy, value, curve, dataset_ids, evaluations = timed("ppo", train_ppo, args, out, log)
         reward, reward_results = timed("reward_model", train_reward_model, dataset_ids, args, out, log)
-        differences = timed("export", export_models, policy, value, reward, models, reward_results, args, out.name)
+        about = {"environment": ENV_ID, "run": out.name, "seed": str(args.seed), "observation": OBSERVATION,
+                 "action": ACTION, "environment_steps": str(curve[-1]["env_steps"])}
+        differences = timed("export", export_models, policy, value, reward, models, reward_results, args, about)
         log(event="onnx_check", max_difference_from_pytorch=differences)
-        for name, difference in differences.items():
-            tolerance = 1e-4 * (value.unit if name == "value" else 1.0)
-            if not difference <= tolerance:
-                raise SystemExit(f"{name}.onnx differs from PyTorch by {difference}, more than {tolerance}")
         timed("plot", plot_curve, out, curve, evaluations)
 
     settings = {k: v for k, v in vars(args).items() if k not in ("out", "models")}
