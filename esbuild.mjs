@@ -1,10 +1,11 @@
-// Builds everything into dist/. `node esbuild.mjs [--production] [--watch] [--tests]`
+// Builds everything into dist/. `node esbuild.mjs [--production] [--watch] [--tests] [--outdir=DIR]`
 import { build, context } from "esbuild";
 import { existsSync } from "node:fs";
 
 const production = process.argv.includes("--production");
 const watch = process.argv.includes("--watch");
 const tests = process.argv.includes("--tests");
+const outdir = process.argv.find((argument) => argument.startsWith("--outdir="))?.slice("--outdir=".length) ?? "dist";
 
 const common = {
   bundle: true,
@@ -55,11 +56,11 @@ const programs = [
     external: ["vscode"],
     entryPoints: { extension: "src/extension.ts" },
     outExtension: { ".js": ".cjs" },
-    outdir: "dist",
+    outdir,
   },
-  { ...nodeModule, entryPoints: { store: "src/store/process.ts" }, outdir: "dist" },
-  { ...nodeModule, entryPoints: { inference: "src/inference/process.ts" }, outdir: "dist", plugins: [textOnly] },
-  { ...nodeModule, entryPoints: { cli: "src/cli.ts" }, outdir: "dist" },
+  { ...nodeModule, entryPoints: { store: "src/store/process.ts" }, outdir },
+  { ...nodeModule, entryPoints: { inference: "src/inference/process.ts" }, outdir, plugins: [textOnly] },
+  { ...nodeModule, entryPoints: { cli: "src/cli.ts" }, outdir },
   {
     ...common,
     platform: "browser",
@@ -71,7 +72,7 @@ const programs = [
         .filter(([, file]) => existsSync(file)),
     ),
     loader: { ".ttf": "file", ".svg": "dataurl" },
-    outdir: "dist",
+    outdir,
   },
   ...(tests
     ? [
@@ -83,7 +84,7 @@ const programs = [
           external: ["vscode"],
           entryPoints: { "test/index": "test/integration/index.ts" },
           outExtension: { ".js": ".cjs" },
-          outdir: "dist",
+          outdir,
         },
       ]
     : []),
