@@ -37,12 +37,18 @@ export interface TrajectoryHead {
   readonly hasTree: boolean;
   readonly models: readonly ModelInfo[];
   readonly modelPath: string | undefined;
+  /** Provider that the chosen model runs on, once known. */
+  readonly provider?: Provider;
 }
 
 /** A step whose long texts are cut; `cut` names the fields that were. */
 export interface StepWindowItem {
   readonly step: Step;
   readonly cut: readonly ("observation" | "thought" | "action")[];
+  /** Full lengths in characters of the cut fields, so that the view can say how much is folded away. */
+  readonly totals?: Readonly<Partial<Record<"observation" | "thought" | "action", number>>>;
+  /** Addresses the webview may load, aligned with `step.media`; absent = not inside the dataset's own folder. */
+  readonly mediaUris?: readonly (string | undefined)[];
 }
 
 /** One line under the trajectory. Values arrive as typed arrays. */
@@ -118,7 +124,7 @@ export type FromTrajectoryView =
 export type ToDatasetView =
   | { readonly type: "dataset"; readonly dataset: DatasetInfo; readonly trainingSteps: readonly TrainingStepSummary[]; readonly live: boolean }
   | { readonly type: "rows"; readonly id: number; readonly start: number; readonly rows: readonly TrajectoryRow[]; readonly total: number }
-  | { readonly type: "groups"; readonly id: number; readonly start: number; readonly groups: readonly GroupSummary[]; readonly total: number }
+  | { readonly type: "groups"; readonly id: number; readonly start: number; readonly groups: readonly GroupSummary[]; readonly total: number; /** Members' rewards by group id, for the dots; at most 64 a group. */ readonly rewards?: Readonly<Record<string, readonly (number | null)[]>> }
   | { readonly type: "progress"; readonly message: string; readonly done: number; readonly total: number }
   | { readonly type: "filter"; readonly query: RowQuery }
   | { readonly type: "error"; readonly message: string; readonly hint: string };
@@ -143,4 +149,6 @@ export type FromTreeView =
   | { readonly type: "ready" }
   | { readonly type: "nodes"; readonly start: number; readonly end: number }
   | { readonly type: "open"; readonly trajectoryId: string; readonly stepIndex: number | undefined }
+  /** The cursor moved in the tree; trajectory editors that are open follow. */
+  | { readonly type: "cursor"; readonly trajectoryId: string; readonly stepIndex: number }
   | { readonly type: "copy"; readonly text: string };
