@@ -62,6 +62,8 @@ export interface TrackData {
   readonly level: "token" | "step" | "trajectory";
   readonly source: "recorded" | "signal" | "model";
   readonly values?: Float64Array;
+  /** Set instead of `values` when the series is too long for one message: length; the numbers follow by `trackValues`. */
+  readonly valueCount?: number;
   /** For model token series: the model's own tokens. */
   readonly tokenText?: readonly string[];
   /** Why there is no series, one sentence, and the command that mends it. */
@@ -93,6 +95,8 @@ export type ToTrajectoryView =
   | { readonly type: "tokens"; readonly id: number; readonly start: number; readonly text: readonly string[] | undefined; readonly ids: Int32Array | undefined; readonly mask: Uint8Array | undefined; readonly series: Readonly<Record<string, Float64Array>> }
   | { readonly type: "column"; readonly name: string; readonly start: number; readonly data: Float32Array | Float64Array }
   | { readonly type: "tracks"; readonly tracks: readonly TrackData[] }
+  /** A window of a long track, in order from 0; `tokenText` is aligned with `values`. */
+  | { readonly type: "trackValues"; readonly key: string; readonly start: number; readonly values: Float64Array; readonly tokenText?: readonly string[] }
   | { readonly type: "explanation"; readonly id: number; readonly key: string; readonly index: number; readonly explanation: ExplanationView | undefined; readonly why: string | undefined }
   | { readonly type: "scoring"; readonly state: "running" | "done" | "failed" | "cancelled"; readonly message: string; readonly done: number; readonly total: number; readonly provider: Provider | undefined }
   | { readonly type: "cursor"; readonly stepIndex: number }
