@@ -11,7 +11,13 @@ export interface ProviderStatus {
 /** Calls that the inference process answers, one at a time. */
 export type InferenceCalls = {
   /** Probes each provider of this platform alone, in order of preference, with a tiny real session. */
-  providers: { params: Record<string, never>; result: readonly ProviderStatus[] };
+  providers: {
+    /** `skip`: not probed and reported as unavailable, because an earlier probe took the process down. */
+    params: { readonly skip?: readonly Provider[] };
+    result: readonly ProviderStatus[];
+    /** Told before each probe, so that the supervisor knows which one ended the process. */
+    progress: { readonly probing: Provider };
+  };
   /** Looks at a model without keeping it: kind, inputs, problem. */
   inspect: { params: { path: string }; result: ModelInfo & { readonly inputs: readonly string[]; readonly outputs: readonly string[] } };
   score: {

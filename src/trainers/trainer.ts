@@ -13,7 +13,10 @@ export interface Launch {
   readonly label: string;
   /** Absolute working directory. */
   readonly cwd: string;
-  /** Program and arguments; `${python}` stands for the interpreter the user chose. */
+  /**
+   * Program and arguments; `${python}` stands for the interpreter the user chose, `${run}` for the name of a fresh
+   * run folder (both filled by `launchCommand`).
+   */
   readonly command: readonly string[];
   /** Folders, absolute, where its rollouts appear. */
   readonly outputs: readonly string[];
