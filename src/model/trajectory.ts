@@ -158,6 +158,11 @@ export interface Trajectory {
   readonly trainingStep?: number;
   readonly split?: string;
   readonly steps: readonly Step[];
+  /**
+   * The text exactly as the file has it, where a format cuts steps out of flat text: `prompt + response` is what a
+   * language model read and wrote. The steps' texts appear in `response` in order.
+   */
+  readonly flatText?: { readonly prompt: string; readonly response: string };
   readonly columns?: NumericColumns;
   readonly tokens?: TokenColumns;
   readonly outcome: Outcome;
