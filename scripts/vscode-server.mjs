@@ -206,6 +206,7 @@ export function createProfile(folder, settings = {}) {
     "security.workspace.trust.banner": "never",
     "telemetry.telemetryLevel": "off",
     "update.mode": "none",
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
     "workbench.startupEditor": "none",
     "workbench.tips.enabled": false,
     "workbench.welcomePage.walkthroughs.openOnInstall": false,

@@ -1,0 +1,365 @@
+// What a person does in the VS Code workbench, as functions over a playwright page: used by the demo and by the
+// end-to-end tests. Every wait names what it waits for, so that a failure reads as a sentence.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+
+/** An expectation about the screen that did not come true. */
+export class ScreenError extends Error {}
+
+const pause = (ms) => new Promise((done) => setTimeout(done, ms));
+
+/** Text as a person reads it: VS Code draws spaces in editors as non-breaking ones. */
+export const readable = (text) => text.replaceAll("\u00a0", " ").replaceAll("\u200b", "").replace(/\s+/g, " ").trim();
+
+const matches = (text, wanted) => (wanted instanceof RegExp ? wanted.test(text) : text.includes(wanted));
+
+export class Workbench {
+  #shots = 0;
+
+  /**
+   * @param page playwright page that shows the workbench
+   * @param options.screenshots folder for numbered screenshots
+   * @param options.timeoutMs how long one expectation may take
+   */
+  constructor(page, { screenshots, timeoutMs = 30_000 } = {}) {
+    this.page = page;
+    this.screenshots = screenshots;
+    this.timeoutMs = timeoutMs;
+    this.consoleErrors = [];
+    page.on("pageerror", (error) => this.consoleErrors.push(error.message));
+  }
+
+  /**
+   * Waits until `condition` gives something truthy and returns it.
+   * @param what completes the sentence "expected ..."
+   */
+  async until(what, condition, timeoutMs = this.timeoutMs) {
+    const end = Date.now() + timeoutMs;
+    let last;
+    for (;;) {
+      try {
+        const value = await condition();
+        if (value) return value;
+        last = undefined;
+      } catch (error) {
+        // Frames come and go while the workbench lays itself out.
+        last = error;
+      }
+      if (Date.now() > end) {
+        throw new ScreenError(`Expected ${what} within ${Math.round(timeoutMs / 1000)} s${last ? ` (${String(last.message).split("\n")[0]})` : ""}.`);
+      }
+      await pause(100);
+    }
+  }
+
+  /** Saves `NN-name.png` and returns the file's name. */
+  async screenshot(name) {
+    if (!this.screenshots) return undefined;
+    mkdirSync(this.screenshots, { recursive: true });
+    this.#shots += 1;
+    const file = `${String(this.#shots).padStart(2, "0")}-${name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.png`;
+    await this.page.screenshot({ path: join(this.screenshots, file), animations: "disabled" });
+    return file;
+  }
+
+  /** Runs a command from the palette by its full title, for example "View: Close All Editors". */
+  async command(title) {
+    await this.page.keyboard.press("F1");
+    const box = this.page.locator(".quick-input-widget:visible input");
+    await box.first().waitFor({ timeout: this.timeoutMs });
+    await box.first().fill(`>${title}`);
+    const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: title });
+    try {
+      await row.first().waitFor({ timeout: this.timeoutMs });
+    } catch {
+      await this.page.keyboard.press("Escape");
+      throw new ScreenError(`The command palette does not offer "${title}".`);
+    }
+    await row.first().click();
+  }
+
+  /** Picks the entry of an open quick pick whose text matches; its other entries are in the error. */
+  async pick(wanted, timeoutMs = this.timeoutMs) {
+    const rows = this.page.locator(".quick-input-widget:visible .quick-input-list .monaco-list-row");
+    const row = await this.until(`a quick pick entry ${wanted}`, async () => {
+      for (const candidate of await rows.all()) if (matches(readable(await candidate.innerText()), wanted)) return candidate;
+      return undefined;
+    }, timeoutMs);
+    await row.click();
+  }
+
+  /** True while a quick pick is open. */
+  async picking() {
+    return await this.page.locator(".quick-input-widget:visible .quick-input-list .monaco-list-row").first().isVisible();
+  }
+
+  /** Opens a file of the workspace by its path, through Quick Open. */
+  async openFile(path) {
+    await this.page.keyboard.press("Control+P");
+    const box = this.page.locator(".quick-input-widget:visible input").first();
+    await box.waitFor({ timeout: this.timeoutMs });
+    await box.fill(path);
+    const name = path.split("/").at(-1);
+    const rows = this.page.locator(".quick-input-list .monaco-list-row");
+    const row = await this.until(`Quick Open to find ${path}`, async () => {
+      for (const candidate of await rows.all()) {
+        const label = (await candidate.getAttribute("aria-label")) ?? "";
+        if (label.startsWith(name) && path.split("/").slice(0, -1).every((part) => label.includes(part))) return candidate;
+      }
+      return undefined;
+    });
+    await row.click();
+    await this.until(`an editor tab ${name}`, async () => (await this.activeTab())?.includes(name));
+  }
+
+  /** Title of the active editor tab. */
+  async activeTab() {
+    const tab = this.page.locator(".editor-group-container.active .tab.active");
+    return (await tab.count()) > 0 ? ((await tab.first().getAttribute("data-resource-name")) ?? "") : undefined;
+  }
+
+  /** Titles of all editor tabs. */
+  async tabs() {
+    return await this.page.locator(".editor-group-container .tab").evaluateAll((tabs) => tabs.map((tab) => tab.getAttribute("data-resource-name") ?? ""));
+  }
+
+  async closeAllEditors() {
+    await this.command("View: Close All Editors");
+    await this.until("no open editors", async () => (await this.page.locator(".editor-group-container .tab").count()) === 0);
+  }
+
+  /** Opens a view container of the activity bar by its title. */
+  async openActivity(title) {
+    const item = this.page.locator(`.activitybar .action-item a[aria-label^="${title}"]`).first();
+    await item.waitFor({ timeout: this.timeoutMs }).catch(() => {
+      throw new ScreenError(`The activity bar has no "${title}".`);
+    });
+    const open = async () => (await item.getAttribute("aria-expanded")) === "true" || (await item.locator("xpath=..").getAttribute("class"))?.includes("checked");
+    if (!(await open())) await item.click();
+  }
+
+  /** Rows of the side bar's trees that are drawn now. */
+  async sideBarRows() {
+    const rows = await this.page.locator(".part.sidebar .monaco-list-row").all();
+    const described = [];
+    for (const row of rows) {
+      described.push({
+        row,
+        text: readable(await row.innerText().catch(() => "")),
+        label: (await row.getAttribute("aria-label").catch(() => "")) ?? "",
+        level: Number((await row.getAttribute("aria-level").catch(() => "0")) ?? 0),
+        expanded: await row.getAttribute("aria-expanded").catch(() => null),
+      });
+    }
+    return described;
+  }
+
+  /**
+   * A row of the side bar whose text matches, below another row when `under` is given.
+   * @returns { row, text, label, level, expanded }
+   */
+  async sideBarRow(wanted, { under, level, timeoutMs = this.timeoutMs } = {}) {
+    let seen = [];
+    try {
+      return await this.until(`a side bar row ${wanted}`, async () => {
+        seen = await this.sideBarRows();
+        const from = under === undefined ? 0 : seen.findIndex((entry) => matches(entry.text, under)) + 1;
+        if (under !== undefined && from === 0) return undefined;
+        return seen.slice(from).find((entry) => matches(entry.text, wanted) && (level === undefined || entry.level === level));
+      }, timeoutMs);
+    } catch (error) {
+      throw new ScreenError(`${error.message} There are: ${seen.map((entry) => entry.text).join(" | ")}`);
+    }
+  }
+
+  /** Expands a side bar row and waits for a child. */
+  async expand(wanted, options) {
+    const found = await this.sideBarRow(wanted, options);
+    if (found.expanded !== "true") await found.row.locator(".monaco-tl-twistie").click();
+    await this.until(`children below "${found.text}"`, async () => {
+      const rows = await this.sideBarRows();
+      const at = rows.findIndex((entry) => entry.label === found.label && entry.level === found.level);
+      return at >= 0 && (rows[at + 1]?.level ?? 0) > found.level;
+    });
+    return await this.sideBarRow(wanted, options);
+  }
+
+  /** Opens the context menu of an element and chooses an item. */
+  async contextMenu(locator, item) {
+    await locator.click({ button: "right" });
+    const entries = this.page.locator(".context-view .monaco-menu .action-item a.action-menu-item");
+    await entries.first().waitFor({ timeout: this.timeoutMs });
+    const found = await this.until(`a context menu entry "${item}"`, async () => {
+      for (const entry of await entries.all()) if (readable(await entry.innerText()).startsWith(item)) return entry;
+      return undefined;
+    }, 5000).catch(async (error) => {
+      const all = (await entries.allInnerTexts()).map(readable).filter(Boolean);
+      await this.page.keyboard.press("Escape");
+      throw new ScreenError(`${error.message} There are: ${all.join(" | ")}`);
+    });
+    await found.hover();
+    await found.click();
+  }
+
+  /** Texts of the notifications on the screen. */
+  async notifications() {
+    return (await this.page.locator(".notifications-toasts .notification-list-item-message, .notifications-center .notification-list-item-message").allInnerTexts()).map(readable);
+  }
+
+  /** Waits for a notification that matches and returns its text. */
+  async notification(wanted, timeoutMs = this.timeoutMs) {
+    let seen = [];
+    try {
+      return await this.until(`a notification ${wanted}`, async () => {
+        seen = await this.notifications();
+        return seen.find((text) => matches(text, wanted));
+      }, timeoutMs);
+    } catch (error) {
+      throw new ScreenError(`${error.message}${seen.length > 0 ? ` There are: ${seen.join(" | ")}` : ""}`);
+    }
+  }
+
+  async clearNotifications() {
+    await this.command("Notifications: Clear All Notifications");
+  }
+
+  /** Text of the status bar. */
+  async statusBar() {
+    return readable(await this.page.locator(".part.statusbar").innerText());
+  }
+
+  /**
+   * Hovers over `text` in the text editor (over the start of a line when no text is given) and returns what the hover says.
+   * @param line one-based line, which must be drawn
+   */
+  async hoverText({ line, text, wanted, timeoutMs = this.timeoutMs }) {
+    const editor = this.page.locator(".editor-group-container.active .editor-instance .monaco-editor").first();
+    await editor.waitFor({ timeout: this.timeoutMs });
+    await this.goToLine(line);
+    const box = await this.until(`line ${line} with ${text} in the editor`, async () => await this.#boxOfText(editor, line, text));
+    let said = "";
+    return await this.until(`a hover ${wanted ?? ""} on line ${line}`, async () => {
+      await this.page.mouse.move(box.x + box.width + 200, box.y + box.height + 200);
+      await pause(300);
+      await this.page.mouse.move(box.x + Math.min(8, box.width / 2), box.y + box.height / 2, { steps: 4 });
+      for (let tries = 0; tries < 25; tries += 1) {
+        await pause(200);
+        const hover = this.page.locator(".monaco-hover:visible .hover-contents, .monaco-resizable-hover:visible .hover-contents");
+        said = readable((await hover.allInnerTexts()).join("\n"));
+        if (said !== "" && !/^loading/i.test(said) && (wanted === undefined || matches(said, wanted))) return said;
+      }
+      return undefined;
+    }, timeoutMs).catch((error) => {
+      throw new ScreenError(`${error.message}${said ? ` The hover says: ${said}` : ""}`);
+    });
+  }
+
+  /** Where `text` stands on the screen in a drawn line of an editor. */
+  async #boxOfText(editor, line, text) {
+    return await editor.evaluate(
+      (element, [wantedLine, wantedText]) => {
+        const numbers = [...element.querySelectorAll(".margin-view-overlays > div")];
+        const margin = numbers.find((div) => div.querySelector(".line-numbers")?.textContent?.trim() === String(wantedLine));
+        if (!margin) return undefined;
+        const top = margin.getBoundingClientRect().top;
+        const view = [...element.querySelectorAll(".view-lines > .view-line")].find((div) => Math.abs(div.getBoundingClientRect().top - top) < 2);
+        if (!view) return undefined;
+        const walker = element.ownerDocument.createTreeWalker(view, NodeFilter.SHOW_TEXT);
+        const nodes = [];
+        let whole = "";
+        for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+          nodes.push({ node, start: whole.length });
+          whole += node.textContent.replaceAll("\u00a0", " ");
+        }
+        const at = wantedText === undefined ? 0 : whole.indexOf(wantedText);
+        if (at < 0 || nodes.length === 0) return undefined;
+        const found = nodes.findLast((entry) => entry.start <= at);
+        const range = element.ownerDocument.createRange();
+        const offset = at - found.start;
+        range.setStart(found.node, offset);
+        range.setEnd(found.node, Math.min(found.node.textContent.length, offset + (wantedText?.length ?? 1)));
+        const { x, y, width, height } = range.getBoundingClientRect();
+        return { x, y, width, height };
+      },
+      [line, text],
+    );
+  }
+
+  /** Puts the text cursor on a line, which scrolls it into view. */
+  async goToLine(line) {
+    await this.page.keyboard.press("Control+G");
+    const box = this.page.locator(".quick-input-widget:visible input").first();
+    await box.waitFor({ timeout: this.timeoutMs });
+    await box.fill(`:${line}`);
+    await this.page.keyboard.press("Enter");
+    await this.until("Go to Line to close", async () => !(await this.page.locator(".quick-input-widget").first().isVisible()));
+  }
+
+  /** Code lenses of the active text editor. */
+  async codeLenses() {
+    return (await this.page.locator(".editor-group-container.active .codelens-decoration").allInnerTexts()).map(readable).filter(Boolean);
+  }
+
+  /**
+   * The document inside a webview that is on the screen and for which `test` holds.
+   * @param what completes "expected a webview ..."
+   * @param test (frame) => truthy when it is the one
+   * @returns the playwright frame
+   */
+  async webview(what, test = async () => true, timeoutMs = this.timeoutMs) {
+    return await this.until(`a webview ${what}`, async () => {
+      for (const frame of this.page.frames()) {
+        if (frame.name() !== "active-frame" || frame.isDetached()) continue;
+        try {
+          const outer = await frame.parentFrame()?.frameElement();
+          if (!outer || !(await outer.isVisible())) continue;
+          if (await test(frame)) return frame;
+        } catch {
+          // Closed while it was looked at.
+        }
+      }
+      return undefined;
+    }, timeoutMs);
+  }
+
+  /** Text of a webview as a person reads it. */
+  async textOf(frame) {
+    return readable(await frame.locator("body").innerText());
+  }
+
+  /** Waits until a webview's text matches; the text is in the error. */
+  async webviewText(frame, wanted, timeoutMs = this.timeoutMs) {
+    let text = "";
+    try {
+      return await this.until(`the webview to say ${wanted}`, async () => {
+        text = await this.textOf(frame);
+        return matches(text, wanted) ? text : undefined;
+      }, timeoutMs);
+    } catch (error) {
+      throw new ScreenError(`${error.message} It says: ${text.slice(0, 600)}`);
+    }
+  }
+
+  /** Runs a task by its label through "Tasks: Run Task" and its quick picks. */
+  async runTask(type, label) {
+    await this.command("Tasks: Run Task");
+    await this.until("the list of tasks", async () => await this.picking());
+    // Contributed task types are folders of the first list.
+    const rows = this.page.locator(".quick-input-widget:visible .quick-input-list .monaco-list-row");
+    const texts = await this.until("tasks to run", async () => {
+      const found = (await rows.allInnerTexts()).map(readable);
+      return found.some((text) => matches(text, label) || matches(text, type)) ? found : undefined;
+    });
+    if (!texts.some((text) => matches(text, label))) await this.pick(type);
+    await this.pick(label);
+    // Asked once for a task without a problem matcher.
+    await pause(500);
+    if (await this.picking()) await this.pick(/continue without scanning/i, 3000).catch(() => {});
+  }
+
+  /** Text of the visible terminal, through its accessible buffer or its rows. */
+  async terminalText() {
+    const rows = this.page.locator(".part.panel .xterm-accessibility-tree, .part.panel .xterm-rows");
+    return (await rows.allInnerTexts()).join("\n").replaceAll("\u00a0", " ");
+  }
+}
