@@ -117,6 +117,8 @@ export function evaluate(expression: Expression): number | undefined {
           return Math.sqrt(numbers[0] ?? NaN);
         case "abs":
           return Math.abs(numbers[0] ?? NaN);
+        case "float32":
+          return Math.fround(numbers[0] ?? NaN);
         case "sum":
           return numbers.reduce((total, value) => total + value, 0);
         case "mean":

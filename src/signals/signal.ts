@@ -13,6 +13,7 @@ export type Need =
   | "entropies"
   | "tokenMask"
   | "group"
+  | "batch"
   | "tree"
   | "stateKeys"
   | "recordedAdvantages"
@@ -78,6 +79,8 @@ export interface SignalContext {
   readonly trajectory: Trajectory;
   readonly group?: Group;
   readonly tree?: Tree;
+  /** All groups of the same training step, for conventions that normalise over the batch; contains `group`. */
+  readonly batch?: readonly Group[];
   /** Series that models produced for this trajectory (values, rewards, log-probabilities, ...). */
   readonly scores?: readonly ScoreSeries[];
 }
@@ -152,6 +155,7 @@ export const needHow: Readonly<Record<Need, string>> = {
   entropies: "Needs token entropies: choose a policy model.",
   tokenMask: "The file records no token mask: open the trainer's token export.",
   group: "Needs the other rollouts of the same prompt: open the dataset that holds the whole group.",
+  batch: "Needs all groups of the training step: open the dataset that holds the whole step.",
   tree: "Needs a branching tree: open a tree file, or a group with shared prefixes.",
   stateKeys: "Needs environment states that can be compared across rollouts.",
   recordedAdvantages: "The file records no advantages: open the trainer's token export.",

@@ -1,0 +1,72 @@
+/** How a masked whitening divides. */
+export interface WhiteningConvention {
+  /** sample = divides by n-1, population = divides by n. */
+  readonly std: "sample" | "population";
+  /** Added to the variance (`inside-root`, as `rsqrt(var + eps)`) or to the deviation (`outside-root`). */
+  readonly epsilon: number;
+  readonly epsilonPlace: "inside-root" | "outside-root";
+  /** false adds the mean back afterwards. */
+  readonly shiftMean: boolean;
+}
+
+/** verl and TRL: `(x - mean) * rsqrt(var + 1e-8)`, variance over n-1. */
+export const torchWhitening: WhiteningConvention = { std: "sample", epsilon: 1e-8, epsilonPlace: "inside-root", shiftMean: true };
+
+export interface MaskedMoments {
+  readonly count: number;
+  readonly mean: number;
+  /** Variance under the convention; NaN when it is undefined (one selected value and n-1). */
+  readonly variance: number;
+}
+
+/** Mean and variance over the entries whose mask is not 0. Equal values have a variance of exactly 0. */
+export function maskedMoments(values: Float64Array, mask: ArrayLike<number> | undefined, std: "sample" | "population"): MaskedMoments {
+  let count = 0;
+  let sum = 0;
+  let least = Infinity;
+  let most = -Infinity;
+  for (let i = 0; i < values.length; i++) {
+    if (mask !== undefined && !mask[i]) continue;
+    const value = values[i]!;
+    count++;
+    sum += value;
+    if (value < least) least = value;
+    if (value > most) most = value;
+  }
+  if (count === 0) return { count, mean: NaN, variance: NaN };
+  const equal = least === most && Number.isFinite(least) && !Number.isNaN(sum);
+  const mean = equal ? least : sum / count;
+  const divisor = std === "sample" ? count - 1 : count;
+  if (divisor === 0) return { count, mean, variance: NaN };
+  if (equal) return { count, mean, variance: 0 };
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) {
+    if (mask !== undefined && !mask[i]) continue;
+    const deviation = values[i]! - mean;
+    squares += deviation * deviation;
+  }
+  return { count, mean, variance: squares / divisor };
+}
+
+/**
+ * Masked whitening: moments over the masked-in entries, applied to every entry (masked-out ones too, as the
+ * frameworks do; multiply by the mask afterwards where they do).
+ *
+ * @param values [N], any layout; @param mask [N], undefined = all
+ * @returns the whitened values, [N], with the moments that were used
+ */
+export function whiten(
+  values: Float64Array,
+  mask: ArrayLike<number> | undefined,
+  convention: WhiteningConvention = torchWhitening,
+  out: Float64Array = new Float64Array(values.length),
+): { readonly values: Float64Array; readonly moments: MaskedMoments; readonly scale: number } {
+  const moments = maskedMoments(values, mask, convention.std);
+  const scale =
+    convention.epsilonPlace === "inside-root"
+      ? 1 / Math.sqrt(moments.variance + convention.epsilon)
+      : 1 / (Math.sqrt(moments.variance) + convention.epsilon);
+  const back = convention.shiftMean ? 0 : moments.mean;
+  for (let i = 0; i < values.length; i++) out[i] = (values[i]! - moments.mean) * scale + back;
+  return { values: out, moments, scale };
+}
