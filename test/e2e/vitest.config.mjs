@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+// One VS Code for the whole suite: files run one after another in one process.
+export default defineConfig({
+  root: new URL("../..", import.meta.url).pathname,
+  test: {
+    include: ["test/e2e/**/*.test.mjs"],
+    globalSetup: ["test/e2e/launch.mjs"],
+    pool: "forks",
+    maxWorkers: 1,
+    fileParallelism: false,
+    isolate: false,
+    testTimeout: 180_000,
+    hookTimeout: 180_000,
+  },
+});
