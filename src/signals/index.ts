@@ -7,6 +7,7 @@ import { recordedAdvantage, recordedReturn, recordedReward, recordedValue } from
 import { discountedReturn } from "./returns/discountedReturn";
 import { nStep } from "./returns/nStep";
 import { tdLambda } from "./returns/tdLambda";
+import { spoTree } from "./tree/spoTree";
 import type { Signal } from "./signal";
 
 /** The catalogue: every signal, by family. */
@@ -24,4 +25,5 @@ export const signals: readonly Signal[] = [
   gae,
   grpo,
   rloo,
+  spoTree,
 ];
