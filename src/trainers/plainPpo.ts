@@ -10,7 +10,7 @@ export const plainPpo: Trainer = {
   id: "plain-ppo",
   title: "PPO in plain PyTorch",
   formats: ["minari"],
-  presets: { gae: "cleanrl" },
+  presets: { gae: "sb3" },
 
   creditFunctions(_path, source) {
     const found: CreditFunction[] = [];

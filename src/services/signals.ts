@@ -1,0 +1,170 @@
+import { Failure } from "../model/failure";
+import type { TrajectoryRow } from "../model/summary";
+import type { Trajectory } from "../model/trajectory";
+import { signals as catalogue } from "../signals/index";
+import { resolveParameters, type Explanation, type Group, type GroupMember, type Need, type ParameterValues, type Signal, type SignalContext } from "../signals/signal";
+import { conventionText } from "./convention";
+import { defaultRequests } from "./defaultSignals";
+import type { Datasets, SignalRequest, Signals, SignalTrack, Unsubscribe } from "./services";
+
+/** Inputs for which a batch-relative signal needs the other members in full, not only their rewards. */
+const FULL_MEMBER_NEEDS: ReadonlySet<Need> = new Set([
+  "rewards",
+  "values",
+  "logprobs",
+  "refLogprobs",
+  "entropies",
+  "tokenMask",
+  "stateKeys",
+  "hiddenStates",
+  "embeddings",
+  "text",
+  "observations",
+  "actions",
+  "judge",
+]);
+/** Trajectories kept in memory, newest use last. */
+const KEPT_TRAJECTORIES = 24;
+/** Rows asked for at once when a whole training step is gathered. */
+const ROWS = 5_000;
+
+/** The signals of the catalogue on indexed trajectories. */
+export class CatalogueSignals implements Signals {
+  private readonly trajectories = new Map<string, Trajectory>();
+  private readonly subscription: Unsubscribe;
+
+  constructor(private readonly datasets: Datasets) {
+    // A file that grew or was rewritten may hold other text under the same id.
+    this.subscription = datasets.onChange(() => this.trajectories.clear());
+  }
+
+  async compute(trajectoryId: string, request: SignalRequest): Promise<SignalTrack> {
+    const { signal, parameters } = resolveRequest(request);
+    const context = await this.context(trajectoryId, signal, parameters);
+    return {
+      signalId: signal.id,
+      title: signal.title,
+      presetId: request.presetId,
+      convention: conventionText(signal, request.presetId, parameters),
+      parameters,
+      unit: signal.unit,
+      signed: signal.signed,
+      result: signal.compute(context, parameters),
+    };
+  }
+
+  async explain(trajectoryId: string, request: SignalRequest, index: number): Promise<Explanation | undefined> {
+    const { signal, parameters } = resolveRequest(request);
+    return signal.explain?.(await this.context(trajectoryId, signal, parameters), parameters, index);
+  }
+
+  async defaults(trajectoryId: string): Promise<readonly SignalRequest[]> {
+    const trajectory = await this.trajectory(trajectoryId);
+    return defaultRequests(trajectory, await this.datasets.scores(trajectoryId));
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+    this.trajectories.clear();
+  }
+
+  /** Gathers what a signal declares that it needs, and nothing else. */
+  private async context(trajectoryId: string, signal: Signal, parameters: ParameterValues): Promise<SignalContext> {
+    const trajectory = await this.trajectory(trajectoryId);
+    const needs = new Set(signal.needs);
+    // Most conventions stay within the group; only one that says "batch" pays for the whole training step.
+    if (Object.values(parameters).includes("batch")) needs.add("batch");
+    const full = signal.needs.some((need) => FULL_MEMBER_NEEDS.has(need));
+    const scores = await this.datasets.scores(trajectoryId);
+    const { groupId } = trajectory;
+    const group = groupId !== undefined && (needs.has("group") || needs.has("batch")) ? await this.group(groupId, full) : undefined;
+    const tree = groupId !== undefined && needs.has("tree") ? await this.datasets.tree(groupId) : undefined;
+    const batch = needs.has("batch") && group ? await this.batch(trajectory, group) : undefined;
+    return {
+      trajectory,
+      scores,
+      ...(group === undefined ? {} : { group }),
+      ...(tree === undefined ? {} : { tree }),
+      ...(batch === undefined ? {} : { batch }),
+    };
+  }
+
+  private async group(groupId: string, full: boolean): Promise<Group> {
+    const { group, members } = await this.datasets.group(groupId);
+    const gathered: GroupMember[] = [];
+    for (const row of members) gathered.push(member(row, full ? await this.trajectory(row.id) : undefined));
+    return {
+      groupId,
+      members: gathered,
+      ...(group.trainingStep === undefined ? {} : { trainingStep: group.trainingStep }),
+      ...(group.groupGuess === undefined ? {} : { guess: group.groupGuess }),
+    };
+  }
+
+  /** All groups of the trajectory's training step, in the file's order; its own group is the one given. */
+  private async batch(trajectory: Trajectory, own: Group): Promise<readonly Group[]> {
+    const groups = new Map<string, GroupMember[]>();
+    const query = {
+      datasetId: trajectory.datasetId,
+      ...(trajectory.trainingStep === undefined ? {} : { trainingStep: trajectory.trainingStep }),
+      sort: "row" as const,
+    };
+    for (let start = 0; ; start += ROWS) {
+      const { rows, total } = await this.datasets.rows(query, start, start + ROWS);
+      for (const row of rows) {
+        if (row.groupId === undefined) continue;
+        const members = groups.get(row.groupId);
+        if (members) members.push(member(row, undefined));
+        else groups.set(row.groupId, [member(row, undefined)]);
+      }
+      if (rows.length === 0 || start + rows.length >= total) break;
+    }
+    return [...groups].map(([groupId, members]) =>
+      groupId === own.groupId
+        ? own
+        : { groupId, members, ...(trajectory.trainingStep === undefined ? {} : { trainingStep: trajectory.trainingStep }) },
+    );
+  }
+
+  private async trajectory(id: string): Promise<Trajectory> {
+    const known = this.trajectories.get(id);
+    if (known) {
+      this.trajectories.delete(id);
+      this.trajectories.set(id, known);
+      return known;
+    }
+    const trajectory = await this.datasets.trajectory(id);
+    this.trajectories.set(id, trajectory);
+    for (const oldest of this.trajectories.keys()) {
+      if (this.trajectories.size <= KEPT_TRAJECTORIES) break;
+      this.trajectories.delete(oldest);
+    }
+    return trajectory;
+  }
+}
+
+/** The signal and its parameters. @throws Failure naming what does not exist or does not fit */
+export function resolveRequest(request: SignalRequest): { signal: Signal; parameters: ParameterValues } {
+  const signal = catalogue.find((candidate) => candidate.id === request.signalId);
+  if (!signal) {
+    throw new Failure("unknown-signal", `There is no signal "${request.signalId}".`, "List the signals with `trajectory-lens signals`.");
+  }
+  try {
+    return { signal, parameters: resolveParameters(signal, request.presetId, request.parameters) };
+  } catch (error) {
+    const known = signal.presets.some((preset) => preset.id === request.presetId);
+    const code = request.presetId !== undefined && !known ? "unknown-preset" : "bad-parameter";
+    throw new Failure(code, error instanceof Error ? error.message : String(error), "List presets and parameters with `trajectory-lens signals`.");
+  }
+}
+
+function member(row: TrajectoryRow, trajectory: Trajectory | undefined): GroupMember {
+  return {
+    trajectoryId: row.id,
+    reward: row.reward,
+    components: row.components,
+    stepCount: row.stepCount,
+    ...(row.tokenCount === undefined ? {} : { tokenCount: row.tokenCount }),
+    ...(trajectory === undefined ? {} : { trajectory }),
+  };
+}
