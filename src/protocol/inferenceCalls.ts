@@ -23,11 +23,17 @@ export type InferenceCalls = {
   score: {
     params: {
       modelPath: string;
-      /** "auto" = the best available. */
+      /** "auto" = the best available (probed in this process unless `providers` was called before). */
       provider: Provider | "auto";
+      /** Providers that "auto" must not touch. */
+      skip?: readonly Provider[];
       trajectories: readonly Trajectory[];
       /** Tokens in one batch at most. */
       maxBatchTokens?: number;
+      /** Texts longer than the model's context: refused in words (default), or read in overlapping windows (policies). */
+      longText?: "refuse" | "slide";
+      /** False computes each trajectory on its own instead of shared prefixes once, for comparison. Default true. */
+      sharePrefixes?: boolean;
     };
     result: ScoreReport;
     progress: { done: number; total: number; provider: Provider; message: string };

@@ -1,0 +1,95 @@
+import { Failure } from "../model/failure";
+import type { ModelInfo, ModelKind, Provider } from "../model/score";
+import { hasTokenizer, locateModel, type ModelFiles } from "./modelFolder";
+import { kindOf } from "./modelKind";
+import { ModelSession } from "./session";
+import { specText } from "./tensors";
+import { loadTokenizer, type TextTokenizer } from "./tokenizing";
+
+/** A model in memory, ready to run. */
+export interface LoadedModel {
+  readonly files: ModelFiles;
+  readonly kind: ModelKind;
+  readonly session: ModelSession;
+  readonly loadSeconds: number;
+  /** The tokenizer, loaded at first use. @throws Failure when the folder has none that can be read */
+  tokenizer(): Promise<TextTokenizer>;
+}
+
+export type Inspection = ModelInfo & { readonly inputs: readonly string[]; readonly outputs: readonly string[] };
+
+const isTextKind = (kind: ModelKind): boolean => kind === "process-reward" || kind === "scalar-reward" || kind === "policy-lm";
+
+/** Bytes that weights take while a session is built, over their size on disk. */
+const LOAD_FACTOR = 1.2;
+
+function checkMemory(files: ModelFiles): void {
+  const available = (process as { availableMemory?: () => number }).availableMemory?.();
+  if (available === undefined || files.onnx.bytes * LOAD_FACTOR <= available) return;
+  const mebibytes = (bytes: number): string => Math.round(bytes / 2 ** 20).toLocaleString("en");
+  throw new Failure(
+    "model-too-large",
+    `${files.name} needs about ${mebibytes(files.onnx.bytes * LOAD_FACTOR)} MiB of memory and ${mebibytes(available)} MiB are free.`,
+    "Close other programs, or use a quantised export of the model.",
+  );
+}
+
+/** One sentence, when a text model lacks its tokenizer. */
+function tokenizerProblem(files: ModelFiles, kind: ModelKind): string | undefined {
+  if (!isTextKind(kind) || (files.folder !== undefined && hasTokenizer(files.folder))) return undefined;
+  return files.folder === undefined
+    ? "It reads token ids, but there is no config.json with tokenizer files beside it."
+    : `It reads token ids, but ${files.folder} has no tokenizer.json.`;
+}
+
+/**
+ * Loads a model on one provider.
+ * @throws Failure with one sentence when it cannot be used
+ */
+export async function loadModel(path: string, provider: Provider, threads?: number): Promise<LoadedModel> {
+  const started = performance.now();
+  const files = locateModel(path);
+  checkMemory(files);
+  const session = await ModelSession.open(files.onnxPath, provider, threads);
+  const found = kindOf({ config: files.config, metadata: files.onnx.metadata, inputs: session.inputs, outputs: session.outputs });
+  const problem = found.problem ?? tokenizerProblem(files, found.kind);
+  if (problem !== undefined) {
+    await session.release();
+    throw new Failure("model-does-not-fit", `${files.name} (${files.onnxPath}) cannot score trajectories. ${problem}`, "Export the model with the expected inputs, or choose another model.");
+  }
+  let tokenizer: Promise<TextTokenizer> | undefined;
+  return {
+    files,
+    kind: found.kind,
+    session,
+    loadSeconds: (performance.now() - started) / 1000,
+    tokenizer: () => (tokenizer ??= loadTokenizer(files.folder ?? files.path)),
+  };
+}
+
+/**
+ * Looks at a model without keeping it: what it is, what it takes, and in one sentence what is wrong with it.
+ * Never throws for a model that is merely unusable.
+ */
+export async function inspectModel(path: string): Promise<Inspection> {
+  let files: ModelFiles;
+  try {
+    files = locateModel(path);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    const name = path.split(/[\\/]/).at(-1) ?? path;
+    return { path, name, kind: "unknown", layout: path.endsWith(".onnx") ? "onnx-file" : "huggingface-folder", bytes: 0, problem: error.message, inputs: [], outputs: [] };
+  }
+  const base = { path, name: files.name, layout: files.layout, bytes: files.onnx.bytes };
+  try {
+    checkMemory(files);
+    const session = await ModelSession.open(files.onnxPath, "cpu", 1);
+    await session.release();
+    const found = kindOf({ config: files.config, metadata: files.onnx.metadata, inputs: session.inputs, outputs: session.outputs });
+    const problem = found.problem ?? tokenizerProblem(files, found.kind);
+    return { ...base, kind: found.kind, inputs: session.inputs.map(specText), outputs: session.outputs.map(specText), ...(problem === undefined ? {} : { problem }) };
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    return { ...base, kind: "unknown", problem: error.message, inputs: [], outputs: [] };
+  }
+}

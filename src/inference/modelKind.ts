@@ -1,0 +1,152 @@
+import type { ModelKind } from "../model/score";
+import { labelCount, type ModelConfig } from "./modelConfig";
+import { specText, type TensorSpec } from "./tensors";
+
+/** Names under which exporters give the inputs and outputs of control models; the first is ours. */
+export const aliases = {
+  observation: ["observation", "observations", "obs", "state", "states", "input", "x"],
+  action: ["action", "actions", "act"],
+  nextObservation: ["next_observation", "next_observations", "next_obs", "next_state"],
+  done: ["done", "dones", "terminated", "terminal"],
+  value: ["value", "values", "v", "state_value", "vf"],
+  reward: ["reward", "rewards", "r", "score"],
+  mean: ["action_mean", "mean", "mu", "loc", "means"],
+  logStd: ["action_log_std", "log_std", "logstd", "log_stds"],
+  std: ["action_std", "std", "sigma", "scale"],
+  logits: ["logits", "action_logits", "action_scores"],
+  probabilities: ["probs", "probabilities", "action_probs"],
+} as const;
+
+export type Alias = keyof typeof aliases;
+
+/** The input or output that goes by one of the names of a quantity (case does not matter). */
+export function named(specs: readonly TensorSpec[], alias: Alias): TensorSpec | undefined {
+  for (const name of aliases[alias]) {
+    const found = specs.find((spec) => spec.name.toLowerCase() === name);
+    if (found) return found;
+  }
+  return undefined;
+}
+
+const declaredKinds: Readonly<Record<string, ModelKind>> = {
+  "process-reward": "process-reward",
+  prm: "process-reward",
+  "scalar-reward": "scalar-reward",
+  "outcome-reward": "scalar-reward",
+  "reward-model": "scalar-reward",
+  "policy-lm": "policy-lm",
+  "causal-lm": "policy-lm",
+  "policy-discrete": "policy-discrete",
+  "policy-gaussian": "policy-gaussian",
+  value: "value",
+  critic: "value",
+  "transition-reward": "transition-reward",
+};
+
+export interface KindEvidence {
+  readonly config: ModelConfig | undefined;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+}
+
+export interface KindFinding {
+  readonly kind: ModelKind;
+  /** One sentence: expected against actual, when the model cannot be used. */
+  readonly problem?: string;
+}
+
+const isText = (evidence: KindEvidence): boolean => evidence.inputs.some((spec) => spec.name === "input_ids");
+
+/** What a model is: first what the exporter declares, then the architecture, then names and shapes. */
+export function kindOf(evidence: KindEvidence): KindFinding {
+  const declared = evidence.config?.trajectory_lens?.kind ?? evidence.metadata["kind"];
+  if (declared !== undefined) {
+    const key = declared.toLowerCase().replaceAll("_", "-");
+    const kind = key === "policy" ? policyKind(evidence) : key === "reward" ? (isText(evidence) ? "scalar-reward" : "transition-reward") : declaredKinds[key];
+    if (kind === undefined) {
+      return { kind: "unknown", problem: `It declares the kind “${declared}”; known kinds are ${Object.keys(declaredKinds).join(", ")}.` };
+    }
+    return withInputCheck(kind, evidence);
+  }
+  const kind = isText(evidence) ? textKind(evidence) : controlKind(evidence);
+  return kind === "unknown" ? { kind, problem: unknownProblem(evidence) } : withInputCheck(kind, evidence);
+}
+
+function policyKind(evidence: KindEvidence): ModelKind {
+  return isText(evidence) ? "policy-lm" : controlKind(evidence);
+}
+
+function textKind(evidence: KindEvidence): ModelKind {
+  const architecture = evidence.config?.architectures?.[0] ?? "";
+  const labels = evidence.config ? labelCount(evidence.config) : undefined;
+  if (/ProcessRewardModel|TokenClassification/.test(architecture)) return "process-reward";
+  if (/RewardModel|SequenceClassification/.test(architecture) && (labels === undefined || labels === 1)) return "scalar-reward";
+  if (/CausalLM|LMHead/.test(architecture)) return "policy-lm";
+  const scores = evidence.outputs.find((spec) => /^(logits|score|scores|rewards?|values?)$/.test(spec.name)) ?? evidence.outputs[0];
+  const last = scores?.shape.at(-1);
+  if (scores?.shape.length === 3) {
+    if (last === 1 || last === 2) return "process-reward";
+    if (typeof last !== "number" || last > 2) return scores.name === "logits" ? "policy-lm" : "unknown";
+  }
+  if (scores?.shape.length === 2 && last === 1) return "scalar-reward";
+  if (scores?.shape.length === 2 && typeof last === "string" && scores.name !== "logits") return "process-reward";
+  if (scores?.shape.length === 1) return "scalar-reward";
+  return "unknown";
+}
+
+function controlKind({ inputs, outputs }: KindEvidence): ModelKind {
+  if (!named(inputs, "observation")) return "unknown";
+  if (named(outputs, "mean") && (named(outputs, "logStd") ?? named(outputs, "std"))) return "policy-gaussian";
+  if (named(outputs, "reward")) return named(inputs, "action") ? "transition-reward" : "unknown";
+  if (named(outputs, "value")) return "value";
+  if (named(outputs, "logits") ?? named(outputs, "probabilities")) return "policy-discrete";
+  return "unknown";
+}
+
+/** Inputs that each kind of model can be fed with. */
+function fillable(kind: ModelKind, name: string): boolean {
+  if (kind === "process-reward" || kind === "scalar-reward" || kind === "policy-lm") {
+    return ["input_ids", "attention_mask", "position_ids", "token_type_ids", "use_cache_branch", "num_logits_to_keep"].includes(name) || /^past_key_values?\./.test(name);
+  }
+  const wanted: readonly Alias[] = kind === "transition-reward" ? ["observation", "action", "nextObservation", "done"] : ["observation"];
+  return wanted.some((alias) => (aliases[alias] as readonly string[]).includes(name.toLowerCase()));
+}
+
+const expectedInputs: Readonly<Record<ModelKind, string>> = {
+  "process-reward": "input_ids, attention_mask and optionally position_ids",
+  "scalar-reward": "input_ids, attention_mask and optionally token_type_ids",
+  "policy-lm": "input_ids, attention_mask, and optionally position_ids and past_key_values.N.key/value",
+  "policy-discrete": "observation",
+  "policy-gaussian": "observation",
+  value: "observation",
+  "transition-reward": "observation and action",
+  unknown: "input_ids (text) or observation (control)",
+};
+
+const requiredInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
+  "policy-discrete": ["observation"],
+  "policy-gaussian": ["observation"],
+  value: ["observation"],
+  "transition-reward": ["observation", "action"],
+};
+
+function withInputCheck(kind: ModelKind, evidence: KindEvidence): KindFinding {
+  const stray = evidence.inputs.filter((spec) => !fillable(kind, spec.name));
+  const text = kind === "policy-lm" || kind === "process-reward" || kind === "scalar-reward";
+  const missing = text ? !isText(evidence) : (requiredInputs[kind] ?? []).some((alias) => !named(evidence.inputs, alias));
+  if (stray.length === 0 && !missing) return { kind };
+  return { kind, problem: `A ${kind} model takes ${expectedInputs[kind]}; this one takes ${listSpecs(evidence.inputs)}.` };
+}
+
+function unknownProblem({ inputs, outputs }: KindEvidence): string {
+  return (
+    `Its inputs and outputs are not those of a known kind of model: expected ${expectedInputs.unknown}, ` +
+    `found inputs ${listSpecs(inputs)} and outputs ${listSpecs(outputs)}; declare the kind as “kind” in the ONNX metadata or in config.json's trajectory_lens block.`
+  );
+}
+
+function listSpecs(specs: readonly TensorSpec[]): string {
+  const shown = specs.slice(0, 6).map(specText).join("; ");
+  return specs.length > 6 ? `${shown}; and ${specs.length - 6} more` : shown || "none";
+}

@@ -1,0 +1,95 @@
+import { Failure } from "../model/failure";
+import type { Trajectory } from "../model/trajectory";
+import type { LoadedModel } from "./loadedModel";
+import { contextLength } from "./modelConfig";
+import { alignTokens, type TokenSpan } from "./stepMap";
+import type { TextTokenizer } from "./tokenizing";
+import { textOf, type StepSpan, type TrajectoryText } from "./trajectoryText";
+
+/** A trajectory as the tokens that a model reads. */
+export interface PreparedText {
+  readonly ids: readonly number[];
+  /** The text of each token; a character of several tokens stands at the last of them. */
+  readonly tokenText: readonly string[];
+  readonly tokens: readonly TokenSpan[];
+  readonly spans: readonly StepSpan[];
+  readonly text: string;
+  /** How the tokens came about, for `ScoreSeries.method`. */
+  readonly method: string;
+  /** True when these are the file's own tokens: series align with the trajectory's TokenColumns. */
+  readonly fromFile: boolean;
+}
+
+/**
+ * The trajectory's own token ids where the file has them and they are this tokenizer's, else its text in tokens.
+ * @param edit changes the text before it becomes tokens (for example to add a separator)
+ * @throws Failure with one sentence when the trajectory has no text or its tokens cannot be told apart
+ */
+export async function prepareText(model: LoadedModel, trajectory: Trajectory, edit?: (text: TrajectoryText) => TrajectoryText): Promise<PreparedText> {
+  const tokenizer = await model.tokenizer();
+  const own = edit === undefined ? ownTokens(model, tokenizer, trajectory) : undefined;
+  if (own) return own;
+  let text = textOf(trajectory, tokenizer.chatTemplate);
+  if (edit) text = edit(text);
+  const ids = tokenizer.encode(text.text, !text.templated);
+  const tokens = alignTokens(ids, text.text, tokenizer);
+  return { ids, tokens, tokenText: tokens.map(({ start, end }) => text.text.slice(start, end)), spans: text.spans, text: text.text, method: text.method, fromFile: false };
+}
+
+/** The file's ids, when every one is in the vocabulary and they spell the trajectory's own text (where it has one). */
+function ownTokens(model: LoadedModel, tokenizer: TextTokenizer, trajectory: Trajectory): PreparedText | undefined {
+  const columns = trajectory.tokens;
+  if (!columns?.ids || columns.count === 0) return undefined;
+  const vocabulary = model.files.config?.vocab_size ?? tokenizer.vocabularySize;
+  const ids = [...columns.ids];
+  if (ids.some((id) => id < 0 || id >= vocabulary)) return undefined;
+  const text = tokenizer.decode(ids);
+  let tokens: TokenSpan[];
+  try {
+    tokens = alignTokens(ids, text, tokenizer);
+  } catch {
+    return undefined;
+  }
+  if (!spellsSameText(trajectory, text, tokenizer)) return undefined;
+  const spans = trajectory.steps.flatMap((step): StepSpan[] => {
+    if (step.tokenStart === undefined || step.tokenEnd === undefined || step.tokenEnd <= step.tokenStart) return [];
+    const [first, last] = [tokens[step.tokenStart], tokens[step.tokenEnd - 1]];
+    return first && last ? [{ step: step.index, start: first.start, end: last.end, policy: step.role === "assistant" }] : [];
+  });
+  return { ids, tokens, tokenText: tokens.map(({ start, end }) => text.slice(start, end)), spans, text, method: "token ids of the file", fromFile: true };
+}
+
+/** False when the ids are another tokenizer's: they decode, but to a different text than the steps say. */
+function spellsSameText(trajectory: Trajectory, decoded: string, tokenizer: TextTokenizer): boolean {
+  const columns = trajectory.tokens!;
+  if (columns.text && columns.text.length === columns.count) {
+    const clean = columns.text.join("").trim();
+    return clean === decoded.trim() || clean === withoutSpecial(columns.ids!, tokenizer).trim();
+  }
+  let cursor = 0;
+  for (const step of trajectory.steps) {
+    for (const piece of [step.observation, step.thought, step.action]) {
+      const wanted = piece?.trim();
+      if (!wanted) continue;
+      const at = decoded.indexOf(wanted, cursor);
+      if (at < 0) return false;
+      cursor = at + wanted.length;
+    }
+  }
+  return true;
+}
+
+const withoutSpecial = (ids: Int32Array, tokenizer: TextTokenizer): string => tokenizer.decode([...ids].filter((id) => !tokenizer.isSpecial(id)));
+
+/** A text longer than the context is refused in words, never cut in silence. @returns the sentence, or undefined */
+export function tooLong(model: LoadedModel, length: number): string | undefined {
+  const context = contextLength(model.files.config);
+  if (context === undefined || length <= context) return undefined;
+  return `The text has ${length.toLocaleString("en")} tokens, more than the ${context.toLocaleString("en")} that ${model.files.name} was made for.`;
+}
+
+/** A Failure's sentence, or the error's message: what a user reads about one trajectory. */
+export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** True for errors that end the whole call, not one trajectory. */
+export const endsCall = (error: unknown): boolean => error instanceof Failure && error.code === "cancelled";

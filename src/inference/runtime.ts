@@ -1,0 +1,37 @@
+import type * as OnnxRuntime from "onnxruntime-node";
+import { Failure } from "../model/failure";
+
+export type Runtime = typeof OnnxRuntime;
+
+let loaded: Promise<Runtime> | undefined;
+
+/**
+ * ONNX Runtime, loaded at first use. It is also handed to transformers.js through the symbol that library looks for,
+ * so that a process holds one copy.
+ * @throws Failure `no-runtime` where no native build exists for this platform
+ */
+export function onnxRuntime(): Promise<Runtime> {
+  loaded ??= (async () => {
+    process.env["ORT_DISABLE_TELEMETRY"] = "1";
+    try {
+      const module = (await import("onnxruntime-node")) as Runtime & { default?: Runtime };
+      const runtime = module.InferenceSession ? module : (module.default ?? module);
+      (globalThis as Record<symbol, unknown>)[Symbol.for("onnxruntime")] = runtime;
+      return runtime;
+    } catch (error) {
+      throw new Failure(
+        "no-runtime",
+        `ONNX Runtime has no usable native library for ${process.platform} ${process.arch}: ${firstLine(error)}`,
+        "Score on a platform that onnxruntime-node supports (Linux x64/arm64, Windows x64/arm64, macOS arm64).",
+      );
+    }
+  })();
+  return loaded;
+}
+
+/** First line of an error's message, shortened: native libraries put source positions and stacks behind it. */
+export function firstLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const line = message.split("\n", 1)[0]!.replace(/^Error: /, "").trim();
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}

@@ -1,0 +1,25 @@
+import type { ScoreSeries } from "../model/score";
+import type { Trajectory } from "../model/trajectory";
+import type { LoadedModel } from "./loadedModel";
+
+/** What a scorer tells and asks while it works. */
+export interface ScoreContext {
+  readonly signal: AbortSignal;
+  readonly maxBatchTokens: number;
+  /** What to do with a text longer than the model's context. */
+  readonly longText: "refuse" | "slide";
+  /** False computes every trajectory on its own, for comparison. */
+  readonly sharePrefixes: boolean;
+  /** Called after each batch. */
+  onProgress(done: number, message: string): void;
+}
+
+export interface ScoreOutcome {
+  readonly series: readonly ScoreSeries[];
+  readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
+  /** Tokens (or transitions, for control models) that went through the model, padding not counted. */
+  readonly tokens: number;
+}
+
+/** Scores trajectories with a loaded model; one that cannot be scored becomes a failure and the rest goes on. */
+export type Scorer = (model: LoadedModel, trajectories: readonly Trajectory[], context: ScoreContext) => Promise<ScoreOutcome>;

@@ -1,0 +1,71 @@
+import type { InferenceSession, Tensor } from "onnxruntime-node";
+import { Failure } from "../model/failure";
+import type { Provider } from "../model/score";
+import { firstLine, onnxRuntime, type Runtime } from "./runtime";
+import { specText, type TensorSpec } from "./tensors";
+
+/** One loaded model. Only one may run at a time in a process: two WebGPU sessions at once crash it. */
+export class ModelSession {
+  private constructor(
+    readonly path: string,
+    readonly provider: Provider,
+    readonly runtime: Runtime,
+    private readonly session: InferenceSession,
+    readonly inputs: readonly TensorSpec[],
+    readonly outputs: readonly TensorSpec[],
+  ) {}
+
+  /**
+   * Loads a model on one provider.
+   * @throws Failure `unreadable-model` or `provider-failed`
+   */
+  static async open(path: string, provider: Provider, threads?: number): Promise<ModelSession> {
+    const runtime = await onnxRuntime();
+    let session: InferenceSession;
+    try {
+      session = await runtime.InferenceSession.create(path, {
+        executionProviders: [provider],
+        logSeverityLevel: 4,
+        ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+      });
+    } catch (error) {
+      throw loadFailure(path, provider, error);
+    }
+    return new ModelSession(path, provider, runtime, session, specs(session.inputMetadata), specs(session.outputMetadata));
+  }
+
+  input(name: string): TensorSpec | undefined {
+    return this.inputs.find((spec) => spec.name === name);
+  }
+
+  output(name: string): TensorSpec | undefined {
+    return this.outputs.find((spec) => spec.name === name);
+  }
+
+  /** Runs the model once; `fetches` names the outputs to bring back, others stay in the library. */
+  async run(feeds: Readonly<Record<string, Tensor>>, fetches: readonly string[]): Promise<Readonly<Record<string, Tensor>>> {
+    try {
+      return (await this.session.run(feeds, [...fetches])) as Readonly<Record<string, Tensor>>;
+    } catch (error) {
+      throw new Failure("model-run-failed", `The model stopped: ${firstLine(error)}`, `It declares the inputs ${this.inputs.map(specText).join("; ")}.`);
+    }
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+}
+
+const specs = (metadata: readonly InferenceSession.ValueMetadata[]): TensorSpec[] =>
+  metadata.map((value) => (value.isTensor ? { name: value.name, type: value.type, shape: value.shape } : { name: value.name, type: "not a tensor", shape: [] }));
+
+function loadFailure(path: string, provider: Provider, error: unknown): Failure {
+  const message = firstLine(error);
+  if (/protobuf|parse|invalid model|INVALID_GRAPH|INVALID_PROTOBUF|No graph/i.test(message)) {
+    return new Failure("unreadable-model", `${path} is not a readable ONNX model: ${message}`, "Export the model again, or fetch the whole file.");
+  }
+  if (/not implemented|Could not find an implementation|Unsupported model IR|opset/i.test(message)) {
+    return new Failure("unsupported-model", `${path} needs an operator or version that this ONNX Runtime lacks: ${message}`, "Export with a lower opset (17 or 18).");
+  }
+  return new Failure("model-load-failed", `${path} could not be loaded on ${provider}: ${message}`, provider === "cpu" ? "Check the file." : "Try the provider cpu.");
+}

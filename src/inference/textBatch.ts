@@ -1,0 +1,107 @@
+import type { Tensor } from "onnxruntime-node";
+import { Failure } from "../model/failure";
+import type { LoadedModel } from "./loadedModel";
+import { padTokenId } from "./modelConfig";
+import { tensorOf, type TensorSpec } from "./tensors";
+
+/** Keys and values of tokens that were computed before, one tensor per layer and kind, [1, heads, length, dim] each. */
+export interface PastState {
+  readonly length: number;
+  /** By input name (`past_key_values.N.key`), row-major [heads, length, dim]. */
+  readonly tensors: ReadonlyMap<string, { readonly data: FloatBuffer; readonly heads: number; readonly dim: number }>;
+}
+
+export type FloatBuffer = Float32Array | Uint16Array;
+
+const isPast = (spec: TensorSpec): boolean => /^past_key_values?\./.test(spec.name);
+
+export const pastInputs = (model: LoadedModel): readonly TensorSpec[] => model.session.inputs.filter(isPast);
+
+/** `past_key_values.3.key` -> `present.3.key`, the name under which exporters return the grown cache. */
+export const presentName = (pastName: string): string => pastName.replace(/^past_key_values?\./, "present.");
+
+/** True when sequences of different lengths can share a batch: the model masks padding. */
+export const canPad = (model: LoadedModel): boolean => model.session.input("attention_mask") !== undefined;
+
+/** Heads and head width of a cache input: from its declared shape, else from the config. */
+function pastShape(model: LoadedModel, spec: TensorSpec): { heads: number; dim: number } {
+  const config = model.files.config;
+  const [, heads, , dim] = spec.shape;
+  const fromConfig = config?.hidden_size !== undefined && config.num_attention_heads !== undefined ? config.hidden_size / config.num_attention_heads : undefined;
+  const headCount = typeof heads === "number" ? heads : (config?.num_key_value_heads ?? config?.num_attention_heads);
+  const headWidth = typeof dim === "number" ? dim : (config?.head_dim ?? fromConfig);
+  if (spec.shape.length !== 4 || headCount === undefined || headWidth === undefined) {
+    throw new Failure("model-does-not-fit", `The cache input ${spec.name} has the shape [${spec.shape.join(", ")}]; expected [batch, heads, length, head width].`, "Export the model with fixed heads and head width, or with them in config.json.");
+  }
+  return { heads: headCount, dim: headWidth };
+}
+
+/**
+ * The inputs of one run over right-padded rows.
+ * @param rows token ids; all rows continue pasts of the same length
+ * @param width longest row
+ * @param pasts one per row, or undefined for none
+ * @param offsets position of each row's first token when there is no past (default 0)
+ */
+export function textFeeds(model: LoadedModel, rows: readonly (readonly number[])[], width: number, pasts?: readonly PastState[]): Record<string, Tensor> {
+  const { session, files } = model;
+  const batch = rows.length;
+  const pastLength = pasts?.[0]?.length ?? 0;
+  const pad = padTokenId(files.config) ?? 0;
+  const ids = new Float64Array(batch * width).fill(pad);
+  const mask = new Uint8Array(batch * (pastLength + width));
+  const positions = new Float64Array(batch * width);
+  rows.forEach((row, r) => {
+    ids.set(row, r * width);
+    mask.fill(1, r * (pastLength + width), r * (pastLength + width) + pastLength + row.length);
+    for (let i = 0; i < width; i++) positions[r * width + i] = pastLength + Math.min(i, row.length - 1);
+  });
+  const feeds: Record<string, Tensor> = {};
+  const give = (name: string, values: ArrayLike<number>, dims: readonly number[]): void => {
+    const spec = session.input(name);
+    if (spec) feeds[name] = tensorOf(session.runtime, spec.type, values, dims);
+  };
+  give("input_ids", ids, [batch, width]);
+  give("attention_mask", mask, [batch, pastLength + width]);
+  give("position_ids", positions, [batch, width]);
+  give("token_type_ids", new Uint8Array(batch * width), [batch, width]);
+  give("use_cache_branch", [pastLength > 0 ? 1 : 0], [1]);
+  give("num_logits_to_keep", [0], []);
+  for (const spec of pastInputs(model)) feeds[spec.name] = pastTensor(model, spec, batch, pastLength, pasts);
+  return feeds;
+}
+
+function pastTensor(model: LoadedModel, spec: TensorSpec, batch: number, length: number, pasts: readonly PastState[] | undefined): Tensor {
+  const { heads, dim } = pastShape(model, spec);
+  const rowSize = heads * length * dim;
+  const data: FloatBuffer = spec.type === "float16" ? new Uint16Array(batch * rowSize) : new Float32Array(batch * rowSize);
+  pasts?.forEach((past, row) => data.set(past.tensors.get(spec.name)!.data, row * rowSize));
+  const runtime = model.session.runtime;
+  const Half = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike) => Uint16Array }).Float16Array;
+  const typed = data instanceof Uint16Array && Half ? new Half(data.buffer) : data;
+  return new runtime.Tensor(spec.type as "float32", typed as Float32Array, [batch, heads, length, dim]);
+}
+
+/** Cuts one row's cache out of a run's `present` outputs, without the padding behind it. */
+export function pastOfRow(model: LoadedModel, outputs: Readonly<Record<string, Tensor>>, row: number, length: number): PastState {
+  const tensors = new Map<string, { data: FloatBuffer; heads: number; dim: number }>();
+  for (const spec of pastInputs(model)) {
+    const present = outputs[presentName(spec.name)]!;
+    const [, heads, total, dim] = present.dims as [number, number, number, number];
+    const raw = present.data as unknown as Float32Array | Uint16Array;
+    const source: FloatBuffer = raw instanceof Float32Array ? raw : new Uint16Array(raw.buffer, raw.byteOffset, raw.length);
+    const data: FloatBuffer = source instanceof Float32Array ? new Float32Array(heads * length * dim) : new Uint16Array(heads * length * dim);
+    for (let head = 0; head < heads; head++) {
+      const from = ((row * heads + head) * total) * dim;
+      data.set(source.subarray(from, from + length * dim) as never, head * length * dim);
+    }
+    tensors.set(spec.name, { data, heads, dim });
+  }
+  return { length, tensors };
+}
+
+/** True when the model returns a grown cache for every cache it takes. */
+export function canReusePrefix(model: LoadedModel): boolean {
+  const pasts = pastInputs(model);
+  return pasts.length > 0 && canPad(model) && pasts.every((spec) => model.session.output(presentName(spec.name)) !== undefined);
+}
