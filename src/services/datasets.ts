@@ -5,7 +5,9 @@ import type { ScoreSeries } from "../model/score";
 import type { Note, Trajectory } from "../model/trajectory";
 import type { Tree } from "../model/tree";
 import type { QueryResult, RowQuery, StoreCalls, StoreEvents } from "../protocol/storeCalls";
+import type { GroupMember } from "../signals/signal";
 import { prefixTree } from "../signals/prefixTree";
+import { groupMember, signalGroup } from "./groups";
 import { Listeners } from "./listeners";
 import { Supervisor, type CallOptions, type LogLevel } from "./processes/supervisor";
 import type { Datasets, ServicesOptions, Task, Unsubscribe } from "./services";
@@ -119,10 +121,10 @@ export class ProcessDatasets implements Datasets, ScoreStore {
     if (recorded) return recorded;
     const { group, members } = await this.group(groupId);
     const used = members.slice(0, PREFIX_TREE_MEMBERS);
-    const trajectories: Trajectory[] = [];
-    for (const member of used) trajectories.push(await this.trajectory(member.id));
+    const gathered: GroupMember[] = [];
+    for (const row of used) gathered.push(groupMember(row, await this.trajectory(row.id)));
     const title = used.length < members.length ? `${group.title} (first ${used.length} of ${members.length} rollouts)` : group.title;
-    return prefixTree(trajectories, { groupId, title });
+    return prefixTree(signalGroup(group, gathered), group.datasetId, title);
   }
 
   query(

@@ -30,7 +30,7 @@ export function defaultRequests(trajectory: Trajectory, scores: readonly ScoreSe
   const grpo = trainer?.presets["grpo"];
   if (trajectory.groupId !== undefined && grpo !== undefined) requests.push({ signalId: "grpo", presetId: grpo });
   if (trajectory.columns) {
-    requests.push({ signalId: "discounted-return" });
+    requests.push({ signalId: "return" });
     const hasValues = trajectory.columns.columns.some((column) => column.role === "value") || scores.some((series) => series.name === "value");
     const gae = trainer?.presets["gae"];
     if (hasValues) requests.push({ signalId: "gae", ...(gae === undefined ? {} : { presetId: gae }) });

@@ -1,10 +1,11 @@
 import { Failure } from "../model/failure";
-import type { TrajectoryRow } from "../model/summary";
 import type { Trajectory } from "../model/trajectory";
 import { signals as catalogue } from "../signals/index";
 import { resolveParameters, type Explanation, type Group, type GroupMember, type Need, type ParameterValues, type Signal, type SignalContext } from "../signals/signal";
 import { conventionText } from "./convention";
 import { defaultRequests } from "./defaultSignals";
+import { groupMember, signalGroup } from "./groups";
+import { modelName } from "./modelSearch";
 import type { Datasets, SignalRequest, Signals, SignalTrack, Unsubscribe } from "./services";
 
 /** Inputs for which a batch-relative signal needs the other members in full, not only their rewards. */
@@ -41,13 +42,15 @@ export class CatalogueSignals implements Signals {
   async compute(trajectoryId: string, request: SignalRequest): Promise<SignalTrack> {
     const { signal, parameters } = resolveRequest(request);
     const context = await this.context(trajectoryId, signal, parameters);
+    // A model's series has its own unit and is named after the model, not after the signal that shows it.
+    const scored = signal.id === "model-score" ? context.scores?.find((series) => series.name === parameters["name"]) : undefined;
     return {
       signalId: signal.id,
-      title: signal.title,
+      title: scored ? scored.name : signal.title,
       presetId: request.presetId,
-      convention: conventionText(signal, request.presetId, parameters),
+      convention: scored ? `${modelName(scored.modelPath)} on ${scored.provider}` : conventionText(signal, request.presetId, parameters),
       parameters,
-      unit: signal.unit,
+      unit: scored ? scored.unit : signal.unit,
       signed: signal.signed,
       result: signal.compute(context, parameters),
     };
@@ -92,13 +95,8 @@ export class CatalogueSignals implements Signals {
   private async group(groupId: string, full: boolean): Promise<Group> {
     const { group, members } = await this.datasets.group(groupId);
     const gathered: GroupMember[] = [];
-    for (const row of members) gathered.push(member(row, full ? await this.trajectory(row.id) : undefined));
-    return {
-      groupId,
-      members: gathered,
-      ...(group.trainingStep === undefined ? {} : { trainingStep: group.trainingStep }),
-      ...(group.groupGuess === undefined ? {} : { guess: group.groupGuess }),
-    };
+    for (const row of members) gathered.push(groupMember(row, full ? await this.trajectory(row.id) : undefined));
+    return signalGroup(group, gathered);
   }
 
   /** All groups of the trajectory's training step, in the file's order; its own group is the one given. */
@@ -114,8 +112,8 @@ export class CatalogueSignals implements Signals {
       for (const row of rows) {
         if (row.groupId === undefined) continue;
         const members = groups.get(row.groupId);
-        if (members) members.push(member(row, undefined));
-        else groups.set(row.groupId, [member(row, undefined)]);
+        if (members) members.push(groupMember(row));
+        else groups.set(row.groupId, [groupMember(row)]);
       }
       if (rows.length === 0 || start + rows.length >= total) break;
     }
@@ -156,15 +154,4 @@ export function resolveRequest(request: SignalRequest): { signal: Signal; parame
     const code = request.presetId !== undefined && !known ? "unknown-preset" : "bad-parameter";
     throw new Failure(code, error instanceof Error ? error.message : String(error), "List presets and parameters with `trajectory-lens signals`.");
   }
-}
-
-function member(row: TrajectoryRow, trajectory: Trajectory | undefined): GroupMember {
-  return {
-    trajectoryId: row.id,
-    reward: row.reward,
-    components: row.components,
-    stepCount: row.stepCount,
-    ...(row.tokenCount === undefined ? {} : { tokenCount: row.tokenCount }),
-    ...(trajectory === undefined ? {} : { trajectory }),
-  };
 }

@@ -1,0 +1,132 @@
+import { Failure } from "../../model/failure";
+import { resolveRequest } from "../../services/signals";
+import type { SignalRequest, SignalTrack } from "../../services/services";
+import { expressionText } from "../../signals/expression";
+import { signals } from "../../signals/index";
+import type { Explanation } from "../../signals/signal";
+import { chosenRows, withIndex, type CommonOptions, type Opened, type Output } from "../session";
+import { numberText, table } from "../text";
+
+export interface SignalsOptions extends CommonOptions {
+  readonly signal?: string;
+  readonly preset?: string;
+  readonly param?: readonly string[];
+  readonly id?: string;
+  readonly explain?: number;
+  readonly limit?: number;
+}
+
+/** The catalogue of signals, or one signal on the trajectories of a path. */
+export function signalsCommand(path: string | undefined, options: SignalsOptions): Promise<Output> | Output {
+  if (path === undefined) {
+    if (options.signal === undefined) return catalogue();
+    throw new Failure("bad-arguments", "A signal is computed on trajectories, and no path was given.", "Give PATH before --signal.");
+  }
+  if (options.signal === undefined) {
+    throw new Failure("bad-arguments", "Say which signal to compute with --signal.", "List the signals with `trajectory-lens signals`.");
+  }
+  const request: SignalRequest = {
+    signalId: options.signal,
+    ...(options.preset === undefined ? {} : { presetId: options.preset }),
+    parameters: parseParameters(options.param ?? []),
+  };
+  const { signal, parameters } = resolveRequest(request);
+  return withIndex([path], options, async (opened) => {
+    const rows = await chosenRows(opened, options.id, options.limit);
+    const results: Record<string, unknown>[] = [];
+    const lines: (string | number)[][] = [];
+    const explanations: string[] = [];
+    let convention = "";
+    for (const row of rows) {
+      const track = await opened.services.signals.compute(row.id, request);
+      convention = track.convention;
+      const explanation = options.explain === undefined ? undefined : await explained(opened, row.id, request, options.explain);
+      results.push({ id: row.id, ...seriesOf(track), ...(options.explain === undefined ? {} : { explanation: explanation ?? null }) });
+      lines.push([row.id, ...summary(track)]);
+      if (explanation) explanations.push(explanation.text);
+    }
+    return {
+      document: {
+        signal: signal.id,
+        title: signal.title,
+        preset: request.presetId ?? null,
+        convention,
+        parameters,
+        level: signal.level,
+        unit: signal.unit,
+        signed: signal.signed,
+        trajectories: results,
+      },
+      text: () =>
+        [`${signal.title}  ${convention}  (${signal.unit})`, "", table(["id", "level", "values"], lines), ...explanations.flatMap((text) => ["", text])].join("\n"),
+    };
+  });
+}
+
+function catalogue(): Output {
+  const list = signals.map(({ id, title, family, level, unit, signed, source, needs, presets, parameters, description, explain }) => ({
+    id,
+    title,
+    family,
+    level,
+    unit,
+    signed,
+    source,
+    needs,
+    presets,
+    parameters,
+    description,
+    explains: explain !== undefined,
+  }));
+  return {
+    document: { signals: list },
+    text: () =>
+      table(
+        ["id", "family", "level", "needs", "presets", "title"],
+        list.map((signal) => [signal.id, signal.family, signal.level, signal.needs.join(" "), signal.presets.map((preset) => preset.id).join(" "), signal.title]),
+      ),
+  };
+}
+
+/** `gamma=0.9` pairs. @throws Failure for a pair without `=` */
+export function parseParameters(pairs: readonly string[]): Record<string, string> {
+  const parameters: Record<string, string> = {};
+  for (const pair of pairs) {
+    const at = pair.indexOf("=");
+    if (at <= 0) throw new Failure("bad-arguments", `--param takes name=value, not "${pair}".`, "Write for example --param gamma=0.99.");
+    parameters[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+  return parameters;
+}
+
+function seriesOf({ result, unit }: SignalTrack): Record<string, unknown> {
+  if ("missing" in result) return { missing: result.missing, how: result.how };
+  return { level: result.level, unit, values: result.values, parts: result.parts, group: result.group, notes: result.notes };
+}
+
+function summary({ result }: SignalTrack): (string | number)[] {
+  if ("missing" in result) return ["missing", result.how];
+  const shown = [...result.values.subarray(0, 12)].map(numberText).join(" ");
+  return [result.level, result.values.length > 12 ? `${shown} ... (${result.values.length})` : shown];
+}
+
+async function explained(opened: Opened, id: string, request: SignalRequest, index: number): Promise<(Record<string, unknown> & { text: string }) | undefined> {
+  const explanation = await opened.services.signals.explain(id, request, index);
+  if (!explanation) return undefined;
+  const lines = explanation.lines.map(({ name, expression, value }) => ({
+    name,
+    formula: expressionText(expression, false),
+    substituted: expressionText(expression, true, numberText),
+    value,
+  }));
+  return { index, title: explanation.title, convention: explanation.convention, lines, text: explanationText(explanation, lines), source: explanation.source, notes: explanation.notes };
+}
+
+function explanationText(explanation: Explanation, lines: readonly { name: string; formula: string; substituted: string; value: number }[]): string {
+  return [
+    `${explanation.title}  (${explanation.convention})`,
+    ...lines.map(({ name, formula, substituted, value }) => `${name} = ${formula} = ${substituted} = ${numberText(value)}`),
+    ...explanation.notes,
+    explanation.source,
+  ].join("\n");
+}

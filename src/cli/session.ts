@@ -1,0 +1,120 @@
+import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Failure } from "../model/failure";
+import type { DatasetInfo, TrajectoryRow } from "../model/summary";
+import type { Note } from "../model/trajectory";
+import { createServices } from "../services/openServices";
+import type { Services } from "../services/services";
+
+/** Options that every command takes. */
+export interface CommonOptions {
+  readonly json?: boolean;
+  readonly storage?: string;
+  readonly verbose?: boolean;
+}
+
+/** What a command gives back: a document for `--json`, and text for people. */
+export interface Output {
+  readonly document: unknown;
+  text(): string;
+}
+
+/** An indexed path. */
+export interface Opened {
+  readonly services: Services;
+  readonly datasets: readonly DatasetInfo[];
+  readonly warnings: readonly Note[];
+}
+
+/** Folder for indexes and caches: `--storage`, TRAJECTORY_LENS_STORAGE, or the user's cache folder. */
+export function storageFolder(options: CommonOptions): string {
+  const chosen = options.storage ?? process.env["TRAJECTORY_LENS_STORAGE"];
+  if (chosen) return resolve(chosen);
+  const cache = process.env["XDG_CACHE_HOME"];
+  return join(cache ? resolve(cache) : join(homedir(), ".cache"), "trajectory-lens");
+}
+
+/**
+ * Indexes the paths (only what changed since last time) and runs `use` on them; ends the child processes afterwards.
+ * Each set of paths has an index of its own, so that queries see these paths and nothing else.
+ * @throws Failure `unknown-path` or `unknown-format`
+ */
+export async function withIndex<T>(paths: readonly string[], options: CommonOptions, use: (opened: Opened) => Promise<T>): Promise<T> {
+  const absolute = paths.map((path) => resolve(path));
+  for (const path of absolute) {
+    if (!(await stat(path).catch(() => undefined))) {
+      throw new Failure("unknown-path", `There is no file or folder at ${path}.`, "Check the path.");
+    }
+  }
+  const key = createHash("sha256").update(absolute.join("\n")).digest("hex").slice(0, 16);
+  return withServices({ ...options, storage: join(storageFolder(options), key) }, async (services) => {
+    const { datasets, warnings } = await services.datasets.index(absolute, { watch: false }, { report: progressLine(options) });
+    clearProgressLine();
+    if (datasets.length === 0) {
+      const reason = warnings[0];
+      throw new Failure(
+        "unknown-format",
+        `No trajectories were found in ${absolute.join(", ")}${reason ? `: ${reason.message}` : "."}`,
+        "List the formats that can be read with `trajectory-lens formats`.",
+      );
+    }
+    return use({ services, datasets, warnings });
+  });
+}
+
+/** Runs `use` with services whose logs go to standard error when asked for. */
+export async function withServices<T>(options: CommonOptions, use: (services: Services) => Promise<T>): Promise<T> {
+  const services = createServices({
+    storageFolder: storageFolder(options),
+    distFolder: dirname(fileURLToPath(import.meta.url)),
+    log: (level, message) => {
+      if (options.verbose || level === "error") console.error(`${level}: ${message}`);
+    },
+  });
+  try {
+    return await use(services);
+  } finally {
+    await services.dispose();
+  }
+}
+
+/** All rows of the datasets, or the one with the id, in file order. @throws Failure `unknown-id` */
+export async function chosenRows(opened: Opened, id: string | undefined, limit = Infinity): Promise<readonly TrajectoryRow[]> {
+  const { services, datasets } = opened;
+  if (id !== undefined) return [await rowOf(opened, id)];
+  const rows: TrajectoryRow[] = [];
+  const window = 2_000;
+  for (const dataset of datasets) {
+    for (let start = 0; rows.length < limit; start += window) {
+      const end = Math.min(start + window, start + limit - rows.length);
+      const page = await services.datasets.rows({ datasetId: dataset.id, sort: "row" }, start, end);
+      rows.push(...page.rows);
+      if (page.rows.length === 0 || start + page.rows.length >= page.total) break;
+    }
+  }
+  return rows;
+}
+
+/** @throws Failure `unknown-id` */
+export async function rowOf({ services, datasets }: Opened, id: string): Promise<TrajectoryRow> {
+  const row = await services.datasets.row(id);
+  if (row) return row;
+  throw new Failure(
+    "unknown-id",
+    `There is no trajectory "${id}" in ${datasets.map((dataset) => dataset.path).join(", ")}.`,
+    'List the ids with `trajectory-lens query PATH --sql "SELECT id FROM trajectories"`.',
+  );
+}
+
+function progressLine(options: CommonOptions): (progress: { done: number; total: number; path: string }) => void {
+  if (!process.stderr.isTTY || options.json) return () => undefined;
+  return ({ done, total, path }) => process.stderr.write(`\r\u001b[Kindexing ${done} of ${total}: ${path.slice(-60)}`);
+}
+
+/** Takes a progress line off the terminal again. */
+export function clearProgressLine(): void {
+  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+}
