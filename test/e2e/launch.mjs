@@ -6,9 +6,11 @@ import { basename, join, resolve } from "node:path";
 import { ensurePythonEnvironment } from "../../scripts/python-environment.mjs";
 import { createProfile, ensureSystemPackages, ensureVsCodeServer, installVsix, startServer } from "../../scripts/vscode-server.mjs";
 
+let servers = [];
+
 const root = resolve(import.meta.dirname, "../..");
 
-export default async function setup(project) {
+export async function setup(project) {
   const folder = join(root, ".cache/e2e");
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
@@ -28,7 +30,7 @@ export default async function setup(project) {
   const workspace = join(folder, "workspace");
   cpSync(join(root, "examples/workspace"), workspace, { recursive: true, filter: (path) => basename(path) !== "__pycache__" });
 
-  const servers = [await startServer(vscode, trusted), await startServer(vscode, untrusted, { trust: false })];
+  servers = [await startServer(vscode, trusted), await startServer(vscode, untrusted, { trust: false })];
   const installed = readdirSync(trusted.extensions).find((name) => name.includes("trajectory-lens"));
   project.provide("e2e", {
     root,
@@ -43,7 +45,8 @@ export default async function setup(project) {
     screenshots: join(root, "test-out/e2e"),
   });
   rmSync(join(root, "test-out/e2e"), { recursive: true, force: true });
-  return async () => {
-    for (const server of servers) await server.stop();
-  };
+}
+
+export async function teardown() {
+  for (const server of servers) await server.stop();
 }

@@ -2,7 +2,6 @@ import { defineConfig } from "vitest/config";
 
 // One VS Code for the whole suite: files run one after another in one process.
 export default defineConfig({
-  root: new URL("../..", import.meta.url).pathname,
   test: {
     include: ["test/e2e/**/*.test.mjs"],
     globalSetup: ["test/e2e/launch.mjs"],
