@@ -1,6 +1,7 @@
-// Builds everything into dist/. `node esbuild.mjs [--production] [--watch] [--tests] [--outdir=DIR]`
+// Builds everything into dist/. `node esbuild.mjs [--production] [--watch] [--tests] [--outdir=DIR] [--inputs=FILE]`
+// --inputs writes the list of source files that went into the bundles, for the notices of third parties.
 import { build, context } from "esbuild";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 
 const production = process.argv.includes("--production");
 const watch = process.argv.includes("--watch");
@@ -93,5 +94,7 @@ const programs = [
 if (watch) {
   for (const program of programs) await (await context(program)).watch();
 } else {
-  await Promise.all(programs.map((program) => build(program)));
+  const results = await Promise.all(programs.map((program) => build({ ...program, metafile: true })));
+  const list = process.argv.find((argument) => argument.startsWith("--inputs="))?.slice("--inputs=".length);
+  if (list) writeFileSync(list, JSON.stringify([...new Set(results.flatMap((result) => Object.keys(result.metafile.inputs)))].sort()));
 }

@@ -2,7 +2,7 @@
 // Native packages are copied into dist/node_modules for that target alone, so that the child processes find them.
 import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { createVSIX } from "@vscode/vsce";
 
@@ -41,7 +41,8 @@ for (const name of ["README.md", "CHANGELOG.md", "LICENSE", ".vscodeignore", "me
 const manifest = JSON.parse(readFileSync("package.json", "utf8"));
 for (const key of ["scripts", "dependencies", "devDependencies", "allowScripts", "overrides", "private"]) delete manifest[key];
 writeFileSync(join(stage, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
-execFileSync(process.execPath, ["esbuild.mjs", "--production", `--outdir=${join(stage, "dist")}`], { stdio: "inherit" });
+const inputs = join(stage, "inputs.json");
+execFileSync(process.execPath, ["esbuild.mjs", "--production", `--outdir=${join(stage, "dist")}`, `--inputs=${inputs}`], { stdio: "inherit" });
 
 /** Copies `files` (relative to the package) of one installed package into dist/node_modules. */
 function ship(name, files) {
@@ -67,6 +68,27 @@ ship(`@duckdb/node-bindings-${folders.duckdb}`, readdirSync(join("node_modules/@
 ship("detect-libc", ["LICENSE", "lib"]);
 ship("h5wasm", ["LICENSE.txt", "dist/node"]);
 
+writeFileSync(join(stage, "ThirdPartyNotices.txt"), notices());
+
+/** Names, versions and licence texts of every package that is bundled or shipped beside the bundles. */
+function notices() {
+  const bundled = JSON.parse(readFileSync(inputs, "utf8")).flatMap((file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []);
+  const shipped = readdirSync(join(stage, "dist/node_modules"), { recursive: true })
+    .filter((file) => basename(file) === "package.json")
+    .map((file) => join("node_modules", dirname(file)));
+  const sections = [];
+  for (const folder of [...new Set([...bundled, ...shipped])].sort()) {
+    const file = join(folder, "package.json");
+    if (!existsSync(file)) continue;
+    const { name, version, license } = JSON.parse(readFileSync(file, "utf8"));
+    if (!name || !version) continue;
+    const texts = readdirSync(folder).filter((entry) => /^(licen[cs]e|copying|notice|thirdpartynotices)/i.test(entry));
+    const text = texts.map((entry) => readFileSync(join(folder, entry), "utf8").trim()).join("\n\n");
+    sections.push(`${name} ${version} (${license ?? "see below"})\n\n${text || "The package comes without a licence text."}`);
+  }
+  return `Trajectory Lens contains the following packages.\n\n${sections.join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
+}
+
 const mainKb = statSync(join(stage, "dist/extension.cjs")).size / 1024;
 if (mainKb > MAIN_BUNDLE_LIMIT_KB) {
   console.error(`The main bundle is ${mainKb.toFixed(0)} KB, over the budget of ${MAIN_BUNDLE_LIMIT_KB} KB.`);
@@ -81,7 +103,6 @@ await createVSIX({
   allowMissingRepository: true,
   skipLicense: false,
 });
-
 
 const megabytes = statSync(out).size / 1024 / 1024;
 console.log(`${out}: ${megabytes.toFixed(1)} MB, main bundle ${mainKb.toFixed(0)} KB`);

@@ -7,7 +7,7 @@ const root = resolve(import.meta.dirname, "..");
 const report = join(root, "test-out/e2e.json");
 mkdirSync(join(root, "test-out"), { recursive: true });
 rmSync(report, { force: true });
-const args = ["run", "--config", "test/e2e/vitest.config.mjs", "--reporter=verbose", "--reporter=json", `--outputFile.json=${report}`];
+const args = ["run", "--config", "vitest.e2e.config.mjs", "--reporter=verbose", "--reporter=json", `--outputFile.json=${report}`];
 const result = spawnSync(process.execPath, [join(root, "node_modules/vitest/vitest.mjs"), ...args, ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
 if (existsSync(report)) {
   const { numPassedTests, numFailedTests, numPendingTests, numTodoTests, success } = JSON.parse(readFileSync(report, "utf8"));
