@@ -70,3 +70,32 @@ export function whiten(
   for (let i = 0; i < values.length; i++) out[i] = (values[i]! - moments.mean) * scale + back;
   return { values: out, moments, scale };
 }
+
+/**
+ * Masked whitening over a batch of rows, as the frameworks whiten a padded matrix.
+ *
+ * @param rows [N][T], rows may differ in length; @param masks 1 = counts for the moments, same shapes
+ * @throws Error when fewer than two entries count under `sample`, where the frameworks raise or give NaN
+ */
+export function whitenRows(
+  rows: readonly Float64Array[],
+  masks: readonly ArrayLike<number>[],
+  convention: WhiteningConvention = torchWhitening,
+  loneEntry: "refuse" | "nan" = "refuse",
+): readonly Float64Array[] {
+  const size = rows.reduce((total, row) => total + row.length, 0);
+  const flat = new Float64Array(size);
+  const mask = new Uint8Array(size);
+  let offset = 0;
+  rows.forEach((row, i) => {
+    flat.set(row, offset);
+    for (let t = 0; t < row.length; t++) mask[offset + t] = masks[i]![t] ? 1 : 0;
+    offset += row.length;
+  });
+  const whitened = whiten(flat, mask, convention, flat);
+  if (loneEntry === "refuse" && Number.isNaN(whitened.moments.variance) && whitened.moments.count < 2) {
+    throw new Error(`Whitening needs at least two tokens under the mask; the batch has ${whitened.moments.count}.`);
+  }
+  offset = 0;
+  return rows.map((row) => flat.subarray(offset, (offset += row.length)));
+}
