@@ -1,6 +1,5 @@
 /** Text from a trajectory made safe for a terminal: control characters (colours, cursor moves, title changes) are shown, not obeyed. */
 export const terminalText = (text: string): string =>
-  // eslint-disable-next-line no-control-regex
   text.replace(/\r\n/g, "\n").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
 
 /** The first `length` characters on one line. */

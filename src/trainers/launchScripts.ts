@@ -29,7 +29,7 @@ export function joinPath(folder: string, path: string): string {
  */
 export function scriptValue(text: string, key: string): string | undefined {
   const name = key.replace(/[.\\]/g, "\\$&");
-  const match = new RegExp(`(?:^|[\\s"'(,{+])(?:--)?${name}\\s*(?:=|:|\\s)\\s*("[^"\\n]*"|'[^'\\n]*'|[^\\s"',)}\\\\]+)`, "m").exec(text);
+  const match = new RegExp(`(?:^|[\\s"'(,{+])(?:--)?${name}\\s*(?:=|:|\\s)\\s*("[^"\\n]*"|'[^'\\n]*'|(?:\\$\\{[^}\\n]*\\}|[^\\s"',)}\\\\])+)`, "m").exec(text);
   const raw = match?.[1]?.replace(/^["']|["']$/g, "");
   if (raw === undefined || raw === "" || raw === "null" || raw === "None") return undefined;
   const value = substituteVariables(raw, text, 0);
