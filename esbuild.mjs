@@ -73,6 +73,8 @@ const programs = [
         .filter(([, file]) => existsSync(file)),
     ),
     loader: { ".ttf": "file", ".svg": "dataurl" },
+    // Beside the style sheets, the one folder that a webview may read.
+    assetNames: "webview/[name]",
     outdir,
   },
   ...(tests

@@ -1,0 +1,14 @@
+/** Keys of the trajectory editor, as "?" shows them. */
+export const TRAJECTORY_KEYS: readonly (readonly [string, string])[] = [
+  ["j k", "next, previous step"],
+  ["J K", "next, previous trajectory"],
+  ["[ ]", "previous, next member of the group"],
+  ["e", "explain the number at the cursor"],
+  ["s", "score with the chosen model"],
+  ["t", "branching tree"],
+  ["g", "group"],
+  ["c", "compare with the group"],
+  ["/", "filter the steps"],
+  ["Tab", "next pane; arrow keys move inside it"],
+  ["?", "these keys"],
+];

@@ -1,0 +1,107 @@
+import type { ExplanationView, TrackData } from "../../src/protocol/webviewMessages";
+import { button } from "./controls";
+import { el } from "./element";
+import { exact, significant, valueText } from "./format";
+import { formula } from "./formula";
+
+export interface ExplainActions {
+  openCode(path: string, line: number): void;
+  open(trajectoryId: string): void;
+  copy(text: string): void;
+}
+
+/** Why a number is what it is: the formula, the numbers put in, the value, the convention, the source. */
+export class ExplainPanel {
+  readonly element = el("div", { class: "explain", tabIndex: 0, role: "region", aria: { label: "Explanation", live: "polite" } });
+
+  constructor(private readonly actions: ExplainActions) {}
+
+  say(text: string): void {
+    this.element.replaceChildren(el("p", { class: "quiet", text }));
+  }
+
+  /** @param where "step 5", "token 12", or "the trajectory" */
+  show(explanation: ExplanationView, track: TrackData | undefined, where: string): void {
+    const [main, ...others] = explanation.lines;
+    const signed = track?.signed ?? false;
+    const copied = explanation.lines.map((line) => `${line.name} = ${line.formula} = ${line.substituted} = ${line.exact}`).join("\n");
+    this.element.replaceChildren(
+      el(
+        "div",
+        { class: "explain-title" },
+        el("span", { class: "strong", text: explanation.title }),
+        el("span", { class: "quiet", text: where }),
+        button({
+          label: "Copy",
+          icon: "copy",
+          appearance: "icon",
+          title: "Copy the formula with its numbers in full precision",
+          onClick: () => this.actions.copy(`${explanation.title}, ${where}\n${explanation.convention}\n${copied}\n${explanation.source}`),
+        }).element,
+      ),
+      ...(main ? [this.headline(main, signed), this.line(main, signed, true)] : []),
+      ...(others.length > 0 ? [el("div", { class: "explain-where quiet", text: "where" })] : []),
+      ...others.map((line) => this.line(line, false, false)),
+      ...this.group(explanation),
+      el("div", { class: "explain-convention", text: explanation.convention }),
+      ...explanation.notes.map((note) => el("p", { class: "note", text: note })),
+      el("div", { class: "quiet explain-source", text: explanation.source }),
+      ...(explanation.code
+        ? [
+            button({
+              label: explanation.code.label,
+              icon: "go-to-file",
+              title: `Open the trainer's own line ${explanation.code.line}`,
+              onClick: () => explanation.code && this.actions.openCode(explanation.code.path, explanation.code.line),
+            }).element,
+          ]
+        : []),
+    );
+  }
+
+  private headline(line: ExplanationView["lines"][number], signed: boolean): HTMLElement {
+    const value = el("div", { class: "explain-value number", title: `${line.exact} (full precision)`, text: valueText(line.value, signed) });
+    value.classList.toggle("below", signed && line.value < 0);
+    value.classList.toggle("above", signed && line.value > 0);
+    return value;
+  }
+
+  private line(line: ExplanationView["lines"][number], signed: boolean, main: boolean): HTMLElement {
+    const left = formula(line.name);
+    const repeated = line.substituted === line.formula;
+    return el(
+      "div",
+      { class: main ? "explain-line main" : "explain-line" },
+      el("div", { class: "explain-left" }, left),
+      el(
+        "div",
+        { class: "explain-right" },
+        el("div", {}, "= ", formula(line.formula)),
+        !repeated && el("div", {}, "= ", formula(line.substituted)),
+        el("div", { class: "number", title: `${line.exact} (full precision)` }, `= ${valueText(line.value, signed)}`),
+      ),
+    );
+  }
+
+  private group(explanation: ExplanationView): HTMLElement[] {
+    const { group } = explanation;
+    if (!group || group.length === 0) return [];
+    return [
+      el("div", { class: "quiet", text: `group of ${group.length}, rewards` }),
+      el(
+        "div",
+        { class: "explain-group" },
+        ...group.map((member, index) => {
+          const chip = el("button", {
+            class: member.self ? "member self" : "member",
+            text: significant(member.reward),
+            title: `#${index}: reward ${exact(member.reward)}${member.self ? ", this trajectory" : ", click to open"}`,
+            on: { click: () => !member.self && this.actions.open(member.id) },
+          });
+          if (member.self) chip.setAttribute("aria-current", "true");
+          return chip;
+        }),
+      ),
+    ];
+  }
+}

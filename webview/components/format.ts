@@ -1,0 +1,90 @@
+import type { Recorded } from "../../src/model/trajectory";
+
+/** How an absent number is written. */
+export const ABSENT = "-";
+
+/**
+ * Three significant digits with trailing zeros, so that columns line up; exponents beyond 1e5 and below 1e-4.
+ * Absent, null and NaN stay apart: "-", "null", "NaN".
+ */
+export function significant(value: Recorded): string {
+  if (value === undefined) return ABSENT;
+  if (value === null) return "null";
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
+  if (value === 0) return "0.00";
+  const rounded = Number(value.toPrecision(3));
+  const magnitude = Math.abs(rounded);
+  if (magnitude >= 1e5 || magnitude < 1e-4) return rounded.toExponential(2);
+  if (magnitude >= 1000) return rounded.toFixed(0);
+  return rounded.toPrecision(3);
+}
+
+/** Like `significant` with the sign always written; used for every advantage. */
+export function withSign(value: Recorded): string {
+  const text = significant(value);
+  return typeof value === "number" && (value > 0 || Object.is(value, 0)) ? `+${text}` : text;
+}
+
+/** Three digits, with the sign where the quantity has one. */
+export function valueText(value: Recorded, signed: boolean): string {
+  return signed ? withSign(value) : significant(value);
+}
+
+/** Full precision: what the double holds, for titles and for copying. */
+export function exact(value: Recorded): string {
+  if (value === undefined) return "not recorded";
+  if (value === null) return "null";
+  return Object.is(value, -0) ? "-0" : String(value);
+}
+
+const grouped = new Intl.NumberFormat("en-US");
+
+/** A whole number with thousands separators. */
+export function count(value: number): string {
+  return grouped.format(value);
+}
+
+/** "1 step", "12 steps". */
+export function plural(value: number, noun: string): string {
+  return `${count(value)} ${noun}${value === 1 ? "" : noun.endsWith("s") || noun.endsWith("sh") || noun.endsWith("ch") ? "es" : "s"}`;
+}
+
+/** A share as a percentage: whole numbers from 10 % up, one decimal below; 0 and 100 only when exactly so. */
+export function percent(share: number | undefined): string {
+  if (share === undefined || Number.isNaN(share)) return ABSENT;
+  const value = share * 100;
+  if (value === 0 || value === 100) return `${value}%`;
+  if (value < 0.1) return "<0.1%";
+  if (value > 99.9) return ">99.9%";
+  return value < 10 || value > 99 ? `${value.toFixed(1)}%` : `${value.toFixed(0)}%`;
+}
+
+/** Bytes in binary steps. */
+export function bytes(value: number): string {
+  if (value < 1024) return `${value} B`;
+  const units = ["KB", "MB", "GB", "TB"];
+  let scaled = value;
+  let unit = -1;
+  do {
+    scaled /= 1024;
+    unit++;
+  } while (scaled >= 1024 && unit < units.length - 1);
+  return `${scaled < 10 ? scaled.toFixed(1) : scaled.toFixed(0)} ${units[unit]}`;
+}
+
+/** Text on one line, cut at `limit` characters, for lists. */
+export function oneLine(text: string, limit = 160): string {
+  const line = text.slice(0, limit * 2).replace(/\s+/g, " ").trim();
+  return line.length > limit ? `${line.slice(0, limit)}…` : line;
+}
+
+/** A token as a reader must see it: spaces and line ends made visible. */
+export function visibleToken(text: string): string {
+  if (text === "") return "∅";
+  return text
+    .replace(/\r/g, "␍")
+    .replace(/\n/g, "⏎")
+    .replace(/\t/g, "⇥")
+    .replace(/^[ ▁Ġ]+|[ ▁Ġ]+$/g, (run) => "·".repeat(run.length));
+}
