@@ -40,6 +40,7 @@ export async function setup(project) {
     installed: join(trusted.extensions, installed ?? ""),
     nodes: [vscode.node, process.execPath],
     environment,
+    settingsFile: join(trusted.data, "data/Machine/settings.json"),
     trusted: servers[0].origin,
     untrusted: servers[1].origin,
     screenshots: join(root, "test-out/e2e"),
