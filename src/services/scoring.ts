@@ -186,9 +186,8 @@ export class ProcessScoring implements Scoring {
         }
         sums.cached++;
         done++;
-        // The same text elsewhere has the same scores: they are told, and stored, under this trajectory's id.
-        const own = known.map((entry) => ({ ...entry, trajectoryId: trajectory.id, modelPath }));
-        if (known.some((entry) => entry.trajectoryId !== trajectory.id)) await this.store(own, keys[index] ?? "");
+        const own = knownFor(trajectory.id, known);
+        if (!known.some((entry) => entry.trajectoryId === trajectory.id)) await this.store(own, keys[index] ?? "");
         series.push(...own);
       }
       if (missing.length === 0) {
@@ -246,6 +245,15 @@ export class ProcessScoring implements Scoring {
   dispose(): Promise<void> {
     return this.supervisor.dispose();
   }
+}
+
+/**
+ * Cached series as those of one trajectory. Equal texts share a key, so that series of several trajectories may come
+ * back: the trajectory's own are taken, else those of any one of the others, under this trajectory's id.
+ */
+function knownFor(trajectoryId: string, known: readonly ScoreSeries[]): readonly ScoreSeries[] {
+  const from = known.some((entry) => entry.trajectoryId === trajectoryId) ? trajectoryId : known[0]?.trajectoryId;
+  return known.filter((entry) => entry.trajectoryId === from).map((entry) => ({ ...entry, trajectoryId }));
 }
 
 /** Key under which the index keeps what one model made of one text on one provider. */

@@ -1,0 +1,226 @@
+import { spawn } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync, cpSync, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+
+const program = resolve("dist/cli.js");
+const rollouts = resolve("test/process/fixtures/verl");
+const storage = mkdtempSync(join(tmpdir(), "lens-cli-"));
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function run(...args: string[]): Promise<Run> {
+  return new Promise((done) => {
+    const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, TRAJECTORY_LENS_STORAGE: storage } });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    child.on("close", (code) => done({ code: code ?? -1, stdout, stderr }));
+  });
+}
+
+async function json<T>(...args: string[]): Promise<T> {
+  const { code, stdout, stderr } = await run(...args, "--json");
+  if (code !== 0) throw new Error(`exit ${code}: ${stdout} ${stderr}`);
+  return JSON.parse(stdout) as T;
+}
+
+async function failure(...args: string[]): Promise<{ code: string; message: string; hint: string }> {
+  const { code, stdout } = await run(...args, "--json");
+  expect(code).toBe(1);
+  const { error } = JSON.parse(stdout) as { error: { code: string; message: string; hint: string } };
+  expect(Object.keys(error)).toEqual(["code", "message", "hint"]);
+  expect(error.message).toMatch(/^[A-Z"/].*[.!]$/s);
+  expect(error.message).not.toMatch(/\n\s+at /);
+  return error;
+}
+
+interface IndexDocument {
+  datasets: { id: string; path: string; format: string; trajectories: number; steps: number; groups: number; warnings: { code: string; message: string; where?: string }[] }[];
+}
+interface QueryDocument {
+  columns: { name: string; type: string }[];
+  rows: unknown[][];
+}
+interface SignalsDocument {
+  convention: string;
+  trajectories: { id: string; level?: string; unit?: string; values?: (number | string)[]; missing?: string[]; how?: string; explanation?: { text: string; lines: { name: string; value: number }[] } }[];
+}
+
+const snapshot = (folder: string): string[] =>
+  readdirSync(folder).map((name) => `${name} ${statSync(join(folder, name)).size} ${statSync(join(folder, name)).mtimeMs}`);
+
+beforeAll(() => {
+  if (!existsSync(program)) throw new Error("dist/cli.js is missing: run `node esbuild.mjs` first.");
+});
+
+describe("catalogues", () => {
+  it("lists formats", async () => {
+    const { formats } = await json<{ formats: { id: string; title: string; source: string }[] }>("formats");
+    expect(formats.map(({ id }) => id)).toContain("verl");
+    for (const format of formats) expect(format.title && format.source).toBeTruthy();
+  });
+
+  it("lists signals with needs, presets and parameters", async () => {
+    const { signals } = await json<{ signals: { id: string; needs: string[]; presets: { id: string }[]; parameters: { name: string; default: unknown }[]; source: string }[] }>("signals");
+    const grpo = signals.find(({ id }) => id === "grpo");
+    expect(grpo?.needs).toContain("group");
+    expect(grpo?.presets.map(({ id }) => id)).toEqual(expect.arrayContaining(["verl", "trl"]));
+    expect(grpo?.parameters.map(({ name }) => name)).toEqual(expect.arrayContaining(["std", "epsilon"]));
+  });
+});
+
+describe("a verl run", () => {
+  it("is indexed, and nothing is written beside it", async () => {
+    const before = snapshot(rollouts);
+    const { datasets } = await json<IndexDocument>("index", rollouts);
+    expect(datasets).toHaveLength(1);
+    expect(datasets[0]).toMatchObject({ path: rollouts, format: "verl", trajectories: 13, groups: 4, warnings: [] });
+    expect(snapshot(rollouts)).toEqual(before);
+  });
+
+  it("answers SQL, with null apart from 0", async () => {
+    const sql = "SELECT training_step, count(*) AS n, count(reward) AS rewards, avg(reward) AS mean FROM trajectories GROUP BY 1 ORDER BY 1";
+    const { columns, rows } = await json<QueryDocument>("query", rollouts, "--sql", sql);
+    expect(columns.map(({ name }) => name)).toEqual(["training_step", "n", "rewards", "mean"]);
+    expect(rows).toEqual([
+      [1, 8, 8, (0.125 + 0.25 + 1 + 0 + 4 * 0.25) / 8],
+      [2, 5, 4, (3 + 0.125) / 4],
+    ]);
+  });
+
+  it("shows a trajectory by row and by id", async () => {
+    const file = join(rollouts, "1.jsonl");
+    const raw = JSON.parse(readFileSync(file, "utf8").split("\n")[2] ?? "") as { input: string; output: string };
+    const shown = await json<{ id: string; source: { row: number }; outcome: { reward: number; components: object }; flatText: object; trainingStep: number }>("show", file, "--row", "2");
+    expect(shown).toMatchObject({ source: { row: 2 }, trainingStep: 1, outcome: { reward: 1, components: { acc: 1, format: 1 } }, flatText: { prompt: raw.input, response: raw.output } });
+    expect(await json("show", file, "--id", shown.id)).toEqual(shown);
+    const text = await run("show", file, "--row", "2");
+    expect(text.stdout).toContain("4 * 6 = 24");
+  });
+
+  it("computes GRPO under verl's and TRL's convention, to the last digit, and explains it", async () => {
+    const { rows } = await json<QueryDocument>("query", rollouts, "--sql", "SELECT id FROM trajectories WHERE training_step = 1 ORDER BY row");
+    const ids = rows.map(([id]) => String(id));
+    const verl = await json<SignalsDocument>("signals", rollouts, "--signal", "grpo", "--preset", "verl");
+    expect(verl.convention).toBe("verl · std n-1, eps 1e-6");
+    const values = (document: SignalsDocument): unknown[] => ids.map((id) => document.trajectories.find((entry) => entry.id === id)?.values?.[0]);
+    const expected = [-0.4869247566796216, -0.2086820385769807, 1.4607742700388648, -0.7651674747822625, 0, 0, 0, 0];
+    for (const [index, value] of values(verl).entries()) expect(value).toBeCloseTo(expected[index] ?? NaN, 14);
+
+    const trl = await json<SignalsDocument>("signals", rollouts, "--signal", "grpo", "--preset", "verl", "--param", "epsilon=1e-4", "--param", "std=population", "--id", ids[2] ?? "");
+    expect(trl.trajectories).toHaveLength(1);
+    // population std = sqrt(3/4) of the sample one
+    expect(trl.trajectories[0]?.values?.[0]).toBeCloseTo((1 - 0.34375) / (Math.sqrt(0.1513671875) + 1e-4), 12);
+
+    const explained = await json<SignalsDocument>("signals", rollouts, "--signal", "grpo", "--preset", "verl", "--id", ids[2] ?? "", "--explain", "0");
+    const [entry] = explained.trajectories;
+    expect(entry?.explanation?.lines[0]?.value).toBe(entry?.values?.[0]);
+    expect(entry?.explanation?.text).toContain("0.34375");
+  });
+
+  it("says what is missing, and how to get it, instead of a number", async () => {
+    const { trajectories } = await json<SignalsDocument>("signals", rollouts, "--signal", "gae", "--limit", "2");
+    expect(trajectories).toHaveLength(2);
+    for (const entry of trajectories) {
+      expect(entry.values).toBeUndefined();
+      expect(entry.missing?.length).toBeGreaterThan(0);
+      expect(entry.how).toMatch(/\.$/);
+    }
+  });
+
+  it("exports Parquet that DuckDB reads back", async () => {
+    const to = join(mkdtempSync(join(tmpdir(), "lens-export-")), "rows.parquet");
+    expect(await json("export", rollouts, "--to", to)).toEqual({ path: to, rows: 13 });
+    expect(readFileSync(to).subarray(0, 4).toString()).toBe("PAR1");
+  });
+
+  it("prints tables for people", async () => {
+    const { stdout, code } = await run("index", rollouts);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/trajectories/);
+    expect(stdout).toMatch(/verl +13 +\d+ +4 +2/);
+  });
+
+  it("keeps numbers that JSON has no words for", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lens-nan-"));
+    writeFileSync(join(folder, "1.jsonl"), ['{"input": "a", "output": "b", "score": NaN, "step": 1}', '{"input": "a", "output": "c", "score": -Infinity, "step": 1}', '{"input": "a", "output": "d", "step": 1, "score": null}'].join("\n") + "\n");
+    const { rows } = await json<QueryDocument>("query", folder, "--sql", "SELECT reward FROM trajectories ORDER BY row");
+    expect(rows).toEqual([["NaN"], ["-Infinity"], [null]]);
+  });
+});
+
+describe("bad input", () => {
+  it("gives one sentence each", async () => {
+    expect((await failure("index", "/nowhere/at/all")).code).toBe("unknown-path");
+    const folder = mkdtempSync(join(tmpdir(), "lens-bad-"));
+    const notes = join(folder, "notes.jsonl");
+    writeFileSync(notes, '{"hello": "world"}\n');
+    expect((await failure("index", notes)).code).toBe("unknown-format");
+    expect((await failure("show", notes, "--row", "0")).code).toBe("unknown-format");
+    expect((await failure("show", rollouts, "--id", "nobody")).code).toBe("unknown-id");
+    expect((await failure("show", rollouts, "--row", "0")).message).toContain("is a folder");
+    expect((await failure("show", join(rollouts, "1.jsonl"), "--row", "999")).code).toBe("unknown-row");
+    expect((await failure("show", join(rollouts, "1.jsonl"))).message).toContain("either --id or --row");
+    expect((await failure("show", join(rollouts, "1.jsonl"), "--row", "two")).code).toBe("bad-arguments");
+    expect((await failure("query", rollouts, "--sql", "SELEC 1")).message).toBeTruthy();
+    expect((await failure("query", rollouts, "--sql", "DROP TABLE trajectories")).message).toBeTruthy();
+    expect((await failure("query", rollouts, "--sql", "SELECT * FROM read_csv('/etc/passwd')")).message).toBeTruthy();
+    expect((await failure("query", rollouts)).message).toContain("--sql");
+    expect((await failure("signals", rollouts, "--signal", "nonsense")).code).toBe("unknown-signal");
+    expect((await failure("signals", rollouts, "--signal", "grpo", "--preset", "nobody")).code).toBe("unknown-preset");
+    expect((await failure("signals", rollouts, "--signal", "grpo", "--param", "epsilon=soft")).code).toBe("bad-parameter");
+    expect((await failure("signals", rollouts, "--signal", "grpo", "--param", "epsilon")).code).toBe("bad-arguments");
+    expect((await failure("export", rollouts, "--to", join(folder, "x.csv"))).code).toBe("bad-arguments");
+    expect((await failure("nonsense")).code).toBe("bad-arguments");
+    expect((await failure("index")).code).toBe("bad-arguments");
+  });
+
+  it("shows the rest of a file with a broken line and a torn end, and says where", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lens-torn-"));
+    mkdirSync(join(folder, "rollouts"));
+    const lines = readFileSync(join(rollouts, "1.jsonl"), "utf8").trimEnd().split("\n");
+    lines[3] = '{"input": "broken';
+    writeFileSync(join(folder, "rollouts", "1.jsonl"), `${lines.join("\n")}\n{"input": "torn", "out`);
+    const { datasets } = await json<IndexDocument>("index", folder);
+    expect(datasets[0]?.trajectories).toBe(7);
+    const said = datasets[0]?.warnings.map((note) => `${note.message} ${note.where ?? ""}`).join("\n") ?? "";
+    expect(said).toMatch(/4/);
+  });
+
+  it("says what is wrong with a model", async () => {
+    expect((await failure("score", rollouts, "--model", "/nowhere/model")).code).toBe("unknown-model");
+    expect((await failure("score", rollouts, "--model", "/nowhere/model", "--provider", "abacus")).message).toContain("abacus");
+    const folder = mkdtempSync(join(tmpdir(), "lens-model-"));
+    writeFileSync(join(folder, "broken.onnx"), "this is not a model");
+    expect((await failure("score", rollouts, "--model", join(folder, "broken.onnx"))).message).toBeTruthy();
+  });
+
+  it("finds the same run again after it was copied elsewhere, and writes nothing there", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lens-copy-"));
+    cpSync(rollouts, join(folder, "verl"), { recursive: true });
+    const { datasets } = await json<IndexDocument>("index", folder);
+    expect(datasets[0]).toMatchObject({ path: join(folder, "verl"), trajectories: 13 });
+    expect(readdirSync(join(folder, "verl"))).toEqual(["1.jsonl", "2.jsonl"]);
+  });
+
+  it("prints plain sentences without --json, and nothing on standard output", async () => {
+    const { code, stdout, stderr } = await run("index", "/nowhere/at/all");
+    expect(code).toBe(1);
+    expect(stdout).toBe("");
+    expect(stderr).toBe("error: There is no file or folder at /nowhere/at/all.\nCheck the path.\n");
+  });
+
+  it("teaches itself with --help", async () => {
+    const { code, stdout } = await run("--help");
+    expect(code).toBe(0);
+    for (const command of ["formats", "index", "show", "query", "signals", "score", "export"]) expect(stdout).toContain(command);
+    expect((await run("signals", "--help")).stdout).toContain("--explain <index>");
+  });
+});
