@@ -1,0 +1,85 @@
+import { mkdirSync, mkdtempSync, utimesSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Trajectory } from "../../../src/model/trajectory";
+import { modelHash, modelStamp, trajectoryHash } from "../../../src/services/contentHash";
+import { modelName, searchModels } from "../../../src/services/modelSearch";
+import { cacheKey } from "../../../src/services/scoring";
+
+const base: Trajectory = {
+  id: "t",
+  datasetId: "d",
+  format: "verl",
+  source: { path: "/f", row: 0, part: 0 },
+  task: { prompt: "p" },
+  steps: [{ index: 0, role: "assistant", action: "ab" }, { index: 1, role: "assistant", action: "c" }],
+  outcome: { reward: 1, components: {} },
+  extra: {},
+  notes: [],
+};
+
+describe("trajectoryHash", () => {
+  it("depends on what a model reads and on nothing else", () => {
+    expect(trajectoryHash({ ...base, id: "other", datasetId: "e", source: { path: "/g", row: 7, part: 0 }, outcome: { reward: 0, components: {} } })).toBe(trajectoryHash(base));
+    const variants: Trajectory[] = [
+      { ...base, task: { prompt: "q" } },
+      { ...base, task: {} },
+      { ...base, steps: [{ index: 0, role: "assistant", action: "a" }, { index: 1, role: "assistant", action: "bc" }] },
+      { ...base, steps: [{ index: 0, role: "user", action: "ab" }, { index: 1, role: "assistant", action: "c" }] },
+      { ...base, flatText: { prompt: "p", response: "abc" } },
+      { ...base, tokens: { count: 1, ids: Int32Array.of(1), series: {} } },
+      { ...base, tokens: { count: 1, ids: Int32Array.of(2), series: {} } },
+      { ...base, columns: { steps: 1, columns: [{ name: "o", role: "observation", rows: 1, width: 1, data: Float32Array.of(0) }] } },
+      { ...base, columns: { steps: 1, columns: [{ name: "o", role: "observation", rows: 1, width: 1, data: Float32Array.of(-0) }] } },
+    ];
+    expect(new Set([base, ...variants].map(trajectoryHash)).size).toBe(variants.length + 1);
+  });
+
+  it("makes keys that also depend on the model and the provider", () => {
+    expect(new Set([cacheKey(base, "m", "cpu"), cacheKey(base, "m", "webgpu"), cacheKey(base, "n", "cpu")]).size).toBe(3);
+  });
+});
+
+describe("searchModels", () => {
+  const root = mkdtempSync(join(tmpdir(), "models-"));
+  const write = (path: string, text = "x"): string => {
+    const full = join(root, path);
+    mkdirSync(join(full, ".."), { recursive: true });
+    writeFileSync(full, text);
+    return full;
+  };
+  write("prm/config.json", "{}");
+  write("prm/onnx/model.onnx", "weights");
+  write("prm/onnx/model_quantized.onnx", "w8");
+  write("flat/config.json", "{}");
+  write("flat/model.onnx", "1234");
+  write("control/policy.onnx");
+  write("control/value.onnx");
+  write("settings/config.json", "{}");
+  write("node_modules/junk/model.onnx");
+
+  it("finds folders and files by what they hold", async () => {
+    expect(await searchModels([root])).toEqual([
+      { path: join(root, "control/policy.onnx"), layout: "onnx-file", bytes: 1 },
+      { path: join(root, "control/value.onnx"), layout: "onnx-file", bytes: 1 },
+      { path: join(root, "flat"), layout: "huggingface-folder", bytes: 4 },
+      { path: join(root, "prm"), layout: "huggingface-folder", bytes: 9 },
+    ]);
+    expect(await searchModels([join(root, "control/value.onnx"), join(root, "nowhere")])).toHaveLength(1);
+  });
+
+  it("names a model after what tells it apart", () => {
+    expect(["/a/prm", "/a/value.onnx", "/a/prm/onnx/model.onnx", "/a/tiny/model.onnx"].map(modelName)).toEqual(["prm", "value", "prm", "tiny"]);
+  });
+
+  it("hashes weights, configuration and names; a touched file only changes the stamp", async () => {
+    const path = join(root, "prm");
+    const [hash, stamp] = [await modelHash(path), await modelStamp(path)];
+    utimesSync(join(path, "config.json"), new Date(0), new Date(0));
+    expect(await modelStamp(path)).not.toBe(stamp);
+    expect(await modelHash(path)).toBe(hash);
+    write("prm/tokenizer.json", "{}");
+    expect(await modelHash(path)).not.toBe(hash);
+  });
+});
