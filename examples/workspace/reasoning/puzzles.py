@@ -19,7 +19,7 @@ import re
 from dataclasses import dataclass
 
 LARGEST_START_NUMBER = 10
-LARGEST_NUMBER = 99
+LARGEST_NUMBER = 50
 
 OPERATION_LINE = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+), left((?: \d+)+)")
 ANSWER_LINE = re.compile(r"answer (\d+)")
