@@ -17,8 +17,10 @@ export interface FileHead {
   readonly path: string;
   readonly bytes: number;
   readonly container: Container;
-  /** First record of a text container, parsed; absent if it does not parse. */
+  /** First record of a text container, parsed; absent if it does not parse. Of a JSON array it is the first element. */
   readonly firstRecord?: JsonValue;
+  /** True when the file is one JSON array: its elements are the records, unless the format takes the `wholeDocument`. */
+  readonly array?: boolean;
   /** Schema of a table container. */
   readonly columns?: readonly TableColumn[];
   /** Root of an HDF5 file. */
@@ -89,6 +91,8 @@ export interface Format {
   readonly source: string;
   readonly containers: readonly Container[];
   readonly grouping: Grouping;
+  /** True when a JSON array is one record as a whole (a list of messages), not a list of records. */
+  readonly wholeDocument?: boolean;
   /** True when records hold parent links, so that `tree` exists. */
   readonly nativeTree: boolean;
   /** Levels at which the format records advantages, for "recorded against recomputed". */
@@ -99,6 +103,8 @@ export interface Format {
   members?(root: Hdf5Group): readonly string[];
   /** Path of the dataset that the file belongs to (a run folder), when shards form one dataset; default: the file's folder for numbered shards. */
   datasetPath?(path: string): string;
+  /** Remarks on a file as a whole that its head and its neighbours give away, such as an export that is not finished. */
+  notes?(head: FileHead): readonly Note[];
   /** Summaries of the trajectories in one record, in order of `part`. Throws Failure for a record that does not fit. */
   summarise(record: FormatRecord, context: RecordContext): TrajectorySummary[];
   /** Reads one trajectory in full. */

@@ -29,10 +29,20 @@ export interface TrajectorySummary {
   readonly components: Readonly<Record<string, number | null>>;
   readonly parentOwnId?: string;
   readonly member?: string;
+  /** Numbers per step, where the format records them; fills the `steps` view of the index. */
+  readonly steps?: readonly StepSummary[];
+}
+
+/** What one step records; absent, null and NaN stay apart. */
+export interface StepSummary {
+  readonly index: number;
+  readonly reward?: number | null;
+  readonly value?: number | null;
+  readonly advantage?: number | null;
 }
 
 /** One row of a list of trajectories, as the index holds it. */
-export interface TrajectoryRow extends Omit<TrajectorySummary, "groupKey" | "parentOwnId"> {
+export interface TrajectoryRow extends Omit<TrajectorySummary, "groupKey" | "parentOwnId" | "steps"> {
   readonly id: string;
   readonly datasetId: string;
   readonly path: string;

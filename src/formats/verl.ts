@@ -1,0 +1,149 @@
+import { Failure } from "../model/failure";
+import type { JsonObject, JsonValue } from "../model/json";
+import type { Note, Outcome } from "../model/trajectory";
+import type { FileHead, Format, FormatRecord, RecordContext } from "./format";
+import { isList, isObject, recordedFlag, recordedNumber, stemNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import { measureFlatText, stepsOfFlatText, taskOfPrompt } from "./turns";
+
+/** Keys that are mapped to a place of their own. */
+const MAPPED = new Set(["input", "output", "gts", "score", "step", "uid", "request_id"]);
+
+/** Keys whose numbers are answers, labels or ids, not measurements of the trajectory. */
+const NOT_MEASURES = new Set(["pred", "prediction", "answer", "extracted_answer", "ground_truth", "gt", "label", "target", "index", "id", "idx", "data_source"]);
+
+/** The trainer's uid of a row is `{sample}_{rollout}_{output}`: members of a group share what comes before. */
+const ROW_UID = /^(.+)_\d+_\d+$/s;
+
+export const SAME_PROMPT = "rows of one training step with the same input";
+
+/** Reward of a row: a number, or, in forks, a dict that holds `score`, or one number per token. */
+function rewardOf(score: JsonValue | undefined): { readonly reward: number | null | undefined; readonly source: string; readonly components: Record<string, number | null> } {
+  if (isObject(score)) {
+    const components = numericFields(score, new Set(["score"]));
+    return { reward: recordedNumber(score["score"] ?? score["reward"]), source: "score.score", components };
+  }
+  if (isList(score)) {
+    let sum = 0;
+    for (const value of score) sum += recordedNumber(value) ?? Number.NaN;
+    return { reward: score.length === 0 ? undefined : sum, source: "sum of score over tokens", components: {} };
+  }
+  return { reward: recordedNumber(score), source: "score", components: {} };
+}
+
+/** Numeric columns of a row under their own names. */
+function numericFields(row: JsonObject, skip: ReadonlySet<string>): Record<string, number | null> {
+  const components: Record<string, number | null> = {};
+  for (const key in row) {
+    if (skip.has(key) || NOT_MEASURES.has(key)) continue;
+    const number = recordedNumber(row[key]);
+    if (number !== undefined) components[key] = number;
+  }
+  return components;
+}
+
+function splitOf(row: JsonObject, context: RecordContext): string | undefined {
+  if ("reward" in row || /(^|[/\\_-])(val|valid|validation|eval|test)([/\\_-]|$)/i.test(context.path.split(/[/\\]/).slice(-3, -1).join("/"))) return "val";
+  return undefined;
+}
+
+function rowOf(record: FormatRecord): JsonObject {
+  if (record.kind !== "value" || !isObject(record.value)) throw new Failure("unfit-record", "The row is not a JSON object.", "Check the line in a text editor.");
+  if (typeof record.value["output"] !== "string") throw new Failure("missing-field", "The row has no text `output`.", "A verl row needs input, output and score.");
+  return record.value;
+}
+
+function outcomeOf(row: JsonObject): Outcome {
+  const { reward, source, components } = rewardOf(row["score"]);
+  const success = successOf(row);
+  return {
+    ...(reward === undefined ? {} : { reward, rewardSource: source }),
+    ...(success === undefined ? {} : { success }),
+    components: { ...components, ...numericFields(row, MAPPED) },
+  };
+}
+
+function successOf(row: JsonObject): boolean | null | undefined {
+  for (const key of ["acc", "success", "correct", "is_correct"]) {
+    const flag = recordedFlag(row[key]);
+    if (flag !== undefined) return flag;
+  }
+  return undefined;
+}
+
+function groupOf(row: JsonObject): { readonly groupKey: string; readonly groupGuess?: string } {
+  const uid = textOf(row["uid"]);
+  if (uid !== undefined && uid !== "") return { groupKey: `uid:${ROW_UID.exec(uid)?.[1] ?? uid}` };
+  return { groupKey: `input:${textOf(row["input"]) ?? ""}`, groupGuess: SAME_PROMPT };
+}
+
+/** verl's rollout and validation dumps, v0.4 to v0.9: one row a response, one file a training step. */
+export const verl: Format = {
+  id: "verl",
+  title: "verl rollouts",
+  source: "verl-project/verl, trainer.rollout_data_dir and trainer.validation_data_dir",
+  containers: ["jsonl", "json", "parquet"],
+  grouping: "key",
+  nativeTree: false,
+
+  detect(head: FileHead) {
+    const row = head.firstRecord;
+    if (head.container === "parquet") {
+      const names = new Set(head.columns?.map((column) => column.name));
+      if (["input", "output", "score", "step"].every((name) => names.has(name))) return { confidence: 0.7, reason: "columns input, output, score, step" };
+      return undefined;
+    }
+    if (!isObject(row) || typeof row["input"] !== "string" || typeof row["output"] !== "string" || !("score" in row)) return undefined;
+    if ("input_prompt" in row || "messages" in row) return undefined;
+    if (!isObject(row["score"]) && !isList(row["score"]) && recordedNumber(row["score"]) === undefined) return undefined;
+    if ("step" in row) return { confidence: 0.9, reason: "keys input, output, score, step" };
+    return { confidence: stemNumber(head.path) === undefined ? 0.5 : 0.8, reason: "keys input, output, score" };
+  },
+
+  summarise(record, context) {
+    const row = rowOf(record);
+    const input = textOf(row["input"]) ?? "";
+    const outcome = outcomeOf(row);
+    const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
+    const split = splitOf(row, context);
+    const ownId = textOf(row["uid"]) ?? textOf(row["request_id"]);
+    return [
+      {
+        part: 0,
+        ...groupOf(row),
+        ...(ownId === undefined ? {} : { ownId }),
+        ...(trainingStep === undefined ? {} : { trainingStep }),
+        ...(split === undefined ? {} : { split }),
+        title: titleOf(taskOfPrompt(input)),
+        ...("reward" in outcome ? { reward: outcome.reward } : {}),
+        ...("success" in outcome ? { success: outcome.success } : {}),
+        ...measureFlatText(input, row["output"] as string),
+        components: outcome.components,
+      },
+    ];
+  },
+
+  read(record, place, context) {
+    const row = rowOf(record);
+    const input = textOf(row["input"]);
+    const { steps, notes } = stepsOfFlatText(input ?? "", row["output"] as string);
+    const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
+    const split = splitOf(row, context);
+    const { groupGuess } = groupOf(row);
+    const guess: Note[] = groupGuess === undefined ? [] : [{ code: "guessed-group", message: `The group is guessed: ${groupGuess}.` }];
+    return {
+      ...place,
+      format: "verl",
+      task: {
+        ...(input === undefined ? {} : { prompt: input }),
+        ...(row["gts"] === undefined ? {} : { groundTruth: row["gts"] }),
+      },
+      ...(trainingStep === undefined ? {} : { trainingStep }),
+      ...(split === undefined ? {} : { split }),
+      steps,
+      flatText: { prompt: input ?? "", response: row["output"] as string },
+      outcome: outcomeOf(row),
+      extra: without(row, new Set(["input", "output", "gts", "score", "step"])),
+      notes: [...notes, ...guess],
+    };
+  },
+};

@@ -1,0 +1,135 @@
+import type { Attribute, Dataset, File as H5File, Group as H5Group } from "h5wasm/node";
+import type { Hdf5Group } from "../formats/format";
+import { Failure } from "../model/failure";
+import type { JsonObject, JsonValue } from "../model/json";
+
+type Library = typeof import("h5wasm/node");
+
+let loaded: Promise<Library> | undefined;
+
+/** h5wasm, loaded at first use. */
+function library(): Promise<Library> {
+  loaded ??= import("h5wasm/node").then(async (module) => {
+    await module.ready;
+    // HDF5 prints its error stack on stderr; what went wrong is said by the Failure instead.
+    const { silenceErrors } = (await module.ready) as unknown as { silenceErrors?: () => void };
+    silenceErrors?.();
+    return module;
+  });
+  return loaded;
+}
+
+export interface OpenHdf5 {
+  readonly root: Hdf5Group;
+  close(): void;
+}
+
+/** Opens an HDF5 file for reading. @throws Failure when it cannot be opened, for example while it is being written */
+export async function openHdf5(path: string): Promise<OpenHdf5> {
+  const module = await library();
+  let file: H5File;
+  try {
+    file = new module.File(path, "r");
+    if (file.file_id < 0n) throw new Error("not an HDF5 file, or open for writing elsewhere");
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Failure("unreadable-hdf5", `${path} cannot be opened as HDF5: ${reason}.`, "It may be cut off or still open for writing; it is read again when it changes.");
+  }
+  return { root: new LazyGroup(module, file), close: () => file.close() };
+}
+
+/** An HDF5 group that reads nothing before it is asked. */
+class LazyGroup implements Hdf5Group {
+  private children: { readonly groups: string[]; readonly datasets: string[] } | undefined;
+
+  constructor(
+    private readonly module: Library,
+    private readonly inner: H5Group,
+  ) {}
+
+  get name(): string {
+    return this.inner.path.split("/").at(-1) ?? "";
+  }
+
+  get attributes(): JsonObject {
+    const attributes: Record<string, JsonValue> = {};
+    for (const [name, attribute] of Object.entries(this.inner.attrs)) {
+      const value = attributeValue(attribute);
+      if (value !== undefined) attributes[name] = value;
+    }
+    return attributes;
+  }
+
+  get groups(): readonly string[] {
+    return this.list().groups;
+  }
+
+  get datasets(): readonly string[] {
+    return this.list().datasets;
+  }
+
+  private list(): { readonly groups: string[]; readonly datasets: string[] } {
+    if (this.children === undefined) {
+      const groups: string[] = [];
+      const datasets: string[] = [];
+      for (const key of this.inner.keys().sort(byNumber)) {
+        // Types are told by number: 0 = group, 1 = dataset; links elsewhere are not followed.
+        const type = this.inner.get_type(key);
+        if (type === 0) groups.push(key);
+        else if (type === 1) datasets.push(key);
+      }
+      this.children = { groups, datasets };
+    }
+    return this.children;
+  }
+
+  group(name: string): Hdf5Group | undefined {
+    if (this.inner.get_type(name) !== 0) return undefined;
+    const child = this.inner.get(name);
+    return child instanceof this.module.Group ? new LazyGroup(this.module, child) : undefined;
+  }
+
+  private dataset(name: string): Dataset | undefined {
+    if (!this.datasets.includes(name)) return undefined;
+    const child = this.inner.get(name);
+    return child instanceof this.module.Dataset ? child : undefined;
+  }
+
+  shape(name: string): readonly number[] | undefined {
+    return this.dataset(name)?.shape ?? undefined;
+  }
+
+  numbers(name: string): Float32Array | Float64Array | undefined {
+    const dataset = this.dataset(name);
+    if (dataset === undefined) return undefined;
+    const value: unknown = dataset.value;
+    if (value instanceof Float32Array || value instanceof Float64Array) return value;
+    if (value instanceof BigInt64Array || value instanceof BigUint64Array) return Float64Array.from(value, Number);
+    if (ArrayBuffer.isView(value)) return Float64Array.from(value as Uint8Array);
+    if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return Float64Array.of(Number(value));
+    // Booleans come as a list of 0 and 1, or of true and false.
+    if (Array.isArray(value) && value.every((item) => typeof item === "boolean" || typeof item === "number")) return Float64Array.from(value, Number);
+    return undefined;
+  }
+
+  strings(name: string): readonly string[] | undefined {
+    const value: unknown = this.dataset(name)?.value;
+    if (typeof value === "string") return [value];
+    return Array.isArray(value) && value.every((item) => typeof item === "string") ? (value as string[]) : undefined;
+  }
+}
+
+function attributeValue(attribute: Attribute): JsonValue | undefined {
+  const value: unknown = attribute.value;
+  if (typeof value === "bigint") return Number(value);
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
+  if (value instanceof BigInt64Array || value instanceof BigUint64Array) return Array.from(value, Number);
+  if (ArrayBuffer.isView(value)) return Array.from(value as Uint8Array);
+  if (Array.isArray(value)) return value as JsonValue;
+  return undefined;
+}
+
+/** `episode_2` before `episode_10`. */
+function byNumber(left: string, right: string): number {
+  return left.localeCompare(right, "en", { numeric: true });
+}

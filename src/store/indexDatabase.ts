@@ -1,0 +1,159 @@
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { Failure } from "../model/failure";
+import { loadDuckdb } from "./duckdb";
+
+/** Grows whenever the tables or the meaning of a column change; an index of another version is built anew. */
+export const INDEX_VERSION = 1;
+
+/** Tables live in the schema `store`; what users query are the views in `main` (docs/sql.md). */
+const SCHEMA = [
+  `CREATE SCHEMA IF NOT EXISTS store`,
+  `CREATE TABLE store.meta(key VARCHAR PRIMARY KEY, value VARCHAR)`,
+  `CREATE TABLE store.datasets(dataset_id VARCHAR, path VARCHAR, name VARCHAR, format VARCHAR, shards VARCHAR)`,
+  `CREATE TABLE store.files(
+     file_no INTEGER, dataset_id VARCHAR, path VARCHAR, relative_path VARCHAR, hash VARCHAR, sort_key VARCHAR,
+     container VARCHAR, bytes DOUBLE, mtime_ms DOUBLE, inode DOUBLE, head_hash VARCHAR, tail_hash VARCHAR,
+     indexed_bytes DOUBLE, records INTEGER, open_end BOOLEAN, torn_bytes DOUBLE, last_group UBIGINT, last_group_key UBIGINT)`,
+  `CREATE TABLE store.warnings(file_no INTEGER, dataset_id VARCHAR, code VARCHAR, message VARCHAR, place VARCHAR)`,
+  `CREATE TABLE store.rows(
+     tno BIGINT, file_no INTEGER, row_no INTEGER, part INTEGER, byte_offset DOUBLE, byte_length DOUBLE, member VARCHAR,
+     own_id VARCHAR, parent_own_id VARCHAR, group_no UBIGINT, group_guess VARCHAR, training_step DOUBLE, split VARCHAR,
+     title VARCHAR, reward DOUBLE, success BOOLEAN, truncated BOOLEAN, stop_reason VARCHAR, advantage DOUBLE,
+     step_count INTEGER, token_count DOUBLE, response_characters DOUBLE, nulls UTINYINT)`,
+  `CREATE TABLE store.components(tno BIGINT, name VARCHAR, value DOUBLE)`,
+  `CREATE TABLE store.steps(tno BIGINT, step_index INTEGER, reward DOUBLE, value DOUBLE, advantage DOUBLE)`,
+  `CREATE TABLE store.scores(
+     trajectory_id VARCHAR, name VARCHAR, level VARCHAR, unit VARCHAR, model_path VARCHAR, model_kind VARCHAR,
+     provider VARCHAR, method VARCHAR, cache_key VARCHAR, scored_ms DOUBLE, series DOUBLE[], token_text VARCHAR[])`,
+  `CREATE VIEW trajectories AS
+     SELECT f.hash || ':' || r.row_no || CASE WHEN r.part = 0 THEN '' ELSE ':' || r.part END AS id,
+            f.dataset_id, f.path, r.row_no AS "row", r.part, r.own_id, r.parent_own_id,
+            'g' || lower(lpad(to_hex(r.group_no), 16, '0')) AS group_id, r.group_guess, CAST(r.training_step AS BIGINT) AS training_step,
+            r.split, r.title, r.reward, r.success, r.truncated, r.stop_reason, r.advantage, r.step_count,
+            CAST(r.token_count AS BIGINT) AS token_count, CAST(r.response_characters AS BIGINT) AS response_characters
+     FROM store.rows r JOIN store.files f ON f.file_no = r.file_no
+     WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')`,
+  `CREATE VIEW components AS
+     SELECT f.hash || ':' || r.row_no || CASE WHEN r.part = 0 THEN '' ELSE ':' || r.part END AS trajectory_id,
+            f.dataset_id, CAST(r.training_step AS BIGINT) AS training_step, c.name, c.value
+     FROM store.components c JOIN store.rows r ON r.tno = c.tno JOIN store.files f ON f.file_no = r.file_no
+     WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')`,
+  `CREATE VIEW steps AS
+     SELECT n.trajectory_id, n.dataset_id, n.training_step, n.step_index, s.reward, s.value, s.advantage
+     FROM (SELECT r.tno, f.hash || ':' || r.row_no || CASE WHEN r.part = 0 THEN '' ELSE ':' || r.part END AS trajectory_id, f.dataset_id,
+                  CAST(r.training_step AS BIGINT) AS training_step, CAST(unnest(range(r.step_count)) AS INTEGER) AS step_index
+           FROM store.rows r JOIN store.files f ON f.file_no = r.file_no
+           WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')) n
+     LEFT JOIN store.steps s ON s.tno = n.tno AND s.step_index = n.step_index`,
+  `CREATE VIEW scores AS
+     SELECT s.trajectory_id, f.dataset_id, s.name, s.level, s.unit, n.position, s.series[n.position + 1] AS value,
+            s.token_text[n.position + 1] AS token, s.model_path, s.model_kind, s.provider, s.method
+     FROM store.scores s JOIN store.files f ON f.hash = split_part(s.trajectory_id, ':', 1),
+          LATERAL (SELECT CAST(unnest(range(len(s.series))) AS INTEGER) AS position) n
+     WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')`,
+  `CREATE VIEW groups AS
+     SELECT 'g' || lower(lpad(to_hex(r.group_no), 16, '0')) AS group_id, f.dataset_id, CAST(r.training_step AS BIGINT) AS training_step,
+            any_value(r.title) AS title, count(*) AS size, count(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_count,
+            avg(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_mean, stddev_samp(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_std,
+            min(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_min, max(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_max,
+            count(*) FILTER (WHERE r.success) AS successes
+     FROM store.rows r JOIN store.files f ON f.file_no = r.file_no
+     WHERE r.group_no IS NOT NULL AND (getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id'))
+     GROUP BY r.group_no, f.dataset_id, r.training_step`,
+];
+
+/** Nothing that a query says can reach files, the network or the settings. */
+const LOCKED = {
+  enable_external_access: "false",
+  autoinstall_known_extensions: "false",
+  autoload_known_extensions: "false",
+  lock_configuration: "true",
+};
+
+/** An open index: one DuckDB file that this process alone writes. */
+export interface IndexDatabase {
+  readonly path: string;
+  readonly rebuilt: boolean;
+  readonly instance: DuckDBInstance;
+  /** For writing; one statement at a time. */
+  readonly writer: DuckDBConnection;
+  /** For the store's own reads. */
+  readonly reader: DuckDBConnection;
+}
+
+/**
+ * Opens the index in a folder. DuckDB lets one process write a file, so a second window takes the next free
+ * `index-N.duckdb`; each indexes for itself. An index that is damaged or of another version is replaced.
+ * @throws Failure when no file in the folder can be opened or made
+ */
+export async function openIndex(folder: string): Promise<IndexDatabase> {
+  mkdirSync(folder, { recursive: true });
+  let lastError: unknown;
+  for (let number = 1; number <= 32; number++) {
+    const path = join(folder, `index-${number}.duckdb`);
+    try {
+      return await openFile(path, false);
+    } catch (error) {
+      lastError = error;
+      if (isLockError(error)) continue;
+      // Damaged, or of another version: keep nothing of it.
+      removeIndex(path);
+      try {
+        return await openFile(path, true);
+      } catch (second) {
+        lastError = second;
+        if (!isLockError(second)) break;
+      }
+    }
+  }
+  throw new Failure("index-unavailable", `The index in ${folder} cannot be opened: ${lastError instanceof Error ? lastError.message : String(lastError)}.`, "Check that the folder can be written, or close other windows.");
+}
+
+function isLockError(error: unknown): boolean {
+  return error instanceof Error && /set lock|conflicting lock|being used by another process|in use by/i.test(error.message);
+}
+
+/** True for errors after which the open database can no longer be trusted. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof Error && /corrupt|checksum|has been invalidated|not a valid DuckDB|Failed to (load|read) metadata|INTERNAL Error/i.test(error.message);
+}
+
+/** Removes an index file and its write-ahead log. */
+export function removeIndex(path: string): void {
+  for (const suffix of ["", ".wal", ".tmp"]) {
+    try {
+      rmSync(path + suffix, { recursive: true, force: true });
+    } catch {
+      renameSync(path + suffix, `${path}${suffix}.damaged-${Date.now()}`);
+    }
+  }
+}
+
+/** Index files in a folder. */
+export function indexFiles(folder: string): readonly string[] {
+  return readdirSync(folder).filter((name) => /^index-\d+\.duckdb$/.test(name)).map((name) => join(folder, name));
+}
+
+async function openFile(path: string, rebuilt: boolean): Promise<IndexDatabase> {
+  const { DuckDBInstance } = await loadDuckdb();
+  const instance = await DuckDBInstance.create(path, LOCKED);
+  try {
+    const writer = await instance.connect();
+    const tables = await writer.runAndReadAll("SELECT table_name FROM information_schema.tables WHERE table_schema = 'store'");
+    if (tables.currentRowCount === 0) {
+      for (const statement of SCHEMA) await writer.run(statement);
+      await writer.run("INSERT INTO store.meta VALUES ('version', $1)", [String(INDEX_VERSION)]);
+    } else {
+      const version = await writer.runAndReadAll("SELECT value FROM store.meta WHERE key = 'version'");
+      if (version.getRows()[0]?.[0] !== String(INDEX_VERSION)) throw new Error("index of another version");
+      // Reads every table's statistics, so that most damage shows here and not later.
+      await writer.run("SELECT (SELECT count(*) FROM store.rows), (SELECT count(*) FROM store.files), (SELECT count(*) FROM store.components), (SELECT count(*) FROM store.scores)");
+    }
+    return { path, rebuilt, instance, writer, reader: await instance.connect() };
+  } catch (error) {
+    instance.closeSync();
+    throw error;
+  }
+}

@@ -1,0 +1,160 @@
+import { closeSync, fstatSync, openSync, readdirSync, readSync } from "node:fs";
+import { basename, dirname } from "node:path";
+import { parseJson, parseJsonPrefix } from "../formats/jsonText";
+import type { Container, Detection, FileHead, Format } from "../formats/format";
+import { formats } from "../formats/index";
+import type { JsonValue } from "../model/json";
+import type { Note } from "../model/trajectory";
+import { openHdf5 } from "./hdf5";
+import { parquetColumns } from "./parquet";
+import { textStart } from "./textRecords";
+
+const HEAD_BYTES = 64 * 1024;
+/** A first record longer than this is looked at by its beginning alone. */
+const WHOLE_RECORD_BYTES = 16 * 1024 * 1024;
+const SIBLING_LIMIT = 1000;
+
+/** What a file turned out to be. */
+export type Probe =
+  | { readonly kind: "readable"; readonly head: FileHead; readonly format: Format; readonly detection: Detection }
+  /** Data in a container we read, but no format claims it. */
+  | { readonly kind: "unknown"; readonly container: Container }
+  /** Not data at all, though it may look so: said in one sentence. */
+  | { readonly kind: "false-friend"; readonly note: Note }
+  | { readonly kind: "other" };
+
+function readHead(path: string, bytes: number): { readonly head: Buffer; readonly size: number } {
+  const file = openSync(path, "r");
+  try {
+    const size = fstatSync(file).size;
+    const head = Buffer.allocUnsafe(Math.min(bytes, size));
+    let held = 0;
+    while (held < head.length) {
+      const got = readSync(file, head, held, head.length - held, held);
+      if (got === 0) break;
+      held += got;
+    }
+    return { head: head.subarray(0, held), size };
+  } finally {
+    closeSync(file);
+  }
+}
+
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+  return magic.every((value, index) => bytes[index] === value);
+}
+
+/** Looks at a file's content and asks the formats. Never trusts the name. Throws what the file system throws. */
+export async function probe(path: string): Promise<Probe> {
+  const { head: bytes, size } = readHead(path, HEAD_BYTES);
+  const friend = falseFriend(path, bytes, size);
+  if (friend !== undefined) return { kind: "false-friend", note: friend };
+  const siblings = siblingsOf(path);
+  if (startsWith(bytes, [0x50, 0x41, 0x52, 0x31])) {
+    return choose({ path, bytes: size, container: "parquet", columns: await parquetColumns(path), siblings });
+  }
+  if (startsWith(bytes, [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a])) {
+    const file = await openHdf5(path);
+    try {
+      return choose({ path, bytes: size, container: "hdf5", hdf5: file.root, siblings });
+    } finally {
+      file.close();
+    }
+  }
+  const text = probeText(path, bytes, size);
+  if (text === undefined) return { kind: "other" };
+  return choose({ path, bytes: size, siblings, ...text });
+}
+
+function choose(head: FileHead): Probe {
+  let best: { format: Format; detection: Detection } | undefined;
+  for (const format of formats) {
+    if (!format.containers.includes(head.container)) continue;
+    const detection = format.detect(head);
+    if (detection !== undefined && detection.confidence > (best?.detection.confidence ?? 0)) best = { format, detection };
+  }
+  if (best === undefined) return { kind: "unknown", container: head.container };
+  return { kind: "readable", head, ...best };
+}
+
+/** Container and first record of a text file; undefined when it is not JSON. */
+function probeText(path: string, bytes: Buffer, size: number): Pick<FileHead, "container" | "firstRecord" | "array"> | undefined {
+  const start = textStart(bytes);
+  const first = bytes[start];
+  if (first !== 0x7b && first !== 0x5b) return undefined;
+  const whole = size <= WHOLE_RECORD_BYTES ? readHead(path, WHOLE_RECORD_BYTES).head : bytes;
+  if (first === 0x5b) {
+    // A list that is alone on its line may be a JSONL line of a list; then the next line starts another one.
+    const line = firstLine(whole, start);
+    if (line !== undefined && line.next !== undefined && tryParse(line.text) !== undefined && whole[textStart(whole.subarray(line.next)) + line.next] === 0x5b) {
+      return { container: "jsonl", ...withRecord(tryParse(line.text)) };
+    }
+    const value = tryParse(whole.toString("utf8", start)) ?? parseJsonPrefix(whole.toString("utf8", start));
+    return { container: "json", array: true, ...withRecord(Array.isArray(value) ? (value as readonly JsonValue[])[0] : undefined) };
+  }
+  // JSON lines, whatever the extension: the first lines parse alone.
+  let at = start;
+  for (let attempt = 0; attempt < 20; attempt++) {
+    const line = firstLine(whole, at);
+    if (line === undefined) break;
+    const value = line.text.trim() === "" ? undefined : tryParse(line.text);
+    if (typeof value === "object" && value !== null) {
+      const onlyLine = attempt === 0 && (line.next === undefined || textStart(whole.subarray(line.next)) + line.next >= whole.length);
+      // One line alone: a JSON document if it is called so, otherwise the first line of a file that will grow.
+      if (onlyLine && whole.length === size && /\.(json|traj)$/i.test(path)) return { container: "json", firstRecord: value };
+      return { container: "jsonl", firstRecord: value };
+    }
+    if (line.next === undefined) break;
+    at = line.next;
+  }
+  const document = tryParse(whole.toString("utf8", start));
+  if (document !== undefined) return { container: "json", firstRecord: document };
+  const prefix = parseJsonPrefix(whole.toString("utf8", start, Math.min(whole.length, start + WHOLE_RECORD_BYTES)));
+  // A first line cut in two by the end of the file is a JSONL file whose writer has just begun.
+  const oneLine = whole.indexOf(0x0a, start) < 0;
+  return { container: oneLine && !/\.json$/i.test(path) ? "jsonl" : "json", ...withRecord(prefix) };
+}
+
+function withRecord(value: JsonValue | undefined): Pick<FileHead, "firstRecord"> {
+  return value === undefined ? {} : { firstRecord: value };
+}
+
+function firstLine(bytes: Buffer, start: number): { readonly text: string; readonly next: number | undefined } | undefined {
+  if (start >= bytes.length) return undefined;
+  const newline = bytes.indexOf(0x0a, start);
+  if (newline < 0) return { text: bytes.toString("utf8", start), next: undefined };
+  return { text: bytes.toString("utf8", start, newline), next: newline + 1 };
+}
+
+function tryParse(text: string): JsonValue | undefined {
+  try {
+    return parseJson(text.trim());
+  } catch {
+    return undefined;
+  }
+}
+
+/** Files that carry a data file's name and are something else. */
+function falseFriend(path: string, bytes: Buffer, size: number): Note | undefined {
+  const name = basename(path);
+  if (size === 0) return { code: "empty-file", message: `${name} is empty.`, where: path };
+  const text = bytes.toString("utf8", 0, Math.min(bytes.length, 2048));
+  if (text.startsWith("version https://git-lfs.github.com/spec/")) {
+    return { code: "lfs-pointer", message: `${name} is a Git LFS pointer, not the data: run \`git lfs pull\` in its repository.`, where: path };
+  }
+  if (/^\s*(?:<!doctype html|<html)/i.test(text)) {
+    return { code: "html-page", message: `${name} is an HTML page, probably an error page saved by a download: fetch the file again.`, where: path };
+  }
+  if (/^<{7} \S/m.test(bytes.toString("utf8")) && /^={7}$/m.test(bytes.toString("utf8")) && /^\s*[[{<]/.test(text)) {
+    return { code: "conflict-markers", message: `${name} holds Git conflict markers: resolve them, then refresh.`, where: path };
+  }
+  return undefined;
+}
+
+function siblingsOf(path: string): readonly string[] {
+  try {
+    return readdirSync(dirname(path)).slice(0, SIBLING_LIMIT);
+  } catch {
+    return [];
+  }
+}

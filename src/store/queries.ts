@@ -1,0 +1,216 @@
+import type { DuckDBConnection, DuckDBValue } from "@duckdb/node-api";
+import { formatById } from "../formats/index";
+import { Failure } from "../model/failure";
+import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
+import type { Note } from "../model/trajectory";
+import type { RowQuery } from "../protocol/storeCalls";
+import { groupIdOf, parseGroupId, parseTrajectoryId } from "./ids";
+import type { DatasetEntry } from "./indexer";
+import { conditionOf, FILE_ORDER, orderOf, ROW_COLUMNS, ROW_TABLES, rowOf, type IndexedRow } from "./rowSql";
+
+/** A number, or absent where SQL says NULL. */
+function present<K extends string>(key: K, value: DuckDBValue | undefined): Partial<Record<K, number>> {
+  if (value === null || value === undefined) return {};
+  return { [key]: Number(value) } as Partial<Record<K, number>>;
+}
+
+const GROUP_COLUMNS = `r.group_no, any_value(f.dataset_id), any_value(r.training_step), arg_min(r.title, r.tno), count(*),
+  count(r.reward) FILTER (WHERE isfinite(r.reward)), avg(r.reward) FILTER (WHERE isfinite(r.reward)),
+  stddev_samp(r.reward) FILTER (WHERE isfinite(r.reward)), min(r.reward) FILTER (WHERE isfinite(r.reward)),
+  max(r.reward) FILTER (WHERE isfinite(r.reward)), count(*) FILTER (WHERE r.success), count(r.success), any_value(r.group_guess), min(f.sort_key), min(r.row_no)`;
+
+function groupOf(values: readonly DuckDBValue[]): GroupSummary {
+  const [groupNumber, datasetId, trainingStep, title, size, rewardCount, mean, std, min, max, successes, judged, guess] = values;
+  return {
+    groupId: groupIdOf(groupNumber as bigint),
+    datasetId: datasetId as string,
+    ...present("trainingStep", trainingStep),
+    title: title as string,
+    size: Number(size),
+    rewardCount: Number(rewardCount),
+    ...present("rewardMean", mean),
+    ...present("rewardStd", std),
+    ...present("rewardMin", min),
+    ...present("rewardMax", max),
+    ...(Number(judged) === 0 ? {} : { successes: Number(successes) }),
+    ...(guess === null || guess === undefined ? {} : { groupGuess: guess as string }),
+  };
+}
+
+/** Reads of the index. Every answer comes from the database; nothing is kept here. */
+export class Queries {
+  constructor(private readonly connection: DuckDBConnection) {}
+
+  private async all(sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
+    return (await this.connection.runAndReadAll(sql, values)).getRows();
+  }
+
+  async datasets(entries: Iterable<DatasetEntry>, looseWarnings: (entry: DatasetEntry) => readonly Note[] = () => []): Promise<DatasetInfo[]> {
+    const infos = await Promise.all([...entries].map((entry) => this.dataset(entry, looseWarnings(entry))));
+    return infos.sort((left, right) => left.path.localeCompare(right.path, "en", { numeric: true }) || left.name.localeCompare(right.name));
+  }
+
+  async dataset(entry: DatasetEntry, looseWarnings: readonly Note[] = []): Promise<DatasetInfo> {
+    const id = [entry.datasetId];
+    const [files, totals, components, warnings, torn] = await Promise.all([
+      this.all("SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(mtime_ms), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1", id),
+      this.all(
+        `SELECT count(*), coalesce(sum(r.step_count), 0), count(DISTINCT r.group_no), count(DISTINCT r.training_step), avg(r.reward) FILTER (WHERE isfinite(r.reward))
+         FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)`,
+        id,
+      ),
+      this.all(
+        `SELECT DISTINCT c.name FROM store.components c JOIN store.rows r ON r.tno = c.tno
+         WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1) ORDER BY 1`,
+        id,
+      ),
+      this.all("SELECT code, message, place FROM store.warnings WHERE dataset_id = $1 LIMIT 1000", id),
+      this.all("SELECT path, relative_path, torn_bytes FROM store.files WHERE dataset_id = $1 AND torn_bytes > 0", id),
+    ]);
+    const format = formatById(entry.format);
+    const notes: Note[] = warnings.map(([code, message, place]) => ({ code: code as string, message: message as string, ...(place === null ? {} : { where: place as string }) }));
+    for (const [path, relativePath, bytes] of torn) {
+      notes.push({
+        code: "torn-line",
+        message: `The last line of ${String(relativePath)} is not finished (${String(bytes)} bytes); it is read as soon as it is whole.`,
+        where: path as string,
+      });
+    }
+    const [count, bytes, modified, numeric] = files[0] ?? [];
+    const [trajectories, steps, groups, trainingSteps, rewardMean] = totals[0] ?? [];
+    return {
+      id: entry.datasetId,
+      path: entry.path,
+      name: entry.name,
+      format: entry.format,
+      formatTitle: format?.title ?? entry.format,
+      files: Number(count ?? 0),
+      bytes: Number(bytes ?? 0),
+      trajectories: Number(trajectories ?? 0),
+      steps: Number(steps ?? 0),
+      groups: Number(groups ?? 0),
+      trainingSteps: Number(trainingSteps ?? 0),
+      ...present("rewardMean", rewardMean),
+      components: components.map(([name]) => name as string),
+      nativeTree: format?.nativeTree ?? false,
+      numeric: numeric === true,
+      modifiedMs: Number(modified ?? 0),
+      warnings: [...notes, ...looseWarnings],
+    };
+  }
+
+  async rows(query: RowQuery, start: number, end: number): Promise<{ rows: TrajectoryRow[]; total: number }> {
+    const { where, values } = conditionOf(query);
+    const from = Math.max(0, Math.floor(start));
+    const count = Math.max(0, Math.min(10_000, Math.floor(end) - from));
+    const total = await this.all(`SELECT count(*) FROM ${ROW_TABLES} ${where}`, values);
+    const page = await this.all(`SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} ${where} ${orderOf(query)} LIMIT ${count} OFFSET ${from}`, values);
+    return { rows: await this.complete(page.map(rowOf)), total: Number(total[0]?.[0] ?? 0) };
+  }
+
+  async row(id: string): Promise<TrajectoryRow | null> {
+    const { fileHash, row, part } = parseTrajectoryId(id);
+    const found = await this.all(`SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.hash = $1 AND r.row_no = $2 AND r.part = $3`, [fileHash, row, part]);
+    return (await this.complete(found.map(rowOf)))[0] ?? null;
+  }
+
+  async rowAt(path: string, row: number, part: number): Promise<TrajectoryRow | null> {
+    const found = await this.all(`SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.path = $1 AND r.row_no = $2 AND r.part = $3`, [path, row, part]);
+    return (await this.complete(found.map(rowOf)))[0] ?? null;
+  }
+
+  /** Adds what lies in other tables: components, and the place in the group. */
+  private async complete(rows: readonly IndexedRow[]): Promise<TrajectoryRow[]> {
+    if (rows.length === 0) return [];
+    const first = rows.reduce((least, { tno }) => (tno < least ? tno : least), rows[0]?.tno ?? 0n);
+    const last = rows.reduce((most, { tno }) => (tno > most ? tno : most), first);
+    const tnos = rows.map(({ tno }) => tno).join(", ");
+    const groups = [...new Set(rows.flatMap(({ groupNumber }) => (groupNumber === undefined ? [] : [groupNumber])))];
+    const [components, members] = await Promise.all([
+      this.all(`SELECT tno, name, value FROM store.components WHERE tno BETWEEN ${first} AND ${last} AND tno IN (${tnos})`),
+      groups.length === 0
+        ? []
+        : this.all(
+            `SELECT r.tno, row_number() OVER (PARTITION BY r.group_no ORDER BY ${FILE_ORDER}) - 1, count(*) OVER (PARTITION BY r.group_no)
+             FROM ${ROW_TABLES} WHERE r.group_no IN (${groups.map((group) => `${group}::UBIGINT`).join(", ")})`,
+          ),
+    ]);
+    const componentsOf = new Map<bigint, Record<string, number | null>>();
+    for (const [tno, name, value] of components as [bigint, string, number | null][]) {
+      const own = componentsOf.get(tno) ?? {};
+      own[name] = value;
+      componentsOf.set(tno, own);
+    }
+    const placeOf = new Map(members.map(([tno, index, size]) => [tno as bigint, { memberIndex: Number(index), groupSize: Number(size) }]));
+    return rows.map(({ tno, row }) => ({ ...row, components: componentsOf.get(tno) ?? {}, ...placeOf.get(tno) }));
+  }
+
+  async groups(datasetId: string, trainingStep: number | undefined, start: number, end: number): Promise<{ groups: GroupSummary[]; total: number }> {
+    const values: DuckDBValue[] = trainingStep === undefined ? [datasetId] : [datasetId, trainingStep];
+    const where = `WHERE f.dataset_id = $1 AND r.group_no IS NOT NULL${trainingStep === undefined ? "" : " AND r.training_step = $2"}`;
+    const total = await this.all(`SELECT count(DISTINCT r.group_no) FROM ${ROW_TABLES} ${where}`, values);
+    const from = Math.max(0, Math.floor(start));
+    const count = Math.max(0, Math.min(10_000, Math.floor(end) - from));
+    const page = await this.all(
+      `SELECT ${GROUP_COLUMNS} FROM ${ROW_TABLES} ${where} GROUP BY r.group_no ORDER BY any_value(r.training_step) NULLS LAST, min(f.sort_key), min(r.row_no), r.group_no LIMIT ${count} OFFSET ${from}`,
+      values,
+    );
+    return { groups: page.map(groupOf), total: Number(total[0]?.[0] ?? 0) };
+  }
+
+  async group(groupId: string): Promise<{ group: GroupSummary; members: TrajectoryRow[] }> {
+    const number = parseGroupId(groupId);
+    const found = await this.all(`SELECT ${GROUP_COLUMNS} FROM ${ROW_TABLES} WHERE r.group_no = ${number}::UBIGINT GROUP BY r.group_no`);
+    const values = found[0];
+    if (values === undefined) throw new Failure("unknown-group", `There is no group ${groupId} in the index.`, "Its file may have changed; refresh the Trajectories view.");
+    const members = await this.all(`SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE r.group_no = ${number}::UBIGINT ORDER BY ${FILE_ORDER}`);
+    return { group: groupOf(values), members: await this.complete(members.map(rowOf)) };
+  }
+
+  async trainingSteps(datasetId: string): Promise<TrainingStepSummary[]> {
+    const scope = "FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)";
+    const finite = "FILTER (WHERE isfinite(r.reward))";
+    const [totals, contrast, components] = await Promise.all([
+      this.all(
+        `SELECT r.training_step, count(*), count(DISTINCT r.group_no), avg(r.reward) ${finite}, stddev_samp(r.reward) ${finite}, avg(CAST(r.success AS INTEGER)),
+           avg(CAST(r.truncated AS INTEGER)), avg(r.response_characters), avg(r.token_count), avg(r.step_count)
+         ${scope} GROUP BY r.training_step ORDER BY r.training_step NULLS LAST`,
+        [datasetId],
+      ),
+      this.all(
+        `SELECT training_step, avg(CAST(flat AS INTEGER)) FROM (
+           SELECT any_value(r.training_step) AS training_step, min(r.reward) = max(r.reward) AS flat ${scope} AND r.group_no IS NOT NULL
+           GROUP BY r.group_no HAVING count(r.reward) >= 2) GROUP BY training_step`,
+        [datasetId],
+      ),
+      this.all(
+        `SELECT r.training_step, c.name, avg(c.value) FILTER (WHERE isfinite(c.value)) FROM store.components c JOIN store.rows r ON r.tno = c.tno
+         WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1) GROUP BY r.training_step, c.name ORDER BY c.name`,
+        [datasetId],
+      ),
+    ]);
+    const key = (step: DuckDBValue | undefined): string => String(step ?? "none");
+    const flatShare = new Map(contrast.map(([step, share]) => [key(step), share]));
+    const means = new Map<string, Record<string, number>>();
+    for (const [step, name, mean] of components) {
+      const own = means.get(key(step)) ?? {};
+      if (mean !== null && mean !== undefined) own[name as string] = Number(mean);
+      means.set(key(step), own);
+    }
+    return totals.map(([step, trajectories, groups, mean, std, success, truncated, characters, tokens, steps]) => ({
+      datasetId,
+      trainingStep: step === null || step === undefined ? undefined : Number(step),
+      trajectories: Number(trajectories),
+      groups: Number(groups),
+      ...present("rewardMean", mean),
+      ...present("rewardStd", std),
+      ...present("successRate", success),
+      ...present("truncatedShare", truncated),
+      ...present("noContrastShare", flatShare.get(key(step))),
+      ...present("meanResponseCharacters", characters),
+      ...present("meanTokens", tokens),
+      ...present("meanSteps", steps),
+      componentMeans: means.get(key(step)) ?? {},
+    }));
+  }
+}

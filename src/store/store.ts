@@ -1,0 +1,162 @@
+import { stat } from "node:fs/promises";
+import { resolve, sep } from "node:path";
+import { Failure } from "../model/failure";
+import type { DatasetInfo } from "../model/summary";
+import type { Note } from "../model/trajectory";
+import type { StoreEvents } from "../protocol/storeCalls";
+import { openIndex, type IndexDatabase } from "./indexDatabase";
+import { Indexer } from "./indexer";
+import { IndexWriter } from "./indexWriter";
+import { Queries } from "./queries";
+import { Scores } from "./scores";
+import { Follower } from "./tail";
+import { TrajectoryReader } from "./trajectories";
+import { couldBeData } from "./walk";
+import { WorkerPool } from "./workerPool";
+
+/** Telling of growth more often than this would cost more than it shows. */
+const TELL_MS = 300;
+/** Files taken in at the same time: while one waits for the disk, another is parsed. */
+const FILES_AT_ONCE = 3;
+
+export type Emit = <K extends keyof StoreEvents>(name: K, payload: StoreEvents[K]) => void;
+
+/** The open index with everything that works on it. */
+export class Store {
+  private readonly added = new Map<string, number>();
+  private readonly lastTold = new Map<string, number>();
+  private readonly timers = new Map<string, NodeJS.Timeout>();
+
+  private constructor(
+    readonly database: IndexDatabase,
+    private readonly pool: WorkerPool,
+    private readonly emit: Emit,
+    readonly queries: Queries,
+    readonly trajectories: TrajectoryReader,
+    readonly scores: Scores,
+    private readonly writer: IndexWriter,
+  ) {
+    this.indexer = new Indexer(database, writer, pool, {
+      changed: (datasetId, addedRows) => this.changed(datasetId, addedRows),
+      removed: (datasetId) => emit("datasetRemoved", { datasetId }),
+      warning: (note) => emit("warning", note),
+    });
+    this.follower = new Follower(this.indexer, (note) => emit("warning", note));
+  }
+
+  private readonly indexer: Indexer;
+  private readonly follower: Follower;
+
+  /** @param workerEntry module that serves summarise jobs as a worker thread; without it all parsing runs here */
+  static async open(folder: string, workerEntry: URL | undefined, emit: Emit): Promise<Store> {
+    const database = await openIndex(folder);
+    const writer = await IndexWriter.create(database.writer);
+    const store = new Store(database, new WorkerPool(workerEntry), emit, new Queries(database.reader), new TrajectoryReader(database.reader), new Scores(writer, database.reader), writer);
+    await store.indexer.load();
+    return store;
+  }
+
+  async close(): Promise<void> {
+    this.follower.close();
+    for (const timer of this.timers.values()) clearTimeout(timer);
+    await this.pool.close();
+    await this.writer.transaction(async () => undefined).catch(() => undefined);
+    this.database.reader.closeSync();
+    this.database.writer.closeSync();
+    this.database.instance.closeSync();
+  }
+
+  async datasets(): Promise<DatasetInfo[]> {
+    return this.queries.datasets(this.indexer.datasets.values());
+  }
+
+  async datasetOfFile(path: string): Promise<DatasetInfo | null> {
+    const file = this.indexer.files.get(resolve(path));
+    const entry = file === undefined ? undefined : this.indexer.datasets.get(file.datasetId);
+    return entry === undefined ? null : this.queries.dataset(entry);
+  }
+
+  /** Indexes paths; see `StoreCalls.index`. */
+  async index(
+    given: readonly string[],
+    watch: boolean,
+    progress: (progress: { done: number; total: number; path: string }) => void,
+    signal: AbortSignal,
+  ): Promise<{ datasets: DatasetInfo[]; warnings: Note[] }> {
+    const paths = given.map((path) => resolve(path));
+    const asked = new Set<string>();
+    for (const path of paths) {
+      try {
+        if ((await stat(path)).isFile()) asked.add(path);
+      } catch {
+        throw new Failure("unknown-path", `There is nothing at ${path}.`, "Check the path.");
+      }
+    }
+    const found = (await Promise.all(paths.map((path) => this.follower.list(path, watch)))).flat();
+    let done = 0;
+    let next = 0;
+    const work = async (): Promise<void> => {
+      for (let index = next++; index < found.length; index = next++) {
+        if (signal.aborted) throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
+        const file = found[index];
+        if (file === undefined) break;
+        if (asked.has(file.path) || !this.indexer.isNew(file.path) || couldBeData(file.path)) await this.indexer.refresh(file.path, file.stats, asked.has(file.path), signal);
+        done++;
+        if (done % 50 === 0 || done === found.length || file.stats.size > 8 * 2 ** 20) progress({ done, total: found.length, path: file.path });
+      }
+    };
+    await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
+    await this.forgetMissing(paths);
+    this.tellAll();
+    if (watch) this.follower.start();
+    const isUnder = (path: string): boolean => paths.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep));
+    const ids = new Set([...this.indexer.files.values()].filter((file) => isUnder(file.path)).map((file) => file.datasetId));
+    const datasets = await this.queries.datasets([...this.indexer.datasets.values()].filter((entry) => ids.has(entry.datasetId)));
+    const loose = this.indexer.looseNotes().filter((note) => note.where === undefined || isUnder(note.where));
+    return { datasets, warnings: [...datasets.flatMap((dataset) => dataset.warnings), ...loose] };
+  }
+
+  /** Files that the index holds under these paths and that are gone from the disk. */
+  private async forgetMissing(paths: readonly string[]): Promise<void> {
+    for (const path of [...this.indexer.files.keys()]) {
+      if (!paths.some((root) => path === root || path.startsWith(root + sep))) continue;
+      try {
+        await stat(path);
+      } catch {
+        await this.indexer.remove(path);
+      }
+    }
+  }
+
+  private changed(datasetId: string, addedRows: number): void {
+    this.added.set(datasetId, (this.added.get(datasetId) ?? 0) + addedRows);
+    if (this.timers.has(datasetId)) return;
+    const wait = (this.lastTold.get(datasetId) ?? Number.NEGATIVE_INFINITY) + TELL_MS - performance.now();
+    const timer = setTimeout(() => void this.tell(datasetId), Math.max(0, wait));
+    this.timers.set(datasetId, timer);
+  }
+
+  private tellAll(): void {
+    for (const [datasetId, timer] of this.timers) {
+      clearTimeout(timer);
+      void this.tell(datasetId);
+    }
+  }
+
+  private async tell(datasetId: string): Promise<void> {
+    this.timers.delete(datasetId);
+    const addedRows = this.added.get(datasetId) ?? 0;
+    this.added.delete(datasetId);
+    const entry = this.indexer.datasets.get(datasetId);
+    if (entry === undefined) return;
+    try {
+      const started = performance.now();
+      const dataset = await this.queries.dataset(entry);
+      this.emit("datasetChanged", { dataset, addedRows });
+      // Large datasets take longer to count, so they are counted less often.
+      this.lastTold.set(datasetId, performance.now() + 10 * (performance.now() - started));
+    } catch {
+      // The index is being closed.
+    }
+  }
+}

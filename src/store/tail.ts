@@ -1,0 +1,165 @@
+import { watch, type FSWatcher } from "node:fs";
+import { stat } from "node:fs/promises";
+import { dirname } from "node:path";
+import type { Note } from "../model/trajectory";
+import type { Indexer } from "./indexer";
+import { couldBeData, walk, type FoundFile } from "./walk";
+
+/** Poll at least this often: growth has to show within 2 s, also where the system tells nothing (NFS). */
+const POLL_MS = 1_000;
+/** When polling itself takes long, it takes at most this share of the time. */
+const POLL_SHARE = 0.05;
+const LONGEST_POLL_MS = 30_000;
+/** Files that have not changed for this long are looked at every tenth round. */
+const QUIET_MS = 10 * 60_000;
+const QUIET_ROUNDS = 10;
+const WATCHED_FOLDERS = 500;
+/** A folder changed this recently may change again within the clock's grain, so it is listed again. */
+const GRAIN_MS = 2_000;
+
+/**
+ * Follows folders and files: new, grown, rewritten and removed ones reach the index. The system's own watcher gives
+ * speed where it works; polling sizes and times gives certainty everywhere.
+ */
+export class Follower {
+  private readonly folders = new Map<string, number>();
+  private readonly watchers = new Map<string, FSWatcher>();
+  private readonly lastChange = new Map<string, { mtimeMs: number; size: number }>();
+  private timer: NodeJS.Timeout | undefined;
+  private round = 0;
+  private running = false;
+  private again = false;
+  private closed = false;
+  private following = false;
+
+  constructor(
+    private readonly indexer: Indexer,
+    private readonly onProblem: (note: Note) => void,
+  ) {}
+
+  /** Lists the files under a path that may hold data; remembers the folders when they are to be followed. */
+  async list(path: string, follow: boolean): Promise<FoundFile[]> {
+    const found: FoundFile[] = [];
+    const listener = {
+      problem: (where: string, error: unknown) => {
+        this.onProblem({ code: "unreadable-path", message: `${where} cannot be read: ${error instanceof Error ? error.message : String(error)}.`, where });
+      },
+      folder: (folder: string, mtimeMs: number) => {
+        if (follow) this.folders.set(folder, Date.now() - mtimeMs < GRAIN_MS ? -1 : mtimeMs);
+      },
+    };
+    for await (const file of walk(path, listener)) found.push(file);
+    return found;
+  }
+
+  /** Starts following what was listed so far; idempotent. */
+  start(): void {
+    this.following = true;
+    this.watchFolders();
+    this.schedule(POLL_MS);
+  }
+
+  close(): void {
+    this.closed = true;
+    clearTimeout(this.timer);
+    for (const watcher of this.watchers.values()) watcher.close();
+    this.watchers.clear();
+  }
+
+  private schedule(ms: number): void {
+    if (this.closed || !this.following) return;
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => void this.poll(), ms);
+    this.timer.unref();
+  }
+
+  /** Watches the folders that hold data, so that most changes are seen at once. */
+  private watchFolders(): void {
+    const wanted = new Set<string>();
+    for (const path of this.indexer.files.keys()) {
+      wanted.add(dirname(path));
+      if (wanted.size >= WATCHED_FOLDERS) break;
+    }
+    for (const [folder, watcher] of this.watchers) {
+      if (wanted.has(folder)) continue;
+      watcher.close();
+      this.watchers.delete(folder);
+    }
+    for (const folder of wanted) {
+      if (this.watchers.has(folder)) continue;
+      try {
+        const watcher = watch(folder, { persistent: false }, () => this.schedule(50));
+        watcher.on("error", () => {
+          watcher.close();
+          this.watchers.delete(folder);
+        });
+        this.watchers.set(folder, watcher);
+      } catch {
+        // No watcher to be had (too many, or a file system without): polling sees it.
+      }
+    }
+  }
+
+  private async poll(): Promise<void> {
+    if (this.running) {
+      this.again = true;
+      return;
+    }
+    this.running = true;
+    const started = performance.now();
+    try {
+      this.round++;
+      await this.pollFolders();
+      await this.pollFiles();
+      if (!this.closed) this.watchFolders();
+    } catch (error) {
+      this.onProblem({ code: "follow-failed", message: `Following the folders stumbled: ${error instanceof Error ? error.message : String(error)}.` });
+    } finally {
+      this.running = false;
+      const spent = performance.now() - started;
+      this.schedule(this.again ? 50 : Math.min(LONGEST_POLL_MS, Math.max(POLL_MS, spent / POLL_SHARE)));
+      this.again = false;
+    }
+  }
+
+  private async pollFolders(): Promise<void> {
+    for (const [folder, known] of this.folders) {
+      if (this.closed) return;
+      let mtimeMs;
+      try {
+        mtimeMs = (await stat(folder)).mtimeMs;
+      } catch {
+        this.folders.delete(folder);
+        continue;
+      }
+      if (mtimeMs === known) continue;
+      // Lists the folder and what is new below it; known folders below have their own turn.
+      for (const file of await this.list(folder, true)) {
+        if (this.indexer.isNew(file.path) && couldBeData(file.path)) await this.indexer.refresh(file.path, file.stats, false).catch((error: unknown) => this.fail(file.path, error));
+      }
+    }
+  }
+
+  private async pollFiles(): Promise<void> {
+    const now = Date.now();
+    for (const path of this.indexer.followedFiles()) {
+      if (this.closed) return;
+      const last = this.lastChange.get(path);
+      if (last !== undefined && now - last.mtimeMs > QUIET_MS && this.round % QUIET_ROUNDS !== 0) continue;
+      let stats;
+      try {
+        stats = await stat(path);
+      } catch {
+        this.lastChange.delete(path);
+        await this.indexer.remove(path).catch((error: unknown) => this.fail(path, error));
+        continue;
+      }
+      this.lastChange.set(path, { mtimeMs: stats.mtimeMs, size: stats.size });
+      await this.indexer.refresh(path, stats, false).catch((error: unknown) => this.fail(path, error));
+    }
+  }
+
+  private fail(path: string, error: unknown): void {
+    this.onProblem({ code: "follow-failed", message: `${path} could not be read anew: ${error instanceof Error ? error.message : String(error)}.`, where: path });
+  }
+}

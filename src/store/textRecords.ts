@@ -1,0 +1,283 @@
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { parseJson } from "../formats/jsonText";
+import type { Format } from "../formats/format";
+import { Failure } from "../model/failure";
+import type { JsonValue } from "../model/json";
+import { SummaryBlockBuilder, type SummaryBlock } from "./summaryBlock";
+
+/** Lines and documents beyond this are left out with a note: V8 holds no longer strings. */
+export const LONGEST_RECORD = 400 * 1024 * 1024;
+const READ_BYTES = 1024 * 1024;
+const NEWLINE = 0x0a;
+
+/** A stretch of a JSONL file to summarise: the lines that start in [start, end). */
+export interface LinesJob {
+  readonly kind: "lines";
+  readonly path: string;
+  readonly relativePath: string;
+  readonly formatId: string;
+  readonly start: number;
+  readonly end: number;
+  /** Size of the file when the job was cut; nothing beyond it is read. */
+  readonly limit: number;
+  /** True when a line starts at `start`; otherwise the rest of the line there belongs to the stretch before. */
+  readonly atLineStart: boolean;
+}
+
+export interface LinesResult {
+  readonly block: SummaryBlock;
+  /** First byte that is not taken in: after the last whole line of the stretch; -1 when no line of it ends in reach. */
+  readonly endOffset: number;
+  /** Bytes of an unfinished last line, left for later. */
+  readonly tornBytes: number;
+  /** True when the last line taken in had no line end (a file that ends without one). */
+  readonly open: boolean;
+}
+
+/** A whole JSON file to summarise: the elements of an array, or one document. */
+export interface DocumentJob {
+  readonly kind: "document";
+  readonly path: string;
+  readonly relativePath: string;
+  readonly formatId: string;
+}
+
+/**
+ * Splits a stretch of a JSONL file into lines and summarises them. A byte order mark and CR before LF are dropped, blank
+ * lines count as rows but give nothing, a line that does not parse or fit gives a note and the rest goes on.
+ */
+export function summariseLines(job: LinesJob, format: Format): LinesResult {
+  const builder = new SummaryBlockBuilder();
+  const file = openSync(job.path, "r");
+  try {
+    let buffer = Buffer.allocUnsafe(Math.max(READ_BYTES, Math.min(job.limit - job.start + 1, 16 * READ_BYTES)));
+    let bufferStart = job.atLineStart ? job.start : Math.max(0, job.start - 1);
+    let held = 0;
+    let lineStart = bufferStart;
+    let searched = 0;
+    let skipping = !job.atLineStart;
+    let row = 0;
+    let tornBytes = 0;
+    let open = false;
+    /** Set while a line longer than LONGEST_RECORD is being passed over. */
+    let giant = false;
+
+    const take = (from: number, to: number): void => {
+      let start = from;
+      let end = to;
+      if (bufferStart + start === 0 && end - start >= 3 && buffer[start] === 0xef && buffer[start + 1] === 0xbb && buffer[start + 2] === 0xbf) start += 3;
+      if (end > start && buffer[end - 1] === 0x0d) end--;
+      const text = buffer.toString("utf8", start, end);
+      if (text.length === 0 || text.trim() === "") return;
+      summariseText(builder, format, text, row, bufferStart + start, end - start, job);
+    };
+
+    while (lineStart < job.end || skipping) {
+      const newline = held > searched ? buffer.subarray(0, held).indexOf(NEWLINE, searched) : -1;
+      if (newline >= 0) {
+        if (skipping) skipping = false;
+        else {
+          if (giant) builder.note({ row, code: "long-line", reason: "is longer than 400 MB" });
+          else take(lineStart - bufferStart, newline);
+          giant = false;
+          row++;
+        }
+        lineStart = bufferStart + newline + 1;
+        searched = newline + 1;
+        continue;
+      }
+      // No line end in what is held: drop what is done, read on.
+      // The rest of a line that began before the stretch and goes on beyond it belongs to another stretch.
+      if (skipping && bufferStart + held > job.end) break;
+      if (skipping || giant || held - (lineStart - bufferStart) > LONGEST_RECORD) {
+        if (!skipping) giant = true;
+        bufferStart += held;
+        held = 0;
+      } else {
+        const keepFrom = lineStart - bufferStart;
+        buffer.copyWithin(0, keepFrom, held);
+        held -= keepFrom;
+        bufferStart = lineStart;
+        if (buffer.length - held < READ_BYTES) {
+          const larger = Buffer.allocUnsafe(buffer.length * 2);
+          buffer.copy(larger, 0, 0, held);
+          buffer = larger;
+        }
+      }
+      searched = held;
+      const position = bufferStart + held;
+      const wanted = Math.min(buffer.length - held, job.limit - position);
+      const got = wanted > 0 ? readSync(file, buffer, held, wanted, position) : 0;
+      held += got;
+      if (got > 0) continue;
+      // End of the file without a line end: whole if it parses to an object or list, otherwise it is still being written.
+      if (!skipping && !giant && held > 0) {
+        if (isWholeLine(buffer.toString("utf8", 0, held))) {
+          take(0, held);
+          row++;
+          lineStart = bufferStart + held;
+          open = true;
+        } else tornBytes = held;
+      }
+      break;
+    }
+    return { block: builder.pack(row), endOffset: skipping ? -1 : lineStart, tornBytes, open };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Only objects and lists tell by themselves that they are finished: `12` may be the beginning of `123`. */
+function isWholeLine(text: string): boolean {
+  const trimmed = text.trim();
+  if (trimmed === "") return false;
+  try {
+    const value = parseJson(trimmed.charCodeAt(0) === 0xfeff ? trimmed.slice(1) : trimmed);
+    return typeof value === "object" && value !== null;
+  } catch {
+    return false;
+  }
+}
+
+function summariseText(builder: SummaryBlockBuilder, format: Format, text: string, row: number, offset: number, length: number, place: { readonly path: string; readonly relativePath: string }): void {
+  let value: JsonValue;
+  try {
+    value = parseJson(text);
+  } catch (error) {
+    builder.note({ row, code: "malformed-line", reason: `is not valid JSON (${shortReason(error)})` });
+    return;
+  }
+  summariseValue(builder, format, value, row, offset, length, place);
+}
+
+function summariseValue(builder: SummaryBlockBuilder, format: Format, value: JsonValue, row: number, offset: number, length: number, place: { readonly path: string; readonly relativePath: string }): void {
+  try {
+    builder.add(row, offset, length, format.summarise({ kind: "value", value }, { path: place.path, relativePath: place.relativePath, row }));
+  } catch (error) {
+    builder.note({ row, code: error instanceof Failure ? error.code : "unfit-record", reason: `does not fit ${format.title}: ${shortReason(error)}` });
+  }
+}
+
+/** Summarises a whole JSON file. An array that was cut keeps the elements before the cut. */
+export function summariseDocument(job: DocumentJob, format: Format): LinesResult {
+  const builder = new SummaryBlockBuilder();
+  const bytes = readWhole(job.path);
+  let records = 0;
+  let torn = 0;
+  if (isArrayText(bytes) && format.wholeDocument !== true) {
+    const { elements, end } = arrayElements(bytes);
+    for (const [start, stop] of elements) {
+      summariseText(builder, format, bytes.toString("utf8", start, stop), records, start, stop - start, job);
+      records++;
+    }
+    if (end < 0) torn = bytes.length - (elements.at(-1)?.[1] ?? 0);
+  } else {
+    const start = textStart(bytes);
+    try {
+      summariseValue(builder, format, parseJson(bytes.toString("utf8", start)), 0, start, bytes.length - start, job);
+      records = 1;
+    } catch {
+      torn = bytes.length;
+    }
+  }
+  return { block: builder.pack(records), endOffset: bytes.length, tornBytes: torn, open: false };
+}
+
+function readWhole(path: string): Buffer {
+  const file = openSync(path, "r");
+  try {
+    const size = fstatSync(file).size;
+    if (size > LONGEST_RECORD) throw new Failure("long-document", `${path} is one JSON document of ${Math.round(size / 2 ** 20)} MB.`, "Documents up to 400 MB can be read; convert it to JSON lines.");
+    const bytes = Buffer.allocUnsafe(size);
+    let held = 0;
+    while (held < size) {
+      const got = readSync(file, bytes, held, size - held, held);
+      if (got === 0) break;
+      held += got;
+    }
+    return bytes.subarray(0, held);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Index of the first character that is neither a byte order mark, a NUL nor white space. */
+export function textStart(bytes: Uint8Array): number {
+  let index = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  while (index < bytes.length && (bytes[index] === 0 || bytes[index] === 0x20 || bytes[index] === 0x09 || bytes[index] === 0x0a || bytes[index] === 0x0d)) index++;
+  return index;
+}
+
+export function isArrayText(bytes: Uint8Array): boolean {
+  return bytes[textStart(bytes)] === 0x5b;
+}
+
+/**
+ * Byte ranges of the elements of a JSON array, without parsing them, so that one of many can be read alone.
+ * `end` is the index of the closing bracket, -1 when the text ends before it (the last element may then be cut off).
+ */
+export function arrayElements(bytes: Uint8Array): { readonly elements: readonly (readonly [number, number])[]; readonly end: number } {
+  const elements: (readonly [number, number])[] = [];
+  let depth = 0;
+  let inString = false;
+  let start = -1;
+  const isSpace = (code: number | undefined): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+  const trimmedEnd = (end: number): number => {
+    let stop = end;
+    while (stop > start && isSpace(bytes[stop - 1])) stop--;
+    return stop;
+  };
+  for (let index = textStart(bytes); index < bytes.length; index++) {
+    const code = bytes[index];
+    if (inString) {
+      if (code === 0x5c) index++;
+      else if (code === 0x22) inString = false;
+      continue;
+    }
+    if (code === 0x5b || code === 0x7b) {
+      if (depth === 1 && start < 0) start = index;
+      depth++;
+    } else if (code === 0x5d || code === 0x7d) {
+      depth--;
+      if (depth === 0) {
+        if (start >= 0) elements.push([start, trimmedEnd(index)]);
+        return { elements, end: index };
+      }
+    } else if (code === 0x2c && depth === 1) {
+      if (start >= 0) elements.push([start, trimmedEnd(index)]);
+      start = -1;
+    } else {
+      if (code === 0x22) inString = true;
+      if (depth === 1 && start < 0 && !isSpace(code)) start = index;
+    }
+  }
+  return { elements, end: -1 };
+}
+
+/** Reads one record back by its place. @throws Failure when the file has changed under the index */
+export function readTextRecord(path: string, offset: number, length: number): JsonValue {
+  const bytes = Buffer.allocUnsafe(length);
+  const file = openSync(path, "r");
+  try {
+    if (readSync(file, bytes, 0, length, offset) < length) throw changed(path);
+  } finally {
+    closeSync(file);
+  }
+  try {
+    return parseJson(bytes.toString("utf8"));
+  } catch {
+    throw changed(path);
+  }
+}
+
+function changed(path: string): Failure {
+  return new Failure("changed-file", `${path} has changed since it was indexed.`, "Refresh the Trajectories view to read it again.");
+}
+
+/** The engine's message without the text it quotes. */
+function shortReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const line = message.split("\n", 1)[0] ?? message;
+  return line.length > 160 ? `${line.slice(0, 159)}…` : line;
+}
+

@@ -1,0 +1,126 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import type { Format, FormatRecord, RecordContext } from "../formats/format";
+import { formatById } from "../formats/index";
+import { Failure } from "../model/failure";
+import type { Trajectory } from "../model/trajectory";
+import type { Tree } from "../model/tree";
+import { openHdf5 } from "./hdf5";
+import { groupIdOf, parseGroupId, parseTrajectoryId, trajectoryIdOf } from "./ids";
+import { parquetRows } from "./parquet";
+import { readTextRecord } from "./textRecords";
+
+interface Located {
+  readonly path: string;
+  readonly relativePath: string;
+  readonly container: string;
+  readonly datasetId: string;
+  readonly fileHash: string;
+  readonly row: number;
+  readonly part: number;
+  readonly byteOffset: number;
+  readonly byteLength: number;
+  readonly member: string | undefined;
+  readonly groupNumber: bigint | undefined;
+  readonly mtimeMs: number;
+  readonly format: Format;
+}
+
+/** Large documents hold many trajectories; the last ones read stay parsed. */
+const KEPT_RECORDS = 4;
+const KEPT_BYTES = 64 * 1024 * 1024;
+
+/** Reads trajectories and trees back from their files, by the places that the index holds. */
+export class TrajectoryReader {
+  private readonly kept = new Map<string, FormatRecord & { kind: "value" }>();
+
+  constructor(private readonly connection: DuckDBConnection) {}
+
+  async trajectory(id: string): Promise<Trajectory> {
+    const { fileHash, row, part } = parseTrajectoryId(id);
+    const [located] = await this.locate("f.hash = $1 AND r.row_no = $2 AND r.part = $3", [fileHash, row, part]);
+    if (located === undefined) throw new Failure("unknown-trajectory", `There is no trajectory ${id} in the index.`, "Its file may have changed; refresh the Trajectories view.");
+    return this.withRecord(located, (record, context) =>
+      located.format.read(
+        record,
+        {
+          id,
+          datasetId: located.datasetId,
+          source: {
+            path: located.path,
+            row,
+            part,
+            ...(located.byteLength === 0 ? {} : { byteOffset: located.byteOffset, byteLength: located.byteLength }),
+            ...(located.member === undefined ? {} : { member: located.member }),
+          },
+          ...(located.groupNumber === undefined ? {} : { groupId: groupIdOf(located.groupNumber) }),
+        },
+        context,
+      ),
+    );
+  }
+
+  /** The tree that the file records for a group; null when its format has none. */
+  async tree(groupId: string): Promise<Tree | null> {
+    const [located] = await this.locate(`r.group_no = ${parseGroupId(groupId)}::UBIGINT`, []);
+    if (located === undefined) throw new Failure("unknown-group", `There is no group ${groupId} in the index.`, "Its file may have changed; refresh the Trajectories view.");
+    const { format } = located;
+    if (format.tree === undefined) return null;
+    const build = format.tree.bind(format);
+    return this.withRecord(located, (record, context) =>
+      build(record, { ...context, datasetId: located.datasetId, groupId }, (part) => trajectoryIdOf(located.fileHash, located.row, part)),
+    );
+  }
+
+  private async locate(where: string, values: (string | number)[]): Promise<Located[]> {
+    const result = await this.connection.runAndReadAll(
+      `SELECT f.path, f.relative_path, f.container, f.dataset_id, d.format, f.hash, r.row_no, r.part, r.byte_offset, r.byte_length, r.member, r.group_no, f.mtime_ms
+       FROM store.rows r JOIN store.files f ON f.file_no = r.file_no JOIN store.datasets d ON d.dataset_id = f.dataset_id
+       WHERE ${where} ORDER BY f.sort_key, r.row_no, r.part LIMIT 1`,
+      values,
+    );
+    return (result.getRows() as [string, string, string, string, string, string, number, number, number, number, string | null, bigint | null, number][]).map(
+      ([path, relativePath, container, datasetId, formatId, fileHash, row, part, byteOffset, byteLength, member, groupNumber, mtimeMs]) => {
+        const format = formatById(formatId);
+        if (format === undefined) throw new Failure("unknown-format", `${path} was indexed as "${formatId}", which this version does not know.`, "Refresh the Trajectories view to index it again.");
+        return { path, relativePath, container, datasetId, fileHash, row, part, byteOffset, byteLength, member: member ?? undefined, groupNumber: groupNumber ?? undefined, mtimeMs, format };
+      },
+    );
+  }
+
+  private async withRecord<T>(located: Located, use: (record: FormatRecord, context: RecordContext) => T): Promise<T> {
+    const context: RecordContext = { path: located.path, relativePath: located.relativePath, row: located.row, ...(located.member === undefined ? {} : { member: located.member }) };
+    try {
+      if (located.container === "hdf5") {
+        const { root, close } = await openHdf5(located.path);
+        try {
+          const group = root.group(located.member ?? "");
+          if (group === undefined) throw new Failure("changed-file", `${located.path} no longer holds ${located.member ?? "its episode"}.`, "Refresh the Trajectories view to read it again.");
+          return use({ kind: "hdf5", group }, context);
+        } finally {
+          close();
+        }
+      }
+      if (located.container === "parquet") {
+        const [value] = await parquetRows(located.path, located.row, located.row + 1);
+        if (value === undefined) throw new Failure("changed-file", `${located.path} no longer has row ${located.row}.`, "Refresh the Trajectories view to read it again.");
+        return use({ kind: "value", value }, context);
+      }
+      return use(this.textRecord(located), context);
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") throw new Failure("missing-file", `${located.path} is no longer there.`, "Refresh the Trajectories view.");
+      throw error;
+    }
+  }
+
+  private textRecord(located: Located): FormatRecord {
+    const key = `${located.path}\n${located.mtimeMs}\n${located.byteOffset}`;
+    const known = this.kept.get(key);
+    if (known !== undefined) return known;
+    const record = { kind: "value", value: readTextRecord(located.path, located.byteOffset, located.byteLength) } as const;
+    if (located.byteLength <= KEPT_BYTES) {
+      this.kept.set(key, record);
+      if (this.kept.size > KEPT_RECORDS) this.kept.delete(this.kept.keys().next().value ?? "");
+    }
+    return record;
+  }
+}

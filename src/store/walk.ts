@@ -1,0 +1,75 @@
+import { closeSync, openSync, readSync, type Stats } from "node:fs";
+import { lstat, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
+
+/** Folders that hold code, caches and version control, never rollouts. */
+const SKIPPED_FOLDERS = new Set([
+  "node_modules", ".git", ".hg", ".svn", ".venv", "venv", ".tox", ".nox", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+  "dist", "build", ".cache", ".vscode", ".vscode-test", ".vscode-server", ".idea", "site-packages", ".ipynb_checkpoints", ".next", ".gradle",
+]);
+
+/** Names that are never data, so that a walk over a repository does not open them. */
+const SKIPPED_FILES = /\.(?:py|pyc|pyi|ipynb|ts|tsx|js|mjs|cjs|jsx|map|css|scss|html?|md|rst|png|jpe?g|gif|webp|svg|ico|mp4|webm|mov|wav|mp3|pdf|woff2?|ttf|so|dll|dylib|exe|o|a|c|cc|cpp|h|hpp|cu|rs|go|java|sh|bat|toml|lock|ya?ml|ini|cfg|safetensors|onnx|bin|gguf|zip|tar|gz|zst|xz|7z|whl|jar|duckdb|wal|vsix|lockb|tsbuildinfo)$/i;
+const SKIPPED_NAMES = new Set(["package.json", "package-lock.json", "tsconfig.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "generation_config.json", "launch.json", "tasks.json", "settings.json"]);
+
+export interface FoundFile {
+  readonly path: string;
+  readonly stats: Stats;
+}
+
+export interface WalkListener {
+  problem(path: string, error: unknown): void;
+  /** A folder is about to be listed; `mtimeMs` was read before listing it. */
+  folder?(path: string, mtimeMs: number): void;
+}
+
+/** Files under a path that might hold data, in order; symbolic links to folders are not followed. */
+export async function* walk(path: string, listener: WalkListener): AsyncGenerator<FoundFile> {
+  let entries;
+  try {
+    const own = await stat(path);
+    if (own.isFile()) {
+      yield { path, stats: own };
+      return;
+    }
+    if (!own.isDirectory()) return;
+    listener.folder?.(path, own.mtimeMs);
+    entries = await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    listener.problem(path, error);
+    return;
+  }
+  entries.sort((left, right) => left.name.localeCompare(right.name, "en", { numeric: true }));
+  for (const entry of entries) {
+    const child = join(path, entry.name);
+    if (entry.isDirectory()) {
+      if (!SKIPPED_FOLDERS.has(entry.name)) yield* walk(child, listener);
+    } else if ((entry.isFile() || entry.isSymbolicLink()) && !SKIPPED_FILES.test(entry.name) && !SKIPPED_NAMES.has(entry.name)) {
+      try {
+        const stats = entry.isSymbolicLink() ? await stat(child) : await lstat(child);
+        if (stats.isFile()) yield { path: child, stats };
+      } catch (error) {
+        listener.problem(child, error);
+      }
+    }
+  }
+}
+
+/** True when the first bytes could be a container that we read, so that other files cost one small read. */
+export function couldBeData(path: string): boolean {
+  const bytes = Buffer.alloc(512);
+  let file;
+  try {
+    file = openSync(path, "r");
+  } catch {
+    return false;
+  }
+  try {
+    const got = readSync(file, bytes, 0, bytes.length, 0);
+    if (got === 0) return true;
+    const text = bytes.toString("latin1", 0, got).replace(/^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*/, "");
+    return /^(?:[{[<]|PAR1|\u0089HDF|version https:\/\/git-lfs)/.test(text);
+  } finally {
+    closeSync(file);
+  }
+}
