@@ -46,9 +46,8 @@ function tokenizerProblem(files: ModelFiles, kind: ModelKind): string | undefine
  * Loads a model on one provider.
  * @throws Failure with one sentence when it cannot be used
  */
-export async function loadModel(path: string, provider: Provider, threads?: number): Promise<LoadedModel> {
+export async function loadModel(files: ModelFiles, provider: Provider, threads?: number): Promise<LoadedModel> {
   const started = performance.now();
-  const files = locateModel(path);
   checkMemory(files);
   const session = await ModelSession.open(files.onnxPath, provider, threads);
   const found = kindOf({ config: files.config, metadata: files.onnx.metadata, inputs: session.inputs, outputs: session.outputs });

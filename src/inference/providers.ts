@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
 import { cpus } from "node:os";
+import { dirname, join } from "node:path";
 import type { Provider } from "../model/score";
 import type { ProviderStatus } from "../protocol/inferenceCalls";
 import { encodeModel } from "./onnxProto";
@@ -47,13 +50,17 @@ function probeAnswer(x: Float32Array): number[] {
   return answer;
 }
 
+/** CUDA's provider is a library of its own that is not shipped; asking for it without makes the runtime print errors. */
+function missingCudaLibrary(): string | undefined {
+  const name = process.platform === "win32" ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_cuda.so";
+  const folder = join(dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json")), "bin", "napi-v6", process.platform, process.arch);
+  return existsSync(join(folder, name)) ? undefined : `CUDA: its provider library ${name} is not installed in ${folder}.`;
+}
+
 /** Why a provider is not there, in words; the library's own message where it is a new one. */
 function reason(provider: Provider, error: unknown): string {
   const message = firstLine(error);
   if (provider === "webgpu" && /adapter|vulkan|dawn/i.test(message)) return "no GPU adapter: WebGPU needs a GPU with its Vulkan, Metal or Direct3D 12 driver";
-  if (provider === "cuda" && /shared library|cannot open|providers_shared|\.dll/i.test(message)) {
-    return "the CUDA provider library is not installed beside onnxruntime-node";
-  }
   return message;
 }
 
@@ -67,6 +74,8 @@ export async function probeProvider(provider: Provider): Promise<ProviderStatus>
   if (!built.includes(provider)) {
     return { provider, available: false, detail: `${providerTitle[provider]} is not part of onnxruntime-node on ${process.platform} ${process.arch}.` };
   }
+  const missing = provider === "cuda" ? missingCudaLibrary() : undefined;
+  if (missing !== undefined) return { provider, available: false, detail: missing };
   const started = performance.now();
   try {
     const session = await runtime.InferenceSession.create(probeModel(), { executionProviders: [provider], logSeverityLevel: 4 });

@@ -1,8 +1,10 @@
+import { statSync } from "node:fs";
 import { Failure } from "../model/failure";
 import type { ModelKind, Provider, ScoreReport } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import { controlScores } from "./controlModels";
 import { loadModel, type LoadedModel } from "./loadedModel";
+import { locateModel } from "./modelFolder";
 import { policyScores } from "./policyScores";
 import { processReward } from "./processReward";
 import { bestProvider, providersOf } from "./providers";
@@ -45,12 +47,14 @@ export class ModelHolder {
 
   constructor(private readonly threads?: number) {}
 
-  /** The model, loaded now unless it is the one in memory. */
+  /** The model, loaded now unless it is the one in memory and its file has not changed. */
   async open(path: string, provider: Provider): Promise<{ model: LoadedModel; loadSeconds: number }> {
-    const key = `${provider} ${path}`;
+    const files = locateModel(path);
+    const { mtimeMs, size } = statSync(files.onnxPath);
+    const key = `${provider} ${files.onnxPath} ${mtimeMs} ${size}`;
     if (this.held?.key === key) return { model: this.held.model, loadSeconds: 0 };
     await this.release();
-    const model = await loadModel(path, provider, this.threads);
+    const model = await loadModel(files, provider, this.threads);
     this.held = { key, model };
     return { model, loadSeconds: model.loadSeconds };
   }
