@@ -29,20 +29,15 @@ const nodeModule = {
   external: ["vscode", "onnxruntime-node", "@duckdb/node-api", "@duckdb/node-bindings", "h5wasm"],
 };
 
-// transformers.js reaches for an image library and the browser runtime at import time. Text models need neither,
-// so neither is shipped: each resolves to a module that says so if it is ever used.
+// transformers.js asks for an image library at import time. Text models never use it and its native part is large, so
+// the build holds a stand-in that is there to be imported and says what is missing when it is called. (The browser
+// runtime that transformers.js also carries is inside its own file; the inference process hands it onnxruntime-node.)
 const textOnly = {
   name: "text-only-transformers",
   setup(builder) {
-    builder.onResolve({ filter: /^(sharp|onnxruntime-web)(\/.*)?$/ }, (args) => ({
-      path: args.path,
-      namespace: "text-only",
-    }));
-    builder.onLoad({ filter: /.*/, namespace: "text-only" }, (args) => ({
-      contents: `module.exports = new Proxy(function () {}, {
-        get: (_, key) => (key === "__esModule" || key === "default" || typeof key === "symbol" ? undefined : undefined),
-        apply: () => { throw new Error(${JSON.stringify(`${args.path} is not part of this build: image models are not supported yet.`)}); },
-      });`,
+    builder.onResolve({ filter: /^sharp$/ }, (args) => ({ path: args.path, namespace: "text-only" }));
+    builder.onLoad({ filter: /.*/, namespace: "text-only" }, () => ({
+      contents: 'export default function sharp() { throw new Error("Models of images cannot be scored yet."); }',
       loader: "js",
     }));
   },
