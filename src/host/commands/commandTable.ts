@@ -1,0 +1,43 @@
+import { chooseModelCommand } from "./chooseModel";
+import type { Command } from "./command";
+import { compareWithSelectedCommand, selectForCompareCommand } from "./compare";
+import { copyIdCommand } from "./copyId";
+import { explainHereCommand } from "./explainHere";
+import { exportParquetCommand } from "./exportParquet";
+import { clearFilterCommand, filterCommand, sortCommand } from "./filter";
+import { addToIndexCommand, clearIndexCommand, openWalkthroughCommand, refreshCommand, showLogCommand, showMoreCommand } from "./indexing";
+import { openAsTextCommand } from "./openAsText";
+import { openDatasetCommand } from "./openDataset";
+import { openGroupCommand } from "./openGroup";
+import { openTrajectoryCommand } from "./openTrajectory";
+import { openTreeCommand } from "./openTree";
+import { runTrainingCommand } from "./runTraining";
+import { scoreTrajectoryCommand } from "./scoreTrajectory";
+import { showInFileCommand } from "./showInFile";
+
+/** Every command of package.json, by its id without the `trajectoryLens.` in front. */
+export const commandTable: Readonly<Record<string, Command>> = {
+  openTrajectory: openTrajectoryCommand,
+  openDataset: openDatasetCommand,
+  openGroup: openGroupCommand,
+  openTree: openTreeCommand,
+  scoreTrajectory: scoreTrajectoryCommand,
+  chooseModel: chooseModelCommand,
+  explainHere: explainHereCommand,
+  selectForCompare: selectForCompareCommand,
+  compareWithSelected: compareWithSelectedCommand,
+  showInFile: showInFileCommand,
+  openAsText: openAsTextCommand,
+  copyId: copyIdCommand,
+  filter: filterCommand,
+  clearFilter: clearFilterCommand,
+  sort: sortCommand,
+  refresh: refreshCommand,
+  addToIndex: addToIndexCommand,
+  clearIndex: clearIndexCommand,
+  exportParquet: exportParquetCommand,
+  runTraining: runTrainingCommand,
+  showMore: showMoreCommand,
+  showLog: showLogCommand,
+  openWalkthrough: openWalkthroughCommand,
+};

@@ -1,0 +1,197 @@
+import * as vscode from "vscode";
+import type { DatasetInfo, TrajectoryRow } from "../../model/summary";
+import type { FromDatasetView, ToDatasetView } from "../../protocol/webviewMessages";
+import type { RowQuery } from "../../protocol/storeCalls";
+import type { Host } from "../host";
+import { parseLensUri } from "../lensUris";
+import { openAsText, openTrajectory, openTree } from "../open";
+import { clampWindow, parseFromDatasetView } from "./incoming";
+import { splitBySize } from "./messageSize";
+import { ViewChannel } from "./viewChannel";
+import { showApp } from "./webviewHtml";
+
+/** Members whose rewards are drawn as dots beside a group, and groups for which that is worth a question each. */
+const DOTS = 64;
+const DOT_GROUPS = 100;
+
+class DatasetDocument implements vscode.CustomDocument {
+  constructor(readonly uri: vscode.Uri) {}
+  dispose(): void {}
+}
+
+/** The table of a dataset: of a file that is opened, or of an indexed dataset with a filter. */
+export class DatasetEditor implements vscode.CustomReadonlyEditorProvider<DatasetDocument> {
+  private newest: { readonly panel: vscode.WebviewPanel; readonly uri: vscode.Uri } | undefined;
+
+  constructor(private readonly host: Host) {}
+
+  /** Address of the table that is on the screen and had the focus last. */
+  get activeUri(): vscode.Uri | undefined {
+    return this.newest?.panel.visible ? this.newest.uri : undefined;
+  }
+
+  openCustomDocument(uri: vscode.Uri): DatasetDocument {
+    return new DatasetDocument(uri);
+  }
+
+  async resolveCustomEditor(document: DatasetDocument, panel: vscode.WebviewPanel): Promise<void> {
+    const noteActive = (): void => {
+      if (panel.active) this.newest = { panel, uri: document.uri };
+    };
+    noteActive();
+    panel.onDidChangeViewState(noteActive);
+    const session = new DatasetSession(this.host, panel, document.uri);
+    panel.onDidDispose(() => {
+      if (this.newest?.panel === panel) this.newest = undefined;
+      session.dispose();
+    });
+    showApp(panel.webview, this.host.context.extensionUri, "dataset");
+  }
+}
+
+class DatasetSession implements vscode.Disposable {
+  private readonly channel: ViewChannel<ToDatasetView, FromDatasetView>;
+  private readonly disposables: vscode.Disposable[] = [];
+  private dataset: DatasetInfo | undefined;
+  private refreshTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly host: Host,
+    panel: vscode.WebviewPanel,
+    private readonly uri: vscode.Uri,
+  ) {
+    this.channel = new ViewChannel(panel, host.failures, parseFromDatasetView, (message) => this.handle(message), (message, hint) => ({ type: "error", message, hint }));
+    this.disposables.push(
+      host.library.onChange((change) => {
+        if (change.kind === "changed" && change.dataset.id === this.dataset?.id) {
+          this.dataset = change.dataset;
+          this.refreshSoon();
+        } else if (change.kind === "removed" && change.datasetId === this.dataset?.id) {
+          this.channel.post({ type: "error", message: `${this.dataset.name} is gone: its files were removed.`, hint: "What is still shown is what was read before." });
+        }
+      }),
+    );
+  }
+
+  private async handle(message: FromDatasetView): Promise<void> {
+    switch (message.type) {
+      case "ready":
+        return this.start();
+      case "rows":
+        return this.sendRows(message);
+      case "groups":
+        return this.sendGroups(message);
+      case "open":
+        return openTrajectory(this.host, message.trajectoryId, { preview: true, column: message.beside ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active });
+      case "openTree": {
+        const { group } = await this.host.library.services.datasets.group(message.groupId);
+        return openTree(message.groupId, group.title, { column: vscode.ViewColumn.Beside });
+      }
+      case "score":
+        await vscode.commands.executeCommand("trajectoryLens.scoreTrajectory", { trajectoryIds: message.trajectoryIds });
+        return;
+      case "openAsText":
+        return openAsText(this.uri.scheme === "file" ? this.uri : vscode.Uri.file((await this.load()).path));
+      case "copy":
+        await vscode.env.clipboard.writeText(message.text);
+        return;
+    }
+  }
+
+  private async start(): Promise<void> {
+    const dataset = await this.load();
+    const what = parseLensUri(this.uri);
+    if (what?.kind === "dataset") {
+      const { datasetId: _id, ...filter } = what.query;
+      if (Object.keys(filter).length > 0) this.channel.post({ type: "filter", query: what.query });
+    }
+    await this.sendDataset(dataset);
+  }
+
+  private async load(): Promise<DatasetInfo> {
+    if (this.dataset) return this.dataset;
+    const what = parseLensUri(this.uri);
+    if (what?.kind === "dataset") {
+      await this.host.library.ready();
+      this.dataset = await this.host.library.dataset(what.datasetId);
+    }
+    this.dataset ??= await this.host.library.ofFile(this.uri.fsPath, ({ done, total, path }) =>
+      this.channel.post({ type: "progress", message: `Indexing ${vscode.workspace.asRelativePath(path)}`, done, total }),
+    );
+    return this.dataset;
+  }
+
+  private async sendDataset(dataset: DatasetInfo): Promise<void> {
+    const trainingSteps = await this.host.library.services.datasets.trainingSteps(dataset.id);
+    this.channel.post({
+      type: "dataset",
+      dataset: { ...dataset, warnings: dataset.warnings.slice(0, 100) },
+      // A run of a hundred thousand steps is thinned evenly: a plot has no more columns than that anyway.
+      trainingSteps: thinned(trainingSteps, 400),
+      live: this.host.library.isLive(dataset.id),
+    });
+  }
+
+  private async sendRows({ id, query, start, end }: Extract<FromDatasetView, { type: "rows" }>): Promise<void> {
+    const dataset = await this.load();
+    const window = clampWindow(start, end, Number.MAX_SAFE_INTEGER);
+    // A view only ever sees its own dataset, whatever it asks for.
+    const own: RowQuery = { ...query, datasetId: dataset.id };
+    const { rows, total } = await this.host.library.services.datasets.rows(own, window.start, window.end);
+    if (!this.channel.isNewest("rows", id)) return;
+    let at = window.start;
+    for (const run of rows.length === 0 ? [[]] : splitBySize(rows.map(lightRow))) {
+      this.channel.post({ type: "rows", id, start: at, rows: run, total });
+      at += run.length;
+    }
+  }
+
+  private async sendGroups({ id, trainingStep, start, end }: Extract<FromDatasetView, { type: "groups" }>): Promise<void> {
+    const dataset = await this.load();
+    const window = clampWindow(start, end, Number.MAX_SAFE_INTEGER);
+    const { datasets } = this.host.library.services;
+    const { groups, total } = await datasets.groups(dataset.id, trainingStep, window.start, window.end);
+    if (!this.channel.isNewest("groups", id)) return;
+    const rewards: Record<string, readonly (number | null)[]> = {};
+    for (const group of groups.slice(0, DOT_GROUPS)) {
+      if (group.rewardCount === 0) continue;
+      const { rows } = await datasets.rows({ datasetId: dataset.id, groupId: group.groupId, sort: "row" }, 0, DOTS);
+      // A missing reward has no dot; null is kept, the view draws it apart.
+      rewards[group.groupId] = rows.map((row) => row.reward).filter((reward) => reward !== undefined);
+      if (!this.channel.isNewest("groups", id)) return;
+    }
+    let at = window.start;
+    for (const run of groups.length === 0 ? [[]] : splitBySize(groups)) {
+      const own = Object.fromEntries(run.flatMap((group) => (rewards[group.groupId] ? [[group.groupId, rewards[group.groupId] ?? []]] : [])));
+      this.channel.post({ type: "groups", id, start: at, groups: run, total, rewards: own });
+      at += run.length;
+    }
+  }
+
+  /** A live run tells of growth many times a second; the view follows at most twice a second. */
+  private refreshSoon(): void {
+    this.refreshTimer ??= setTimeout(() => {
+      this.refreshTimer = undefined;
+      if (!this.dataset) return;
+      this.sendDataset(this.dataset).catch((error: unknown) => this.channel.error(error, "show the newest rows"));
+    }, 500);
+  }
+
+  dispose(): void {
+    clearTimeout(this.refreshTimer);
+    for (const disposable of this.disposables.splice(0)) disposable.dispose();
+  }
+}
+
+/** A row whose components are few enough to travel by the hundred. */
+function lightRow(row: TrajectoryRow): TrajectoryRow {
+  const components = Object.entries(row.components);
+  return components.length <= 40 ? row : { ...row, components: Object.fromEntries(components.slice(0, 40)) };
+}
+
+/** At most `limit` entries, evenly spread, the last one always among them. */
+function thinned<T>(entries: readonly T[], limit: number): readonly T[] {
+  if (entries.length <= limit) return entries;
+  const stride = (entries.length - 1) / (limit - 1);
+  return Array.from({ length: limit }, (_, index) => entries[Math.round(index * stride)] as T);
+}

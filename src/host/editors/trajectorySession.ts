@@ -1,0 +1,307 @@
+import { dirname } from "node:path";
+import * as vscode from "vscode";
+import { Failure } from "../../model/failure";
+import type { TrajectoryRow } from "../../model/summary";
+import type { Trajectory } from "../../model/trajectory";
+import { WINDOW_LIMIT, type FromTrajectoryView, type ToTrajectoryView } from "../../protocol/webviewMessages";
+import type { SignalTrack } from "../../services/services";
+import type { Host } from "../host";
+import { openCode, openGroup, openSource, openTrajectory, openTree } from "../open";
+import { clampWindow, parseFromTrajectoryView } from "./incoming";
+import { PAYLOAD_LIMIT_BYTES, cutText, splitBySize } from "./messageSize";
+import { mediaFile, stepItem } from "./stepWindow";
+import { trackMessages } from "./trackMessages";
+import { buildHead } from "./trajectoryHead";
+import { pickSignal } from "./signalPick";
+import { computeTrack, defaultTracks, modelTracks, withPreset, type TrackRequest } from "./tracks";
+import { explanationView } from "./explanationView";
+import { ViewChannel } from "./viewChannel";
+
+/** Characters of one folded text sent at a time. */
+const TEXT_CHUNK = 60_000;
+
+/** One open trajectory view: answers its webview and follows what happens to its trajectory. */
+export class TrajectorySession implements vscode.Disposable {
+  private readonly channel: ViewChannel<ToTrajectoryView, FromTrajectoryView>;
+  private readonly disposables: vscode.Disposable[] = [];
+  private tracks: TrackRequest[] = [];
+  private readonly computed = new Map<string, SignalTrack>();
+  private trajectory: Promise<Trajectory> | undefined;
+  private shown = 0;
+  private datasetId: string | undefined;
+  private sentHead: string | undefined;
+
+  constructor(
+    private readonly host: Host,
+    private readonly panel: vscode.WebviewPanel,
+    readonly trajectoryId: string,
+  ) {
+    this.channel = new ViewChannel(panel, host.failures, parseFromTrajectoryView, (message) => this.handle(message), (message, hint) => ({ type: "error", message, hint }));
+    this.disposables.push(
+      host.cursor.onMove((move) => {
+        if (move.origin !== this && move.trajectoryId === trajectoryId) this.channel.post({ type: "cursor", stepIndex: move.stepIndex });
+      }),
+      host.scoreRuns.onProgress((progress) => {
+        if (!progress.trajectoryIds.has(trajectoryId)) return;
+        const { state, message, done, total, provider } = progress;
+        this.channel.post({ type: "scoring", state, message, done, total, provider });
+        if (state === "done") void this.showScores();
+      }),
+      host.models.onChange(() => void this.attempt("show the models", () => this.sendHead())),
+      host.library.onChange((change) => {
+        if (change.kind === "all" || (change.kind === "changed" && change.dataset.id === this.datasetId)) this.refreshSoon();
+      }),
+      vscode.workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration("trajectoryLens.signals")) void this.attempt("show the tracks", () => this.startTracks());
+      }),
+    );
+    panel.onDidDispose(() => this.dispose());
+  }
+
+  private async handle(message: FromTrajectoryView): Promise<void> {
+    switch (message.type) {
+      case "ready":
+        return this.start();
+      case "steps":
+        return this.sendSteps(message.start, message.end);
+      case "text":
+        return this.sendText(message);
+      case "tokens":
+        return this.sendTokens(message);
+      case "column":
+        return this.sendColumn(message.name);
+      case "preset":
+        return this.choosePreset(message.key, message.presetId);
+      case "addTrack":
+        return this.addTrack();
+      case "removeTrack":
+        this.tracks = this.tracks.filter((track) => track.key !== message.key);
+        return this.sendTracks();
+      case "explain":
+        return this.explain(message.id, message.key, message.index);
+      case "score":
+        await vscode.commands.executeCommand("trajectoryLens.scoreTrajectory", { trajectoryId: this.trajectoryId });
+        return;
+      case "cancelScore":
+        return this.host.scoreRuns.cancel(this.trajectoryId);
+      case "chooseModel":
+        await vscode.commands.executeCommand("trajectoryLens.chooseModel", { trajectoryId: this.trajectoryId });
+        return;
+      case "openCode":
+        return openCode(this.host, message.path, message.line);
+      case "openSource":
+        return openSource((await this.load()).source);
+      case "openTree": {
+        const row = await this.row();
+        if (row.groupId !== undefined) await openTree(row.groupId, row.title, { selected: row.id, column: vscode.ViewColumn.Beside });
+        return;
+      }
+      case "openGroup": {
+        const row = await this.row();
+        return openGroup(this.host, row, { column: vscode.ViewColumn.Beside });
+      }
+      case "open":
+        return openTrajectory(this.host, message.trajectoryId, { preview: true, column: this.panel.viewColumn });
+      case "sibling":
+        return this.openNeighbour("group", message.offset);
+      case "next":
+        return this.openNeighbour("dataset", message.offset);
+      case "cursor":
+        return this.host.cursor.move(this.trajectoryId, message.stepIndex, this);
+      case "copy":
+        await vscode.env.clipboard.writeText(message.text);
+        return;
+    }
+  }
+
+  private async start(): Promise<void> {
+    this.sentHead = undefined;
+    await this.sendHead();
+    await this.sendSteps(0, WINDOW_LIMIT);
+    const cursor = this.host.cursor.of(this.trajectoryId);
+    if (cursor !== undefined) this.channel.post({ type: "cursor", stepIndex: cursor });
+    await this.startTracks();
+  }
+
+  private load(): Promise<Trajectory> {
+    this.trajectory ??= this.host.library.services.datasets.trajectory(this.trajectoryId);
+    this.trajectory.catch(() => (this.trajectory = undefined));
+    return this.trajectory;
+  }
+
+  private async row(): Promise<TrajectoryRow> {
+    const row = await this.host.library.services.datasets.row(this.trajectoryId);
+    if (row) return row;
+    throw new Failure("unknown-trajectory", "This trajectory is no longer in the index.", "Its file was changed or removed; open it anew from the Trajectories view.");
+  }
+
+  private async sendHead(): Promise<void> {
+    await this.host.library.ready();
+    const head = await buildHead(this.host, await this.row(), await this.load());
+    this.datasetId = head.row.datasetId;
+    // A live dataset tells of growth many times; the view is only disturbed by what it shows.
+    const text = JSON.stringify(head);
+    if (text === this.sentHead) return;
+    this.sentHead = text;
+    this.channel.post({ type: "head", head });
+  }
+
+  private async sendSteps(start: number, end: number): Promise<void> {
+    const trajectory = await this.load();
+    const folder = dirname(trajectory.source.path);
+    const window = clampWindow(start, end, trajectory.steps.length);
+    const items = trajectory.steps.slice(window.start, window.end).map((step) => stepItem(step, (path) => this.mediaUri(folder, path)));
+    let at = window.start;
+    for (const run of splitBySize(items)) {
+      this.channel.post({ type: "steps", start: at, items: run });
+      at += run.length;
+    }
+    if (items.length === 0) this.channel.post({ type: "steps", start: window.start, items: [] });
+  }
+
+  private mediaUri(folder: string, path: string): string | undefined {
+    const file = mediaFile(folder, path);
+    return file === undefined ? undefined : this.panel.webview.asWebviewUri(vscode.Uri.file(file)).toString();
+  }
+
+  private async sendText({ id, stepIndex, field, start }: Extract<FromTrajectoryView, { type: "text" }>): Promise<void> {
+    const text = (await this.load()).steps[stepIndex]?.[field] ?? "";
+    this.channel.post({ type: "text", id, stepIndex, field, start, text: cutText(text.slice(start), TEXT_CHUNK), total: text.length });
+  }
+
+  private async sendTokens({ id, start, end }: Extract<FromTrajectoryView, { type: "tokens" }>): Promise<void> {
+    const { tokens } = await this.load();
+    const window = clampWindow(start, end, tokens?.count ?? 0);
+    const series = Object.fromEntries(Object.entries(tokens?.series ?? {}).map(([name, values]) => [name, values.slice(window.start, window.end)]));
+    this.channel.post({
+      type: "tokens",
+      id,
+      start: window.start,
+      text: tokens?.text?.slice(window.start, window.end),
+      ids: tokens?.ids?.slice(window.start, window.end),
+      mask: tokens?.mask?.slice(window.start, window.end),
+      series,
+    });
+  }
+
+  private async sendColumn(name: string): Promise<void> {
+    const column = (await this.load()).columns?.columns.find((candidate) => candidate.name === name);
+    if (!column) return;
+    const chunk = Math.floor(PAYLOAD_LIMIT_BYTES / column.data.BYTES_PER_ELEMENT);
+    for (let start = 0; start < column.data.length; start += chunk) {
+      this.channel.post({ type: "column", name, start, data: column.data.slice(start, start + chunk) });
+    }
+  }
+
+  private async startTracks(): Promise<void> {
+    this.tracks = await defaultTracks(this.host.library.services, this.trajectoryId);
+    await this.sendTracks();
+  }
+
+  /** Computes every track and sends them together; long series follow in windows. */
+  private async sendTracks(): Promise<void> {
+    const turn = ++this.shown;
+    const { services } = this.host.library;
+    const results = await Promise.all(this.tracks.map((track) => computeTrack(services, this.trajectoryId, track)));
+    // A newer set of tracks is on its way.
+    if (turn !== this.shown) return;
+    this.computed.clear();
+    for (const { data, computed } of results) if (computed) this.computed.set(data.key, computed);
+    for (const message of trackMessages(results.map(({ data }) => data))) this.channel.post(message);
+  }
+
+  private async choosePreset(key: string, presetId: string): Promise<void> {
+    this.tracks = this.tracks.map((track) => (track.key === key ? withPreset(track, presetId) : track));
+    await this.sendTracks();
+  }
+
+  private async addTrack(): Promise<void> {
+    const request = await pickSignal();
+    if (!request) return;
+    const key = request.presetId === undefined ? request.signalId : `${request.signalId}:${request.presetId}`;
+    this.tracks = [...this.tracks.filter((track) => track.key !== key), { kind: "signal", key, request }];
+    await this.sendTracks();
+  }
+
+  /** New scores replace the model tracks; what the reader arranged stays. */
+  private async showScores(): Promise<void> {
+    await this.attempt("show the scores", async () => {
+      const fresh = modelTracks(await this.host.library.services.datasets.scores(this.trajectoryId));
+      const known = new Set(this.tracks.map((track) => track.key));
+      this.tracks = [
+        ...this.tracks.map((track) => fresh.find((candidate) => candidate.key === track.key) ?? track),
+        ...fresh.filter((track) => !known.has(track.key)),
+      ];
+      await this.sendHead();
+      await this.sendTracks();
+    });
+  }
+
+  private async explain(id: number, key: string, index: number): Promise<void> {
+    const track = this.tracks.find((candidate) => candidate.key === key);
+    const answer = (explanation: ReturnType<typeof explanationView> | undefined, why: string | undefined): void => {
+      if (this.channel.isNewest("explain", id)) this.channel.post({ type: "explanation", id, key, index, explanation, why });
+    };
+    if (!track) return answer(undefined, "This track is no longer shown.");
+    if (track.kind === "model") return answer(undefined, track.series.method);
+    const { services } = this.host.library;
+    try {
+      const explanation = await services.signals.explain(this.trajectoryId, track.request, index);
+      if (!explanation) return answer(undefined, "There is no number here to explain.");
+      const computed = this.computed.get(key);
+      const code = await this.host.credit.codeFor(track.request.signalId, (await this.load()).source.path);
+      answer(explanationView(explanation, computed?.convention ?? "", computed, this.trajectoryId, code), undefined);
+    } catch (error) {
+      const { message, hint } = this.host.failures.note(error, `explain ${key}`);
+      answer(undefined, `${message} ${hint}`);
+    }
+  }
+
+  private async openNeighbour(within: "group" | "dataset", offset: 1 | -1): Promise<void> {
+    const row = await this.row();
+    const { datasets } = this.host.library.services;
+    let neighbour: TrajectoryRow | undefined;
+    if (within === "group") {
+      if (row.groupId === undefined) return;
+      const { members } = await datasets.group(row.groupId);
+      const at = members.findIndex((member) => member.id === row.id);
+      neighbour = at < 0 ? undefined : members[at + offset];
+    } else {
+      neighbour = await this.rowBeside(row, offset);
+    }
+    if (neighbour) await openTrajectory(this.host, neighbour.id, { preview: true, column: this.panel.viewColumn });
+  }
+
+  /** The next or previous trajectory of the file. */
+  private async rowBeside(row: TrajectoryRow, offset: 1 | -1): Promise<TrajectoryRow | undefined> {
+    const { datasets } = this.host.library.services;
+    const part = await datasets.rowAt(row.path, row.row, row.part + offset).catch(() => undefined);
+    if (part && row.part + offset >= 0) return part;
+    return row.row + offset < 0 ? undefined : datasets.rowAt(row.path, row.row + offset, 0);
+  }
+
+  private refreshTimer: NodeJS.Timeout | undefined;
+
+  /** A live run tells of growth many times a second; the head and the group strip follow at most once a second. */
+  private refreshSoon(): void {
+    this.refreshTimer ??= setTimeout(() => {
+      this.refreshTimer = undefined;
+      if (!this.panel.visible) return;
+      this.trajectory = undefined;
+      void this.attempt("show the newest state", () => this.sendHead());
+    }, 1000);
+  }
+
+  private async attempt(what: string, action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
+    } catch (error) {
+      this.channel.error(error, what);
+    }
+  }
+
+  dispose(): void {
+    clearTimeout(this.refreshTimer);
+    for (const disposable of this.disposables.splice(0)) disposable.dispose();
+  }
+}

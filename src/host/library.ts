@@ -1,0 +1,172 @@
+import { resolve } from "node:path";
+import * as vscode from "vscode";
+import { Failure } from "../model/failure";
+import type { DatasetInfo } from "../model/summary";
+import type { Services } from "../services/services";
+import type { Failures } from "./ui/failures";
+import { settings } from "./ui/settings";
+
+/** How long after its last new rows a dataset counts as live. */
+const LIVE_MS = 30_000;
+
+export type LibraryChange =
+  | { readonly kind: "changed"; readonly dataset: DatasetInfo; readonly addedRows: number }
+  | { readonly kind: "removed"; readonly datasetId: string }
+  | { readonly kind: "all" };
+
+/**
+ * What is indexed for this window. The services, and with them the data process, start with the first question, not
+ * with the extension.
+ */
+export class Library implements vscode.Disposable {
+  private readonly changes = new vscode.EventEmitter<LibraryChange>();
+  /** Fires when datasets appear, grow or go, and with "all" when everything must be asked anew. */
+  readonly onChange = this.changes.event;
+  private readonly grown = new Map<string, number>();
+  private running: Services | undefined;
+  private indexing: Promise<void> | undefined;
+  private readonly timers = new Set<NodeJS.Timeout>();
+
+  constructor(
+    private readonly create: () => Services,
+    private readonly log: vscode.LogOutputChannel,
+    private readonly failures: Failures,
+  ) {}
+
+  /** The services, made on first use. */
+  get services(): Services {
+    if (this.running) return this.running;
+    const services = this.create();
+    this.running = services;
+    services.datasets.onChange((change) => {
+      if ("removed" in change) {
+        this.changes.fire({ kind: "removed", datasetId: change.removed });
+        return;
+      }
+      // A first index of old files is no growth; only rows that arrive while we watch are.
+      if (change.addedRows > 0 && Date.now() - change.dataset.modifiedMs < LIVE_MS) this.markLive(change.dataset);
+      this.changes.fire({ kind: "changed", dataset: change.dataset, addedRows: change.addedRows });
+    });
+    services.datasets.onWarning((note) => this.log.warn(note.where ? `${note.message} (${note.where})` : note.message));
+    return services;
+  }
+
+  get started(): boolean {
+    return this.running !== undefined;
+  }
+
+  /** True while rows have been arriving within the last half minute. */
+  isLive(datasetId: string): boolean {
+    return Date.now() - (this.grown.get(datasetId) ?? -Infinity) < LIVE_MS;
+  }
+
+  /** Indexes the workspace once and follows it; further calls wait for the same run. */
+  ready(): Promise<void> {
+    this.indexing ??= this.indexRoots();
+    return this.indexing;
+  }
+
+  private async indexRoots(): Promise<void> {
+    const roots = settings.indexAutomatically() ? settings.indexRoots() : [];
+    try {
+      if (roots.length > 0) {
+        const started = Date.now();
+        const result = await vscode.window.withProgress(
+          { location: { viewId: "trajectoryLens.trajectories" } },
+          () => this.services.datasets.index(roots, { watch: true }, {}),
+        );
+        for (const warning of result.warnings) this.log.warn(warning.where ? `${warning.message} (${warning.where})` : warning.message);
+        this.log.info(`Indexed ${roots.join(", ")} in ${Date.now() - started} ms: ${result.datasets.length} datasets.`);
+      }
+    } catch (error) {
+      // The next question tries again.
+      this.indexing = undefined;
+      throw error;
+    } finally {
+      void vscode.commands.executeCommand("setContext", "trajectoryLens.indexed", true);
+    }
+    await this.publishPaths();
+  }
+
+  /** Datasets, after the workspace has been indexed. */
+  async list(): Promise<readonly DatasetInfo[]> {
+    await this.ready();
+    return this.services.datasets.list();
+  }
+
+  async dataset(id: string): Promise<DatasetInfo | undefined> {
+    return (await this.services.datasets.list()).find((dataset) => dataset.id === id);
+  }
+
+  /**
+   * The dataset that holds a file, indexing the file first when it is new.
+   * @throws Failure when there are no trajectories in it
+   */
+  async ofFile(path: string, report?: (progress: { done: number; total: number; path: string }) => void): Promise<DatasetInfo> {
+    const known = await this.services.datasets.ofFile(path);
+    if (known) return known;
+    const result = await this.services.datasets.index([path], { watch: true }, report ? { report } : {});
+    const found = (await this.services.datasets.ofFile(path)) ?? result.datasets.find((dataset) => dataset.path === resolve(path)) ?? result.datasets[0];
+    if (found) {
+      void this.publishPaths();
+      return found;
+    }
+    const why = result.warnings[0]?.message;
+    throw new Failure(
+      "no-trajectories",
+      why ?? `No trajectories were recognised in ${path}.`,
+      "The formats that are recognised are listed in the README; open the file as text to look at it.",
+    );
+  }
+
+  /** Adds files or folders by the user's own wish. */
+  async add(paths: readonly string[]): Promise<readonly DatasetInfo[]> {
+    const result = await this.services.datasets.index(paths, { watch: true }, {});
+    await this.publishPaths();
+    this.changes.fire({ kind: "all" });
+    return result.datasets;
+  }
+
+  /** Everything is asked anew: the workspace is walked again and open views are told. */
+  async refresh(): Promise<void> {
+    this.indexing = undefined;
+    await this.ready();
+    this.changes.fire({ kind: "all" });
+  }
+
+  /** Ends the processes, lets `clean` remove what they kept, and starts afresh. */
+  async restart(clean: () => Promise<void>): Promise<void> {
+    const running = this.running;
+    this.running = undefined;
+    this.indexing = undefined;
+    this.grown.clear();
+    await running?.dispose();
+    await clean();
+    this.changes.fire({ kind: "all" });
+    await this.ready();
+    this.changes.fire({ kind: "all" });
+  }
+
+  /** Lets menus in the explorer know which files and folders hold trajectories. */
+  private async publishPaths(): Promise<void> {
+    const datasets = await this.services.datasets.list();
+    const paths = Object.fromEntries(datasets.map((dataset) => [dataset.path, true]));
+    await vscode.commands.executeCommand("setContext", "trajectoryLens.datasetPaths", paths);
+  }
+
+  private markLive(dataset: DatasetInfo): void {
+    this.grown.set(dataset.id, Date.now());
+    const timer = setTimeout(() => {
+      this.timers.delete(timer);
+      if (!this.isLive(dataset.id)) this.changes.fire({ kind: "changed", dataset, addedRows: 0 });
+    }, LIVE_MS + 100);
+    timer.unref?.();
+    this.timers.add(timer);
+  }
+
+  dispose(): void {
+    for (const timer of this.timers) clearTimeout(timer);
+    this.changes.dispose();
+    void this.running?.dispose().catch((error: unknown) => this.failures.note(error, "end the child processes"));
+  }
+}

@@ -1,0 +1,98 @@
+import * as vscode from "vscode";
+import { createServices } from "../services/openServices";
+import type { CommandParts } from "./commands/command";
+import { commandTable } from "./commands/commandTable";
+import { DatasetEditor } from "./editors/datasetEditor";
+import { LensFiles } from "./editors/lensFiles";
+import { TrajectoryEditor } from "./editors/trajectoryEditor";
+import { TreeEditor } from "./editors/treeEditor";
+import type { Host } from "./host";
+import { TrainerCodeLens } from "./language/codeLens";
+import { CreditIndex } from "./language/creditIndex";
+import { RewardHovers } from "./language/rewardHovers";
+import { TrainerHovers } from "./language/trainerHovers";
+import { TrainerNotes } from "./language/trainerNotes";
+import { scheme, viewTypes } from "./lensUris";
+import { Library } from "./library";
+import { ModelChoice } from "./scoring/modelChoice";
+import { ScoreRuns } from "./scoring/scoreRuns";
+import { SharedCursor } from "./sharedCursor";
+import { storageFolder } from "./storage";
+import { TrainTaskProvider, taskType } from "./tasks/trainTaskProvider";
+import { Failures } from "./ui/failures";
+import { ScoringStatus } from "./ui/scoringStatus";
+import { settings } from "./ui/settings";
+import { TrajectoriesTree } from "./views/trajectoriesTree";
+import type { TreeEntry } from "./views/trajectoryNodes";
+
+export type Registered = CommandParts;
+
+/**
+ * Registers every editor, view, command, provider and task of the extension. Cheap: the services are built by the
+ * first part that asks for them.
+ * @param distFolder folder of the built child processes
+ */
+export function register(context: vscode.ExtensionContext, distFolder: string): Registered {
+  const own = <T extends vscode.Disposable>(disposable: T): T => {
+    context.subscriptions.push(disposable);
+    return disposable;
+  };
+  const log = own(vscode.window.createOutputChannel("Trajectory Lens", { log: true }));
+  const failures = new Failures(log);
+  const create = () => {
+    const nodePath = vscode.workspace.isTrusted ? settings.nodePath() : "";
+    return createServices({
+      storageFolder: storageFolder(context),
+      distFolder,
+      idleMs: settings.idleMs(),
+      ...(nodePath === "" ? {} : { nodePath }),
+      log: (level, message) => log[level](message),
+    });
+  };
+  const library = own(new Library(create, log, failures));
+  const host: Host = {
+    context,
+    log,
+    failures,
+    library,
+    models: own(new ModelChoice(library, context.workspaceState)),
+    scoreRuns: own(new ScoreRuns(library)),
+    cursor: own(new SharedCursor()),
+    credit: own(new CreditIndex()),
+  };
+
+  own(vscode.workspace.registerFileSystemProvider(scheme, new LensFiles(library), { isReadonly: true, isCaseSensitive: true }));
+  const trajectoryEditor = new TrajectoryEditor(host);
+  const datasetEditor = new DatasetEditor(host);
+  const treeEditor = new TreeEditor(host);
+  const editorOptions = { supportsMultipleEditorsPerDocument: true };
+  own(vscode.window.registerCustomEditorProvider(viewTypes.trajectory, trajectoryEditor, editorOptions));
+  own(vscode.window.registerCustomEditorProvider(viewTypes.dataset, datasetEditor, editorOptions));
+  own(vscode.window.registerCustomEditorProvider(viewTypes.tree, treeEditor, editorOptions));
+
+  const tree = own(new TrajectoriesTree(host));
+  const view = own(vscode.window.createTreeView<TreeEntry>("trajectoryLens.trajectories", { treeDataProvider: tree, canSelectMany: true, showCollapseAll: true }));
+
+  const notes = own(new TrainerNotes(host));
+  own(vscode.languages.registerHoverProvider([{ language: "jsonl" }, { scheme: "file", pattern: "**/*.{jsonl,ndjson}" }], new RewardHovers(host)));
+  own(vscode.languages.registerHoverProvider({ language: "python", scheme: "file" }, new TrainerHovers(host, notes)));
+  own(vscode.languages.registerCodeLensProvider({ language: "python", scheme: "file" }, own(new TrainerCodeLens(host, notes))));
+
+  const tasks = own(new TrainTaskProvider(host));
+  own(vscode.tasks.registerTaskProvider(taskType, tasks));
+  own(vscode.tasks.onDidStartTask(({ execution }) => tasks.followOutputs(execution.task).catch((error: unknown) => failures.note(error, "follow the task's output"))));
+
+  own(new ScoringStatus(host));
+  const parts: CommandParts = { host, tree, view, trajectoryEditor, datasetEditor, treeEditor, tasks };
+  for (const [name, command] of Object.entries(commandTable)) {
+    own(vscode.commands.registerCommand(`trajectoryLens.${name}`, failures.guarded(command.what, command.make(parts))));
+  }
+  own(
+    vscode.workspace.onDidChangeConfiguration((event) => {
+      if (settings.affects(event, "index") && library.started) void library.refresh().catch((error: unknown) => failures.show(error, "index the workspace"));
+      if (settings.affects(event, "models")) host.models.refresh();
+      if (settings.affects(event, "view") || settings.affects(event, "signals")) tree.refresh();
+    }),
+  );
+  return parts;
+}

@@ -1,0 +1,131 @@
+import * as vscode from "vscode";
+import { Failure } from "../../model/failure";
+import type { ModelInfo, ModelKind } from "../../model/score";
+import { bytes } from "../ui/numbers";
+import { settings } from "../ui/settings";
+import type { Library } from "../library";
+
+/** Which trajectories a model is for: text of language models, or columns of control episodes. */
+export type ModelDomain = "text" | "numeric";
+
+const domains: Readonly<Record<ModelKind, ModelDomain | undefined>> = {
+  "process-reward": "text",
+  "scalar-reward": "text",
+  "policy-lm": "text",
+  "policy-discrete": "numeric",
+  "policy-gaussian": "numeric",
+  value: "numeric",
+  "transition-reward": "numeric",
+  unknown: undefined,
+};
+
+/** Names of the kinds as a reader would say them. */
+export const kindTitles: Readonly<Record<ModelKind, string>> = {
+  "process-reward": "process reward",
+  "scalar-reward": "reward",
+  "policy-lm": "causal LM",
+  "policy-discrete": "policy, discrete actions",
+  "policy-gaussian": "policy, continuous actions",
+  value: "value",
+  "transition-reward": "reward of transitions",
+  unknown: "unknown kind",
+};
+
+export const modelDomain = (model: ModelInfo): ModelDomain | undefined => domains[model.kind];
+const usable = (model: ModelInfo): boolean => model.problem === undefined && model.kind !== "unknown";
+
+/** How long a list of models is believed before the folders are looked through again. */
+const FRESH_MS = 15_000;
+
+/** Models in the workspace, and the one that the user scores with; remembered per workspace, one for text and one for control. */
+export class ModelChoice implements vscode.Disposable {
+  private readonly changes = new vscode.EventEmitter<void>();
+  readonly onChange = this.changes.event;
+  private cache: { readonly at: number; readonly models: Promise<readonly ModelInfo[]> } | undefined;
+
+  constructor(
+    private readonly library: Library,
+    private readonly memory: vscode.Memento,
+  ) {}
+
+  /** Models found in the model folders. None in an untrusted workspace: looking into a model loads it. */
+  list(): Promise<readonly ModelInfo[]> {
+    if (!vscode.workspace.isTrusted) return Promise.resolve([]);
+    if (this.cache && Date.now() - this.cache.at < FRESH_MS) return this.cache.models;
+    const folders = settings.modelFolders();
+    const models = folders.length === 0 ? Promise.resolve([]) : this.library.services.scoring.findModels(folders);
+    this.cache = { at: Date.now(), models };
+    models.catch(() => (this.cache = undefined));
+    return models;
+  }
+
+  refresh(): void {
+    this.cache = undefined;
+    this.changes.fire();
+  }
+
+  /** Path of the model chosen for a domain, whether or not it is still there. */
+  chosenPath(domain: ModelDomain): string | undefined {
+    return this.memory.get<string>(`model.${domain}`);
+  }
+
+  /** The chosen model, or the only one that fits. */
+  async chosen(domain: ModelDomain): Promise<ModelInfo | undefined> {
+    const models = (await this.list()).filter((model) => usable(model) && modelDomain(model) === domain);
+    const path = this.chosenPath(domain);
+    return models.find((model) => model.path === path) ?? (models.length === 1 ? models[0] : undefined);
+  }
+
+  async choose(model: ModelInfo): Promise<void> {
+    const domain = modelDomain(model);
+    if (!domain) return;
+    await this.memory.update(`model.${domain}`, model.path);
+    this.changes.fire();
+  }
+
+  /**
+   * Lets the user pick a model.
+   * @param domain only models that fit these trajectories; undefined = all
+   * @returns undefined when the user gave up
+   * @throws Failure when there is no model to choose from
+   */
+  async pick(domain: ModelDomain | undefined): Promise<ModelInfo | undefined> {
+    if (!vscode.workspace.isTrusted) {
+      throw new Failure("untrusted", "Models are not loaded in a folder that is not trusted.", "Trust the folder first (Manage Workspace Trust).");
+    }
+    const all = await this.list();
+    const fitting = all.filter((model) => domain === undefined || modelDomain(model) === domain);
+    const folders = settings.modelFolders();
+    if (fitting.filter(usable).length === 0) {
+      const broken = fitting.find((model) => model.problem !== undefined);
+      const where = folders.length === 0 ? "no folder is open" : `in ${folders.join(", ")}`;
+      throw broken?.problem !== undefined
+        ? new Failure("no-model", `The only model found cannot be used: ${broken.problem}`, "Export it again, or add another folder in the setting trajectoryLens.models.folders.")
+        : new Failure("no-model", `No model that fits ${domain === "numeric" ? "control episodes" : domain === "text" ? "text" : "any trajectory"} was found (${where}).`, "Put an .onnx file or a Hugging Face folder with ONNX weights there, or name its folder in the setting trajectoryLens.models.folders.");
+    }
+    const items = fitting.map((model) => ({
+      label: `$(chip) ${model.name}`,
+      description: `${kindTitles[model.kind]}, ${bytes(model.bytes)}`,
+      detail: model.problem === undefined ? vscode.workspace.asRelativePath(model.path) : `$(warning) ${model.problem}`,
+      model,
+    }));
+    const current = domain === undefined ? undefined : this.chosenPath(domain);
+    items.sort((a, b) => Number(!usable(a.model)) - Number(!usable(b.model)) || Number(b.model.path === current) - Number(a.model.path === current));
+    const picked = await vscode.window.showQuickPick(items, { title: "Choose Model", placeHolder: "Model to score trajectories with", matchOnDescription: true, matchOnDetail: true });
+    if (!picked) return undefined;
+    if (!usable(picked.model)) {
+      throw new Failure("bad-model", picked.model.problem ?? `It is not clear what ${picked.model.name} computes.`, "Choose another model.");
+    }
+    await this.choose(picked.model);
+    return picked.model;
+  }
+
+  /** The model to score with: the chosen one, the only one, or the one that the user picks now. */
+  async forScoring(domain: ModelDomain): Promise<ModelInfo | undefined> {
+    return (await this.chosen(domain)) ?? (await this.pick(domain));
+  }
+
+  dispose(): void {
+    this.changes.dispose();
+  }
+}

@@ -1,0 +1,67 @@
+/**
+ * Three significant digits, with at least two decimals below ten, so that columns of rewards line up: 1.00, 0.625,
+ * -1.21, 187. Full precision stays in the data.
+ */
+export function digits(value: number): string {
+  if (Number.isNaN(value)) return "NaN";
+  if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
+  const magnitude = Math.abs(value);
+  if (magnitude !== 0 && (magnitude < 1e-3 || magnitude >= 1e6)) return value.toExponential(2);
+  const rounded = Number(value.toPrecision(3));
+  if (Math.abs(rounded) >= 1000) return Math.round(value).toLocaleString("en-US");
+  const decimals = (String(rounded).split(".")[1] ?? "").length;
+  return rounded.toFixed(Math.abs(rounded) < 10 ? Math.max(2, decimals) : decimals);
+}
+
+/** As {@link digits}, always with a sign: advantages. */
+export const signedDigits = (value: number): string => (value > 0 ? `+${digits(value)}` : digits(value));
+
+/** A number that may be absent, null or NaN; the three look different. */
+export function recorded(value: number | null | undefined): string | undefined {
+  if (value === undefined) return undefined;
+  return value === null ? "null" : digits(value);
+}
+
+/** 0.0934 -> "9%". Shares that are neither nothing nor all never round to 0% or 100%. */
+export function percent(share: number): string {
+  const rounded = Math.round(share * 100);
+  if (rounded === 0 && share > 0) return "<1%";
+  if (rounded === 100 && share < 1) return ">99%";
+  return `${rounded}%`;
+}
+
+/** 12345 -> "12,345". */
+export const count = (value: number): string => value.toLocaleString("en-US");
+
+/** "1 step", "12 steps". */
+export const counted = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${value === 1 ? one : many}`;
+
+/** Bytes in powers of 1,000, as file managers show them: "3.1 MB". */
+export function bytes(value: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  let scaled = value;
+  let unit = 0;
+  while (scaled >= 1000 && unit < units.length - 1) {
+    scaled /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? scaled : scaled.toPrecision(scaled >= 100 ? 3 : 2)} ${units[unit]}`;
+}
+
+const blocks = "▁▂▃▄▅▆▇█";
+
+/**
+ * A series as one line of block characters; gaps for missing values. All values equal: the middle block, since
+ * neither the lowest nor the highest would be true.
+ */
+export function sparkline(values: readonly (number | undefined | null)[]): string {
+  const present = values.filter((value): value is number => typeof value === "number" && Number.isFinite(value));
+  const low = Math.min(...present);
+  const span = Math.max(...present) - low;
+  return values
+    .map((value) => {
+      if (typeof value !== "number" || !Number.isFinite(value)) return " ";
+      return blocks[span === 0 ? 3 : Math.round(((value - low) / span) * (blocks.length - 1))];
+    })
+    .join("");
+}

@@ -1,0 +1,213 @@
+import * as vscode from "vscode";
+import type { DatasetInfo, TrajectoryRow } from "../../model/summary";
+import type { RowQuery } from "../../protocol/storeCalls";
+import type { Host } from "../host";
+import { modelDomain } from "../scoring/modelChoice";
+import { settings } from "../ui/settings";
+import { GroupAdvantages } from "./groupAdvantages";
+import { filterQuery, isFiltered, type DatasetEntry, type TreeEntry, type TreeFilter, type TreeSort } from "./trajectoryNodes";
+import { treeItem } from "./treeItems";
+
+/** How often the view is redrawn while a run grows, at most. */
+const REDRAW_MS = 300;
+
+/** The Trajectories view: dataset, training step, group, trajectory; then the models. Loaded branch by branch, in pages. */
+export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vscode.Disposable {
+  private readonly changes = new vscode.EventEmitter<TreeEntry | undefined>();
+  readonly onDidChangeTreeData = this.changes.event;
+  private readonly disposables: vscode.Disposable[] = [];
+  /** Pages shown below an entry, by its key; absent = one. */
+  private readonly pages = new Map<string, number>();
+  private readonly parents = new Map<string, TreeEntry>();
+  private readonly shownDatasets = new Map<string, DatasetEntry>();
+  private readonly pending = new Set<string>();
+  private redraw: NodeJS.Timeout | undefined;
+  private redrawAll = false;
+  private readonly advantages: GroupAdvantages;
+  filter: TreeFilter = {};
+  sort: TreeSort = "file";
+
+  constructor(private readonly host: Host) {
+    this.advantages = new GroupAdvantages(host.library);
+    this.disposables.push(
+      host.library.onChange((change) => {
+        // A dataset that is shown already is redrawn alone, so that what the reader opened elsewhere stays.
+        if (change.kind === "changed" && this.shownDatasets.has(change.dataset.id)) this.pending.add(change.dataset.id);
+        else this.redrawAll = true;
+        this.redrawSoon();
+      }),
+      host.models.onChange(() => this.refresh()),
+      host.scoreRuns.onProgress(({ state }) => {
+        if (state === "done") this.refresh();
+      }),
+      vscode.workspace.onDidGrantWorkspaceTrust(() => this.refresh()),
+    );
+  }
+
+  refresh(): void {
+    this.redrawAll = true;
+    this.redrawSoon();
+  }
+
+  private redrawSoon(): void {
+    this.redraw ??= setTimeout(() => {
+      this.redraw = undefined;
+      const ids = [...this.pending];
+      this.pending.clear();
+      if (this.redrawAll) {
+        this.redrawAll = false;
+        this.changes.fire(undefined);
+        return;
+      }
+      for (const id of ids) {
+        const entry = this.shownDatasets.get(id);
+        if (entry) this.changes.fire(entry);
+      }
+    }, REDRAW_MS);
+  }
+
+  setFilter(filter: TreeFilter): void {
+    this.filter = filter;
+    this.pages.clear();
+    void vscode.commands.executeCommand("setContext", "trajectoryLens.filtered", isFiltered(filter));
+    this.changes.fire(undefined);
+  }
+
+  setSort(sort: TreeSort): void {
+    this.sort = sort;
+    this.pages.clear();
+    this.changes.fire(undefined);
+  }
+
+  showMore(parentKey: string): void {
+    this.pages.set(parentKey, (this.pages.get(parentKey) ?? 1) + 1);
+    this.changes.fire(this.parents.get(parentKey));
+  }
+
+  getParent(entry: TreeEntry): TreeEntry | undefined {
+    return this.parents.get(`^${entry.key}`);
+  }
+
+  async getTreeItem(entry: TreeEntry): Promise<vscode.TreeItem> {
+    const scoring = this.host.library.started ? this.host.library.services.scoring.state : undefined;
+    const domain = entry.kind === "model" ? modelDomain(entry.model) : undefined;
+    const chosen = entry.kind === "model" && domain !== undefined && (await this.host.models.chosen(domain))?.path === entry.model.path;
+    const item = treeItem(entry, {
+      live: entry.kind === "dataset" && this.host.library.isLive(entry.dataset.id),
+      provider: entry.kind === "model" && scoring?.modelPath === entry.model.path ? scoring.provider : undefined,
+      chosen,
+    });
+    if (entry.kind === "dataset" && this.shownDatasets.size === 1) item.collapsibleState = vscode.TreeItemCollapsibleState.Expanded;
+    return item;
+  }
+
+  async getChildren(entry?: TreeEntry): Promise<TreeEntry[]> {
+    try {
+      const children = entry === undefined ? await this.roots() : await this.children(entry);
+      if (entry) this.parents.set(entry.key, entry);
+      for (const child of children) if (entry) this.parents.set(`^${child.key}`, entry);
+      return children;
+    } catch (error) {
+      const { message, hint } = this.host.failures.note(error, "fill the Trajectories view");
+      return [{ kind: "failure", key: `${entry?.key ?? "root"}/failure`, message, hint }];
+    }
+  }
+
+  private async roots(): Promise<TreeEntry[]> {
+    const datasets = [...(await this.host.library.list())].sort((a, b) => b.modifiedMs - a.modifiedMs || a.path.localeCompare(b.path));
+    // Datasets of one name are told apart by the folder around them.
+    const names = new Map<string, number>();
+    for (const { name } of datasets) names.set(name, (names.get(name) ?? 0) + 1);
+    this.shownDatasets.clear();
+    const entries: TreeEntry[] = [];
+    for (const dataset of datasets) {
+      if (isFiltered(this.filter) && (await this.countRows({ datasetId: dataset.id })) === 0) continue;
+      const shown = (names.get(dataset.name) ?? 0) > 1 ? { ...dataset, name: vscode.workspace.asRelativePath(dataset.path) } : dataset;
+      const entry: DatasetEntry = { kind: "dataset", key: `dataset:${dataset.id}`, dataset: shown };
+      this.shownDatasets.set(dataset.id, entry);
+      entries.push(entry);
+    }
+    if (isFiltered(this.filter)) return entries;
+    const hasModels = vscode.workspace.isTrusted && settings.modelFolders().length > 0 && entries.length > 0;
+    return hasModels ? [...entries, { kind: "models", key: "models" }] : entries;
+  }
+
+  private async countRows(query: RowQuery): Promise<number> {
+    return (await this.host.library.services.datasets.rows({ ...query, ...filterQuery(this.filter, "file") }, 0, 1)).total;
+  }
+
+  private async children(entry: TreeEntry): Promise<TreeEntry[]> {
+    switch (entry.kind) {
+      case "dataset":
+        return this.inDataset(entry.dataset, entry.key);
+      case "step":
+        return this.inStep(entry.dataset, entry.step.trainingStep, entry.key, entry.step.groups < entry.step.trajectories);
+      case "group":
+        return this.inGroup(entry.dataset, entry.group.groupId, entry.key);
+      case "models": {
+        const models = await this.host.models.list();
+        return models.length === 0
+          ? [{ kind: "failure", key: "models/none", message: "No models found", hint: "Put .onnx files or Hugging Face folders with ONNX weights into the workspace, or name their folder in trajectoryLens.models.folders." }]
+          : models.map((model) => ({ kind: "model", key: `model:${model.path}`, model }));
+      }
+      default:
+        return [];
+    }
+  }
+
+  private async inDataset(dataset: DatasetInfo, key: string): Promise<TreeEntry[]> {
+    // Under a filter the way to what matches is short: the matching trajectories themselves.
+    if (isFiltered(this.filter)) return this.trajectories(dataset, { datasetId: dataset.id }, key);
+    const steps = await this.host.library.services.datasets.trainingSteps(dataset.id);
+    if (steps.length > 1) {
+      const newestFirst = [...steps].sort((a, b) => (b.trainingStep ?? -Infinity) - (a.trainingStep ?? -Infinity));
+      const shown = newestFirst.slice(0, this.limit(key));
+      const entries: TreeEntry[] = shown.map((step) => ({ kind: "step", key: `${key}/step:${step.trainingStep ?? "none"}`, dataset, step }));
+      return this.paged(entries, steps.length, key);
+    }
+    const only = steps[0];
+    const grouped = dataset.groups > 0 && dataset.groups < dataset.trajectories;
+    return this.inStep(dataset, only?.trainingStep, key, grouped);
+  }
+
+  private async inStep(dataset: DatasetInfo, trainingStep: number | undefined, key: string, grouped: boolean): Promise<TreeEntry[]> {
+    const query: RowQuery = { datasetId: dataset.id, ...(trainingStep === undefined ? {} : { trainingStep }) };
+    if (!grouped || this.sort !== "file") return this.trajectories(dataset, query, key);
+    const { groups, total } = await this.host.library.services.datasets.groups(dataset.id, trainingStep, 0, this.limit(key));
+    if (total === 0) return this.trajectories(dataset, query, key);
+    const entries: TreeEntry[] = groups.map((group) => ({ kind: "group", key: `${key}/group:${group.groupId}`, dataset, group }));
+    return this.paged(entries, total, key);
+  }
+
+  private async inGroup(dataset: DatasetInfo, groupId: string, key: string): Promise<TreeEntry[]> {
+    const { members } = await this.host.library.services.datasets.group(groupId);
+    const shown = members.slice(0, this.limit(key));
+    const advantages = dataset.numeric ? new Map<string, never>() : await this.advantages.of(groupId, shown);
+    return this.paged(shown.map((row) => this.trajectory(dataset, row, key, advantages.get(row.id))), members.length, key);
+  }
+
+  private async trajectories(dataset: DatasetInfo, query: RowQuery, key: string): Promise<TreeEntry[]> {
+    const { rows, total } = await this.host.library.services.datasets.rows({ ...query, ...filterQuery(this.filter, this.sort) }, 0, this.limit(key));
+    return this.paged(rows.map((row) => this.trajectory(dataset, row, key, undefined)), total, key);
+  }
+
+  private trajectory(dataset: DatasetInfo, row: TrajectoryRow, key: string, advantage: { value: number; convention: string } | undefined): TreeEntry {
+    const own = typeof row.advantage === "number" && !Number.isNaN(row.advantage) ? { value: row.advantage, convention: "recorded" } : advantage;
+    return { kind: "trajectory", key: `${key}/${row.id}`, dataset, row, ...(own === undefined ? {} : { advantage: own }) };
+  }
+
+  private limit(key: string): number {
+    return settings.pageSize() * (this.pages.get(key) ?? 1);
+  }
+
+  private paged(entries: TreeEntry[], total: number, parentKey: string): TreeEntry[] {
+    const rest = total - entries.length;
+    return rest > 0 ? [...entries, { kind: "more", key: `${parentKey}/more`, parentKey, rest }] : entries;
+  }
+
+  dispose(): void {
+    clearTimeout(this.redraw);
+    for (const disposable of this.disposables) disposable.dispose();
+    this.changes.dispose();
+  }
+}

@@ -1,0 +1,99 @@
+import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../../model/summary";
+import type { ModelInfo } from "../../model/score";
+import type { RowQuery } from "../../protocol/storeCalls";
+
+/** Entries of the Trajectories view. */
+export type TreeEntry = DatasetEntry | StepEntry | GroupEntry | TrajectoryEntry | MoreEntry | ModelsEntry | ModelEntry | FailureEntry;
+
+export interface DatasetEntry {
+  readonly kind: "dataset";
+  readonly key: string;
+  readonly dataset: DatasetInfo;
+}
+
+export interface StepEntry {
+  readonly kind: "step";
+  readonly key: string;
+  readonly dataset: DatasetInfo;
+  readonly step: TrainingStepSummary;
+}
+
+export interface GroupEntry {
+  readonly kind: "group";
+  readonly key: string;
+  readonly dataset: DatasetInfo;
+  readonly group: GroupSummary;
+}
+
+export interface TrajectoryEntry {
+  readonly kind: "trajectory";
+  readonly key: string;
+  readonly dataset: DatasetInfo;
+  readonly row: TrajectoryRow;
+  /** Recorded, or computed under the trainer's convention; absent when there is none. */
+  readonly advantage?: { readonly value: number; readonly convention: string };
+}
+
+export interface MoreEntry {
+  readonly kind: "more";
+  readonly key: string;
+  /** Key of the entry whose children these are. */
+  readonly parentKey: string;
+  readonly rest: number;
+}
+
+export interface ModelsEntry {
+  readonly kind: "models";
+  readonly key: "models";
+}
+
+export interface ModelEntry {
+  readonly kind: "model";
+  readonly key: string;
+  readonly model: ModelInfo;
+}
+
+/** A branch that could not be read: says why, the rest is still shown. */
+export interface FailureEntry {
+  readonly kind: "failure";
+  readonly key: string;
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What the reader asked to see; absent = everything. */
+export interface TreeFilter {
+  readonly text?: string;
+  readonly outcome?: "pass" | "fail" | "truncated" | "noContrast";
+}
+
+export type TreeSort = "file" | "reward" | "length";
+
+/** The filter as a question to the index. */
+export function filterQuery(filter: TreeFilter, sort: TreeSort): RowQuery {
+  return {
+    ...(filter.text === undefined ? {} : { text: filter.text }),
+    ...(filter.outcome === "pass" ? { success: true } : {}),
+    ...(filter.outcome === "fail" ? { success: false } : {}),
+    ...(filter.outcome === "truncated" ? { truncated: true } : {}),
+    ...(filter.outcome === "noContrast" ? { noContrast: true } : {}),
+    ...(sort === "reward" ? { sort: "reward" as const, descending: true } : {}),
+    ...(sort === "length" ? { sort: "length" as const, descending: true } : {}),
+  };
+}
+
+export const isFiltered = (filter: TreeFilter): boolean => filter.text !== undefined || filter.outcome !== undefined;
+
+/** Trajectory ids that an entry stands for need a question; this names the question. Undefined = not trajectories. */
+export function entryQuery(entry: TreeEntry): RowQuery | undefined {
+  switch (entry.kind) {
+    case "dataset":
+      return { datasetId: entry.dataset.id };
+    case "step":
+      return { datasetId: entry.dataset.id, ...(entry.step.trainingStep === undefined ? {} : { trainingStep: entry.step.trainingStep }) };
+    case "group":
+      return { datasetId: entry.dataset.id, groupId: entry.group.groupId };
+    default:
+      return undefined;
+  }
+}
