@@ -1,14 +1,23 @@
 import { gae } from "./advantage/gae";
+import { reinforcePlusPlus } from "./advantage/reinforcePlusPlus";
+import { remax } from "./advantage/remax";
+import { gpg } from "./group/gpg";
 import { grpo } from "./group/grpo";
+import { opo } from "./group/opo";
+import { optimalTokenBaseline } from "./group/optimalTokenBaseline";
+import { passAtK } from "./group/passAtK";
 import { rloo } from "./group/rloo";
+import { klPenalty } from "./loss/klEstimators";
+import { clippedPolicyLoss } from "./loss/policyLoss";
+import { vtraceAdvantage } from "./offpolicy/vtrace";
 import { modelScore } from "./recorded/modelScore";
 import { entropy, logprob } from "./recorded/policySeries";
 import { recordedAdvantage, recordedReturn, recordedReward, recordedValue } from "./recorded/recordedSeries";
 import { discountedReturn } from "./returns/discountedReturn";
 import { nStep } from "./returns/nStep";
 import { tdLambda } from "./returns/tdLambda";
-import { spoTree } from "./tree/spoTree";
 import type { Signal } from "./signal";
+import { spoTree } from "./tree/spoTree";
 
 /** The catalogue: every signal, by family. */
 export const signals: readonly Signal[] = [
@@ -23,7 +32,16 @@ export const signals: readonly Signal[] = [
   nStep,
   tdLambda,
   gae,
+  reinforcePlusPlus,
+  remax,
   grpo,
   rloo,
+  gpg,
+  opo,
+  passAtK,
+  optimalTokenBaseline,
   spoTree,
+  vtraceAdvantage,
+  klPenalty,
+  clippedPolicyLoss,
 ];

@@ -284,3 +284,30 @@ function deltaLine(id: string, prepared: Prepared, t: number): ExplanationLine {
   const expression = minus(plus(of(reward), times(of(symbol("gamma", prepared.gamma, "discount")), of(next))), of(value));
   return { name: `delta_${series.positions[t]!}`, expression, value: deltas[t]! };
 }
+
+/**
+ * RLlib's new API stack (rllib/utils/postprocessing/value_predictions.py, compute_value_targets): every episode chunk
+ * is followed by one fake step that carries the value of its last state, and all chunks are processed in one array.
+ * The rows of fake steps mean nothing and are discarded afterwards.
+ *
+ * @param rewards [T]; @param values [T]; @param terminated 1 at the last step and at the fake step of a terminated
+ *   episode, [T]; @param truncated 1 at the fake step of a cut one, [T]
+ */
+export function fakeStepTargets(
+  rewards: Float64Array,
+  values: Float64Array,
+  terminated: ArrayLike<number>,
+  truncated: ArrayLike<number>,
+  gamma: number,
+  lambda: number,
+): GaeResult {
+  const size = rewards.length;
+  const nextValues = new Float64Array(size);
+  const carries = new Float64Array(size);
+  for (let t = 0; t < size; t++) {
+    // The value of the next row enters even after a cut: that row is the next chunk's, and this row is discarded.
+    nextValues[t] = terminated[t] || t + 1 === size ? 0 : values[t + 1]!;
+    carries[t] = terminated[t] || truncated[t] ? 0 : 1;
+  }
+  return generalisedAdvantages({ rewards, values, nextValues, carries }, gamma, lambda);
+}

@@ -202,3 +202,32 @@ export const nStep: Signal = {
     };
   },
 };
+
+/**
+ * n-step targets from a replay buffer (Tianshou, _nstep_return): row i sums the rewards of its stack of indices, stops
+ * after the first end flag, and adds the target value of the last index, whose termination is already masked.
+ *
+ * @param rewards of the whole buffer, [B]; @param ends 1 = the episode ends after that row, [B]
+ * @param targetValues bootstrap value of each row, [I]; @param stacks index of row i at offset n, [n][I]
+ */
+export function nStepTargets(
+  rewards: Float64Array,
+  ends: ArrayLike<number>,
+  targetValues: Float64Array,
+  stacks: readonly Int32Array[],
+  gamma: number,
+): Float64Array {
+  const out = new Float64Array(targetValues.length);
+  for (let row = 0; row < out.length; row++) {
+    let sum = 0;
+    let discount = 1;
+    for (const stack of stacks) {
+      const index = stack[row]!;
+      sum += discount * rewards[index]!;
+      discount *= gamma;
+      if (ends[index]) break;
+    }
+    out[row] = sum + discount * targetValues[row]!;
+  }
+  return out;
+}
