@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { performance } from "node:perf_hooks";
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { register, type Registered } from "./host/register";
 import type { Services } from "./services/services";
 

@@ -14,7 +14,7 @@ export const viewTypes = {
 /** One path segment out of any text: no separators, no control characters, short enough for a tab. */
 function segment(text: string, limit = 60): string {
   // Control characters are what is being removed here.
-  // eslint-disable-next-line no-control-regex
+   
   const clean = text.replace(/[\u0000-\u001f\u007f/\\?#%]+/g, " ").replace(/\s+/g, " ").trim();
   return clean.length > limit ? `${clean.slice(0, limit - 1).trimEnd()}…` : clean || "untitled";
 }

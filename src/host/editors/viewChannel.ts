@@ -1,4 +1,4 @@
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 import { encodeNumbers } from "../../protocol/wireNumbers";
 import type { Failures } from "../ui/failures";
 
