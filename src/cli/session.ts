@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Failure } from "../model/failure";
+import { Failure, failureData } from "../model/failure";
 import type { DatasetInfo, TrajectoryRow } from "../model/summary";
 import type { Note } from "../model/trajectory";
 import { createServices } from "../services/openServices";
@@ -100,7 +100,10 @@ export async function chosenRows(opened: Opened, id: string | undefined, limit =
 
 /** @throws Failure `unknown-id` */
 export async function rowOf({ services, datasets }: Opened, id: string): Promise<TrajectoryRow> {
-  const row = await services.datasets.row(id);
+  const row = await services.datasets.row(id).catch((error: unknown) => {
+    if (failureData(error).code === "unknown-trajectory") return undefined;
+    throw error;
+  });
   if (row) return row;
   throw new Failure(
     "unknown-id",

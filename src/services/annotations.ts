@@ -31,7 +31,8 @@ export function nearestDatasets(path: string, functions: readonly CreditFunction
   const writers = trainers.filter((trainer) => functions.length > 0 && trainer.creditFunctions(path, source).length > 0);
   const formats = new Set(writers.flatMap((trainer: Trainer) => [...trainer.formats]));
   let folder = dirname(resolve(path));
-  for (let level = 0; level <= LEVELS_UP; level++) {
+  // The root of the file system holds everything, which says nothing about who wrote what.
+  for (let level = 0; level <= LEVELS_UP && dirname(folder) !== folder; level++) {
     const inside = datasets.filter((dataset) => isInside(dataset.path, folder));
     if (inside.length > 0) {
       return inside.sort(
@@ -41,9 +42,7 @@ export function nearestDatasets(path: string, functions: readonly CreditFunction
           b.modifiedMs - a.modifiedMs,
       );
     }
-    const above = dirname(folder);
-    if (above === folder) break;
-    folder = above;
+    folder = dirname(folder);
   }
   return [];
 }

@@ -1,5 +1,5 @@
 import { join, resolve } from "node:path";
-import { failureData } from "../model/failure";
+import { Failure, failureData } from "../model/failure";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
 import type { ScoreSeries } from "../model/score";
 import type { Note, Trajectory } from "../model/trajectory";
@@ -131,9 +131,14 @@ export class ProcessDatasets implements Datasets, ScoreStore {
     sql: string,
     options: { readonly limit?: number; readonly timeoutMs?: number; readonly datasetId?: string } = {},
   ): Promise<QueryResult> {
+    if (sql.trim() === "") {
+      return Promise.reject(new Failure("bad-sql", "The query is empty.", "Write one SELECT over the views in docs/sql.md."));
+    }
     // The store interrupts the statement itself; the supervisor only steps in when that fails.
     const timeoutMs = (options.timeoutMs ?? 30_000) + 15_000;
-    return this.supervisor.call("query", { sql, ...options }, { timeoutMs });
+    return this.supervisor.call("query", { sql, ...options }, { timeoutMs }).catch((error: unknown) => {
+      throw oneSentence(error);
+    });
   }
 
   scores(trajectoryId: string): Promise<readonly ScoreSeries[]> {
@@ -208,6 +213,15 @@ export class ProcessDatasets implements Datasets, ScoreStore {
       this.log("error", `the data process could not be started again: ${failureData(error).message}`);
     });
   }
+}
+
+/** DuckDB draws the place of a mistake over several lines; a sentence names it: `... at or near "SELEC" (line 1)`. */
+function oneSentence(error: unknown): unknown {
+  if (!(error instanceof Failure) || !error.message.includes("\n")) return error;
+  const line = /\nLINE (\d+):/.exec(error.message)?.[1];
+  const [first = error.message] = error.message.replace("Failed to extract statements: ", "").split(/\n\s*\n|\nLINE /);
+  const text = first.replace(/\s+/g, " ").trim().replace(/\.$/, "");
+  return new Failure(error.code, `${text}${line === undefined ? "" : ` (line ${line})`}.`, error.hint);
 }
 
 function callOptions<P>(task: Task<P> | undefined): CallOptions<P> {

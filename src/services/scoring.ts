@@ -119,7 +119,8 @@ export class ProcessScoring implements Scoring {
     }
     const model = await this.inspect(path);
     if (model.problem !== undefined) {
-      throw new Failure("bad-model", `${model.name} cannot be used: ${model.problem}`, "Choose another model or export it again.");
+      const sentence = model.problem.includes(path) ? model.problem : `The model at ${path} cannot be used: ${model.problem}`;
+      throw new Failure("bad-model", sentence, "Choose another model or export it again.");
     }
     for (;;) {
       const chosen = await this.chooseProvider(provider);

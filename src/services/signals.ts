@@ -26,17 +26,20 @@ const FULL_MEMBER_NEEDS: ReadonlySet<Need> = new Set([
 ]);
 /** Trajectories kept in memory, newest use last. */
 const KEPT_TRAJECTORIES = 24;
+/** Groups kept in memory: the rows of a list come group by group. */
+const KEPT_GROUPS = 8;
 /** Rows asked for at once when a whole training step is gathered. */
 const ROWS = 5_000;
 
 /** The signals of the catalogue on indexed trajectories. */
 export class CatalogueSignals implements Signals {
   private readonly trajectories = new Map<string, Trajectory>();
+  private readonly groups = new Map<string, Group>();
   private readonly subscription: Unsubscribe;
 
   constructor(private readonly datasets: Datasets) {
     // A file that grew or was rewritten may hold other text under the same id.
-    this.subscription = datasets.onChange(() => this.trajectories.clear());
+    this.subscription = datasets.onChange(() => this.forget());
   }
 
   async compute(trajectoryId: string, request: SignalRequest): Promise<SignalTrack> {
@@ -68,7 +71,12 @@ export class CatalogueSignals implements Signals {
 
   dispose(): void {
     this.subscription.dispose();
+    this.forget();
+  }
+
+  private forget(): void {
     this.trajectories.clear();
+    this.groups.clear();
   }
 
   /** Gathers what a signal declares that it needs, and nothing else. */
@@ -93,10 +101,16 @@ export class CatalogueSignals implements Signals {
   }
 
   private async group(groupId: string, full: boolean): Promise<Group> {
+    const key = `${full ? "full" : "rows"} ${groupId}`;
+    const known = this.groups.get(key);
+    if (known) return known;
     const { group, members } = await this.datasets.group(groupId);
     const gathered: GroupMember[] = [];
     for (const row of members) gathered.push(groupMember(row, full ? await this.trajectory(row.id) : undefined));
-    return signalGroup(group, gathered);
+    const built = signalGroup(group, gathered);
+    this.groups.set(key, built);
+    keepNewest(this.groups, KEPT_GROUPS);
+    return built;
   }
 
   /** All groups of the trajectory's training step, in the file's order; its own group is the one given. */
@@ -133,11 +147,15 @@ export class CatalogueSignals implements Signals {
     }
     const trajectory = await this.datasets.trajectory(id);
     this.trajectories.set(id, trajectory);
-    for (const oldest of this.trajectories.keys()) {
-      if (this.trajectories.size <= KEPT_TRAJECTORIES) break;
-      this.trajectories.delete(oldest);
-    }
+    keepNewest(this.trajectories, KEPT_TRAJECTORIES);
     return trajectory;
+  }
+}
+
+function keepNewest(map: Map<string, unknown>, limit: number): void {
+  for (const oldest of map.keys()) {
+    if (map.size <= limit) return;
+    map.delete(oldest);
   }
 }
 

@@ -81,7 +81,7 @@ function stepBody(step: Step): string[] {
   const lines: string[] = [];
   if (step.observation !== undefined) lines.push(step.observation);
   if (step.thought !== undefined) lines.push(`[thought] ${step.thought}`);
-  if (step.action !== undefined) lines.push(step.action);
+  if (step.action !== undefined) lines.push(step.action.replace(/\n+$/, ""));
   for (const call of step.toolCalls ?? []) lines.push(`[tool call] ${call.name} ${JSON.stringify(call.arguments)}`);
   for (const media of step.media ?? []) lines.push(`[${media.kind}] ${media.path}`);
   return lines;

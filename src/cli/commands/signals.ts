@@ -93,7 +93,7 @@ export function parseParameters(pairs: readonly string[]): Record<string, string
   const parameters: Record<string, string> = {};
   for (const pair of pairs) {
     const at = pair.indexOf("=");
-    if (at <= 0) throw new Failure("bad-arguments", `--param takes name=value, not "${pair}".`, "Write for example --param gamma=0.99.");
+    if (at <= 0) throw new Failure("bad-arguments", `The option --param takes name=value, not "${pair}".`, "Write for example --param gamma=0.99.");
     parameters[pair.slice(0, at)] = pair.slice(at + 1);
   }
   return parameters;
