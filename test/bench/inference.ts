@@ -1,0 +1,169 @@
+/**
+ * `npm run bench -- inference [--model DIR] [--sequences N] [--length N] [--threads N] [--batch TOKENS] [--python FILE] [--rounds N] [--transformers [--gguf FILE --torch-model DIR]]`
+ *
+ * Tokens per second of the built inference process against PyTorch eager on the same weights, threads and batches,
+ * taken in turns in one run; and what a shared prefix costs. Numbers agree or the benchmark fails.
+ */
+import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { parseArgs } from "node:util";
+import { planBatches } from "../../src/inference/batching";
+import { prefixForest } from "../../src/inference/prefixForest";
+import { readModelConfig } from "../../src/inference/modelConfig";
+import type { ScoreReport } from "../../src/model/score";
+import type { Trajectory } from "../../src/model/trajectory";
+import { InferenceClient } from "../process/inferenceClient";
+
+const { values: options } = parseArgs({
+  options: {
+    model: { type: "string", default: "examples/workspace/reasoning/models/policy" },
+    sequences: { type: "string", default: "256" },
+    length: { type: "string", default: "64" },
+    threads: { type: "string", default: "2" },
+    batch: { type: "string", default: "4096" },
+    rounds: { type: "string", default: "5" },
+    python: { type: "string", default: ".venv/bin/python" },
+    transformers: { type: "boolean", default: false },
+    "torch-model": { type: "string" },
+    gguf: { type: "string" },
+  },
+});
+const [sequences, length, threads, batch, rounds] = [options.sequences, options.length, options.threads, options.batch, options.rounds].map(Number) as [number, number, number, number, number];
+const modelPath = options.model;
+const config = readModelConfig(modelPath);
+if (!config?.vocab_size) throw new Error(`${modelPath} has no config.json with vocab_size`);
+const vocabulary = config.vocab_size;
+
+/** Repeatable whole numbers below `limit`. */
+let seed = 1;
+const draw = (limit: number): number => {
+  seed = (seed * 48_271) % 2_147_483_647;
+  return seed % limit;
+};
+/** Ids below 400 are ordinary tokens in every vocabulary used here, and none is special past 3. */
+const token = (): number => 3 + draw(Math.min(vocabulary, 400) - 3);
+const randomIds = (n: number): number[] => Array.from({ length: n }, token);
+
+const trajectoryOf = (ids: readonly number[], index: number): Trajectory => ({
+  id: `t${index}`,
+  datasetId: "bench",
+  format: "bench",
+  source: { path: "bench", row: index, part: 0 },
+  task: {},
+  steps: [],
+  tokens: { count: ids.length, ids: Int32Array.from(ids), mask: new Uint8Array(ids.length).fill(1), series: {} },
+  outcome: { components: {} },
+  extra: {},
+  notes: [],
+});
+
+const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+const client = new InferenceClient({ TRAJECTORY_LENS_THREADS: String(threads) });
+const ours = (rows: readonly (readonly number[])[], sharePrefixes: boolean): Promise<ScoreReport> =>
+  client.call("score", { modelPath, provider: "cpu", trajectories: rows.map(trajectoryOf), maxBatchTokens: batch, sharePrefixes });
+
+interface TorchAnswer {
+  readonly seconds: number;
+  readonly tokens: number;
+  readonly logprobs: readonly (readonly number[])[];
+}
+
+function startTorch(): { ask(batches: readonly (readonly (readonly number[])[])[]): Promise<TorchAnswer>; end(): void } {
+  const extra = [...(options.transformers ? ["--transformers"] : []), ...(options.gguf ? ["--gguf", options.gguf] : [])];
+  const child = spawn(options.python, ["test/bench/torch_policy.py", "--model", options["torch-model"] ?? modelPath, ...extra], { stdio: ["pipe", "pipe", "inherit"] });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  let ready: Promise<unknown> = lines.next();
+  return {
+    async ask(batches) {
+      await ready;
+      child.stdin.write(`${JSON.stringify({ batches, threads })}\n`);
+      const answer = lines.next();
+      ready = answer;
+      const { value, done } = await answer;
+      if (done) throw new Error("PyTorch ended without an answer");
+      return JSON.parse(value as string) as TorchAnswer;
+    },
+    end: () => void child.stdin.end(),
+  };
+}
+
+async function throughput(): Promise<void> {
+  const rows = Array.from({ length: sequences }, () => randomIds(Math.max(2, length - draw(Math.ceil(length / 3)))));
+  const tokens = rows.reduce((sum, row) => sum + row.length, 0);
+  const plan = planBatches(rows.map((row) => row.length), { maxTokens: batch, padding: true });
+  const batches = plan.map(({ members }) => members.map((i) => rows[i]!));
+  const torch = existsSync(options.python) ? startTorch() : undefined;
+  const times: { ours: number[]; torch: number[] } = { ours: [], torch: [] };
+  let worst = 0;
+  for (let round = 0; round <= rounds; round++) {
+    const report = await ours(rows, false);
+    if (report.failures.length > 0) throw new Error(report.failures[0]!.message);
+    const answer = await torch?.ask(batches);
+    if (round === 0) {
+      // The first round warms both up and shows that they compute the same.
+      const order = plan.flatMap(({ members }) => members);
+      answer?.logprobs.forEach((expected, at) => {
+        const values = report.series.find((series) => series.trajectoryId === `t${order[at]}` && series.name === "logprob")!.values;
+        expected.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - values[i + 1]!))));
+      });
+      if (worst > 1e-3) throw new Error(`log-probabilities differ from PyTorch's by ${worst}`);
+      continue;
+    }
+    times.ours.push(tokens / report.seconds);
+    if (answer) times.torch.push(tokens / answer.seconds);
+  }
+  torch?.end();
+  console.log(`${sequences} sequences of up to ${length} tokens (${tokens} tokens), batches of ${batch} tokens, ${threads} threads, median of ${rounds} rounds in turns`);
+  console.log(`  inference process   ${median(times.ours).toFixed(0).padStart(8)} tokens/s (log-probability, entropy, rank)`);
+  if (times.torch.length === 0) console.log(`  PyTorch eager       not measured: ${options.python} is absent`);
+  else {
+    const ratio = median(times.ours.map((value, i) => value / times.torch[i]!));
+    console.log(`  PyTorch eager       ${median(times.torch).toFixed(0).padStart(8)} tokens/s (log-probability, entropy)`);
+    console.log(`  ratio               ${ratio.toFixed(2).padStart(8)}   largest difference ${worst.toExponential(1)}`);
+  }
+}
+
+/** Time with shared prefixes computed once, over the time of as many unshared tokens as there are unique ones. */
+async function sharedPrefixes(name: string, rows: readonly (readonly number[])[]): Promise<void> {
+  const total = rows.reduce((sum, row) => sum + row.length, 0);
+  const unique = prefixForest(rows, { minSaved: 1, maxSegment: Infinity }).tokens;
+  // As many tokens as are unique, in sequences of the same mean length that share nothing.
+  const mean = Math.round(total / rows.length);
+  const yardstick = Array.from({ length: Math.max(1, Math.round(unique / mean)) }, () => randomIds(mean));
+  const yardstickTokens = yardstick.length * mean;
+  const seconds: { shared: number[]; alone: number[]; unique: number[] } = { shared: [], alone: [], unique: [] };
+  let computed = 0;
+  for (let round = 0; round <= rounds; round++) {
+    const shared = await ours(rows, true);
+    const alone = await ours(rows, false);
+    const unshared = await ours(yardstick, false);
+    computed = shared.tokens;
+    if (round === 0) continue;
+    seconds.shared.push(shared.seconds);
+    seconds.alone.push(alone.seconds);
+    seconds.unique.push((unshared.seconds * unique) / yardstickTokens);
+  }
+  const ratio = median(seconds.shared.map((value, i) => value / seconds.unique[i]!));
+  console.log(`${name}: ${total} tokens, ${unique} unique, ${computed} computed`);
+  console.log(`  computed / unique tokens ${(computed / unique).toFixed(3)}   time / time of unique tokens ${ratio.toFixed(2)}   time / time of each alone ${median(seconds.shared.map((value, i) => value / seconds.alone[i]!)).toFixed(2)}`);
+}
+
+try {
+  console.log(`model ${modelPath}`);
+  await throughput();
+  const limit = config.max_position_embeddings ?? 2048;
+  const prompt = randomIds(Math.floor(limit * 0.5));
+  const tail = Math.floor(limit * 0.4);
+  await sharedPrefixes("group of 16 rollouts of one prompt", Array.from({ length: 16 }, () => [...prompt, ...randomIds(tail - draw(8))]));
+  const nodes: number[][] = [randomIds(Math.min(24, Math.floor(limit / 8)))];
+  const step = Math.max(4, Math.floor(limit / 10));
+  while (nodes.length < 500) {
+    const parent = nodes[Math.floor((nodes.length - 1) / 4)]!;
+    nodes.push([...parent, ...randomIds(step)]);
+  }
+  const leaves = nodes.slice(Math.floor((nodes.length - 1) / 4) + 1);
+  await sharedPrefixes("tree of 500 nodes, four children each", leaves);
+} finally {
+  await client.close();
+}
