@@ -1,6 +1,8 @@
 import { gae } from "./advantage/gae";
 import { reinforcePlusPlus } from "./advantage/reinforcePlusPlus";
 import { remax } from "./advantage/remax";
+import { spoChain } from "./agentic/spoChain";
+import { groupContrast } from "./group/contrastFilter";
 import { gpg } from "./group/gpg";
 import { grpo } from "./group/grpo";
 import { opo } from "./group/opo";
@@ -8,6 +10,7 @@ import { optimalTokenBaseline } from "./group/optimalTokenBaseline";
 import { passAtK } from "./group/passAtK";
 import { rloo } from "./group/rloo";
 import { klPenalty } from "./loss/klEstimators";
+import { overlongPenalty } from "./loss/overlongPenalty";
 import { clippedPolicyLoss } from "./loss/policyLoss";
 import { vtraceAdvantage } from "./offpolicy/vtrace";
 import { modelScore } from "./recorded/modelScore";
@@ -40,8 +43,11 @@ export const signals: readonly Signal[] = [
   opo,
   passAtK,
   optimalTokenBaseline,
+  groupContrast,
   spoTree,
+  spoChain,
   vtraceAdvantage,
   klPenalty,
   clippedPolicyLoss,
+  overlongPenalty,
 ];

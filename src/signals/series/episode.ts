@@ -117,7 +117,8 @@ function numericParts(trajectory: Trajectory, context: SignalContext, rewardsFro
     const scored = modelSeries(context, "value", "step", steps + 1) ?? modelSeries(context, "value", "step", steps);
     if (scored) {
       values = scored.slice(0, steps);
-      if (scored.length > steps) finalValue = scored[steps]!;
+      const after = context.scores?.find((series) => series.name === "bootstrap_value" && series.level === "trajectory");
+      finalValue = scored.length > steps ? scored[steps]! : (after?.values[0] ?? NaN);
     }
   }
   return {
@@ -191,7 +192,9 @@ function tokenParts(trajectory: Trajectory, context: SignalContext, rewardsFrom:
 
 function partsOf(context: SignalContext, rewardsFrom: string, level: string, policyOnly: boolean): Parts | Missing {
   const { trajectory } = context;
-  if (trajectory.columns && trajectory.steps.length === 0 && level !== "token") return numericParts(trajectory, context, rewardsFrom);
+  // A numeric episode may list its steps as well; the columns also hold the value after the last step.
+  const numeric = trajectory.columns && (trajectory.steps.length === 0 || trajectory.steps.length === trajectory.columns.steps);
+  if (numeric && level !== "token") return numericParts(trajectory, context, rewardsFrom);
   if (level === "token") return tokenParts(trajectory, context, rewardsFrom, policyOnly);
   const steps = stepParts(trajectory, context, rewardsFrom);
   if (level === "step" || !("missing" in steps)) return steps;
