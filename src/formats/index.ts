@@ -1,8 +1,12 @@
 import type { Format } from "./format";
+import { minari } from "./minari";
+import { primeRlTokens } from "./primeRlTokens";
+import { spoTree } from "./spoTree";
+import { trlCompletions } from "./trlCompletions";
 import { verl } from "./verl";
 
 /** The catalogue of formats. A new one is one file here and one line below; the store takes the highest confidence. */
-export const formats: readonly Format[] = [verl];
+export const formats: readonly Format[] = [verl, primeRlTokens, trlCompletions, spoTree, minari];
 
 /** The format with this id. */
 export function formatById(id: string): Format | undefined {

@@ -10,10 +10,9 @@ let loaded: Promise<Library> | undefined;
 /** h5wasm, loaded at first use. */
 function library(): Promise<Library> {
   loaded ??= import("h5wasm/node").then(async (module) => {
-    await module.ready;
-    // HDF5 prints its error stack on stderr; what went wrong is said by the Failure instead.
-    const { silenceErrors } = (await module.ready) as unknown as { silenceErrors?: () => void };
-    silenceErrors?.();
+    const { activate_throwing_error_handler: throwErrors } = (await module.ready) as unknown as { activate_throwing_error_handler?: () => number };
+    // Otherwise HDF5 prints its error stack on stderr and goes on.
+    throwErrors?.();
     return module;
   });
   return loaded;
@@ -32,15 +31,17 @@ export async function openHdf5(path: string): Promise<OpenHdf5> {
     file = new module.File(path, "r");
     if (file.file_id < 0n) throw new Error("not an HDF5 file, or open for writing elsewhere");
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new Failure("unreadable-hdf5", `${path} cannot be opened as HDF5: ${reason}.`, "It may be cut off or still open for writing; it is read again when it changes.");
+    throw new Failure("unreadable-hdf5", `${path} cannot be opened as HDF5: ${reasonOf(error)}.`, "It may be cut off or still open for writing; it is read again when it changes.");
   }
   return { root: new LazyGroup(module, file), close: () => file.close() };
 }
 
-/** An HDF5 group that reads nothing before it is asked. */
+/** An HDF5 group that reads nothing before it is asked, and nothing twice. */
 class LazyGroup implements Hdf5Group {
   private children: { readonly groups: string[]; readonly datasets: string[] } | undefined;
+  private ownAttributes: JsonObject | undefined;
+  private readonly opened = new Map<string, Dataset | undefined>();
+  private readonly read = new Map<string, Float32Array | Float64Array | undefined>();
 
   constructor(
     private readonly module: Library,
@@ -52,11 +53,13 @@ class LazyGroup implements Hdf5Group {
   }
 
   get attributes(): JsonObject {
+    if (this.ownAttributes !== undefined) return this.ownAttributes;
     const attributes: Record<string, JsonValue> = {};
     for (const [name, attribute] of Object.entries(this.inner.attrs)) {
       const value = attributeValue(attribute);
       if (value !== undefined) attributes[name] = value;
     }
+    this.ownAttributes = attributes;
     return attributes;
   }
 
@@ -74,7 +77,7 @@ class LazyGroup implements Hdf5Group {
       const datasets: string[] = [];
       for (const key of this.inner.keys().sort(byNumber)) {
         // Types are told by number: 0 = group, 1 = dataset; links elsewhere are not followed.
-        const type = this.inner.get_type(key);
+        const type = this.typeOf(key);
         if (type === 0) groups.push(key);
         else if (type === 1) datasets.push(key);
       }
@@ -83,16 +86,23 @@ class LazyGroup implements Hdf5Group {
     return this.children;
   }
 
+  /** The library resolves names from the file's root, not from the group. */
+  private typeOf(name: string): number {
+    return this.inner.get_type(`${this.inner.path === "/" ? "" : this.inner.path}/${name}`);
+  }
+
   group(name: string): Hdf5Group | undefined {
-    if (this.inner.get_type(name) !== 0) return undefined;
+    if (this.typeOf(name) !== 0) return undefined;
     const child = this.inner.get(name);
     return child instanceof this.module.Group ? new LazyGroup(this.module, child) : undefined;
   }
 
   private dataset(name: string): Dataset | undefined {
-    if (!this.datasets.includes(name)) return undefined;
-    const child = this.inner.get(name);
-    return child instanceof this.module.Dataset ? child : undefined;
+    if (this.opened.has(name)) return this.opened.get(name);
+    const child = this.datasets.includes(name) ? this.inner.get(name) : undefined;
+    const dataset = child instanceof this.module.Dataset ? child : undefined;
+    this.opened.set(name, dataset);
+    return dataset;
   }
 
   shape(name: string): readonly number[] | undefined {
@@ -100,6 +110,11 @@ class LazyGroup implements Hdf5Group {
   }
 
   numbers(name: string): Float32Array | Float64Array | undefined {
+    if (!this.read.has(name)) this.read.set(name, this.readNumbers(name));
+    return this.read.get(name);
+  }
+
+  private readNumbers(name: string): Float32Array | Float64Array | undefined {
     const dataset = this.dataset(name);
     if (dataset === undefined) return undefined;
     const value: unknown = dataset.value;
@@ -127,6 +142,13 @@ function attributeValue(attribute: Attribute): JsonValue | undefined {
   if (ArrayBuffer.isView(value)) return Array.from(value as Uint8Array);
   if (Array.isArray(value)) return value as JsonValue;
   return undefined;
+}
+
+/** The innermost line of HDF5's error stack says most. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const lines = message.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  return (lines.findLast((line) => /^#\d+/.test(line)) ?? lines[0] ?? "unknown reason").replace(/^.*?\(\): /, "").slice(0, 200);
 }
 
 /** `episode_2` before `episode_10`. */

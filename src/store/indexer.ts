@@ -26,6 +26,9 @@ const INLINE_BYTES = 1024 * 1024;
 const TABLE_ROWS = 2048;
 const WARNINGS_PER_FILE = 100;
 
+/** Names that promise data: what is not data behind them deserves a word. */
+const DATA_NAME = /\.(?:jsonl?|ndjson|parquet|hdf5|h5|traj)$/i;
+
 export interface DatasetEntry {
   readonly datasetId: string;
   readonly path: string;
@@ -181,7 +184,7 @@ export class Indexer {
         await this.add(path, stats, found.head, found.format, signal);
         return;
       }
-      if (found.kind === "false-friend") note = found.note;
+      if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
       else if (asked) note = { code: "unknown-format", message: `${basename(path)} is of no format that is known here.`, where: path };
     } catch (error) {
       if (signal?.aborted === true) throw error;
