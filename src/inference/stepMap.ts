@@ -10,6 +10,25 @@ export interface TokenSpan {
 export interface TokenDecoder {
   decode(ids: readonly number[]): string;
   isSpecial(id: number): boolean;
+  /** Texts of tokens behind one token of context, kept over calls: the same pairs come again and again. */
+  readonly pieces?: Map<string, string | undefined>;
+}
+
+/** Bounds the memory of `pieces`; a vocabulary has far more pairs than any text uses. */
+const MAX_KEPT_PIECES = 300_000;
+
+/** What decoding adds when token `ids[last]` follows tokens [first, read); undefined when it changes what was before. */
+function pieceOf(ids: readonly number[], first: number, read: number, last: number, decoder: TokenDecoder): string | undefined {
+  const key = last === read && read - first === 1 ? `${ids[first]} ${ids[last]}` : undefined;
+  if (key !== undefined && decoder.pieces?.has(key)) return decoder.pieces.get(key);
+  const before = first === read ? "" : decoder.decode(ids.slice(first, read));
+  const after = decoder.decode(ids.slice(first, last + 1));
+  const piece = after.startsWith(before) ? after.slice(before.length) : undefined;
+  if (key !== undefined && decoder.pieces) {
+    if (decoder.pieces.size >= MAX_KEPT_PIECES) decoder.pieces.clear();
+    decoder.pieces.set(key, piece);
+  }
+  return piece;
 }
 
 /** A character may be spread over several tokens (bytes of an emoji); more than this is a mismatch. */
@@ -26,9 +45,7 @@ export function alignTokens(ids: readonly number[], text: string, decoder: Token
   // Tokens [context, read) were decoded last and stay as context: some decoders treat the first token differently.
   let [context, read] = [0, 0];
   for (let index = 0; index < ids.length; index++) {
-    const before = context === read ? "" : decoder.decode(ids.slice(context, read));
-    const after = decoder.decode(ids.slice(context, index + 1));
-    const piece = after.startsWith(before) ? after.slice(before.length) : undefined;
+    const piece = pieceOf(ids, context, read, index, decoder);
     if (piece !== undefined && piece !== "" && text.startsWith(piece, cursor)) {
       spans.push({ start: cursor, end: cursor + piece.length });
       cursor += piece.length;
@@ -41,7 +58,7 @@ export function alignTokens(ids: readonly number[], text: string, decoder: Token
       if (decoder.isSpecial(ids[index]!)) [context, read] = [index + 1, index + 1];
       continue;
     }
-    if (index - read >= MAX_TOKENS_OF_A_CHARACTER) throw mismatch(text, cursor, piece ?? after);
+    if (index - read >= MAX_TOKENS_OF_A_CHARACTER) throw mismatch(text, cursor, piece ?? decoder.decode(ids.slice(read, index + 1)));
     spans.push({ start: cursor, end: cursor });
   }
   if (cursor !== text.length) throw mismatch(text, cursor, "");

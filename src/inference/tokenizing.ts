@@ -3,16 +3,15 @@ import { join } from "node:path";
 import type { PreTrainedTokenizer } from "@huggingface/transformers";
 import { Failure } from "../model/failure";
 import { firstLine, onnxRuntime } from "./runtime";
+import type { TokenDecoder } from "./stepMap";
 import type { ChatMessage, ChatTemplate } from "./trajectoryText";
 
 /** A model's own tokenizer, read from its folder; nothing is ever fetched. */
-export interface TextTokenizer {
+export interface TextTokenizer extends TokenDecoder {
   /** Number of ids, added tokens included. */
   readonly vocabularySize: number;
   encode(text: string, addSpecialTokens: boolean): number[];
-  /** Text of the ids, special tokens included, nothing cleaned up. */
-  decode(ids: readonly number[]): string;
-  isSpecial(id: number): boolean;
+  readonly pieces: Map<string, string | undefined>;
   readonly chatTemplate: ChatTemplate | undefined;
 }
 
@@ -44,8 +43,10 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   return {
     vocabularySize: size,
     encode: (text, addSpecialTokens) => [...tokenizer.encode(text, { add_special_tokens: addSpecialTokens })],
+    // Special tokens included, nothing cleaned up: every character counts.
     decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
     isSpecial: (id) => special.has(id),
+    pieces: new Map(),
     chatTemplate: tokenizer.chat_template ? (messages) => applyTemplate(tokenizer, messages) : undefined,
   };
 }
