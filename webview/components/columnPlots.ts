@@ -92,8 +92,9 @@ export class ColumnPlots {
     for (const plot of this.plots) this.drawPlot(plot);
     const left = first.canvas.offsetLeft;
     const x = this.axis.x(this.step);
-    const width = Math.max(2, this.axis.x(this.step + 1) - x);
-    this.cursor.style.left = `${left + x}px`;
+    const slot = this.axis.x(this.step + 1) - x;
+    const width = slot < 6 ? 2 : slot;
+    this.cursor.style.left = `${left + x + (slot - width) / 2}px`;
     this.cursor.style.width = `${width}px`;
     this.cursor.style.height = `${this.element.scrollHeight}px`;
     this.cursor.classList.toggle("thin", width < 6);

@@ -28,7 +28,8 @@ export function button(options: ButtonOptions): Button {
   const element = document.createElement("vscode-button");
   element.setAttribute("appearance", appearance);
   element.className = `button ${options.class ?? ""}`.trim();
-  const label = el("span", { class: "button-label", text: appearance === "icon" ? "" : options.label });
+  // Not a <span>: the toolkit gives every span inside a button the size of an icon.
+  const label = el("bdi", { class: "button-label", text: appearance === "icon" ? "" : options.label });
   if (options.icon !== undefined) element.append(icon(options.icon));
   if (appearance !== "icon") element.append(label);
   const name = (title: string, text: string): void => {

@@ -76,8 +76,8 @@ export class ExplainPanel {
       el(
         "div",
         { class: "explain-right" },
-        el("div", {}, "= ", formula(line.formula)),
-        !repeated && el("div", {}, "= ", formula(line.substituted)),
+        el("div", { class: "equals" }, "=", formula(line.formula)),
+        !repeated && el("div", { class: "equals" }, "=", formula(line.substituted)),
         el("div", { class: "number", title: `${line.exact} (full precision)` }, `= ${valueText(line.value, signed)}`),
       ),
     );

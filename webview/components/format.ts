@@ -31,6 +31,18 @@ export function valueText(value: Recorded, signed: boolean): string {
   return signed ? withSign(value) : significant(value);
 }
 
+/**
+ * Like `significant`, with as many decimals as the largest number of its column needs for three digits, so that the
+ * points stand below each other; a number too small for that keeps its own digits.
+ */
+export function aligned(value: number, largest: number, signed: boolean): string {
+  const decimals = 2 - Math.floor(Math.log10(Math.abs(largest)));
+  if (!Number.isFinite(value) || !Number.isFinite(decimals) || decimals < 0 || decimals > 5) return valueText(value, signed);
+  const text = value.toFixed(decimals);
+  if (Number(text) === 0 && value !== 0) return valueText(value, signed);
+  return signed && value >= 0 && !Object.is(value, -0) ? `+${text}` : text;
+}
+
 /** Full precision: what the double holds, for titles and for copying. */
 export function exact(value: Recorded): string {
   if (value === undefined) return "not recorded";

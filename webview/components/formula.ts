@@ -91,6 +91,30 @@ function name(text: string): HTMLElement {
   return el("var", {}, greek(base), subscript !== "" && el("sub", { text: greek(subscript) }));
 }
 
+/** A root sign that grows with what stands under it. */
+function radicalSign(): Element {
+  const space = "http://www.w3.org/2000/svg";
+  const sign = document.createElementNS(space, "svg");
+  sign.setAttribute("class", "radical-sign");
+  sign.setAttribute("viewBox", "0 0 10 20");
+  sign.setAttribute("preserveAspectRatio", "none");
+  const path = document.createElementNS(space, "path");
+  path.setAttribute("d", "M0 12 L3 11 L6 19.5 L10 0.5");
+  sign.append(path);
+  return sign;
+}
+
+/** Long lists of terms show their ends; the whole is in the tooltip. */
+const TERMS = 4;
+const NUMBERS = 16;
+
+function listed(parts: readonly Node[]): ElementChild[] {
+  const simple = parts.every((part) => part.kind === "number" || part.kind === "symbol" || part.kind === "negate");
+  const drawn = (part: Node): HTMLElement => draw(part, 0, false);
+  if (parts.length <= (simple ? NUMBERS : TERMS)) return parts.flatMap((part, index) => [index > 0 ? ", " : "", drawn(part)]);
+  return [...parts.slice(0, 2).flatMap((part) => [drawn(part), ", "]), "…, ", drawn(parts[parts.length - 1]!)];
+}
+
 function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
   const brackets = (inner: readonly ElementChild[], needed: boolean): HTMLElement =>
     needed ? el("span", { class: "formula-group" }, "(", ...inner, ")") : el("span", { class: "formula-group" }, ...inner);
@@ -102,12 +126,15 @@ function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
     case "negate":
       return brackets(["-", draw(node.of as Node, 3, true)], outer > 1);
     case "call":
+      if (node.name === "sqrt" && node.arguments.length === 1) {
+        return el("span", { class: "radical" }, radicalSign(), el("span", { class: "radicand" }, draw(node.arguments[0] as Node, 0, false)));
+      }
       return el(
         "span",
         { class: "formula-group" },
         /^[A-Za-z]$/.test(node.name) || node.name.includes("_") ? name(node.name) : el("span", { class: "formula-call", text: node.name }),
         "(",
-        ...node.arguments.flatMap((part, index) => [index > 0 ? ", " : "", draw(part as Node, 0, false)]),
+        ...listed(node.arguments as unknown as readonly Node[]),
         ")",
       );
     case "binary": {
@@ -131,7 +158,7 @@ function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
 /** Draws a formula with fractions, subscripts and Greek letters; what cannot be read is shown as it is written. */
 export function formula(text: string): HTMLElement {
   const node = readFormula(text);
-  const element = el("span", { class: "formula", role: "math", aria: { label: text } });
+  const element = el("span", { class: "formula", role: "math", title: text, aria: { label: text } });
   element.append(node ? draw(node, 0, false) : text);
   return element;
 }

@@ -10,9 +10,11 @@ export interface Limits {
 
 const SAMPLE = 20_000;
 
+/** How many times the range of the inner 96 % the whole range may be before the limits turn robust. */
+const OUTLYING = 2.5;
+
 /**
- * Robust limits of a series: the 2nd and 98th percentile from 50 values on (so that one outlier does not flatten the
- * rest), the extremes below that. Signed series get symmetric limits around zero. Undefined when nothing is finite.
+ * Robust limits of a series: the extremes, or the 2nd and 98th percentile where outliers would flatten the rest. Signed series get symmetric limits around zero. Undefined when nothing is finite.
  */
 export function robustLimits(values: ArrayLike<number>, signed: boolean): Limits | undefined {
   const stride = Math.max(1, Math.ceil(values.length / SAMPLE));
@@ -23,16 +25,18 @@ export function robustLimits(values: ArrayLike<number>, signed: boolean): Limits
   }
   if (finite.length === 0) return undefined;
   finite.sort((a, b) => a - b);
-  const robust = finite.length >= 50;
-  let low = robust ? quantileSorted(finite, 0.02)! : finite[0]!;
-  let high = robust ? quantileSorted(finite, 0.98)! : finite[finite.length - 1]!;
+  const [least, most] = [finite[0]!, finite[finite.length - 1]!];
+  const inner = [quantileSorted(finite, 0.02)!, quantileSorted(finite, 0.98)!] as const;
+  // Smooth series are shown whole: only when the extremes would flatten the rest are they cut.
+  const robust = finite.length >= 50 && most - least > OUTLYING * (inner[1] - inner[0]) && inner[1] > inner[0];
+  let [low, high] = robust ? inner : [least, most];
   if (signed) {
-    high = Math.max(Math.abs(low), Math.abs(high)) || Math.max(Math.abs(finite[0]!), Math.abs(finite[finite.length - 1]!)) || 1;
+    high = Math.max(Math.abs(low), Math.abs(high)) || Math.max(Math.abs(least), Math.abs(most)) || 1;
     low = -high;
   } else {
     if (low === high) {
-      low = finite[0]!;
-      high = finite[finite.length - 1]!;
+      low = least;
+      high = most;
     }
     if (low === high) {
       // A constant: zero stays in view, so that the line sits where its size says.

@@ -1,6 +1,6 @@
 import type { Step } from "../../src/model/trajectory";
 import type { StepWindowItem } from "../../src/protocol/webviewMessages";
-import { ABSENT, exact, oneLine, valueText } from "./format";
+import { ABSENT, aligned, exact, oneLine } from "./format";
 import { el, icon, setText, setTitle } from "./element";
 import type { StepSeries } from "./stepSeries";
 import { VirtualList, type RowView } from "./virtualList";
@@ -72,12 +72,16 @@ function stepRow(source: StepListSource): RowView {
       element.classList.toggle("from-policy", item?.step.role === "assistant" || item === undefined);
       const number = series ? series.at(step) : NaN;
       const shown = Number.isFinite(number);
-      setText(value, series ? (shown ? valueText(number, series.signed) : ABSENT) : "");
+      setText(value, series ? (shown ? aligned(number, largest(series), series.signed) : ABSENT) : "");
       setTitle(value, series ? `${series.title} ${shown ? exact(number) : "has no number at this step"}` : "");
       bar.hidden = !series;
       drawBar(bar, fill, shown ? number : undefined, series);
     },
   };
+}
+
+function largest(series: StepSeries): number {
+  return series.limits ? Math.max(Math.abs(series.limits.low), Math.abs(series.limits.high)) : NaN;
 }
 
 /** Puts a number into a bar: right of the middle above zero, left of it below; unsigned series start at the left. */
@@ -88,10 +92,8 @@ export function drawBar(
   scale: { readonly signed: boolean; readonly limits: { readonly low: number; readonly high: number } | undefined } | undefined,
 ): void {
   bar.classList.toggle("signed", scale?.signed ?? false);
-  if (value === undefined || !scale?.limits) {
-    fill.style.width = "0";
-    return;
-  }
+  fill.hidden = value === undefined || !scale?.limits;
+  if (value === undefined || !scale?.limits) return;
   const { low, high } = scale.limits;
   if (scale.signed) {
     const share = Math.min(1, Math.abs(value) / high) * 50;

@@ -66,7 +66,9 @@ function drawBars(context: CanvasRenderingContext2D, width: number, axis: StepAx
     const top = y(value);
     const height = Math.max(1, Math.abs(top - zero));
     context.fillStyle = value < 0 ? negative : positive;
-    context.fillRect(x, Math.min(top, zero), thickness, height);
+    // Zero is a number, not a gap: it gets a mark across its line.
+    if (value === 0) context.fillRect(x, zero - 1.5, thickness, 3);
+    else context.fillRect(x, Math.min(top, zero), thickness, height);
     // In high contrast what is below zero is hollow, so that neither hue nor place alone must tell it.
     if (highContrast && value < 0 && thickness > 4 && height > 4) {
       context.fillStyle = background;

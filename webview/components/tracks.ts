@@ -19,7 +19,7 @@ export class Tracks {
   readonly axis = new StepAxis();
   private readonly body = el("div", { class: "tracks-body", role: "grid", tabIndex: 0, aria: { label: "Tracks" } });
   private readonly cursorMark = el("div", { class: "tracks-cursor" });
-  private readonly hoverMark = el("div", { class: "tracks-hover", hidden: true });
+  private readonly emptyNote = el("p", { class: "quiet tracks-empty", text: "No tracks yet: + adds one." });
   private readonly ticks = el("div", { class: "tracks-ticks", aria: { hidden: "true" } });
   private readonly note = el("span", { class: "quiet tracks-note" });
   private readonly table: TrackTable;
@@ -41,7 +41,7 @@ export class Tracks {
       el("div", { class: "tracks-tools" }, el("span", { class: "pane-title", text: "tracks" }), button({ label: "Add track", icon: "add", appearance: "icon", title: "Add a track", onClick: () => actions.onAdd() }).element, this.tableButton.element, this.note),
       this.ticks,
     );
-    this.body.append(this.hoverMark, this.cursorMark);
+    this.body.append(this.emptyNote, this.cursorMark);
     this.element.append(head, this.body, this.table.element);
     this.body.addEventListener("keydown", (event) => this.key(event));
     this.pointer();
@@ -63,7 +63,8 @@ export class Tracks {
       row.set(track, this.axis, tokens);
       return row;
     });
-    const wanted = [...this.rows.map((row) => row.element), this.hoverMark, this.cursorMark];
+    this.emptyNote.hidden = tracks.length > 0;
+    const wanted = [...this.rows.map((row) => row.element), this.emptyNote, this.cursorMark];
     if (wanted.some((element, index) => this.body.children[index] !== element) || this.body.children.length !== wanted.length) this.body.replaceChildren(...wanted);
     this.body.setAttribute("aria-rowcount", String(tracks.length));
     if (!this.rows.some((row) => row.data.key === this.chosen)) this.chosen = undefined;
@@ -129,6 +130,7 @@ export class Tracks {
 
   private drawTicks(): void {
     const { axis } = this;
+    this.ticks.hidden = this.rows.every((row) => !row.canvas.isConnected);
     const scale = scaleLinear([axis.from + 1, axis.to], [0, axis.width]);
     const values = scale.ticks(Math.max(2, Math.floor(axis.width / 70))).filter((value) => Number.isInteger(value) && value >= 1 && value <= axis.count);
     this.ticks.replaceChildren(
@@ -147,8 +149,9 @@ export class Tracks {
     if (!canvas) return;
     const left = canvas.getBoundingClientRect().left - this.body.getBoundingClientRect().left;
     const x = this.axis.x(this.step);
-    const width = Math.max(2, this.axis.x(this.step + 1) - x);
-    this.cursorMark.style.left = `${left + x + (this.axis.x(this.step + 1) - x - width) / 2}px`;
+    const slot = this.axis.x(this.step + 1) - x;
+    const width = slot < 6 ? 2 : slot;
+    this.cursorMark.style.left = `${left + x + (slot - width) / 2}px`;
     this.cursorMark.style.width = `${width}px`;
     this.cursorMark.style.height = `${Math.max(this.body.scrollHeight, 0)}px`;
     this.cursorMark.classList.toggle("thin", width < 6);

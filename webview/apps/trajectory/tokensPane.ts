@@ -5,6 +5,20 @@ import { TokenStrip, type TokenWindow } from "../../components/tokenStrip";
 const RECORDED = "recorded:";
 const MODEL = "model:";
 
+/** The part of a loaded window that is wanted, or the window itself where it holds less. */
+function part(window: TokenWindow, start: number, end: number): TokenWindow {
+  const from = start - window.start;
+  const to = end - window.start;
+  if (from < 0 || from >= window.text.length || (from === 0 && to >= window.text.length)) return window;
+  return {
+    start,
+    text: window.text.slice(from, to),
+    ids: window.ids?.subarray(from, to),
+    mask: window.mask?.subarray(from, to),
+    series: Object.fromEntries(Object.entries(window.series).map(([name, values]) => [name, values.subarray(from, to)])),
+  };
+}
+
 export interface TokensPaneActions {
   request(id: number, start: number, end: number): void;
   onToken(token: number): void;
@@ -130,14 +144,14 @@ export class TokensPane {
       return;
     }
     const window = this.window;
-    const have = window && window.start === start && window.text.length > 0 && (window.text.length >= end - start || this.asked === `${start} ${end}`);
+    const have = window && window.start <= start && window.start + window.text.length >= end && end > start;
     if (!have && this.asked !== `${start} ${end}`) {
       this.asked = `${start} ${end}`;
       this.actions.request(this.newest.next(), start, end);
     }
     if (!window) return;
-    const ofStep = this.item?.step.tokenStart === window.start && this.page === undefined ? `step ${this.item.step.index + 1}` : "";
-    this.strip.show(window, this.source.slice(RECORDED.length), this.total(), ofStep);
+    const ofStep = this.item?.step.tokenStart === start && this.page === undefined ? `step ${this.item.step.index + 1}` : "";
+    this.strip.show(part(window, start, end), this.source.slice(RECORDED.length), this.total(), ofStep);
   }
 
 }

@@ -28,7 +28,7 @@ export interface TrajectoryViewState {
   layout: LayoutState;
 }
 
-const DEFAULT_LAYOUT: LayoutState = { listWidth: 320, explainWidth: 320, tracksHeight: 220, explainOpen: true, bottomTab: "tracks" };
+const DEFAULT_LAYOUT: LayoutState = { listWidth: 380, explainWidth: 340, tracksHeight: 220, explainOpen: true, bottomTab: "tracks" };
 
 /** The trajectory editor: one cursor, and every pane follows it. */
 export class TrajectoryView {
@@ -162,6 +162,7 @@ export class TrajectoryView {
       case "column":
         return this.receiveColumn(message.name, message.start, message.data);
       case "tracks":
+        this.longTracks.clear();
         return this.setTracks(message.tracks);
       case "trackValues":
         return this.addTrackValues(message);
@@ -361,7 +362,7 @@ export class TrajectoryView {
 
   private where(): string {
     const level = this.tracks.selected?.level;
-    return level === "trajectory" ? "the trajectory" : level === "token" ? `token ${count(this.explainIndex() + 1)}` : `step ${count(this.step + 1)}`;
+    return level === "trajectory" ? "the trajectory" : level === "token" ? `token ${count(this.explainIndex() + 1)} (index ${this.explainIndex()})` : `step ${count(this.step + 1)} (t = ${this.step})`;
   }
 
   private explainIndex(): number {
