@@ -3,6 +3,7 @@ import type { Trajectory } from "../model/trajectory";
 import { signals as catalogue } from "../signals/index";
 import { trainers } from "../trainers/index";
 import type { Trainer } from "../trainers/trainer";
+import type { RunSettings } from "./runSettings";
 import type { SignalRequest } from "./services";
 
 /** Signals that only show what the file records, in the order of the tracks. */
@@ -14,8 +15,9 @@ export const trainerOfFormat = (format: string): Trainer | undefined => trainers
 /**
  * The tracks to show first: what the file records, then what models made of it, then the estimator that the trainer
  * of the format uses: group-relative where there are groups, returns and GAE for numeric episodes.
+ * @param run discount and trace decay that the run was trained with, where it says so
  */
-export function defaultRequests(trajectory: Trajectory, scores: readonly ScoreSeries[]): readonly SignalRequest[] {
+export function defaultRequests(trajectory: Trajectory, scores: readonly ScoreSeries[], run: RunSettings = {}): readonly SignalRequest[] {
   const requests: SignalRequest[] = [];
   for (const signalId of RECORDED) {
     const signal = catalogue.find((candidate) => candidate.id === signalId);
@@ -30,10 +32,12 @@ export function defaultRequests(trajectory: Trajectory, scores: readonly ScoreSe
   const grpo = trainer?.presets["grpo"];
   if (trajectory.groupId !== undefined && grpo !== undefined) requests.push({ signalId: "grpo", presetId: grpo });
   if (trajectory.columns) {
-    requests.push({ signalId: "return" });
+    const { gamma, lambda } = run;
+    const discount = gamma === undefined ? {} : { gamma };
+    requests.push({ signalId: "return", parameters: discount });
     const hasValues = trajectory.columns.columns.some((column) => column.role === "value") || scores.some((series) => series.name === "value");
     const gae = trainer?.presets["gae"];
-    if (hasValues) requests.push({ signalId: "gae", ...(gae === undefined ? {} : { presetId: gae }) });
+    if (hasValues) requests.push({ signalId: "gae", ...(gae === undefined ? {} : { presetId: gae }), parameters: { ...discount, ...(lambda === undefined ? {} : { lambda }) } });
   }
   return requests.filter((request) => catalogue.some((signal) => signal.id === request.signalId));
 }

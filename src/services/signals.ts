@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { Failure } from "../model/failure";
 import type { Trajectory } from "../model/trajectory";
 import { signals as catalogue } from "../signals/index";
@@ -6,6 +7,7 @@ import { conventionText } from "./convention";
 import { defaultRequests } from "./defaultSignals";
 import { groupMember, signalGroup } from "./groups";
 import { modelName } from "./modelSearch";
+import { runSettings } from "./runSettings";
 import type { Datasets, SignalRequest, Signals, SignalTrack, Unsubscribe } from "./services";
 
 /** Inputs for which a batch-relative signal needs the other members in full, not only their rewards. */
@@ -66,7 +68,8 @@ export class CatalogueSignals implements Signals {
 
   async defaults(trajectoryId: string): Promise<readonly SignalRequest[]> {
     const trajectory = await this.trajectory(trajectoryId);
-    return defaultRequests(trajectory, await this.datasets.scores(trajectoryId));
+    const run = trajectory.columns ? await runSettings(dirname(trajectory.source.path)) : {};
+    return defaultRequests(trajectory, await this.datasets.scores(trajectoryId), run);
   }
 
   dispose(): void {

@@ -1,8 +1,12 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { ScoreSeries } from "../../../src/model/score";
 import type { NumericColumn, Trajectory } from "../../../src/model/trajectory";
 import { conventionText } from "../../../src/services/convention";
 import { defaultRequests } from "../../../src/services/defaultSignals";
+import { runSettings } from "../../../src/services/runSettings";
 import { resolveRequest } from "../../../src/services/signals";
 import { signals } from "../../../src/signals/index";
 import { trainers } from "../../../src/trainers/index";
@@ -66,6 +70,7 @@ describe("defaultRequests", () => {
     expect(ids(defaultRequests(bare, [series("value")]))).toEqual(["recorded-reward", "model-score", "return", "gae:sb3"]);
     const valued = trajectory("minari", { columns: { steps: 2, columns: [reward, value] } });
     expect(ids(defaultRequests(valued, []))).toContain("gae:sb3");
+    expect(defaultRequests(valued, [], { gamma: 0.95, lambda: 0.9 }).at(-1)).toEqual({ signalId: "gae", presetId: "sb3", parameters: { gamma: 0.95, lambda: 0.9 } });
   });
 
   it("has one track for each quantity that a model scored", () => {
@@ -79,6 +84,21 @@ describe("defaultRequests", () => {
         const signal = signals.find(({ id }) => id === signalId);
         expect(signal?.presets.map(({ id }) => id), `${trainer.id} ${signalId}`).toContain(presetId);
       }
+    }
+  });
+});
+
+describe("runSettings", () => {
+  it("reads the discount and the trace decay of the example run", async () => {
+    expect(await runSettings(resolve("examples/workspace/control/runs/pendulum-ppo/pendulum/ppo-late-v0/data"))).toEqual({ gamma: 0.95, lambda: 0.95 });
+  });
+
+  it("assumes nothing where no run says so, or where the file is broken", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "settings-"));
+    expect(await runSettings(folder)).toEqual({});
+    for (const text of ["{", "[]", '{"settings": 1}', '{"settings": {"gamma": 7, "lam": "high"}}']) {
+      writeFileSync(join(folder, "run.json"), text);
+      expect(await runSettings(folder)).toEqual({});
     }
   });
 });
