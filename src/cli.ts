@@ -28,13 +28,22 @@ try {
 
 /** Commander neither exits nor writes errors itself; help still goes to standard output. */
 function quiet(command: Command): void {
-  command.exitOverride().configureOutput({ outputError: () => undefined, writeErr: (text) => process.stdout.write(text) });
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined, writeErr: (text) => process.stdout.write(text) });
 }
 
 function usageFailure(error: CommanderError): FailureData {
-  const message = error.message.replace(/^error: /, "").replace(/\n/g, " ").trim();
+  const message = error.message
+    .replace(/^error: /, "")
+    .replace(/\n/g, " ")
+    .trim();
   const sentence = message.charAt(0).toUpperCase() + message.slice(1);
-  return { code: "bad-arguments", message: sentence.endsWith(".") || sentence.endsWith(")") ? sentence : `${sentence}.`, hint: "See `trajectory-lens --help`." };
+  return {
+    code: "bad-arguments",
+    message: sentence.endsWith(".") || sentence.endsWith(")") ? sentence : `${sentence}.`,
+    hint: "See `trajectory-lens --help`.",
+  };
 }
 
 function report(failure: FailureData): void {

@@ -32,9 +32,11 @@ function write(value: unknown, margin: string, indent: string, out: string[]): v
   }
   if (value === null) out.push("null");
   else if (value instanceof Date) out.push(quote(value.toISOString()));
-  else if (ArrayBuffer.isView(value) && !(value instanceof DataView)) writeNumbers(value as unknown as ArrayLike<number | bigint>, out);
+  else if (ArrayBuffer.isView(value) && !(value instanceof DataView))
+    writeNumbers(value as unknown as ArrayLike<number | bigint>, out);
   else if (Array.isArray(value)) writeList(value, margin, indent, out);
-  else if (value instanceof Map) writeObject(Object.fromEntries(value) as Record<string, unknown>, margin, indent, out);
+  else if (value instanceof Map)
+    writeObject(Object.fromEntries(value) as Record<string, unknown>, margin, indent, out);
   else writeObject(value as Record<string, unknown>, margin, indent, out);
 }
 
@@ -64,7 +66,9 @@ function writeList(values: readonly unknown[], margin: string, indent: string, o
 }
 
 function writeObject(object: Record<string, unknown>, margin: string, indent: string, out: string[]): void {
-  const entries = Object.entries(object).filter(([, value]) => value !== undefined && typeof value !== "function");
+  const entries = Object.entries(object).filter(
+    ([, value]) => value !== undefined && typeof value !== "function",
+  );
   if (entries.length === 0) {
     out.push("{}");
     return;
@@ -83,4 +87,7 @@ const numberText = (value: number): string =>
 
 // JSON.stringify escapes below U+0020; DEL and the C1 controls are left for us.
 const quote = (text: string): string =>
-  JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );

@@ -13,7 +13,9 @@ type Emit = (output: Output, options: CommonOptions) => void;
 /** The command line. @param emit prints what a command gave */
 export function buildProgram(emit: Emit): Command {
   const program = new Command("trajectory-lens")
-    .description("Read, recompute, score and question RL trajectories. Reads files where they are and writes nothing beside them.")
+    .description(
+      "Read, recompute, score and question RL trajectories. Reads files where they are and writes nothing beside them.",
+    )
     .addHelpText(
       "after",
       `
@@ -35,22 +37,31 @@ Examples:
     program.addCommand(
       command
         .option("--json", "print one JSON document on standard output")
-        .option("--storage <folder>", "folder for indexes and caches (default: TRAJECTORY_LENS_STORAGE, or ~/.cache/trajectory-lens)")
+        .option(
+          "--storage <folder>",
+          "folder for indexes and caches (default: TRAJECTORY_LENS_STORAGE, or ~/.cache/trajectory-lens)",
+        )
         .option("--verbose", "log what the child processes do on standard error"),
     );
 
   add(
-    new Command("formats").description("list the formats that can be read").action((options: CommonOptions) => emit(formatsCommand(), options)),
+    new Command("formats")
+      .description("list the formats that can be read")
+      .action((options: CommonOptions) => emit(formatsCommand(), options)),
   );
   add(
     new Command("index")
       .description("index files and folders, and say what was found in them")
       .argument("<path...>", "files or folders")
-      .action(async (paths: string[], options: CommonOptions) => emit(await indexCommand(paths, options), options)),
+      .action(async (paths: string[], options: CommonOptions) =>
+        emit(await indexCommand(paths, options), options),
+      ),
   );
   add(
     new Command("show")
-      .description("print one trajectory in full; with --json in the canonical form, every token array included")
+      .description(
+        "print one trajectory in full; with --json in the canonical form, every token array included",
+      )
       .argument("<path>", "file or folder")
       .option("--id <id>", "id of the trajectory, as `query` and `index` give it")
       .option("--row <n>", "record of the file, from 0", wholeNumber)
@@ -59,12 +70,16 @@ Examples:
   );
   add(
     new Command("query")
-      .description("read-only SQL over the views trajectories, steps, scores, groups and components (see docs/sql.md)")
+      .description(
+        "read-only SQL over the views trajectories, steps, scores, groups and components (see docs/sql.md)",
+      )
       .argument("<path>", "file or folder")
       .requiredOption("--sql <statement>", "one SELECT, WITH, DESCRIBE, SUMMARIZE or EXPLAIN statement")
       .option("--limit <rows>", "rows printed at most", wholeNumber)
       .option("--timeout <seconds>", "seconds after which the statement is stopped (default 30)", positive)
-      .action(async (path: string, options: QueryOptions) => emit(await queryCommand(path, options), options)),
+      .action(async (path: string, options: QueryOptions) =>
+        emit(await queryCommand(path, options), options),
+      ),
   );
   add(
     new Command("signals")
@@ -72,35 +87,56 @@ Examples:
       .argument("[path]", "file or folder")
       .option("--signal <id>", "which signal, for example grpo, rloo, gae")
       .option("--preset <id>", "named convention of a library, for example verl")
-      .option("--param <name=value>", "set one parameter; repeatable", (value: string, before: string[]) => [...before, value], [] as string[])
+      .option(
+        "--param <name=value>",
+        "set one parameter; repeatable",
+        (value: string, before: string[]) => [...before, value],
+        [] as string[],
+      )
       .option("--id <id>", "only this trajectory")
-      .option("--explain <index>", "add the formula with the numbers of this step or token (0 for a whole trajectory)", wholeNumber)
+      .option(
+        "--explain <index>",
+        "add the formula with the numbers of this step or token (0 for a whole trajectory)",
+        wholeNumber,
+      )
       .option("--limit <n>", "trajectories at most", wholeNumber)
-      .action(async (path: string | undefined, options: SignalsOptions) => emit(await signalsCommand(path, options), options)),
+      .action(async (path: string | undefined, options: SignalsOptions) =>
+        emit(await signalsCommand(path, options), options),
+      ),
   );
   add(
     new Command("score")
-      .description("score trajectories with a reward, value or policy model; scores are kept and answer the next time")
+      .description(
+        "score trajectories with a reward, value or policy model; scores are kept and answer the next time",
+      )
       .argument("<path>", "file or folder")
-      .requiredOption("--model <path>", "model folder (config.json, tokenizer.json, onnx/model.onnx) or .onnx file")
+      .requiredOption(
+        "--model <path>",
+        "model folder (config.json, tokenizer.json, onnx/model.onnx) or .onnx file",
+      )
       .option("--provider <name>", "auto, cuda, webgpu, dml, coreml or cpu", "auto")
       .option("--id <id>", "only this trajectory")
       .option("--limit <n>", "trajectories at most", wholeNumber)
-      .action(async (path: string, options: ScoreOptions) => emit(await scoreCommand(path, options), options)),
+      .action(async (path: string, options: ScoreOptions) =>
+        emit(await scoreCommand(path, options), options),
+      ),
   );
   add(
     new Command("export")
       .description("write the rows of PATH, with the scores made so far, to one Parquet file")
       .argument("<path>", "file or folder")
       .requiredOption("--to <file>", "Parquet file to write")
-      .action(async (path: string, options: ExportOptions) => emit(await exportCommand(path, options), options)),
+      .action(async (path: string, options: ExportOptions) =>
+        emit(await exportCommand(path, options), options),
+      ),
   );
   return program;
 }
 
 function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === "") throw new InvalidArgumentError("It must be a whole number, 0 or more.");
+  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === "")
+    throw new InvalidArgumentError("It must be a whole number, 0 or more.");
   return value;
 }
 

@@ -42,7 +42,11 @@ export function storageFolder(options: CommonOptions): string {
  * Each set of paths has an index of its own, so that queries see these paths and nothing else.
  * @throws Failure `unknown-path` or `unknown-format`
  */
-export async function withIndex<T>(paths: readonly string[], options: CommonOptions, use: (opened: Opened) => Promise<T>): Promise<T> {
+export async function withIndex<T>(
+  paths: readonly string[],
+  options: CommonOptions,
+  use: (opened: Opened) => Promise<T>,
+): Promise<T> {
   const absolute = paths.map((path) => resolve(path));
   for (const path of absolute) {
     if (!(await stat(path).catch(() => undefined))) {
@@ -51,7 +55,11 @@ export async function withIndex<T>(paths: readonly string[], options: CommonOpti
   }
   const key = createHash("sha256").update(absolute.join("\n")).digest("hex").slice(0, 16);
   return withServices({ ...options, storage: join(storageFolder(options), key) }, async (services) => {
-    const { datasets, warnings } = await services.datasets.index(absolute, { watch: false }, { report: progressLine(options) });
+    const { datasets, warnings } = await services.datasets.index(
+      absolute,
+      { watch: false },
+      { report: progressLine(options) },
+    );
     clearProgressLine();
     if (datasets.length === 0) {
       const reason = warnings[0];
@@ -66,7 +74,10 @@ export async function withIndex<T>(paths: readonly string[], options: CommonOpti
 }
 
 /** Runs `use` with services whose logs go to standard error when asked for. */
-export async function withServices<T>(options: CommonOptions, use: (services: Services) => Promise<T>): Promise<T> {
+export async function withServices<T>(
+  options: CommonOptions,
+  use: (services: Services) => Promise<T>,
+): Promise<T> {
   const services = createServices({
     storageFolder: storageFolder(options),
     distFolder: dirname(fileURLToPath(import.meta.url)),
@@ -82,7 +93,11 @@ export async function withServices<T>(options: CommonOptions, use: (services: Se
 }
 
 /** All rows of the datasets, or the one with the id, in file order. @throws Failure `unknown-id` */
-export async function chosenRows(opened: Opened, id: string | undefined, limit = Infinity): Promise<readonly TrajectoryRow[]> {
+export async function chosenRows(
+  opened: Opened,
+  id: string | undefined,
+  limit = Infinity,
+): Promise<readonly TrajectoryRow[]> {
   const { services, datasets } = opened;
   if (id !== undefined) return [await rowOf(opened, id)];
   const rows: TrajectoryRow[] = [];
@@ -112,9 +127,12 @@ export async function rowOf({ services, datasets }: Opened, id: string): Promise
   );
 }
 
-function progressLine(options: CommonOptions): (progress: { done: number; total: number; path: string }) => void {
+function progressLine(
+  options: CommonOptions,
+): (progress: { done: number; total: number; path: string }) => void {
   if (!process.stderr.isTTY || options.json) return () => undefined;
-  return ({ done, total, path }) => process.stderr.write(`\r\u001b[Kindexing ${done} of ${total}: ${path.slice(-60)}`);
+  return ({ done, total, path }) =>
+    process.stderr.write(`\r\u001b[Kindexing ${done} of ${total}: ${path.slice(-60)}`);
 }
 
 /** Takes a progress line off the terminal again. */

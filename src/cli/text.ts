@@ -1,6 +1,11 @@
 /** Text from a trajectory made safe for a terminal: control characters (colours, cursor moves, title changes) are shown, not obeyed. */
 export const terminalText = (text: string): string =>
-  text.replace(/\r\n/g, "\n").replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
+  text
+    .replace(/\r\n/g, "\n")
+    .replace(
+      /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g,
+      (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
+    );
 
 /** The first `length` characters on one line. */
 export function oneLine(text: string, length: number): string {
@@ -16,13 +21,24 @@ export function numberText(value: number | null | undefined): string {
 }
 
 /** Columns aligned under their headings; numbers to the right. */
-export function table(headings: readonly string[], rows: readonly (readonly (string | number | null | undefined)[])[]): string {
-  const cells = rows.map((row) => row.map((cell) => (typeof cell === "string" ? oneLine(cell, 100) : numberText(cell))));
-  const widths = headings.map((heading, column) => Math.max(heading.length, ...cells.map((row) => (row[column] ?? "").length)));
-  const numeric = headings.map((_heading, column) => rows.length > 0 && rows.every((row) => typeof row[column] !== "string"));
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly (string | number | null | undefined)[])[],
+): string {
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === "string" ? oneLine(cell, 100) : numberText(cell))),
+  );
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...cells.map((row) => (row[column] ?? "").length)),
+  );
+  const numeric = headings.map(
+    (_heading, column) => rows.length > 0 && rows.every((row) => typeof row[column] !== "string"),
+  );
   const line = (row: readonly string[]): string =>
     row
-      .map((cell, column) => (numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)))
+      .map((cell, column) =>
+        numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
+      )
       .join("  ")
       .trimEnd();
   return [line(headings), line(widths.map((width) => "-".repeat(width))), ...cells.map(line)].join("\n");

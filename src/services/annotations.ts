@@ -4,7 +4,16 @@ import type { RowQuery } from "../protocol/storeCalls";
 import { trainers } from "../trainers/index";
 import type { CreditFunction, Trainer } from "../trainers/trainer";
 import { trainerOfFormat } from "./defaultSignals";
-import type { Annotations, CreditFunctionNote, DatasetNote, Datasets, RowNote, ScriptNote, SignalRequest, Signals } from "./services";
+import type {
+  Annotations,
+  CreditFunctionNote,
+  DatasetNote,
+  Datasets,
+  RowNote,
+  ScriptNote,
+  SignalRequest,
+  Signals,
+} from "./services";
 
 /** Folders above a script that are searched for the datasets it writes. */
 const LEVELS_UP = 3;
@@ -17,7 +26,8 @@ export function creditFunctions(path: string, source: string): readonly CreditFu
   const byLine = new Map<number, CreditFunctionNote>();
   for (const trainer of trainers) {
     for (const found of trainer.creditFunctions(path, source)) {
-      if (!byLine.has(found.line)) byLine.set(found.line, { ...found, trainerId: trainer.id, trainerTitle: trainer.title });
+      if (!byLine.has(found.line))
+        byLine.set(found.line, { ...found, trainerId: trainer.id, trainerTitle: trainer.title });
     }
   }
   return [...byLine.values()].sort((a, b) => a.line - b.line);
@@ -27,8 +37,15 @@ export function creditFunctions(path: string, source: string): readonly CreditFu
  * Datasets that code at `path` most likely writes: those in or under its folder, else under the nearest folder above
  * that has any. Those in a format of the code's trainers come first, then those with rewards, then the newest.
  */
-export function nearestDatasets(path: string, functions: readonly CreditFunction[], source: string, datasets: readonly DatasetInfo[]): readonly DatasetInfo[] {
-  const writers = trainers.filter((trainer) => functions.length > 0 && trainer.creditFunctions(path, source).length > 0);
+export function nearestDatasets(
+  path: string,
+  functions: readonly CreditFunction[],
+  source: string,
+  datasets: readonly DatasetInfo[],
+): readonly DatasetInfo[] {
+  const writers = trainers.filter(
+    (trainer) => functions.length > 0 && trainer.creditFunctions(path, source).length > 0,
+  );
   const formats = new Set(writers.flatMap((trainer: Trainer) => [...trainer.formats]));
   let folder = dirname(resolve(path));
   // The root of the file system holds everything, which says nothing about who wrote what.
@@ -104,7 +121,12 @@ export class IndexAnnotations implements Annotations {
     const { group, members } = await this.datasets.group(row.groupId);
     const advantage = await this.advantage(row);
     const rank = placeByReward(row, members);
-    return { row, group, ...(advantage === undefined ? {} : { advantage }), ...(rank === undefined ? {} : { rank }) };
+    return {
+      row,
+      group,
+      ...(advantage === undefined ? {} : { advantage }),
+      ...(rank === undefined ? {} : { rank }),
+    };
   }
 
   private async advantage(row: TrajectoryRow): Promise<RowNote["advantage"]> {
@@ -118,10 +140,15 @@ export class IndexAnnotations implements Annotations {
     return value === undefined ? undefined : { value, convention, request };
   }
 
-  private async extreme(within: RowQuery, descending: boolean): Promise<{ id: string; reward: number } | undefined> {
+  private async extreme(
+    within: RowQuery,
+    descending: boolean,
+  ): Promise<{ id: string; reward: number } | undefined> {
     const { rows } = await this.datasets.rows({ ...within, sort: "reward", descending }, 0, 1);
     const row = rows[0];
-    return row && typeof row.reward === "number" && !Number.isNaN(row.reward) ? { id: row.id, reward: row.reward } : undefined;
+    return row && typeof row.reward === "number" && !Number.isNaN(row.reward)
+      ? { id: row.id, reward: row.reward }
+      : undefined;
   }
 
   private async lastRewards(datasetId: string): Promise<DatasetNote["series"]> {
@@ -136,19 +163,29 @@ export class IndexAnnotations implements Annotations {
 
 const newestStep = (steps: readonly TrainingStepSummary[]): TrainingStepSummary | undefined =>
   steps.reduce<TrainingStepSummary | undefined>(
-    (newest, step) => (newest === undefined || (step.trainingStep ?? -Infinity) >= (newest.trainingStep ?? -Infinity) ? step : newest),
+    (newest, step) =>
+      newest === undefined || (step.trainingStep ?? -Infinity) >= (newest.trainingStep ?? -Infinity)
+        ? step
+        : newest,
     undefined,
   );
 
 /** Place of a row among the recorded rewards of its group; undefined when its own reward is missing or NaN. */
-export function placeByReward(row: TrajectoryRow, members: readonly TrajectoryRow[]): { place: number; of: number } | undefined {
+export function placeByReward(
+  row: TrajectoryRow,
+  members: readonly TrajectoryRow[],
+): { place: number; of: number } | undefined {
   const own = row.reward;
   if (typeof own !== "number" || Number.isNaN(own)) return undefined;
-  const rewards = members.map((member) => member.reward).filter((reward): reward is number => typeof reward === "number" && !Number.isNaN(reward));
+  const rewards = members
+    .map((member) => member.reward)
+    .filter((reward): reward is number => typeof reward === "number" && !Number.isNaN(reward));
   return { place: 1 + rewards.filter((reward) => reward > own).length, of: rewards.length };
 }
 
 function isInside(path: string, folder: string): boolean {
   const way = relative(folder, path);
-  return way === "" || (!way.startsWith(`..${sep}`) && way !== ".." && resolve(folder, way) === resolve(path));
+  return (
+    way === "" || (!way.startsWith(`..${sep}`) && way !== ".." && resolve(folder, way) === resolve(path))
+  );
 }

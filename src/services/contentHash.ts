@@ -60,7 +60,13 @@ async function modelFiles(path: string): Promise<{ name: string; file: string }[
   if (!(await stat(path)).isDirectory()) {
     const external = `${path}_data`;
     const files = [{ name: "model", file: path }];
-    if (await stat(external).then((found) => found.isFile(), () => false)) files.push({ name: "data", file: external });
+    if (
+      await stat(external).then(
+        (found) => found.isFile(),
+        () => false,
+      )
+    )
+      files.push({ name: "data", file: external });
     return files;
   }
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
@@ -75,7 +81,11 @@ function addText(hash: Hash, label: string, text: string | undefined): void {
   hash.update(text === undefined ? `${label} absent\n` : `${label} ${Buffer.byteLength(text)}\n${text}\n`);
 }
 
-function addBytes(hash: Hash, label: string, data: Int32Array | Uint8Array | Float32Array | Float64Array): void {
+function addBytes(
+  hash: Hash,
+  label: string,
+  data: Int32Array | Uint8Array | Float32Array | Float64Array,
+): void {
   hash.update(`${label} ${data.constructor.name} ${data.byteLength}\n`);
   hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
 }

@@ -3,7 +3,8 @@ import type { ParameterValue, ParameterValues, Signal } from "../signals/signal"
 
 /** How a parameter reads in a convention; what is not here reads "name value". */
 const WORDS: Readonly<Record<string, (value: ParameterValue) => string | undefined>> = {
-  std: (value) => ({ sample: "std n-1", population: "std n", none: "no std" })[String(value)] ?? `std ${String(value)}`,
+  std: (value) =>
+    ({ sample: "std n-1", population: "std n", none: "no std" })[String(value)] ?? `std ${String(value)}`,
   epsilon: (value) => (typeof value === "number" && value !== 0 ? `eps ${epsilonText(value)}` : undefined),
   baseline: (value) => (value === "mean" ? undefined : `${String(value)} baseline`),
   singleton: () => undefined,
@@ -14,13 +15,18 @@ const WORDS: Readonly<Record<string, (value: ParameterValue) => string | undefin
 };
 
 /** `1e-6` rather than `0.000001`. */
-const epsilonText = (value: number): string => (value < 1e-3 ? value.toExponential().replace("e-0", "e-") : String(value));
+const epsilonText = (value: number): string =>
+  value < 1e-3 ? value.toExponential().replace("e-0", "e-") : String(value);
 
 /**
  * One line that says which convention made a number: "verl · std n-1, eps 1e-6". Parameters that a named preset fixes
  * or that were changed by hand are told, the rest of the defaults are not.
  */
-export function conventionText(signal: Signal, presetId: string | undefined, parameters: ParameterValues): string {
+export function conventionText(
+  signal: Signal,
+  presetId: string | undefined,
+  parameters: ParameterValues,
+): string {
   const preset = signal.presets.find((candidate) => candidate.id === presetId);
   const title = preset?.id ?? "";
   const parts: string[] = [];
@@ -29,11 +35,19 @@ export function conventionText(signal: Signal, presetId: string | undefined, par
     if (value === undefined) continue;
     const fixed = preset !== undefined && parameter.name in preset.values;
     const changed = value !== parameter.default;
-    const always = parameter.name === "std" || parameter.name === "epsilon" || parameter.name === "gamma" || parameter.name === "lambda";
+    const always =
+      parameter.name === "std" ||
+      parameter.name === "epsilon" ||
+      parameter.name === "gamma" ||
+      parameter.name === "lambda";
     if (!fixed && !changed && !always) continue;
     if (parameter.name === "epsilon" && parameters["std"] === "none") continue;
     const word = WORDS[parameter.name];
-    const text = word ? word(value) : value === null ? undefined : `${parameter.name} ${typeof value === "number" ? shortNumber(value) : String(value)}`;
+    const text = word
+      ? word(value)
+      : value === null
+        ? undefined
+        : `${parameter.name} ${typeof value === "number" ? shortNumber(value) : String(value)}`;
     if (text !== undefined) parts.push(text);
   }
   return [title, parts.join(", ")].filter((part) => part !== "").join(" · ");

@@ -52,8 +52,11 @@ export class ProcessDatasets implements Datasets, ScoreStore {
       keepAlive: () => this.watched.size > 0,
       log: this.log,
       initialise: async (call) => {
-        const opened = (await call("open", { folder: join(options.storageFolder, "index") })) as StoreCalls["open"]["result"];
-        if (opened.rebuilt) this.log("warn", `the index ${opened.indexPath} could not be used and was made anew.`);
+        const opened = (await call("open", {
+          folder: join(options.storageFolder, "index"),
+        })) as StoreCalls["open"]["result"];
+        if (opened.rebuilt)
+          this.log("warn", `the index ${opened.indexPath} could not be used and was made anew.`);
         if (this.openedOnce) this.watchAgain(call);
         this.openedOnce = true;
       },
@@ -82,7 +85,11 @@ export class ProcessDatasets implements Datasets, ScoreStore {
     return (await this.supervisor.call("datasetOfFile", { path: resolve(path) })) ?? undefined;
   }
 
-  rows(query: RowQuery, start: number, end: number): Promise<{ rows: readonly TrajectoryRow[]; total: number }> {
+  rows(
+    query: RowQuery,
+    start: number,
+    end: number,
+  ): Promise<{ rows: readonly TrajectoryRow[]; total: number }> {
     return this.supervisor.call("rows", { query, start, end });
   }
 
@@ -123,7 +130,10 @@ export class ProcessDatasets implements Datasets, ScoreStore {
     const used = members.slice(0, PREFIX_TREE_MEMBERS);
     const gathered: GroupMember[] = [];
     for (const row of used) gathered.push(groupMember(row, await this.trajectory(row.id)));
-    const title = used.length < members.length ? `${group.title} (first ${used.length} of ${members.length} rollouts)` : group.title;
+    const title =
+      used.length < members.length
+        ? `${group.title} (first ${used.length} of ${members.length} rollouts)`
+        : group.title;
     return prefixTree(signalGroup(group, gathered), group.datasetId, title);
   }
 
@@ -132,7 +142,9 @@ export class ProcessDatasets implements Datasets, ScoreStore {
     options: { readonly limit?: number; readonly timeoutMs?: number; readonly datasetId?: string } = {},
   ): Promise<QueryResult> {
     if (sql.trim() === "") {
-      return Promise.reject(new Failure("bad-sql", "The query is empty.", "Write one SELECT over the views in docs/sql.md."));
+      return Promise.reject(
+        new Failure("bad-sql", "The query is empty.", "Write one SELECT over the views in docs/sql.md."),
+      );
     }
     // The store interrupts the statement itself; the supervisor only steps in when that fails.
     const timeoutMs = (options.timeoutMs ?? 30_000) + 15_000;
@@ -203,7 +215,8 @@ export class ProcessDatasets implements Datasets, ScoreStore {
   private restartForWatching(): void {
     if (this.disposed || this.watched.size === 0) return;
     const now = Date.now();
-    while (this.restarts.length > 0 && now - (this.restarts[0] ?? 0) > RESTART_WINDOW_MS) this.restarts.shift();
+    while (this.restarts.length > 0 && now - (this.restarts[0] ?? 0) > RESTART_WINDOW_MS)
+      this.restarts.shift();
     if (this.restarts.length >= RESTARTS) {
       this.log("error", "the data process keeps ending; folders are watched again when something is opened.");
       return;
@@ -219,7 +232,9 @@ export class ProcessDatasets implements Datasets, ScoreStore {
 function oneSentence(error: unknown): unknown {
   if (!(error instanceof Failure) || !error.message.includes("\n")) return error;
   const line = /\nLINE (\d+):/.exec(error.message)?.[1];
-  const [first = error.message] = error.message.replace("Failed to extract statements: ", "").split(/\n\s*\n|\nLINE /);
+  const [first = error.message] = error.message
+    .replace("Failed to extract statements: ", "")
+    .split(/\n\s*\n|\nLINE /);
   const text = first.replace(/\s+/g, " ").trim().replace(/\.$/, "");
   return new Failure(error.code, `${text}${line === undefined ? "" : ` (line ${line})`}.`, error.hint);
 }

@@ -7,22 +7,36 @@ import type { RunSettings } from "./runSettings";
 import type { SignalRequest } from "./services";
 
 /** Signals that only show what the file records, in the order of the tracks. */
-const RECORDED = ["recorded-reward", "recorded-value", "recorded-advantage", "recorded-return", "logprob", "entropy"];
+const RECORDED = [
+  "recorded-reward",
+  "recorded-value",
+  "recorded-advantage",
+  "recorded-return",
+  "logprob",
+  "entropy",
+];
 
 /** The trainer whose conventions a format's numbers follow: the first of the catalogue that writes the format. */
-export const trainerOfFormat = (format: string): Trainer | undefined => trainers.find((trainer) => trainer.formats.includes(format));
+export const trainerOfFormat = (format: string): Trainer | undefined =>
+  trainers.find((trainer) => trainer.formats.includes(format));
 
 /**
  * The tracks to show first: what the file records, then what models made of it, then the estimator that the trainer
  * of the format uses: group-relative where there are groups, returns and GAE for numeric episodes.
  * @param run discount and trace decay that the run was trained with, where it says so
  */
-export function defaultRequests(trajectory: Trajectory, scores: readonly ScoreSeries[], run: RunSettings = {}): readonly SignalRequest[] {
+export function defaultRequests(
+  trajectory: Trajectory,
+  scores: readonly ScoreSeries[],
+  run: RunSettings = {},
+): readonly SignalRequest[] {
   const requests: SignalRequest[] = [];
   for (const signalId of RECORDED) {
     const signal = catalogue.find((candidate) => candidate.id === signalId);
     if (!signal) continue;
-    const parameters = Object.fromEntries(signal.parameters.map((parameter) => [parameter.name, parameter.default]));
+    const parameters = Object.fromEntries(
+      signal.parameters.map((parameter) => [parameter.name, parameter.default]),
+    );
     // Model scores have tracks of their own: what is asked here is what the file itself holds.
     const result = signal.compute({ trajectory }, parameters);
     if (!("missing" in result)) requests.push({ signalId });
@@ -30,14 +44,22 @@ export function defaultRequests(trajectory: Trajectory, scores: readonly ScoreSe
   requests.push(...modelRequests(scores));
   const trainer = trainerOfFormat(trajectory.format);
   const grpo = trainer?.presets["grpo"];
-  if (trajectory.groupId !== undefined && grpo !== undefined) requests.push({ signalId: "grpo", presetId: grpo });
+  if (trajectory.groupId !== undefined && grpo !== undefined)
+    requests.push({ signalId: "grpo", presetId: grpo });
   if (trajectory.columns) {
     const { gamma, lambda } = run;
     const discount = gamma === undefined ? {} : { gamma };
     requests.push({ signalId: "return", parameters: discount });
-    const hasValues = trajectory.columns.columns.some((column) => column.role === "value") || scores.some((series) => series.name === "value");
+    const hasValues =
+      trajectory.columns.columns.some((column) => column.role === "value") ||
+      scores.some((series) => series.name === "value");
     const gae = trainer?.presets["gae"];
-    if (hasValues) requests.push({ signalId: "gae", ...(gae === undefined ? {} : { presetId: gae }), parameters: { ...discount, ...(lambda === undefined ? {} : { lambda }) } });
+    if (hasValues)
+      requests.push({
+        signalId: "gae",
+        ...(gae === undefined ? {} : { presetId: gae }),
+        parameters: { ...discount, ...(lambda === undefined ? {} : { lambda }) },
+      });
   }
   return requests.filter((request) => catalogue.some((signal) => signal.id === request.signalId));
 }

@@ -2,7 +2,17 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
 /** Folders that hold no models of the user. */
-const SKIPPED = new Set(["node_modules", ".git", ".venv", "venv", "__pycache__", "dist", ".cache", ".vscode-test", "site-packages"]);
+const SKIPPED = new Set([
+  "node_modules",
+  ".git",
+  ".venv",
+  "venv",
+  "__pycache__",
+  "dist",
+  ".cache",
+  ".vscode-test",
+  "site-packages",
+]);
 const DEEPEST = 12;
 const MOST = 500;
 
@@ -21,15 +31,27 @@ export async function searchModels(roots: readonly string[]): Promise<ModelCandi
   const visit = async (folder: string, depth: number): Promise<void> => {
     if (depth > DEEPEST || found.size >= MOST) return;
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
-    const onnx = entries.filter((entry) => entry.isFile() && entry.name.endsWith(".onnx")).map((entry) => join(folder, entry.name));
+    const onnx = entries
+      .filter((entry) => entry.isFile() && entry.name.endsWith(".onnx"))
+      .map((entry) => join(folder, entry.name));
     const inner = entries.some((entry) => entry.isDirectory() && entry.name === "onnx")
-      ? (await readdir(join(folder, "onnx")).catch(() => [])).filter((name) => name.endsWith(".onnx")).map((name) => join(folder, "onnx", name))
+      ? (await readdir(join(folder, "onnx")).catch(() => []))
+          .filter((name) => name.endsWith(".onnx"))
+          .map((name) => join(folder, "onnx", name))
       : [];
-    if (entries.some((entry) => entry.isFile() && entry.name === "config.json") && onnx.length + inner.length > 0) {
-      found.set(folder, { path: folder, layout: "huggingface-folder", bytes: await totalBytes([...onnx, ...inner]) });
+    if (
+      entries.some((entry) => entry.isFile() && entry.name === "config.json") &&
+      onnx.length + inner.length > 0
+    ) {
+      found.set(folder, {
+        path: folder,
+        layout: "huggingface-folder",
+        bytes: await totalBytes([...onnx, ...inner]),
+      });
       return;
     }
-    for (const file of onnx) found.set(file, { path: file, layout: "onnx-file", bytes: await totalBytes([file]) });
+    for (const file of onnx)
+      found.set(file, { path: file, layout: "onnx-file", bytes: await totalBytes([file]) });
     for (const entry of entries) {
       if (entry.isDirectory() && !SKIPPED.has(entry.name)) await visit(join(folder, entry.name), depth + 1);
     }
@@ -37,7 +59,8 @@ export async function searchModels(roots: readonly string[]): Promise<ModelCandi
   for (const root of roots.map((path) => resolve(path))) {
     const info = await stat(root).catch(() => undefined);
     if (info?.isDirectory()) await visit(root, 0);
-    else if (info?.isFile() && root.endsWith(".onnx")) found.set(root, { path: root, layout: "onnx-file", bytes: info.size });
+    else if (info?.isFile() && root.endsWith(".onnx"))
+      found.set(root, { path: root, layout: "onnx-file", bytes: info.size });
   }
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1));
 }
@@ -50,6 +73,10 @@ export function modelName(path: string): string {
 
 async function totalBytes(files: readonly string[]): Promise<number> {
   let total = 0;
-  for (const file of files) total += await stat(file).then((info) => info.size, () => 0);
+  for (const file of files)
+    total += await stat(file).then(
+      (info) => info.size,
+      () => 0,
+    );
   return total;
 }

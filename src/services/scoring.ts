@@ -92,7 +92,14 @@ export class ProcessScoring implements Scoring {
       try {
         models.push(await this.inspect(path));
       } catch (error) {
-        models.push({ path, name: modelName(path), kind: "unknown", layout, bytes, problem: failureData(error).message });
+        models.push({
+          path,
+          name: modelName(path),
+          kind: "unknown",
+          layout,
+          bytes,
+          problem: failureData(error).message,
+        });
       }
     }
     return models;
@@ -102,7 +109,11 @@ export class ProcessScoring implements Scoring {
     const stamp = await modelStamp(path);
     const known = this.inspected.get(path);
     if (known?.stamp === stamp) return known.info;
-    const { inputs: _inputs, outputs: _outputs, ...info } = await this.supervisor.call("inspect", { path }, { timeoutMs: 120_000 });
+    const {
+      inputs: _inputs,
+      outputs: _outputs,
+      ...info
+    } = await this.supervisor.call("inspect", { path }, { timeoutMs: 120_000 });
     this.inspected.set(path, { stamp, info });
     return info;
   }
@@ -115,11 +126,17 @@ export class ProcessScoring implements Scoring {
   ): Promise<ScoreReport> {
     const path = resolve(modelPath);
     if (!(await stat(path).catch(() => undefined))) {
-      throw new Failure("unknown-model", `There is no model at ${path}.`, "Give a model folder or an .onnx file.");
+      throw new Failure(
+        "unknown-model",
+        `There is no model at ${path}.`,
+        "Give a model folder or an .onnx file.",
+      );
     }
     const model = await this.inspect(path);
     if (model.problem !== undefined) {
-      const sentence = model.problem.includes(path) ? model.problem : `The model at ${path} cannot be used: ${model.problem}`;
+      const sentence = model.problem.includes(path)
+        ? model.problem
+        : `The model at ${path} cannot be used: ${model.problem}`;
       throw new Failure("bad-model", sentence, "Choose another model or export it again.");
     }
     for (;;) {
@@ -129,7 +146,8 @@ export class ProcessScoring implements Scoring {
         return await this.scoreOn(trajectoryIds, path, model, chosen, task);
       } catch (error) {
         // A provider that passed its probe can still fall over a real model; with "auto" the next one takes over.
-        if (failureData(error).code !== "process-ended" || provider !== "auto" || chosen === "cpu") throw error;
+        if (failureData(error).code !== "process-ended" || provider !== "auto" || chosen === "cpu")
+          throw error;
         this.crashed.add(chosen);
         this.probed = undefined;
       }
@@ -142,7 +160,11 @@ export class ProcessScoring implements Scoring {
     if (wanted === "auto") {
       const best = available[0];
       if (!best) {
-        throw new Failure("no-provider", "No execution provider of onnxruntime works on this machine.", statuses[0]?.detail ?? "Reinstall the extension.");
+        throw new Failure(
+          "no-provider",
+          "No execution provider of onnxruntime works on this machine.",
+          statuses[0]?.detail ?? "Reinstall the extension.",
+        );
       }
       return best.provider;
     }
@@ -172,7 +194,8 @@ export class ProcessScoring implements Scoring {
     const report = (message: string): void => task?.report?.({ done, total, provider, message });
 
     for (let start = 0; start < total; start += CHUNK) {
-      if (task?.signal?.aborted) throw new Failure("cancelled", "Scoring was cancelled.", "What was scored so far is kept.");
+      if (task?.signal?.aborted)
+        throw new Failure("cancelled", "Scoring was cancelled.", "What was scored so far is kept.");
       const ids = trajectoryIds.slice(start, start + CHUNK);
       const trajectories: Trajectory[] = [];
       for (const id of ids) trajectories.push(await this.datasets.trajectory(id));
@@ -188,7 +211,8 @@ export class ProcessScoring implements Scoring {
         sums.cached++;
         done++;
         const own = knownFor(trajectory.id, known);
-        if (!known.some((entry) => entry.trajectoryId === trajectory.id)) await this.store(own, keys[index] ?? "");
+        if (!known.some((entry) => entry.trajectoryId === trajectory.id))
+          await this.store(own, keys[index] ?? "");
         series.push(...own);
       }
       if (missing.length === 0) {
@@ -224,7 +248,10 @@ export class ProcessScoring implements Scoring {
   }
 
   private store(series: readonly ScoreSeries[], key: string): Promise<void> {
-    return this.datasets.putScores(series, series.map(() => key));
+    return this.datasets.putScores(
+      series,
+      series.map(() => key),
+    );
   }
 
   private async hashOf(modelPath: string): Promise<string> {
@@ -238,7 +265,12 @@ export class ProcessScoring implements Scoring {
 
   private setState(state: ScoringState): void {
     const before = this.stateNow;
-    if (before.phase === state.phase && before.provider === state.provider && before.modelPath === state.modelPath) return;
+    if (
+      before.phase === state.phase &&
+      before.provider === state.provider &&
+      before.modelPath === state.modelPath
+    )
+      return;
     this.stateNow = state;
     this.states.tell(state);
   }
@@ -253,12 +285,16 @@ export class ProcessScoring implements Scoring {
  * back: the trajectory's own are taken, else those of any one of the others, under this trajectory's id.
  */
 function knownFor(trajectoryId: string, known: readonly ScoreSeries[]): readonly ScoreSeries[] {
-  const from = known.some((entry) => entry.trajectoryId === trajectoryId) ? trajectoryId : known[0]?.trajectoryId;
+  const from = known.some((entry) => entry.trajectoryId === trajectoryId)
+    ? trajectoryId
+    : known[0]?.trajectoryId;
   return known.filter((entry) => entry.trajectoryId === from).map((entry) => ({ ...entry, trajectoryId }));
 }
 
 /** Key under which the index keeps what one model made of one text on one provider. */
 export function cacheKey(trajectory: Trajectory, modelHashHex: string, provider: Provider): string {
   const parameters = JSON.stringify({ version: SCORING_VERSION, provider });
-  return createHash("sha256").update(`${trajectoryHash(trajectory)}\n${modelHashHex}\n${parameters}`).digest("hex");
+  return createHash("sha256")
+    .update(`${trajectoryHash(trajectory)}\n${modelHashHex}\n${parameters}`)
+    .digest("hex");
 }

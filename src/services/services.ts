@@ -26,19 +26,35 @@ export interface Datasets {
   ): Promise<{ datasets: readonly DatasetInfo[]; warnings: readonly Note[] }>;
   list(): Promise<readonly DatasetInfo[]>;
   ofFile(path: string): Promise<DatasetInfo | undefined>;
-  rows(query: RowQuery, start: number, end: number): Promise<{ rows: readonly TrajectoryRow[]; total: number }>;
+  rows(
+    query: RowQuery,
+    start: number,
+    end: number,
+  ): Promise<{ rows: readonly TrajectoryRow[]; total: number }>;
   row(id: string): Promise<TrajectoryRow | undefined>;
   rowAt(path: string, row: number, part?: number): Promise<TrajectoryRow | undefined>;
   trajectory(id: string): Promise<Trajectory>;
-  groups(datasetId: string, trainingStep: number | undefined, start: number, end: number): Promise<{ groups: readonly GroupSummary[]; total: number }>;
+  groups(
+    datasetId: string,
+    trainingStep: number | undefined,
+    start: number,
+    end: number,
+  ): Promise<{ groups: readonly GroupSummary[]; total: number }>;
   group(groupId: string): Promise<{ group: GroupSummary; members: readonly TrajectoryRow[] }>;
   trainingSteps(datasetId: string): Promise<readonly TrainingStepSummary[]>;
   /** The file's own tree, else a prefix tree over the group's members. */
   tree(groupId: string): Promise<Tree>;
-  query(sql: string, options?: { readonly limit?: number; readonly timeoutMs?: number; readonly datasetId?: string }): Promise<QueryResult>;
+  query(
+    sql: string,
+    options?: { readonly limit?: number; readonly timeoutMs?: number; readonly datasetId?: string },
+  ): Promise<QueryResult>;
   scores(trajectoryId: string): Promise<readonly ScoreSeries[]>;
   exportParquet(datasetIds: readonly string[], to: string): Promise<{ path: string; rows: number }>;
-  onChange(listener: (change: { readonly dataset: DatasetInfo; readonly addedRows: number } | { readonly removed: string }) => void): Unsubscribe;
+  onChange(
+    listener: (
+      change: { readonly dataset: DatasetInfo; readonly addedRows: number } | { readonly removed: string },
+    ) => void,
+  ): Unsubscribe;
   onWarning(listener: (note: Note) => void): Unsubscribe;
 }
 
@@ -127,7 +143,11 @@ export interface RowNote {
   readonly row: TrajectoryRow;
   readonly group?: GroupSummary;
   /** Advantage under the convention of the trainer that writes the format. */
-  readonly advantage?: { readonly value: number; readonly convention: string; readonly request: SignalRequest };
+  readonly advantage?: {
+    readonly value: number;
+    readonly convention: string;
+    readonly request: SignalRequest;
+  };
   /** Place by reward, from 1 = best; equal rewards share a place. */
   readonly rank?: { readonly place: number; readonly of: number };
 }

@@ -2,7 +2,16 @@ import { dirname } from "node:path";
 import { Failure } from "../model/failure";
 import type { Trajectory } from "../model/trajectory";
 import { signals as catalogue } from "../signals/index";
-import { resolveParameters, type Explanation, type Group, type GroupMember, type Need, type ParameterValues, type Signal, type SignalContext } from "../signals/signal";
+import {
+  resolveParameters,
+  type Explanation,
+  type Group,
+  type GroupMember,
+  type Need,
+  type ParameterValues,
+  type Signal,
+  type SignalContext,
+} from "../signals/signal";
 import { conventionText } from "./convention";
 import { defaultRequests } from "./defaultSignals";
 import { groupMember, signalGroup } from "./groups";
@@ -48,12 +57,17 @@ export class CatalogueSignals implements Signals {
     const { signal, parameters } = resolveRequest(request);
     const context = await this.context(trajectoryId, signal, parameters);
     // A model's series has its own unit and is named after the model, not after the signal that shows it.
-    const scored = signal.id === "model-score" ? context.scores?.find((series) => series.name === parameters["name"]) : undefined;
+    const scored =
+      signal.id === "model-score"
+        ? context.scores?.find((series) => series.name === parameters["name"])
+        : undefined;
     return {
       signalId: signal.id,
       title: scored ? scored.name : signal.title,
       presetId: request.presetId,
-      convention: scored ? `${modelName(scored.modelPath)} on ${scored.provider}` : conventionText(signal, request.presetId, parameters),
+      convention: scored
+        ? `${modelName(scored.modelPath)} on ${scored.provider}`
+        : conventionText(signal, request.presetId, parameters),
       parameters,
       unit: scored ? scored.unit : signal.unit,
       signed: signal.signed,
@@ -61,7 +75,11 @@ export class CatalogueSignals implements Signals {
     };
   }
 
-  async explain(trajectoryId: string, request: SignalRequest, index: number): Promise<Explanation | undefined> {
+  async explain(
+    trajectoryId: string,
+    request: SignalRequest,
+    index: number,
+  ): Promise<Explanation | undefined> {
     const { signal, parameters } = resolveRequest(request);
     return signal.explain?.(await this.context(trajectoryId, signal, parameters), parameters, index);
   }
@@ -83,7 +101,11 @@ export class CatalogueSignals implements Signals {
   }
 
   /** Gathers what a signal declares that it needs, and nothing else. */
-  private async context(trajectoryId: string, signal: Signal, parameters: ParameterValues): Promise<SignalContext> {
+  private async context(
+    trajectoryId: string,
+    signal: Signal,
+    parameters: ParameterValues,
+  ): Promise<SignalContext> {
     const trajectory = await this.trajectory(trajectoryId);
     const needs = new Set(signal.needs);
     // Most conventions stay within the group; only one that says "batch" pays for the whole training step.
@@ -91,7 +113,10 @@ export class CatalogueSignals implements Signals {
     const full = signal.needs.some((need) => FULL_MEMBER_NEEDS.has(need));
     const scores = await this.datasets.scores(trajectoryId);
     const { groupId } = trajectory;
-    const group = groupId !== undefined && (needs.has("group") || needs.has("batch")) ? await this.group(groupId, full) : undefined;
+    const group =
+      groupId !== undefined && (needs.has("group") || needs.has("batch"))
+        ? await this.group(groupId, full)
+        : undefined;
     const tree = groupId !== undefined && needs.has("tree") ? await this.datasets.tree(groupId) : undefined;
     const batch = needs.has("batch") && group ? await this.batch(trajectory, group) : undefined;
     return {
@@ -109,7 +134,8 @@ export class CatalogueSignals implements Signals {
     if (known) return known;
     const { group, members } = await this.datasets.group(groupId);
     const gathered: GroupMember[] = [];
-    for (const row of members) gathered.push(groupMember(row, full ? await this.trajectory(row.id) : undefined));
+    for (const row of members)
+      gathered.push(groupMember(row, full ? await this.trajectory(row.id) : undefined));
     const built = signalGroup(group, gathered);
     this.groups.set(key, built);
     keepNewest(this.groups, KEPT_GROUPS);
@@ -137,7 +163,11 @@ export class CatalogueSignals implements Signals {
     return [...groups].map(([groupId, members]) =>
       groupId === own.groupId
         ? own
-        : { groupId, members, ...(trajectory.trainingStep === undefined ? {} : { trainingStep: trajectory.trainingStep }) },
+        : {
+            groupId,
+            members,
+            ...(trajectory.trainingStep === undefined ? {} : { trainingStep: trajectory.trainingStep }),
+          },
     );
   }
 
@@ -166,13 +196,21 @@ function keepNewest(map: Map<string, unknown>, limit: number): void {
 export function resolveRequest(request: SignalRequest): { signal: Signal; parameters: ParameterValues } {
   const signal = catalogue.find((candidate) => candidate.id === request.signalId);
   if (!signal) {
-    throw new Failure("unknown-signal", `There is no signal "${request.signalId}".`, "List the signals with `trajectory-lens signals`.");
+    throw new Failure(
+      "unknown-signal",
+      `There is no signal "${request.signalId}".`,
+      "List the signals with `trajectory-lens signals`.",
+    );
   }
   try {
     return { signal, parameters: resolveParameters(signal, request.presetId, request.parameters) };
   } catch (error) {
     const known = signal.presets.some((preset) => preset.id === request.presetId);
     const code = request.presetId !== undefined && !known ? "unknown-preset" : "bad-parameter";
-    throw new Failure(code, error instanceof Error ? error.message : String(error), "List presets and parameters with `trajectory-lens signals`.");
+    throw new Failure(
+      code,
+      error instanceof Error ? error.message : String(error),
+      "List presets and parameters with `trajectory-lens signals`.",
+    );
   }
 }

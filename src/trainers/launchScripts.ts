@@ -29,7 +29,10 @@ export function joinPath(folder: string, path: string): string {
  */
 export function scriptValue(text: string, key: string): string | undefined {
   const name = key.replace(/[.\\]/g, "\\$&");
-  const match = new RegExp(`(?:^|[\\s"'(,{+])(?:--)?${name}\\s*(?:=|:|\\s)\\s*("[^"\\n]*"|'[^'\\n]*'|(?:\\$\\{[^}\\n]*\\}|[^\\s"',)}\\\\])+)`, "m").exec(text);
+  const match = new RegExp(
+    `(?:^|[\\s"'(,{+])(?:--)?${name}\\s*(?:=|:|\\s)\\s*("[^"\\n]*"|'[^'\\n]*'|(?:\\$\\{[^}\\n]*\\}|[^\\s"',)}\\\\])+)`,
+    "m",
+  ).exec(text);
   const raw = match?.[1]?.replace(/^["']|["']$/g, "");
   if (raw === undefined || raw === "" || raw === "null" || raw === "None") return undefined;
   const value = substituteVariables(raw, text, 0);
@@ -38,12 +41,17 @@ export function scriptValue(text: string, key: string): string | undefined {
 
 function substituteVariables(value: string, text: string, depth: number): string {
   if (depth > 5) return value;
-  return value.replace(/\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)/g, (whole, braced: string | undefined, fallback: string | undefined, plain: string | undefined) => {
-    const name = braced ?? plain ?? "";
-    const assigned = new RegExp(`^\\s*(?:export\\s+)?${name}=("[^"\\n]*"|'[^'\\n]*'|[^\\s;]+)`, "m").exec(text)?.[1];
-    const raw = assigned?.replace(/^["']|["']$/g, "") ?? fallback;
-    return raw === undefined || raw.includes("$(") ? whole : substituteVariables(raw, text, depth + 1);
-  });
+  return value.replace(
+    /\$\{(\w+)(?::-([^}]*))?\}|\$(\w+)/g,
+    (whole, braced: string | undefined, fallback: string | undefined, plain: string | undefined) => {
+      const name = braced ?? plain ?? "";
+      const assigned = new RegExp(`^\\s*(?:export\\s+)?${name}=("[^"\\n]*"|'[^'\\n]*'|[^\\s;]+)`, "m").exec(
+        text,
+      )?.[1];
+      const raw = assigned?.replace(/^["']|["']$/g, "") ?? fallback;
+      return raw === undefined || raw.includes("$(") ? whole : substituteVariables(raw, text, depth + 1);
+    },
+  );
 }
 
 /**

@@ -12,8 +12,10 @@ export const plainGrpo: Trainer = {
   creditFunctions(_path, source) {
     const found: CreditFunction[] = [];
     for (const { name, line, parameters } of pythonFunctions(source)) {
-      if (name === "compute_score" && parameters.includes("solution_str")) found.push({ kind: "reward", name, line });
-      else if (/^compute_(grpo|rloo)\w*advantage\w*$/.test(name)) found.push({ kind: "advantage", name, line });
+      if (name === "compute_score" && parameters.includes("solution_str"))
+        found.push({ kind: "reward", name, line });
+      else if (/^compute_(grpo|rloo)\w*advantage\w*$/.test(name))
+        found.push({ kind: "advantage", name, line });
     }
     return found;
   },

@@ -15,10 +15,13 @@ export const plainPpo: Trainer = {
   creditFunctions(_path, source) {
     const found: CreditFunction[] = [];
     for (const { name, line, parameters } of pythonFunctions(source)) {
-      const stateAndAction = parameters.some((parameter) => OBSERVATION.test(parameter)) && parameters.some((parameter) => ACTION.test(parameter));
+      const stateAndAction =
+        parameters.some((parameter) => OBSERVATION.test(parameter)) &&
+        parameters.some((parameter) => ACTION.test(parameter));
       const credit = parameters.includes("rewards") && parameters.includes("values");
       if (/(^|_)rewards?(_|$)/.test(name) && stateAndAction) found.push({ kind: "reward", name, line });
-      else if (/(^|_)(gae|advantages?)(_|$)/.test(name) && credit) found.push({ kind: "advantage", name, line });
+      else if (/(^|_)(gae|advantages?)(_|$)/.test(name) && credit)
+        found.push({ kind: "advantage", name, line });
     }
     return found;
   },

@@ -14,7 +14,8 @@ export function plainLaunches(
 ): Launch[] {
   const folders = new Set<string>();
   for (const { path, text } of scripts) {
-    if (path.endsWith(".py") && pythonFunctions(text).some((found) => credit.test(found.name))) folders.add(splitPath(path).folder);
+    if (path.endsWith(".py") && pythonFunctions(text).some((found) => credit.test(found.name)))
+      folders.add(splitPath(path).folder);
   }
   const launches: Launch[] = [];
   for (const { path, text } of scripts) {
@@ -46,4 +47,7 @@ export function plainLaunches(
 }
 
 const isTrainingScript = (text: string): boolean =>
-  /\bargparse\b/.test(text) && /["']--out["']/.test(text) && /^if __name__ == ["']__main__["']/m.test(text) && /\bimport torch\b|\bfrom torch\b/.test(text);
+  /\bargparse\b/.test(text) &&
+  /["']--out["']/.test(text) &&
+  /^if __name__ == ["']__main__["']/m.test(text) &&
+  /\bimport torch\b|\bfrom torch\b/.test(text);

@@ -11,10 +11,12 @@ export const primeRl: Trainer = {
 
   creditFunctions(_path, source) {
     const rubric = /\bRubric\s*\(/.test(source) ? namesGivenTo(source, "\\bfuncs") : new Set<string>();
-    for (const match of source.matchAll(/\.add_(?:reward_func|metric)\s*\(\s*(\w+)/g)) rubric.add(match[1] ?? "");
+    for (const match of source.matchAll(/\.add_(?:reward_func|metric)\s*\(\s*(\w+)/g))
+      rubric.add(match[1] ?? "");
     const found: CreditFunction[] = [];
     for (const { name, line, decorators, className } of pythonFunctions(source)) {
-      if (rubric.has(name) || decorators.some((text) => /^(vf\.)?reward\b/.test(text))) found.push({ kind: "reward", name, line });
+      if (rubric.has(name) || decorators.some((text) => /^(vf\.)?reward\b/.test(text)))
+        found.push({ kind: "reward", name, line });
       else if (
         name === "assign_advantages" ||
         name === "compute_advantages" ||
@@ -30,7 +32,10 @@ export const primeRl: Trainer = {
     const launches: Launch[] = [];
     for (const { path, text } of scripts) {
       const { folder, name } = splitPath(path);
-      const config = path.endsWith(".toml") && /^\[(orchestrator|trainer|inference)(\.[\w.]+)?\]/m.test(text) && /^\[orchestrator/m.test(text);
+      const config =
+        path.endsWith(".toml") &&
+        /^\[(orchestrator|trainer|inference)(\.[\w.]+)?\]/m.test(text) &&
+        /^\[orchestrator/m.test(text);
       const shell = /\.(sh|bash)$/.test(path) && /\buv run rl\b/.test(text);
       if (!config && !shell) continue;
       const output = scriptValue(text, "output_dir") ?? scriptValue(text, "output-dir") ?? "outputs";
@@ -40,7 +45,9 @@ export const primeRl: Trainer = {
         cwd: folder,
         command: config ? ["uv", "run", "rl", "@", name] : ["bash", name],
         outputs: [joinPath(folder, output)],
-        detail: /token_export/.test(text) ? "token exports are written" : "token exports are off: enable them for token advantages",
+        detail: /token_export/.test(text)
+          ? "token exports are written"
+          : "token exports are off: enable them for token advantages",
       });
     }
     return launches;

@@ -56,7 +56,10 @@ export function pythonFunctions(source: string): PythonFunction[] {
     if (definition?.[1]) {
       const end = closingLine(lines, line, 0);
       if (end - line < SIGNATURE_LINES) {
-        const signature = lines.slice(line, end + 1).map(withoutComment).join("\n");
+        const signature = lines
+          .slice(line, end + 1)
+          .map(withoutComment)
+          .join("\n");
         found.push({
           name: definition[1],
           line,
@@ -77,8 +80,11 @@ export function pythonFunctions(source: string): PythonFunction[] {
  */
 export function namesGivenTo(source: string, keyword: string): Set<string> {
   const names = new Set<string>();
-  for (const match of source.matchAll(new RegExp(`${keyword}\\s*=\\s*(?:\\[([^\\]]*)\\]|([A-Za-z_][\\w.]*))`, "g"))) {
-    for (const name of (match[1] ?? match[2] ?? "").matchAll(/[A-Za-z_][\w.]*/g)) names.add(name[0].split(".").at(-1) ?? name[0]);
+  for (const match of source.matchAll(
+    new RegExp(`${keyword}\\s*=\\s*(?:\\[([^\\]]*)\\]|([A-Za-z_][\\w.]*))`, "g"),
+  )) {
+    for (const name of (match[1] ?? match[2] ?? "").matchAll(/[A-Za-z_][\w.]*/g))
+      names.add(name[0].split(".").at(-1) ?? name[0]);
   }
   return names;
 }

@@ -31,8 +31,13 @@ export const trl: Trainer = {
     const launches: Launch[] = [];
     for (const { path, text } of scripts) {
       const { folder, name } = splitPath(path);
-      const python = path.endsWith(".py") && TRAINER_CALL.test(text) && /\btrl\b/.test(text) && text.includes("__main__");
-      const topLevel = path.endsWith(".py") && !python && /^\w*\s*=?\s*(GRPOTrainer|RLOOTrainer)\s*\(/m.test(text) && /^from trl\b|^import trl\b/m.test(text);
+      const python =
+        path.endsWith(".py") && TRAINER_CALL.test(text) && /\btrl\b/.test(text) && text.includes("__main__");
+      const topLevel =
+        path.endsWith(".py") &&
+        !python &&
+        /^\w*\s*=?\s*(GRPOTrainer|RLOOTrainer)\s*\(/m.test(text) &&
+        /^from trl\b|^import trl\b/m.test(text);
       const shell = /\.(sh|bash)$/.test(path) && /\btrl\s+(grpo|rloo)\b/.test(text);
       if (!python && !topLevel && !shell) continue;
       const output = scriptValue(text, "output_dir");

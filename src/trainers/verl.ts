@@ -13,12 +13,17 @@ export const verl: Trainer = {
 
   creditFunctions(_path, source) {
     const named = new Set(
-      [...source.matchAll(/custom_reward_function\.name\s*[=:]\s*["']?(\w+)/g)].map((match) => match[1] ?? ""),
+      [...source.matchAll(/custom_reward_function\.name\s*[=:]\s*["']?(\w+)/g)].map(
+        (match) => match[1] ?? "",
+      ),
     );
     const found: CreditFunction[] = [];
     for (const { name, line, parameters, decorators } of pythonFunctions(source)) {
       const has = (parameter: string): boolean => parameters.includes(parameter);
-      if (decorators.some((text) => /\bregister_adv_est(imator)?\b/.test(text)) || (ADVANTAGE_NAME.test(name) && parameters.length > 0)) {
+      if (
+        decorators.some((text) => /\bregister_adv_est(imator)?\b/.test(text)) ||
+        (ADVANTAGE_NAME.test(name) && parameters.length > 0)
+      ) {
         found.push({ kind: "advantage", name, line });
       } else if (
         named.has(name) ||
@@ -50,7 +55,9 @@ export const verl: Trainer = {
         command: ["bash", name],
         outputs,
         detail:
-          [estimator, rollouts === undefined ? undefined : `${rollouts} rollouts a prompt`].filter(Boolean).join(", ") +
+          [estimator, rollouts === undefined ? undefined : `${rollouts} rollouts a prompt`]
+            .filter(Boolean)
+            .join(", ") +
           (outputs.length === 0 ? " (no rollouts are written: add trainer.rollout_data_dir=FOLDER)" : ""),
       });
     }

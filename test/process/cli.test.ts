@@ -1,5 +1,14 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync, cpSync, mkdirSync } from "node:fs";
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+  cpSync,
+  mkdirSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -16,7 +25,9 @@ interface Run {
 
 function run(...args: string[]): Promise<Run> {
   return new Promise((done) => {
-    const child = spawn(process.execPath, [program, ...args], { env: { ...process.env, TRAJECTORY_LENS_STORAGE: storage } });
+    const child = spawn(process.execPath, [program, ...args], {
+      env: { ...process.env, TRAJECTORY_LENS_STORAGE: storage },
+    });
     let stdout = "";
     let stderr = "";
     child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
@@ -42,7 +53,15 @@ async function failure(...args: string[]): Promise<{ code: string; message: stri
 }
 
 interface IndexDocument {
-  datasets: { id: string; path: string; format: string; trajectories: number; steps: number; groups: number; warnings: { code: string; message: string; where?: string }[] }[];
+  datasets: {
+    id: string;
+    path: string;
+    format: string;
+    trajectories: number;
+    steps: number;
+    groups: number;
+    warnings: { code: string; message: string; where?: string }[];
+  }[];
 }
 interface QueryDocument {
   columns: { name: string; type: string }[];
@@ -50,11 +69,21 @@ interface QueryDocument {
 }
 interface SignalsDocument {
   convention: string;
-  trajectories: { id: string; level?: string; unit?: string; values?: (number | string)[]; missing?: string[]; how?: string; explanation?: { text: string; lines: { name: string; value: number }[] } }[];
+  trajectories: {
+    id: string;
+    level?: string;
+    unit?: string;
+    values?: (number | string)[];
+    missing?: string[];
+    how?: string;
+    explanation?: { text: string; lines: { name: string; value: number }[] };
+  }[];
 }
 
 const snapshot = (folder: string): string[] =>
-  readdirSync(folder).map((name) => `${name} ${statSync(join(folder, name)).size} ${statSync(join(folder, name)).mtimeMs}`);
+  readdirSync(folder).map(
+    (name) => `${name} ${statSync(join(folder, name)).size} ${statSync(join(folder, name)).mtimeMs}`,
+  );
 
 beforeAll(() => {
   if (!existsSync(program)) throw new Error("dist/cli.js is missing: run `node esbuild.mjs` first.");
@@ -68,7 +97,15 @@ describe("catalogues", () => {
   });
 
   it("lists signals with needs, presets and parameters", async () => {
-    const { signals } = await json<{ signals: { id: string; needs: string[]; presets: { id: string }[]; parameters: { name: string; default: unknown }[]; source: string }[] }>("signals");
+    const { signals } = await json<{
+      signals: {
+        id: string;
+        needs: string[];
+        presets: { id: string }[];
+        parameters: { name: string; default: unknown }[];
+        source: string;
+      }[];
+    }>("signals");
     const grpo = signals.find(({ id }) => id === "grpo");
     expect(grpo?.needs).toContain("group");
     expect(grpo?.presets.map(({ id }) => id)).toEqual(expect.arrayContaining(["verl", "trl"]));
@@ -81,12 +118,19 @@ describe("a verl run", () => {
     const before = snapshot(rollouts);
     const { datasets } = await json<IndexDocument>("index", rollouts);
     expect(datasets).toHaveLength(1);
-    expect(datasets[0]).toMatchObject({ path: rollouts, format: "verl", trajectories: 13, groups: 4, warnings: [] });
+    expect(datasets[0]).toMatchObject({
+      path: rollouts,
+      format: "verl",
+      trajectories: 13,
+      groups: 4,
+      warnings: [],
+    });
     expect(snapshot(rollouts)).toEqual(before);
   });
 
   it("answers SQL, with null apart from 0", async () => {
-    const sql = "SELECT training_step, count(*) AS n, count(reward) AS rewards, avg(reward) AS mean FROM trajectories GROUP BY 1 ORDER BY 1";
+    const sql =
+      "SELECT training_step, count(*) AS n, count(reward) AS rewards, avg(reward) AS mean FROM trajectories GROUP BY 1 ORDER BY 1";
     const { columns, rows } = await json<QueryDocument>("query", rollouts, "--sql", sql);
     expect(columns.map(({ name }) => name)).toEqual(["training_step", "n", "rewards", "mean"]);
     expect(rows).toEqual([
@@ -97,36 +141,93 @@ describe("a verl run", () => {
 
   it("shows a trajectory by row and by id", async () => {
     const file = join(rollouts, "1.jsonl");
-    const raw = JSON.parse(readFileSync(file, "utf8").split("\n")[2] ?? "") as { input: string; output: string };
-    const shown = await json<{ id: string; source: { row: number }; outcome: { reward: number; components: object }; flatText: object; trainingStep: number }>("show", file, "--row", "2");
-    expect(shown).toMatchObject({ source: { row: 2 }, trainingStep: 1, outcome: { reward: 1, components: { acc: 1, format: 1 } }, flatText: { prompt: raw.input, response: raw.output } });
+    const raw = JSON.parse(readFileSync(file, "utf8").split("\n")[2] ?? "") as {
+      input: string;
+      output: string;
+    };
+    const shown = await json<{
+      id: string;
+      source: { row: number };
+      outcome: { reward: number; components: object };
+      flatText: object;
+      trainingStep: number;
+    }>("show", file, "--row", "2");
+    expect(shown).toMatchObject({
+      source: { row: 2 },
+      trainingStep: 1,
+      outcome: { reward: 1, components: { acc: 1, format: 1 } },
+      flatText: { prompt: raw.input, response: raw.output },
+    });
     expect(await json("show", file, "--id", shown.id)).toEqual(shown);
     const text = await run("show", file, "--row", "2");
     expect(text.stdout).toContain("4 * 6 = 24");
   });
 
   it("computes GRPO under verl's and TRL's convention, to the last digit, and explains it", async () => {
-    const { rows } = await json<QueryDocument>("query", rollouts, "--sql", "SELECT id FROM trajectories WHERE training_step = 1 ORDER BY row");
+    const { rows } = await json<QueryDocument>(
+      "query",
+      rollouts,
+      "--sql",
+      "SELECT id FROM trajectories WHERE training_step = 1 ORDER BY row",
+    );
     const ids = rows.map(([id]) => String(id));
     const verl = await json<SignalsDocument>("signals", rollouts, "--signal", "grpo", "--preset", "verl");
     expect(verl.convention).toBe("verl · std n-1, eps 1e-6");
-    const values = (document: SignalsDocument): unknown[] => ids.map((id) => document.trajectories.find((entry) => entry.id === id)?.values?.[0]);
-    const expected = [-0.4869247566796216, -0.2086820385769807, 1.4607742700388648, -0.7651674747822625, 0, 0, 0, 0];
-    for (const [index, value] of values(verl).entries()) expect(value).toBeCloseTo(expected[index] ?? NaN, 14);
+    const values = (document: SignalsDocument): unknown[] =>
+      ids.map((id) => document.trajectories.find((entry) => entry.id === id)?.values?.[0]);
+    const expected = [
+      -0.4869247566796216, -0.2086820385769807, 1.4607742700388648, -0.7651674747822625, 0, 0, 0, 0,
+    ];
+    for (const [index, value] of values(verl).entries())
+      expect(value).toBeCloseTo(expected[index] ?? NaN, 14);
 
-    const trl = await json<SignalsDocument>("signals", rollouts, "--signal", "grpo", "--preset", "verl", "--param", "epsilon=1e-4", "--param", "std=population", "--id", ids[2] ?? "");
+    const trl = await json<SignalsDocument>(
+      "signals",
+      rollouts,
+      "--signal",
+      "grpo",
+      "--preset",
+      "verl",
+      "--param",
+      "epsilon=1e-4",
+      "--param",
+      "std=population",
+      "--id",
+      ids[2] ?? "",
+    );
     expect(trl.trajectories).toHaveLength(1);
     // population std = sqrt(3/4) of the sample one
-    expect(trl.trajectories[0]?.values?.[0]).toBeCloseTo((1 - 0.34375) / (Math.sqrt(0.1513671875) + 1e-4), 12);
+    expect(trl.trajectories[0]?.values?.[0]).toBeCloseTo(
+      (1 - 0.34375) / (Math.sqrt(0.1513671875) + 1e-4),
+      12,
+    );
 
-    const explained = await json<SignalsDocument>("signals", rollouts, "--signal", "grpo", "--preset", "verl", "--id", ids[2] ?? "", "--explain", "0");
+    const explained = await json<SignalsDocument>(
+      "signals",
+      rollouts,
+      "--signal",
+      "grpo",
+      "--preset",
+      "verl",
+      "--id",
+      ids[2] ?? "",
+      "--explain",
+      "0",
+    );
     const [entry] = explained.trajectories;
     expect(entry?.explanation?.lines[0]?.value).toBe(entry?.values?.[0]);
     expect(entry?.explanation?.text).toContain("0.34375");
   });
 
   it("says what is missing, and how to get it, instead of a number", async () => {
-    const { trajectories } = await json<SignalsDocument>("signals", rollouts, "--signal", "gae", "--limit", "2");
+    const { trajectories } = await json<SignalsDocument>(
+      "signals",
+      rollouts,
+      "--signal",
+      "gae",
+      "--limit",
+      "2",
+    );
     expect(trajectories).toHaveLength(2);
     for (const entry of trajectories) {
       expect(entry.values).toBeUndefined();
@@ -150,8 +251,20 @@ describe("a verl run", () => {
 
   it("keeps numbers that JSON has no words for", async () => {
     const folder = mkdtempSync(join(tmpdir(), "lens-nan-"));
-    writeFileSync(join(folder, "1.jsonl"), ['{"input": "a", "output": "b", "score": NaN, "step": 1}', '{"input": "a", "output": "c", "score": -Infinity, "step": 1}', '{"input": "a", "output": "d", "step": 1, "score": null}'].join("\n") + "\n");
-    const { rows } = await json<QueryDocument>("query", folder, "--sql", "SELECT reward FROM trajectories ORDER BY row");
+    writeFileSync(
+      join(folder, "1.jsonl"),
+      [
+        '{"input": "a", "output": "b", "score": NaN, "step": 1}',
+        '{"input": "a", "output": "c", "score": -Infinity, "step": 1}',
+        '{"input": "a", "output": "d", "step": 1, "score": null}',
+      ].join("\n") + "\n",
+    );
+    const { rows } = await json<QueryDocument>(
+      "query",
+      folder,
+      "--sql",
+      "SELECT reward FROM trajectories ORDER BY row",
+    );
     expect(rows).toEqual([["NaN"], ["-Infinity"], [null]]);
   });
 });
@@ -171,12 +284,20 @@ describe("bad input", () => {
     expect((await failure("show", join(rollouts, "1.jsonl"), "--row", "two")).code).toBe("bad-arguments");
     expect((await failure("query", rollouts, "--sql", "SELEC 1")).message).toBeTruthy();
     expect((await failure("query", rollouts, "--sql", "DROP TABLE trajectories")).message).toBeTruthy();
-    expect((await failure("query", rollouts, "--sql", "SELECT * FROM read_csv('/etc/passwd')")).message).toBeTruthy();
+    expect(
+      (await failure("query", rollouts, "--sql", "SELECT * FROM read_csv('/etc/passwd')")).message,
+    ).toBeTruthy();
     expect((await failure("query", rollouts)).message).toContain("--sql");
     expect((await failure("signals", rollouts, "--signal", "nonsense")).code).toBe("unknown-signal");
-    expect((await failure("signals", rollouts, "--signal", "grpo", "--preset", "nobody")).code).toBe("unknown-preset");
-    expect((await failure("signals", rollouts, "--signal", "grpo", "--param", "epsilon=soft")).code).toBe("bad-parameter");
-    expect((await failure("signals", rollouts, "--signal", "grpo", "--param", "epsilon")).code).toBe("bad-arguments");
+    expect((await failure("signals", rollouts, "--signal", "grpo", "--preset", "nobody")).code).toBe(
+      "unknown-preset",
+    );
+    expect((await failure("signals", rollouts, "--signal", "grpo", "--param", "epsilon=soft")).code).toBe(
+      "bad-parameter",
+    );
+    expect((await failure("signals", rollouts, "--signal", "grpo", "--param", "epsilon")).code).toBe(
+      "bad-arguments",
+    );
     expect((await failure("export", rollouts, "--to", join(folder, "x.csv"))).code).toBe("bad-arguments");
     expect((await failure("nonsense")).code).toBe("bad-arguments");
     expect((await failure("index")).code).toBe("bad-arguments");
@@ -196,7 +317,9 @@ describe("bad input", () => {
 
   it("says what is wrong with a model", async () => {
     expect((await failure("score", rollouts, "--model", "/nowhere/model")).code).toBe("unknown-model");
-    expect((await failure("score", rollouts, "--model", "/nowhere/model", "--provider", "abacus")).message).toContain("abacus");
+    expect(
+      (await failure("score", rollouts, "--model", "/nowhere/model", "--provider", "abacus")).message,
+    ).toContain("abacus");
     const folder = mkdtempSync(join(tmpdir(), "lens-model-"));
     writeFileSync(join(folder, "broken.onnx"), "this is not a model");
     expect((await failure("score", rollouts, "--model", join(folder, "broken.onnx"))).message).toBeTruthy();
@@ -220,7 +343,8 @@ describe("bad input", () => {
   it("teaches itself with --help", async () => {
     const { code, stdout } = await run("--help");
     expect(code).toBe(0);
-    for (const command of ["formats", "index", "show", "query", "signals", "score", "export"]) expect(stdout).toContain(command);
+    for (const command of ["formats", "index", "show", "query", "signals", "score", "export"])
+      expect(stdout).toContain(command);
     expect((await run("signals", "--help")).stdout).toContain("--explain <index>");
   });
 });

@@ -13,7 +13,8 @@ const source = resolve("test/process/fixtures/verl");
 const disposables: { dispose(): void | Promise<void> }[] = [];
 
 beforeAll(() => {
-  if (!existsSync(join(distFolder, "store.js"))) throw new Error("dist/store.js is missing: run `node esbuild.mjs` first.");
+  if (!existsSync(join(distFolder, "store.js")))
+    throw new Error("dist/store.js is missing: run `node esbuild.mjs` first.");
 });
 
 afterEach(async () => {
@@ -67,7 +68,9 @@ describe("datasets over the data process", () => {
     const datasets = datasetsIn(folder("store"));
     await datasets.index([run], { watch: true });
     const heard: number[] = [];
-    disposables.push(datasets.onChange((change) => "dataset" in change && heard.push(change.dataset.trajectories)));
+    disposables.push(
+      datasets.onChange((change) => "dataset" in change && heard.push(change.dataset.trajectories)),
+    );
     const start = Date.now();
     writeFileSync(join(run, "3.jsonl"), readFileSync(join(run, "1.jsonl")));
     await until(() => heard.includes(21), 5_000);
@@ -89,7 +92,9 @@ describe("datasets over the data process", () => {
     const group = groups.find(({ size }) => size === 4);
     const tree = await datasets.tree(group?.groupId ?? "");
     expect(tree.origin).toBe("prefix");
-    expect(new Set(tree.nodes.map((node) => node.trajectoryId).filter((id) => id !== undefined)).size).toBeGreaterThan(1);
+    expect(
+      new Set(tree.nodes.map((node) => node.trajectoryId).filter((id) => id !== undefined)).size,
+    ).toBeGreaterThan(1);
     const root = tree.nodes.find((node) => node.parent === -1);
     expect(root?.value).toBe((3 + 0.125) / 4);
     expect(root?.visits).toBe(4);
@@ -106,7 +111,9 @@ describe("annotations", () => {
     const annotations = new IndexAnnotations(datasets, signals);
     await datasets.index([run], { watch: false });
     const note = await annotations.script(join(run, "..", "rewards.py"), script);
-    expect(note?.functions.map(({ name, line, kind }) => ({ name, line, kind }))).toEqual([{ name: "compute_score", line: 0, kind: "reward" }]);
+    expect(note?.functions.map(({ name, line, kind }) => ({ name, line, kind }))).toEqual([
+      { name: "compute_score", line: 0, kind: "reward" },
+    ]);
     expect(note?.datasets.map(({ path }) => path)).toEqual([run]);
     const dataset = await annotations.dataset(note?.datasets[0]?.id ?? "");
     expect(dataset).toMatchObject({
@@ -162,8 +169,14 @@ describe("services", () => {
     if ("missing" in track.result) throw new Error(track.result.how);
     expect(track.result.values[0]).toBeCloseTo(1.4607742700388648, 14);
     expect(track.result.group?.rewards).toEqual([0.125, 0.25, 1, 0]);
-    const explanation = await services.signals.explain(row?.id ?? "", { signalId: "grpo", presetId: "verl" }, 0);
+    const explanation = await services.signals.explain(
+      row?.id ?? "",
+      { signalId: "grpo", presetId: "verl" },
+      0,
+    );
     expect(explanation?.lines[0]?.value).toBe(track.result.values[0]);
-    await expect(services.signals.compute(row?.id ?? "", { signalId: "nobody" })).rejects.toThrow('There is no signal "nobody".');
+    await expect(services.signals.compute(row?.id ?? "", { signalId: "nobody" })).rejects.toThrow(
+      'There is no signal "nobody".',
+    );
   });
 });

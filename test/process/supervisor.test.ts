@@ -3,7 +3,11 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { Failure } from "../../src/model/failure";
-import { Supervisor, type ProcessPhase, type SupervisorOptions } from "../../src/services/processes/supervisor";
+import {
+  Supervisor,
+  type ProcessPhase,
+  type SupervisorOptions,
+} from "../../src/services/processes/supervisor";
 
 type RestlessCalls = {
   echo: { params: unknown; result: unknown };
@@ -22,7 +26,12 @@ const entry = resolve("test/process/fixtures/restless.mjs");
 const open: Supervisor<RestlessCalls>[] = [];
 
 function supervise(options: Partial<SupervisorOptions> = {}): Supervisor<RestlessCalls> {
-  const supervisor = new Supervisor<RestlessCalls>({ name: "the restless process", entry, backoffMs: 20, ...options });
+  const supervisor = new Supervisor<RestlessCalls>({
+    name: "the restless process",
+    entry,
+    backoffMs: 20,
+    ...options,
+  });
   open.push(supervisor);
   return supervisor;
 }
@@ -77,7 +86,11 @@ describe("Supervisor", () => {
     const supervisor = supervise();
     const { pid } = await supervisor.call("identity", {});
     const failure = await failureOf(supervisor.call("fail", {}));
-    expect(failure.toData()).toEqual({ code: "no-luck", message: "It did not work here.", hint: "Try there." });
+    expect(failure.toData()).toEqual({
+      code: "no-luck",
+      message: "It did not work here.",
+      hint: "Try there.",
+    });
     expect((await supervisor.call("identity", {})).pid).toBe(pid);
   });
 
@@ -174,7 +187,11 @@ describe("Supervisor", () => {
       log: (_level, message) => logged.push(message),
       onEvent: (name, payload) => events.push([name, payload]),
     });
-    const result = await supervisor.call("flood", { lines: 20_000 }, { onProgress: ({ done }) => progress.push(done) });
+    const result = await supervisor.call(
+      "flood",
+      { lines: 20_000 },
+      { onProgress: ({ done }) => progress.push(done) },
+    );
     expect(result).toBe("done");
     expect(events).toEqual([["flooded", { lines: 20_000 }]]);
     expect(progress.at(-1)).toBe(20_000);
@@ -190,7 +207,11 @@ describe("Supervisor", () => {
   it("ends an idle child, keeps one that is asked for, and starts again on the next call", async () => {
     let keep = true;
     const phases: ProcessPhase[] = [];
-    const supervisor = supervise({ idleMs: 80, keepAlive: () => keep, onPhase: (phase) => phases.push(phase) });
+    const supervisor = supervise({
+      idleMs: 80,
+      keepAlive: () => keep,
+      onPhase: (phase) => phases.push(phase),
+    });
     const { pid } = await supervisor.call("identity", {});
     await new Promise((done) => setTimeout(done, 300));
     expect(alive(pid)).toBe(true);

@@ -9,7 +9,11 @@ export interface ExportOptions extends CommonOptions {
 /** Writes the index's rows of a path, scores included, to one Parquet file. */
 export function exportCommand(path: string, options: ExportOptions): Promise<Output> {
   if (!options.to.endsWith(".parquet")) {
-    throw new Failure("bad-arguments", `The option --to names a Parquet file, and "${options.to}" does not end in .parquet.`, "Write for example --to rollouts.parquet.");
+    throw new Failure(
+      "bad-arguments",
+      `The option --to names a Parquet file, and "${options.to}" does not end in .parquet.`,
+      "Write for example --to rollouts.parquet.",
+    );
   }
   return withIndex([path], options, async ({ services, datasets }) => {
     const written = await services.datasets.exportParquet(

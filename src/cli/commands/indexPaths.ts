@@ -19,9 +19,16 @@ export function indexCommand(paths: readonly string[], options: CommonOptions): 
         ]);
         const notes = [...datasets.flatMap((dataset) => dataset.warnings), ...warnings];
         return [
-          table(["id", "format", "trajectories", "steps", "groups", "training steps", "mean reward", "path"], rows),
+          table(
+            ["id", "format", "trajectories", "steps", "groups", "training steps", "mean reward", "path"],
+            rows,
+          ),
           ...(notes.length === 0 ? [] : ["", "Warnings"]),
-          ...notes.map((note) => terminalText(`  ${note.code}: ${note.message}${note.where === undefined ? "" : ` (${note.where})`}`)),
+          ...notes.map((note) =>
+            terminalText(
+              `  ${note.code}: ${note.message}${note.where === undefined ? "" : ` (${note.where})`}`,
+            ),
+          ),
         ].join("\n");
       },
     }),

@@ -29,4 +29,10 @@ export function queryCommand(path: string, options: QueryOptions): Promise<Outpu
 }
 
 const cell = (value: unknown): string | number | null =>
-  value === null || typeof value === "number" || typeof value === "string" ? value : value instanceof Date ? value.toISOString() : typeof value === "object" ? JSON.stringify(value) : String(value);
+  value === null || typeof value === "number" || typeof value === "string"
+    ? value
+    : value instanceof Date
+      ? value.toISOString()
+      : typeof value === "object"
+        ? JSON.stringify(value)
+        : String(value);

@@ -16,7 +16,11 @@ const PROVIDERS: readonly (Provider | "auto")[] = ["auto", "cuda", "webgpu", "dm
 export function scoreCommand(path: string, options: ScoreOptions): Promise<Output> {
   const provider = PROVIDERS.find((name) => name === options.provider);
   if (!provider) {
-    throw new Failure("bad-arguments", `There is no provider "${options.provider}".`, `Choose one of: ${PROVIDERS.join(", ")}.`);
+    throw new Failure(
+      "bad-arguments",
+      `There is no provider "${options.provider}".`,
+      `Choose one of: ${PROVIDERS.join(", ")}.`,
+    );
   }
   return withIndex([path], options, async (opened) => {
     const rows = await chosenRows(opened, options.id, options.limit);
@@ -26,7 +30,8 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
       provider,
       {
         report: ({ done, total, message, provider: used }) => {
-          if (process.stderr.isTTY && !options.json) process.stderr.write(`\r\u001b[Kscoring ${done} of ${total} on ${used}: ${message}`);
+          if (process.stderr.isTTY && !options.json)
+            process.stderr.write(`\r\u001b[Kscoring ${done} of ${total} on ${used}: ${message}`);
         },
       },
     );
@@ -39,7 +44,13 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
           "",
           table(
             ["id", "name", "level", "unit", "values"],
-            report.series.map((series) => [series.trajectoryId, series.name, series.level, series.unit, preview(series.values)]),
+            report.series.map((series) => [
+              series.trajectoryId,
+              series.name,
+              series.level,
+              series.unit,
+              preview(series.values),
+            ]),
           ),
           ...report.failures.map((failure) => `${failure.trajectoryId}: ${failure.message}`),
         ].join("\n"),
@@ -49,6 +60,8 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
 
 const preview = (values: Float64Array): string => {
   const defined = values.filter((value) => !Number.isNaN(value));
-  const shown = [...defined.subarray(0, 8)].map((value) => numberText(Number(value.toPrecision(6)))).join(" ");
+  const shown = [...defined.subarray(0, 8)]
+    .map((value) => numberText(Number(value.toPrecision(6))))
+    .join(" ");
   return defined.length > 8 ? `${shown} ... (${defined.length} of ${values.length})` : shown;
 };

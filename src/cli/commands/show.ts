@@ -14,7 +14,11 @@ export interface ShowOptions extends CommonOptions {
 /** One trajectory in full. */
 export function showCommand(path: string, options: ShowOptions): Promise<Output> {
   if ((options.id === undefined) === (options.row === undefined)) {
-    throw new Failure("bad-arguments", "Say which trajectory to show: either --id or --row.", "Give --id ID, or --row N for the N-th record of a file, from 0.");
+    throw new Failure(
+      "bad-arguments",
+      "Say which trajectory to show: either --id or --row.",
+      "Give --id ID, or --row N for the N-th record of a file, from 0.",
+    );
   }
   return withIndex([path], options, async (opened) => {
     const id = options.id ?? (await idAtRow(opened, resolve(path), options.row ?? 0, options.part ?? 0));
@@ -26,7 +30,11 @@ export function showCommand(path: string, options: ShowOptions): Promise<Output>
 
 async function idAtRow({ services }: Opened, path: string, row: number, part: number): Promise<string> {
   if ((await stat(path)).isDirectory()) {
-    throw new Failure("bad-arguments", `${path} is a folder, and --row counts the records of one file.`, "Give the file, or use --id.");
+    throw new Failure(
+      "bad-arguments",
+      `${path} is a folder, and --row counts the records of one file.`,
+      "Give the file, or use --id.",
+    );
   }
   const found = await services.datasets.rowAt(path, row, part);
   if (found) return found.id;
@@ -53,19 +61,29 @@ function trajectoryText(trajectory: Trajectory): string {
     ...trajectory.notes.map((note) => `note        ${note.message}`),
   ];
   if (task.prompt !== undefined) lines.push("", "--- prompt", task.prompt);
-  if (task.groundTruth !== undefined) lines.push("", "--- ground truth", typeof task.groundTruth === "string" ? task.groundTruth : JSON.stringify(task.groundTruth));
+  if (task.groundTruth !== undefined)
+    lines.push(
+      "",
+      "--- ground truth",
+      typeof task.groundTruth === "string" ? task.groundTruth : JSON.stringify(task.groundTruth),
+    );
   for (const step of trajectory.steps) lines.push("", stepHeading(step), ...stepBody(step));
   if (trajectory.columns) {
     lines.push("", `--- ${trajectory.columns.steps} steps in columns`);
     for (const column of trajectory.columns.columns) {
       const head = [...column.data.subarray(0, 6)].map(numberText).join(", ");
-      lines.push(`${column.name}  ${column.role}  [${column.rows}, ${column.width}]  ${head}${column.data.length > 6 ? ", ..." : ""}`);
+      lines.push(
+        `${column.name}  ${column.role}  [${column.rows}, ${column.width}]  ${head}${column.data.length > 6 ? ", ..." : ""}`,
+      );
     }
   }
   if (trajectory.tokens) {
     const { count, series } = trajectory.tokens;
     lines.push("", `--- ${count} tokens (full arrays with --json)`);
-    for (const [name, values] of Object.entries(series)) lines.push(`${name}  ${[...values.subarray(0, 6)].map(numberText).join(", ")}${count > 6 ? ", ..." : ""}`);
+    for (const [name, values] of Object.entries(series))
+      lines.push(
+        `${name}  ${[...values.subarray(0, 6)].map(numberText).join(", ")}${count > 6 ? ", ..." : ""}`,
+      );
   }
   return terminalText(lines.join("\n"));
 }
@@ -74,7 +92,13 @@ function stepHeading(step: Step): string {
   const numbers = (["reward", "value", "advantage", "logprob"] as const)
     .filter((name) => step[name] !== undefined)
     .map((name) => `${name} ${numberText(step[name])}`);
-  return ["---", `step ${step.index}`, step.role, ...(step.kind === undefined ? [] : [step.kind]), ...numbers].join("  ");
+  return [
+    "---",
+    `step ${step.index}`,
+    step.role,
+    ...(step.kind === undefined ? [] : [step.kind]),
+    ...numbers,
+  ].join("  ");
 }
 
 function stepBody(step: Step): string[] {
@@ -82,7 +106,8 @@ function stepBody(step: Step): string[] {
   if (step.observation !== undefined) lines.push(step.observation);
   if (step.thought !== undefined) lines.push(`[thought] ${step.thought}`);
   if (step.action !== undefined) lines.push(step.action.replace(/\n+$/, ""));
-  for (const call of step.toolCalls ?? []) lines.push(`[tool call] ${call.name} ${JSON.stringify(call.arguments)}`);
+  for (const call of step.toolCalls ?? [])
+    lines.push(`[tool call] ${call.name} ${JSON.stringify(call.arguments)}`);
   for (const media of step.media ?? []) lines.push(`[${media.kind}] ${media.path}`);
   return lines;
 }

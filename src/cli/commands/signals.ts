@@ -20,10 +20,18 @@ export interface SignalsOptions extends CommonOptions {
 export function signalsCommand(path: string | undefined, options: SignalsOptions): Promise<Output> | Output {
   if (path === undefined) {
     if (options.signal === undefined) return catalogue();
-    throw new Failure("bad-arguments", "A signal is computed on trajectories, and no path was given.", "Give PATH before --signal.");
+    throw new Failure(
+      "bad-arguments",
+      "A signal is computed on trajectories, and no path was given.",
+      "Give PATH before --signal.",
+    );
   }
   if (options.signal === undefined) {
-    throw new Failure("bad-arguments", "Say which signal to compute with --signal.", "List the signals with `trajectory-lens signals`.");
+    throw new Failure(
+      "bad-arguments",
+      "Say which signal to compute with --signal.",
+      "List the signals with `trajectory-lens signals`.",
+    );
   }
   const request: SignalRequest = {
     signalId: options.signal,
@@ -40,8 +48,13 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
     for (const row of rows) {
       const track = await opened.services.signals.compute(row.id, request);
       convention = track.convention;
-      const explanation = options.explain === undefined ? undefined : await explained(opened, row.id, request, options.explain);
-      results.push({ id: row.id, ...seriesOf(track), ...(options.explain === undefined ? {} : { explanation: explanation ?? null }) });
+      const explanation =
+        options.explain === undefined ? undefined : await explained(opened, row.id, request, options.explain);
+      results.push({
+        id: row.id,
+        ...seriesOf(track),
+        ...(options.explain === undefined ? {} : { explanation: explanation ?? null }),
+      });
       lines.push([row.id, ...summary(track)]);
       if (explanation) explanations.push(explanation.text);
     }
@@ -58,32 +71,59 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
         trajectories: results,
       },
       text: () =>
-        [`${signal.title}  ${convention}  (${signal.unit})`, "", table(["id", "level", "values"], lines), ...explanations.flatMap((text) => ["", text])].join("\n"),
+        [
+          `${signal.title}  ${convention}  (${signal.unit})`,
+          "",
+          table(["id", "level", "values"], lines),
+          ...explanations.flatMap((text) => ["", text]),
+        ].join("\n"),
     };
   });
 }
 
 function catalogue(): Output {
-  const list = signals.map(({ id, title, family, level, unit, signed, source, needs, presets, parameters, description, explain }) => ({
-    id,
-    title,
-    family,
-    level,
-    unit,
-    signed,
-    source,
-    needs,
-    presets,
-    parameters,
-    description,
-    explains: explain !== undefined,
-  }));
+  const list = signals.map(
+    ({
+      id,
+      title,
+      family,
+      level,
+      unit,
+      signed,
+      source,
+      needs,
+      presets,
+      parameters,
+      description,
+      explain,
+    }) => ({
+      id,
+      title,
+      family,
+      level,
+      unit,
+      signed,
+      source,
+      needs,
+      presets,
+      parameters,
+      description,
+      explains: explain !== undefined,
+    }),
+  );
   return {
     document: { signals: list },
     text: () =>
       table(
         ["id", "family", "level", "needs", "presets", "title"],
-        list.map((signal) => [signal.id, signal.family, signal.level, signal.needs.join(" "), signal.presets.map((preset) => preset.id).join(" "), signal.title]),
+        list.map((signal) => [
+          signal.id,
+          signal.family,
+          signal.level,
+          signal.needs.join(" "),
+          signal.presets.map((preset) => preset.id).join(" "),
+          signal.title,
+        ]),
       ),
   };
 }
@@ -93,7 +133,12 @@ export function parseParameters(pairs: readonly string[]): Record<string, string
   const parameters: Record<string, string> = {};
   for (const pair of pairs) {
     const at = pair.indexOf("=");
-    if (at <= 0) throw new Failure("bad-arguments", `The option --param takes name=value, not "${pair}".`, "Write for example --param gamma=0.99.");
+    if (at <= 0)
+      throw new Failure(
+        "bad-arguments",
+        `The option --param takes name=value, not "${pair}".`,
+        "Write for example --param gamma=0.99.",
+      );
     parameters[pair.slice(0, at)] = pair.slice(at + 1);
   }
   return parameters;
@@ -101,7 +146,14 @@ export function parseParameters(pairs: readonly string[]): Record<string, string
 
 function seriesOf({ result, unit }: SignalTrack): Record<string, unknown> {
   if ("missing" in result) return { missing: result.missing, how: result.how };
-  return { level: result.level, unit, values: result.values, parts: result.parts, group: result.group, notes: result.notes };
+  return {
+    level: result.level,
+    unit,
+    values: result.values,
+    parts: result.parts,
+    group: result.group,
+    notes: result.notes,
+  };
 }
 
 function summary({ result }: SignalTrack): (string | number)[] {
@@ -110,7 +162,12 @@ function summary({ result }: SignalTrack): (string | number)[] {
   return [result.level, result.values.length > 12 ? `${shown} ... (${result.values.length})` : shown];
 }
 
-async function explained(opened: Opened, id: string, request: SignalRequest, index: number): Promise<(Record<string, unknown> & { text: string }) | undefined> {
+async function explained(
+  opened: Opened,
+  id: string,
+  request: SignalRequest,
+  index: number,
+): Promise<(Record<string, unknown> & { text: string }) | undefined> {
   const explanation = await opened.services.signals.explain(id, request, index);
   if (!explanation) return undefined;
   const lines = explanation.lines.map(({ name, expression, value }) => ({
@@ -119,13 +176,27 @@ async function explained(opened: Opened, id: string, request: SignalRequest, ind
     substituted: expressionText(expression, true, numberText),
     value,
   }));
-  return { index, title: explanation.title, convention: explanation.convention, lines, text: explanationText(explanation, lines), source: explanation.source, notes: explanation.notes };
+  return {
+    index,
+    title: explanation.title,
+    convention: explanation.convention,
+    lines,
+    text: explanationText(explanation, lines),
+    source: explanation.source,
+    notes: explanation.notes,
+  };
 }
 
-function explanationText(explanation: Explanation, lines: readonly { name: string; formula: string; substituted: string; value: number }[]): string {
+function explanationText(
+  explanation: Explanation,
+  lines: readonly { name: string; formula: string; substituted: string; value: number }[],
+): string {
   return [
     `${explanation.title}  (${explanation.convention})`,
-    ...lines.map(({ name, formula, substituted, value }) => `${name} = ${formula} = ${substituted} = ${numberText(value)}`),
+    ...lines.map(
+      ({ name, formula, substituted, value }) =>
+        `${name} = ${formula} = ${substituted} = ${numberText(value)}`,
+    ),
     ...explanation.notes,
     explanation.source,
   ].join("\n");

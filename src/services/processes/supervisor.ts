@@ -103,7 +103,9 @@ export class Supervisor<Calls extends CallTable> {
     params: Calls[Method]["params"],
     options: CallOptions<ProgressOf<Calls[Method]>> = {},
   ): Promise<Calls[Method]["result"]> {
-    return this.enqueue(method, params, options as CallOptions<unknown>, false) as Promise<Calls[Method]["result"]>;
+    return this.enqueue(method, params, options as CallOptions<unknown>, false) as Promise<
+      Calls[Method]["result"]
+    >;
   }
 
   /** Starts the child without a call, for example to go on watching after a crash. */
@@ -120,13 +122,29 @@ export class Supervisor<Calls extends CallTable> {
     await this.end();
   }
 
-  private enqueue(method: string, params: unknown, options: CallOptions<unknown>, initial: boolean): Promise<unknown> {
+  private enqueue(
+    method: string,
+    params: unknown,
+    options: CallOptions<unknown>,
+    initial: boolean,
+  ): Promise<unknown> {
     if (this.disposed) {
-      return Promise.reject(new Failure("closed", `${sentenceCase(this.options.name)} was closed.`, "Start again."));
+      return Promise.reject(
+        new Failure("closed", `${sentenceCase(this.options.name)} was closed.`, "Start again."),
+      );
     }
     if (options.signal?.aborted) return Promise.reject(cancelled(method));
     return new Promise((resolve, reject) => {
-      const pending: Pending = { id: this.nextId++, method, params, options, initial, resolve, reject, settled: false };
+      const pending: Pending = {
+        id: this.nextId++,
+        method,
+        params,
+        options,
+        initial,
+        resolve,
+        reject,
+        settled: false,
+      };
       if (options.signal) {
         pending.onAbort = () => this.cancel(pending);
         options.signal.addEventListener("abort", pending.onAbort, { once: true });
@@ -159,10 +177,17 @@ export class Supervisor<Calls extends CallTable> {
   private async spawn(): Promise<void> {
     const { entry, name } = this.options;
     if (!existsSync(entry)) {
-      throw new Failure("process-missing", `The program of ${name} is missing: ${entry}.`, "Build or install Trajectory Lens again.");
+      throw new Failure(
+        "process-missing",
+        `The program of ${name} is missing: ${entry}.`,
+        "Build or install Trajectory Lens again.",
+      );
     }
     if (this.crashesInARow > 0) {
-      const delay = Math.min((this.options.backoffMs ?? 200) * 2 ** (this.crashesInARow - 1), LONGEST_BACKOFF_MS);
+      const delay = Math.min(
+        (this.options.backoffMs ?? 200) * 2 ** (this.crashesInARow - 1),
+        LONGEST_BACKOFF_MS,
+      );
       const left = this.lastCrashAt + delay - Date.now();
       if (left > 0) await new Promise((resolve) => setTimeout(resolve, left));
     }
@@ -308,7 +333,10 @@ export class Supervisor<Calls extends CallTable> {
     }
     this.send({ type: "cancel", id: pending.id });
     this.settle(pending, cancelled(pending.method));
-    pending.grace = setTimeout(() => this.kill(pending, cancelled(pending.method)), this.options.cancelGraceMs ?? 2_000);
+    pending.grace = setTimeout(
+      () => this.kill(pending, cancelled(pending.method)),
+      this.options.cancelGraceMs ?? 2_000,
+    );
   }
 
   /** Kills the child because of one call; the others that were under way are run again in a fresh one. */
@@ -332,7 +360,8 @@ export class Supervisor<Calls extends CallTable> {
     this.child = undefined;
     this.ready = false;
     clearTimeout(this.idleTimer);
-    const expected = this.killReason !== undefined || this.disposed || (this.phaseNow === "idle" && this.running.size === 0);
+    const expected =
+      this.killReason !== undefined || this.disposed || (this.phaseNow === "idle" && this.running.size === 0);
     if (!expected) {
       this.crashesInARow++;
       this.lastCrashAt = Date.now();
@@ -355,7 +384,11 @@ export class Supervisor<Calls extends CallTable> {
   private endedFailure(how: string): Failure {
     return (
       this.killReason ??
-      new Failure("process-ended", `${sentenceCase(this.options.name)} ${how} before it could answer.`, "Try again: it is started anew.")
+      new Failure(
+        "process-ended",
+        `${sentenceCase(this.options.name)} ${how} before it could answer.`,
+        "Try again: it is started anew.",
+      )
     );
   }
 

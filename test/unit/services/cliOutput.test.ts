@@ -4,7 +4,15 @@ import { numberText, oneLine, table, terminalText } from "../../../src/cli/text"
 
 describe("jsonText", () => {
   it("keeps every number to the last digit, and NaN, infinities, null and absence apart", () => {
-    const document = { a: 0.1 + 0.2, b: Float64Array.of(1 / 3, NaN, -Infinity, -0), c: Int32Array.of(-7), d: null, e: undefined, f: 5e-324, g: 12345678901234567890n };
+    const document = {
+      a: 0.1 + 0.2,
+      b: Float64Array.of(1 / 3, NaN, -Infinity, -0),
+      c: Int32Array.of(-7),
+      d: null,
+      e: undefined,
+      f: 5e-324,
+      g: 12345678901234567890n,
+    };
     const text = jsonText(document);
     expect(JSON.parse(text)).toEqual({
       a: 0.30000000000000004,
@@ -23,10 +31,12 @@ describe("jsonText", () => {
   });
 
   it("round-trips awkward text and keys, without raw control characters", () => {
-    const document = { 'a"\n': "\u001b[31m\u009b1m\u007f\u2028 é 漢 \ud800", nested: [{ x: [] }, {}, [[1, "2"], []]] };
+    const document = {
+      'a"\n': "\u001b[31m\u009b1m\u007f\u2028 é 漢 \ud800",
+      nested: [{ x: [] }, {}, [[1, "2"], []]],
+    };
     const text = jsonText(document);
     expect(JSON.parse(text)).toEqual(document);
-    // eslint-disable-next-line no-control-regex
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
   });
 });
@@ -39,10 +49,25 @@ describe("text for people", () => {
   });
 
   it("keeps absent, null, NaN and zero apart", () => {
-    expect([undefined, null, NaN, 0, -0, 1 / 3].map(numberText)).toEqual(["-", "null", "NaN", "0", "-0", "0.3333333333333333"]);
+    expect([undefined, null, NaN, 0, -0, 1 / 3].map(numberText)).toEqual([
+      "-",
+      "null",
+      "NaN",
+      "0",
+      "-0",
+      "0.3333333333333333",
+    ]);
   });
 
   it("aligns numbers to the right", () => {
-    expect(table(["name", "n"], [["a", 1], ["bb", 20]])).toBe(["name   n", "----  --", "a      1", "bb    20"].join("\n"));
+    expect(
+      table(
+        ["name", "n"],
+        [
+          ["a", 1],
+          ["bb", 20],
+        ],
+      ),
+    ).toBe(["name   n", "----  --", "a      1", "bb    20"].join("\n"));
   });
 });

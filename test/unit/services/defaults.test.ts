@@ -26,7 +26,13 @@ function trajectory(format: string, more: Partial<Trajectory> = {}): Trajectory 
   };
 }
 
-const column = (name: string, role: NumericColumn["role"], data: number[]): NumericColumn => ({ name, role, rows: data.length, width: 1, data: Float64Array.from(data) });
+const column = (name: string, role: NumericColumn["role"], data: number[]): NumericColumn => ({
+  name,
+  role,
+  rows: data.length,
+  width: 1,
+  data: Float64Array.from(data),
+});
 
 const series = (name: string): ScoreSeries => ({
   trajectoryId: "t",
@@ -40,13 +46,16 @@ const series = (name: string): ScoreSeries => ({
   method: "sigmoid",
 });
 
-const ids = (requests: readonly { signalId: string; presetId?: string }[]): string[] => requests.map(({ signalId, presetId }) => (presetId === undefined ? signalId : `${signalId}:${presetId}`));
+const ids = (requests: readonly { signalId: string; presetId?: string }[]): string[] =>
+  requests.map(({ signalId, presetId }) => (presetId === undefined ? signalId : `${signalId}:${presetId}`));
 
 describe("defaultRequests", () => {
   it("takes the estimator of the trainer that writes the format", () => {
     expect(ids(defaultRequests(trajectory("verl", { groupId: "g" }), []))).toContain("grpo:verl");
     expect(ids(defaultRequests(trajectory("trl-completions", { groupId: "g" }), []))).toContain("grpo:trl");
-    expect(ids(defaultRequests(trajectory("prime-rl-tokens", { groupId: "g" }), []))).toContain("grpo:prime-rl");
+    expect(ids(defaultRequests(trajectory("prime-rl-tokens", { groupId: "g" }), []))).toContain(
+      "grpo:prime-rl",
+    );
   });
 
   it("asks for no group estimator without a group, and for none that nobody wrote", () => {
@@ -55,8 +64,17 @@ describe("defaultRequests", () => {
   });
 
   it("puts what the file records first, and only what it records", () => {
-    const tokens = { count: 2, mask: Uint8Array.of(0, 1), series: { advantage: Float64Array.of(NaN, 0.5), logprob: Float64Array.of(NaN, -0.1) } };
-    const found = ids(defaultRequests(trajectory("prime-rl-tokens", { groupId: "g", tokens, outcome: { components: {} } }), []));
+    const tokens = {
+      count: 2,
+      mask: Uint8Array.of(0, 1),
+      series: { advantage: Float64Array.of(NaN, 0.5), logprob: Float64Array.of(NaN, -0.1) },
+    };
+    const found = ids(
+      defaultRequests(
+        trajectory("prime-rl-tokens", { groupId: "g", tokens, outcome: { components: {} } }),
+        [],
+      ),
+    );
     expect(found.slice(0, 2)).toEqual(["recorded-advantage", "logprob"]);
     expect(found).not.toContain("recorded-value");
     expect(found).not.toContain("entropy");
@@ -67,22 +85,40 @@ describe("defaultRequests", () => {
     const value = column("infos/value", "value", [1, 2]);
     const bare = trajectory("minari", { columns: { steps: 2, columns: [reward] } });
     expect(ids(defaultRequests(bare, []))).toEqual(["recorded-reward", "return"]);
-    expect(ids(defaultRequests(bare, [series("value")]))).toEqual(["recorded-reward", "model-score", "return", "gae:sb3"]);
+    expect(ids(defaultRequests(bare, [series("value")]))).toEqual([
+      "recorded-reward",
+      "model-score",
+      "return",
+      "gae:sb3",
+    ]);
     const valued = trajectory("minari", { columns: { steps: 2, columns: [reward, value] } });
     expect(ids(defaultRequests(valued, []))).toContain("gae:sb3");
-    expect(defaultRequests(valued, [], { gamma: 0.95, lambda: 0.9 }).at(-1)).toEqual({ signalId: "gae", presetId: "sb3", parameters: { gamma: 0.95, lambda: 0.9 } });
+    expect(defaultRequests(valued, [], { gamma: 0.95, lambda: 0.9 }).at(-1)).toEqual({
+      signalId: "gae",
+      presetId: "sb3",
+      parameters: { gamma: 0.95, lambda: 0.9 },
+    });
   });
 
   it("has one track for each quantity that a model scored", () => {
-    const requests = defaultRequests(trajectory("verl"), [series("reward"), series("logprob"), series("reward")]);
-    expect(requests.filter(({ signalId }) => signalId === "model-score").map(({ parameters }) => parameters)).toEqual([{ name: "reward" }, { name: "logprob" }]);
+    const requests = defaultRequests(trajectory("verl"), [
+      series("reward"),
+      series("logprob"),
+      series("reward"),
+    ]);
+    expect(
+      requests.filter(({ signalId }) => signalId === "model-score").map(({ parameters }) => parameters),
+    ).toEqual([{ name: "reward" }, { name: "logprob" }]);
   });
 
   it("only names presets that exist", () => {
     for (const trainer of trainers) {
       for (const [signalId, presetId] of Object.entries(trainer.presets)) {
         const signal = signals.find(({ id }) => id === signalId);
-        expect(signal?.presets.map(({ id }) => id), `${trainer.id} ${signalId}`).toContain(presetId);
+        expect(
+          signal?.presets.map(({ id }) => id),
+          `${trainer.id} ${signalId}`,
+        ).toContain(presetId);
       }
     }
   });
@@ -90,7 +126,9 @@ describe("defaultRequests", () => {
 
 describe("runSettings", () => {
   it("reads the discount and the trace decay of the example run", async () => {
-    expect(await runSettings(resolve("examples/workspace/control/runs/pendulum-ppo/pendulum/ppo-late-v0/data"))).toEqual({ gamma: 0.95, lambda: 0.95 });
+    expect(
+      await runSettings(resolve("examples/workspace/control/runs/pendulum-ppo/pendulum/ppo-late-v0/data")),
+    ).toEqual({ gamma: 0.95, lambda: 0.95 });
   });
 
   it("assumes nothing where no run says so, or where the file is broken", async () => {
@@ -104,7 +142,11 @@ describe("runSettings", () => {
 });
 
 describe("conventionText", () => {
-  const text = (signalId: string, presetId: string | undefined, parameters: Record<string, unknown> = {}): string => {
+  const text = (
+    signalId: string,
+    presetId: string | undefined,
+    parameters: Record<string, unknown> = {},
+  ): string => {
     const request = { signalId, parameters, ...(presetId === undefined ? {} : { presetId }) };
     const { signal, parameters: resolved } = resolveRequest(request);
     return conventionText(signal, presetId, resolved);

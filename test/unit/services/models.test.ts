@@ -13,7 +13,10 @@ const base: Trajectory = {
   format: "verl",
   source: { path: "/f", row: 0, part: 0 },
   task: { prompt: "p" },
-  steps: [{ index: 0, role: "assistant", action: "ab" }, { index: 1, role: "assistant", action: "c" }],
+  steps: [
+    { index: 0, role: "assistant", action: "ab" },
+    { index: 1, role: "assistant", action: "c" },
+  ],
   outcome: { reward: 1, components: {} },
   extra: {},
   notes: [],
@@ -21,23 +24,57 @@ const base: Trajectory = {
 
 describe("trajectoryHash", () => {
   it("depends on what a model reads and on nothing else", () => {
-    expect(trajectoryHash({ ...base, id: "other", datasetId: "e", source: { path: "/g", row: 7, part: 0 }, outcome: { reward: 0, components: {} } })).toBe(trajectoryHash(base));
+    expect(
+      trajectoryHash({
+        ...base,
+        id: "other",
+        datasetId: "e",
+        source: { path: "/g", row: 7, part: 0 },
+        outcome: { reward: 0, components: {} },
+      }),
+    ).toBe(trajectoryHash(base));
     const variants: Trajectory[] = [
       { ...base, task: { prompt: "q" } },
       { ...base, task: {} },
-      { ...base, steps: [{ index: 0, role: "assistant", action: "a" }, { index: 1, role: "assistant", action: "bc" }] },
-      { ...base, steps: [{ index: 0, role: "user", action: "ab" }, { index: 1, role: "assistant", action: "c" }] },
+      {
+        ...base,
+        steps: [
+          { index: 0, role: "assistant", action: "a" },
+          { index: 1, role: "assistant", action: "bc" },
+        ],
+      },
+      {
+        ...base,
+        steps: [
+          { index: 0, role: "user", action: "ab" },
+          { index: 1, role: "assistant", action: "c" },
+        ],
+      },
       { ...base, flatText: { prompt: "p", response: "abc" } },
       { ...base, tokens: { count: 1, ids: Int32Array.of(1), series: {} } },
       { ...base, tokens: { count: 1, ids: Int32Array.of(2), series: {} } },
-      { ...base, columns: { steps: 1, columns: [{ name: "o", role: "observation", rows: 1, width: 1, data: Float32Array.of(0) }] } },
-      { ...base, columns: { steps: 1, columns: [{ name: "o", role: "observation", rows: 1, width: 1, data: Float32Array.of(-0) }] } },
+      {
+        ...base,
+        columns: {
+          steps: 1,
+          columns: [{ name: "o", role: "observation", rows: 1, width: 1, data: Float32Array.of(0) }],
+        },
+      },
+      {
+        ...base,
+        columns: {
+          steps: 1,
+          columns: [{ name: "o", role: "observation", rows: 1, width: 1, data: Float32Array.of(-0) }],
+        },
+      },
     ];
     expect(new Set([base, ...variants].map(trajectoryHash)).size).toBe(variants.length + 1);
   });
 
   it("makes keys that also depend on the model and the provider", () => {
-    expect(new Set([cacheKey(base, "m", "cpu"), cacheKey(base, "m", "webgpu"), cacheKey(base, "n", "cpu")]).size).toBe(3);
+    expect(
+      new Set([cacheKey(base, "m", "cpu"), cacheKey(base, "m", "webgpu"), cacheKey(base, "n", "cpu")]).size,
+    ).toBe(3);
   });
 });
 
@@ -70,7 +107,9 @@ describe("searchModels", () => {
   });
 
   it("names a model after what tells it apart", () => {
-    expect(["/a/prm", "/a/value.onnx", "/a/prm/onnx/model.onnx", "/a/tiny/model.onnx"].map(modelName)).toEqual(["prm", "value", "prm", "tiny"]);
+    expect(
+      ["/a/prm", "/a/value.onnx", "/a/prm/onnx/model.onnx", "/a/tiny/model.onnx"].map(modelName),
+    ).toEqual(["prm", "value", "prm", "tiny"]);
   });
 
   it("hashes weights, configuration and names; a touched file only changes the stamp", async () => {

@@ -19,7 +19,8 @@ const world = (name: string): Script[] => {
     .map((file) => ({ path: join(folder, file), text: readFileSync(join(folder, file), "utf8") }));
 };
 
-const lineOf = (script: Script, start: string): number => script.text.split("\n").findIndex((line) => line.startsWith(start));
+const lineOf = (script: Script, start: string): number =>
+  script.text.split("\n").findIndex((line) => line.startsWith(start));
 
 const find = (scripts: readonly Script[], name: string): Script => {
   const script = scripts.find(({ path }) => path.endsWith(`/${name}`));
@@ -32,11 +33,23 @@ describe("the example trainers", () => {
     const scripts = world("reasoning");
     const rewards = find(scripts, "rewards.py");
     expect(creditFunctions(rewards.path, rewards.text)).toEqual([
-      { kind: "reward", name: "compute_score", line: lineOf(rewards, "def compute_score("), trainerId: "verl", trainerTitle: "verl" },
+      {
+        kind: "reward",
+        name: "compute_score",
+        line: lineOf(rewards, "def compute_score("),
+        trainerId: "verl",
+        trainerTitle: "verl",
+      },
     ]);
     const advantages = find(scripts, "advantages.py");
-    expect(creditFunctions(advantages.path, advantages.text).map(({ kind, name, line }) => ({ kind, name, line }))).toEqual([
-      { kind: "advantage", name: "compute_grpo_outcome_advantage", line: lineOf(advantages, "def compute_grpo_outcome_advantage(") },
+    expect(
+      creditFunctions(advantages.path, advantages.text).map(({ kind, name, line }) => ({ kind, name, line })),
+    ).toEqual([
+      {
+        kind: "advantage",
+        name: "compute_grpo_outcome_advantage",
+        line: lineOf(advantages, "def compute_grpo_outcome_advantage("),
+      },
     ]);
     for (const name of ["model.py", "tokenization.py", "puzzles.py"]) {
       const script = find(scripts, name);
@@ -47,9 +60,15 @@ describe("the example trainers", () => {
   it("finds those of the control world, and launches both worlds in full and short", () => {
     const scripts = [...world("reasoning"), ...world("control")];
     const rewards = find(world("control"), "rewards.py");
-    expect(plainPpo.creditFunctions(rewards.path, rewards.text)).toContainEqual({ kind: "reward", name: "reward_function", line: lineOf(rewards, "def reward_function(") });
+    expect(plainPpo.creditFunctions(rewards.path, rewards.text)).toContainEqual({
+      kind: "reward",
+      name: "reward_function",
+      line: lineOf(rewards, "def reward_function("),
+    });
     const advantages = find(world("control"), "advantages.py");
-    expect(creditFunctions(advantages.path, advantages.text).map(({ name }) => name)).toEqual(["compute_gae_advantage_return"]);
+    expect(creditFunctions(advantages.path, advantages.text).map(({ name }) => name)).toEqual([
+      "compute_gae_advantage_return",
+    ]);
 
     const folder = resolve("examples/workspace/control");
     const launches = trainers.flatMap((trainer) => trainer.launches(scripts));
@@ -72,7 +91,10 @@ describe("the example trainers", () => {
       },
     ]);
     const reasoning = launches.filter((launch) => launch.cwd.endsWith("reasoning"));
-    expect(reasoning.map((launch) => launch.label)).toEqual(["reasoning: train.py", "reasoning: train.py --smoke"]);
+    expect(reasoning.map((launch) => launch.label)).toEqual([
+      "reasoning: train.py",
+      "reasoning: train.py --smoke",
+    ]);
     expect(new Set(launches.map((launch) => launch.id)).size).toBe(launches.length);
   });
 
@@ -81,7 +103,12 @@ describe("the example trainers", () => {
     if (!launch) throw new Error("no launch");
     const run = runName(new Date(Date.UTC(2026, 0, 31, 23, 59, 58)));
     expect(run).toBe("run-20260131-235958");
-    expect(launchCommand(launch, "/usr/bin/python3", run)).toEqual(["/usr/bin/python3", "train_ppo.py", "--out", "runs/run-20260131-235958"]);
+    expect(launchCommand(launch, "/usr/bin/python3", run)).toEqual([
+      "/usr/bin/python3",
+      "train_ppo.py",
+      "--out",
+      "runs/run-20260131-235958",
+    ]);
   });
 });
 
@@ -110,14 +137,36 @@ describe("pythonFunctions", () => {
       "'''",
     ].join("\n");
     expect(pythonFunctions(source)).toEqual([
-      { name: "__call__", line: 3, parameters: ["data", "*", "flag"].filter((name) => name !== "*"), decorators: ["register('x')"], className: "Reward" },
+      {
+        name: "__call__",
+        line: 3,
+        parameters: ["data", "*", "flag"].filter((name) => name !== "*"),
+        decorators: ["register('x')"],
+        className: "Reward",
+      },
       { name: "inner", line: 4, parameters: ["a"], decorators: [], className: "Reward" },
-      { name: "outer", line: 9, parameters: ["prompts", "text", "table", "*rest", "**kwargs"], decorators: ["decorate( 1, )"], className: undefined },
+      {
+        name: "outer",
+        line: 9,
+        parameters: ["prompts", "text", "table", "*rest", "**kwargs"],
+        decorators: ["decorate( 1, )"],
+        className: undefined,
+      },
     ]);
   });
 
   it("never fails on broken source", () => {
-    for (const source of ["def f(", "def f(a, b", "'''", '"', "@", "class :", "def", "\u0000", "def f(a:\n".repeat(200)]) {
+    for (const source of [
+      "def f(",
+      "def f(a, b",
+      "'''",
+      '"',
+      "@",
+      "class :",
+      "def",
+      "\u0000",
+      "def f(a:\n".repeat(200),
+    ]) {
       expect(() => pythonFunctions(source)).not.toThrow();
     }
   });
@@ -190,7 +239,14 @@ describe("TRL", () => {
 
   it("launches the script with the chosen interpreter", () => {
     expect(trl.launches([{ path: "/repo/train.py", text: source }])).toEqual([
-      { id: "trl:/repo/train.py", label: "TRL: train.py", cwd: "/repo", command: ["${python}", "train.py"], outputs: ["/repo/out/grpo"], detail: "completions are logged" },
+      {
+        id: "trl:/repo/train.py",
+        label: "TRL: train.py",
+        cwd: "/repo",
+        command: ["${python}", "train.py"],
+        outputs: ["/repo/out/grpo"],
+        detail: "completions are logged",
+      },
     ]);
   });
 });
@@ -218,9 +274,11 @@ describe("prime-rl", () => {
 
   it("launches rl configurations", () => {
     const text = 'output_dir = "outputs/gsm8k"\n\n[orchestrator]\nbatch_size = 64\n\n[trainer.model]\n';
-    expect(primeRl.launches([{ path: "/repo/configs/rl.toml", text }]).map(({ command, outputs }) => ({ command, outputs }))).toEqual([
-      { command: ["uv", "run", "rl", "@", "rl.toml"], outputs: ["/repo/configs/outputs/gsm8k"] },
-    ]);
+    expect(
+      primeRl
+        .launches([{ path: "/repo/configs/rl.toml", text }])
+        .map(({ command, outputs }) => ({ command, outputs })),
+    ).toEqual([{ command: ["uv", "run", "rl", "@", "rl.toml"], outputs: ["/repo/configs/outputs/gsm8k"] }]);
     expect(primeRl.launches([{ path: "/repo/pyproject.toml", text: "[project]\nname = 'x'\n" }])).toEqual([]);
   });
 });
