@@ -20,7 +20,7 @@ import type { WorkerPool } from "./workerPool";
 
 /** The first stretch of a file is small, so that its rows are there at once. */
 const FIRST_STRETCH = 256 * 1024;
-const STRETCH = 8 * 1024 * 1024;
+const STRETCH = 4 * 1024 * 1024;
 /** What is at most this long is parsed in this thread: waking a worker would cost more. */
 const INLINE_BYTES = 1024 * 1024;
 const TABLE_ROWS = 2048;
