@@ -27,13 +27,24 @@ export function firstDivergence(left: Trajectory, right: Trajectory): Divergence
     const rightText = stepText(b);
     if (leftText !== rightText) {
       let shared = 0;
-      while (shared < leftText.length && shared < rightText.length && leftText.charCodeAt(shared) === rightText.charCodeAt(shared)) shared++;
+      while (
+        shared < leftText.length &&
+        shared < rightText.length &&
+        leftText.charCodeAt(shared) === rightText.charCodeAt(shared)
+      )
+        shared++;
       // A surrogate pair is one character: never part in its middle.
       const before = leftText.charCodeAt(shared - 1);
       if (shared > 0 && before >= 0xd800 && before <= 0xdbff) shared--;
       return { sharedSteps: index, step: index, sharedCharacters: shared, reason: "text" };
     }
   }
-  if (left.steps.length === right.steps.length) return { sharedSteps: common, sharedCharacters: 0, reason: "equal" };
-  return { sharedSteps: common, step: common, sharedCharacters: 0, reason: left.steps.length === common ? "left-ended" : "right-ended" };
+  if (left.steps.length === right.steps.length)
+    return { sharedSteps: common, sharedCharacters: 0, reason: "equal" };
+  return {
+    sharedSteps: common,
+    step: common,
+    sharedCharacters: 0,
+    reason: left.steps.length === common ? "left-ended" : "right-ended",
+  };
 }

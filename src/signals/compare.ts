@@ -62,9 +62,15 @@ interface Difference {
 }
 
 /** Largest difference of a row; undefined when the levels cannot be put beside each other. */
-function difference(trajectory: Trajectory, recorded: Series, computed: Series, tolerance: number): Difference | undefined {
+function difference(
+  trajectory: Trajectory,
+  recorded: Series,
+  computed: Series,
+  tolerance: number,
+): Difference | undefined {
   const single = computed.level === "trajectory";
-  if (!single && (computed.level !== recorded.level || computed.values.length !== recorded.values.length)) return undefined;
+  if (!single && (computed.level !== recorded.level || computed.values.length !== recorded.values.length))
+    return undefined;
   const entries = policyEntries(trajectory, recorded);
   let worst: Difference | undefined;
   let within = true;
@@ -74,7 +80,11 @@ function difference(trajectory: Trajectory, recorded: Series, computed: Series, 
     const distance = Number.isNaN(mine) ? Infinity : Math.abs(mine - theirs);
     if (distance > tolerance * Math.max(1, Math.abs(theirs))) within = false;
     if (!worst || distance > worst.largest) {
-      worst = { largest: distance, row: { trajectoryId: trajectory.id, index: i, recorded: theirs, computed: mine }, within };
+      worst = {
+        largest: distance,
+        row: { trajectoryId: trajectory.id, index: i, recorded: theirs, computed: mine },
+        within,
+      };
     }
   }
   return worst && { ...worst, within };
@@ -98,19 +108,30 @@ export function compareAdvantages(
   const recordedParameters = resolveParameters(recordedAdvantage, undefined);
   for (const context of contexts) {
     const recorded = recordedAdvantage.compute(context, recordedParameters);
-    if ("values" in recorded && recorded.values.some((value) => !Number.isNaN(value))) rows.push({ context, recorded });
+    if ("values" in recorded && recorded.values.some((value) => !Number.isNaN(value)))
+      rows.push({ context, recorded });
   }
   const fits: PresetFit[] = [];
   for (const signal of candidates) {
     if (signal.unit !== "advantage" || signal.id === recordedAdvantage.id) continue;
-    for (const preset of signal.presets) fits.push(fitOf(signal, preset.id, preset.title, rows, tolerance, limit));
+    for (const preset of signal.presets)
+      fits.push(fitOf(signal, preset.id, preset.title, rows, tolerance, limit));
   }
   const order = fits.map((fit, index) => ({ fit, index }));
   order.sort((a, b) => rank(b.fit) - rank(a.fit) || byDifference(a.fit, b.fit) || a.index - b.index);
   const sorted = order.map(({ fit }) => fit);
   const first = sorted[0];
-  const best = first && first.matching > 0 ? sorted.filter((fit) => fit.matching === first.matching && fit.compared === first.compared) : [];
-  return { recordedRows: rows.length, tolerance, fits: sorted, best, summary: summaryOf(rows.length, first, best, tolerance) };
+  const best =
+    first && first.matching > 0
+      ? sorted.filter((fit) => fit.matching === first.matching && fit.compared === first.compared)
+      : [];
+  return {
+    recordedRows: rows.length,
+    tolerance,
+    fits: sorted,
+    best,
+    summary: summaryOf(rows.length, first, best, tolerance),
+  };
 }
 
 const rank = (fit: PresetFit): number => (fit.compared === 0 ? -1 : fit.matching / fit.compared);
@@ -138,9 +159,13 @@ function fitOf(
   let total = 0;
   for (const { context, recorded } of rows) {
     const computed = signal.compute(context, parameters);
-    const found = "missing" in computed ? undefined : difference(context.trajectory, recorded, computed, tolerance);
+    const found =
+      "missing" in computed ? undefined : difference(context.trajectory, recorded, computed, tolerance);
     if (!found) {
-      const reason = "missing" in computed ? computed.how : `Gives ${computed.level} numbers, the file records ${recorded.level} numbers.`;
+      const reason =
+        "missing" in computed
+          ? computed.how
+          : `Gives ${computed.level} numbers, the file records ${recorded.level} numbers.`;
       missing[reason] = (missing[reason] ?? 0) + 1;
       continue;
     }
@@ -163,12 +188,22 @@ function fitOf(
   };
 }
 
-function summaryOf(recordedRows: number, first: PresetFit | undefined, best: readonly PresetFit[], tolerance: number): string {
+function summaryOf(
+  recordedRows: number,
+  first: PresetFit | undefined,
+  best: readonly PresetFit[],
+  tolerance: number,
+): string {
   if (recordedRows === 0) return "No row records an advantage, so there is nothing to compare.";
-  if (!first || first.compared === 0) return `${recordedRows} rows record advantages, but no convention could be computed for them.`;
-  if (best.length === 0) return `No known convention reproduces the recorded advantages of any of ${first.compared} rows within ${tolerance}.`;
+  if (!first || first.compared === 0)
+    return `${recordedRows} rows record advantages, but no convention could be computed for them.`;
+  if (best.length === 0)
+    return `No known convention reproduces the recorded advantages of any of ${first.compared} rows within ${tolerance}.`;
   const share = (100 * first.matching) / first.compared;
-  const named = best.map((fit) => fit.title).slice(0, 4).join(" = ");
+  const named = best
+    .map((fit) => fit.title)
+    .slice(0, 4)
+    .join(" = ");
   const more = best.length > 4 ? ` (and ${best.length - 4} more that agree here)` : "";
   return `Recorded advantages fit ${named}${more}: ${share === 100 ? "100" : share.toFixed(1)}% of ${first.compared} rows within ${tolerance}.`;
 }

@@ -43,7 +43,13 @@ function meanReward(rollouts: readonly Rollout[]): number | undefined {
   return count === 0 ? undefined : sum / count;
 }
 
-function node(parent: number, nodes: readonly Draft[], text: string, rollouts: readonly Rollout[], stepIndex: number): Draft {
+function node(
+  parent: number,
+  nodes: readonly Draft[],
+  text: string,
+  rollouts: readonly Rollout[],
+  stepIndex: number,
+): Draft {
   const value = meanReward(rollouts);
   const above = parent >= 0 ? nodes[parent]?.value : undefined;
   return {
@@ -97,7 +103,13 @@ function sharedPrompt(rollouts: readonly Rollout[]): number {
 export function prefixTree(group: Group, datasetId: string, title = ""): Tree {
   const rollouts: Rollout[] = group.members.flatMap((member) =>
     member.trajectory
-      ? [{ trajectory: member.trajectory, reward: typeof member.reward === "number" ? member.reward : undefined, units: [] }]
+      ? [
+          {
+            trajectory: member.trajectory,
+            reward: typeof member.reward === "number" ? member.reward : undefined,
+            units: [],
+          },
+        ]
       : [],
   );
   const nodes: Draft[] = [];
@@ -109,7 +121,9 @@ export function prefixTree(group: Group, datasetId: string, title = ""): Tree {
     groupId: group.groupId,
     origin: "prefix" as const,
     valueSource: `mean reward of the rollouts below (${rewarded} of ${group.members.length} have a reward${
-      rollouts.length < group.members.length ? `, ${group.members.length - rollouts.length} could not be loaded` : ""
+      rollouts.length < group.members.length
+        ? `, ${group.members.length - rollouts.length} could not be loaded`
+        : ""
     })`,
     advantageSource: "value of the node minus value of its parent",
     nodes,

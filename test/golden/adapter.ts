@@ -1,5 +1,6 @@
 /** Any value of a golden file after "NaN" and "Infinity" strings became numbers. */
-export type Golden = number | string | boolean | null | undefined | readonly Golden[] | { readonly [key: string]: Golden };
+export type Golden =
+  number | string | boolean | null | undefined | readonly Golden[] | { readonly [key: string]: Golden };
 
 /** One case of a golden file: a call of the authors' function, and what it returned. */
 export interface GoldenCase {
@@ -73,7 +74,8 @@ export class Inputs {
 
   object(name: string): { readonly [key: string]: Golden } {
     const value = this.values[name];
-    if (typeof value !== "object" || value === null || Array.isArray(value)) throw new InputError(name, "an object");
+    if (typeof value !== "object" || value === null || Array.isArray(value))
+      throw new InputError(name, "an object");
     return value as { readonly [key: string]: Golden };
   }
 

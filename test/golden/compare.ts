@@ -16,7 +16,8 @@ function visit(got: unknown, expected: Golden, path: string, tolerance: Toleranc
   const at = path === "" ? "result" : path;
   if (typeof expected === "number") {
     const value = typeof got === "boolean" ? Number(got) : got;
-    if (typeof value !== "number" || !close(value, expected, tolerance)) found.push(`${at}: ${show(got)} instead of ${expected}`);
+    if (typeof value !== "number" || !close(value, expected, tolerance))
+      found.push(`${at}: ${show(got)} instead of ${expected}`);
   } else if (typeof expected === "boolean" && typeof got === "number") {
     if ((got !== 0) !== expected) found.push(`${at}: ${got} instead of ${expected}`);
   } else if (expected === null || typeof expected === "string" || typeof expected === "boolean") {
@@ -24,8 +25,10 @@ function visit(got: unknown, expected: Golden, path: string, tolerance: Toleranc
   } else if (Array.isArray(expected)) {
     const entries = ArrayBuffer.isView(got) ? Array.from(got as Float64Array) : got;
     if (!Array.isArray(entries)) found.push(`${at}: ${show(got)} instead of a list`);
-    else if (entries.length !== expected.length) found.push(`${at}: ${entries.length} entries instead of ${expected.length}`);
-    else expected.forEach((entry, index) => visit(entries[index], entry, `${path}[${index}]`, tolerance, found));
+    else if (entries.length !== expected.length)
+      found.push(`${at}: ${entries.length} entries instead of ${expected.length}`);
+    else
+      expected.forEach((entry, index) => visit(entries[index], entry, `${path}[${index}]`, tolerance, found));
   } else if (expected !== undefined) {
     if (typeof got !== "object" || got === null) {
       found.push(`${at}: ${show(got)} instead of an object`);
@@ -33,7 +36,13 @@ function visit(got: unknown, expected: Golden, path: string, tolerance: Toleranc
     }
     for (const [key, value] of Object.entries(expected)) {
       if (key === "note") continue;
-      visit((got as Record<string, unknown>)[key], value, path === "" ? key : `${path}.${key}`, tolerance, found);
+      visit(
+        (got as Record<string, unknown>)[key],
+        value,
+        path === "" ? key : `${path}.${key}`,
+        tolerance,
+        found,
+      );
     }
   }
 }

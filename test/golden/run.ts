@@ -19,7 +19,8 @@ const words: Readonly<Record<string, number>> = { NaN: NaN, Infinity: Infinity, 
 function revive(value: Golden): Golden {
   if (typeof value === "string") return Object.hasOwn(words, value) ? words[value] : value;
   if (Array.isArray(value)) return value.map(revive);
-  if (typeof value === "object" && value !== null) return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, revive(entry)]));
+  if (typeof value === "object" && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, revive(entry)]));
   return value;
 }
 
@@ -35,7 +36,11 @@ function caseOf(raw: Document, file: Document, text: boolean): GoldenCase {
   return {
     name: String(raw["name"] ?? ""),
     fn: String(raw["function"] ?? raw["fn"] ?? ""),
-    inputs: new Inputs(typeof inputs === "object" && inputs !== null && !Array.isArray(inputs) ? (inputs as Document) : { value: inputs }),
+    inputs: new Inputs(
+      typeof inputs === "object" && inputs !== null && !Array.isArray(inputs)
+        ? (inputs as Document)
+        : { value: inputs },
+    ),
     expected: value["expected"],
     ...(typeof raw["variant"] === "string" ? { variant: raw["variant"] } : {}),
     ...(typeof raw["note"] === "string" ? { note: raw["note"] } : {}),
@@ -56,13 +61,21 @@ function runCase(adapter: Adapter, golden: GoldenCase, file: Document): readonly
   try {
     got = adapter.run(golden);
   } catch (thrown) {
-    if (thrown instanceof InputError || !(thrown instanceof Error)) return [`not mapped: ${thrown instanceof Error ? thrown.message : String(thrown)}`];
+    if (thrown instanceof InputError || !(thrown instanceof Error))
+      return [`not mapped: ${thrown instanceof Error ? thrown.message : String(thrown)}`];
     // A refusal is a sentence; a fault of our own code is not one.
-    const refused = !(thrown instanceof TypeError || thrown instanceof RangeError || thrown instanceof ReferenceError);
+    const refused = !(
+      thrown instanceof TypeError ||
+      thrown instanceof RangeError ||
+      thrown instanceof ReferenceError
+    );
     return error !== undefined && refused ? [] : [`${thrown.name}: ${thrown.message}`];
   }
   if (error !== undefined) return [`no refusal where the authors' code raises ${error}`];
-  const tolerance = typeof adapter.tolerance === "function" ? adapter.tolerance(golden) : (adapter.tolerance ?? defaultTolerance(file));
+  const tolerance =
+    typeof adapter.tolerance === "function"
+      ? adapter.tolerance(golden)
+      : (adapter.tolerance ?? defaultTolerance(file));
   return differences(got, golden.expected, tolerance);
 }
 
@@ -71,7 +84,11 @@ async function adapterOf(stem: string): Promise<Adapter | undefined> {
     const module = (await import(`./adapters/${stem}.ts`)) as { adapter?: Adapter };
     return module.adapter;
   } catch (error) {
-    if (error instanceof Error && /not found in bundle|Module not found|Unknown variable/u.test(error.message)) return undefined;
+    if (
+      error instanceof Error &&
+      /not found in bundle|Module not found|Unknown variable/u.test(error.message)
+    )
+      return undefined;
     throw error;
   }
 }
@@ -82,7 +99,11 @@ async function runFile(path: string, stem: string): Promise<FileReport> {
   try {
     file = JSON.parse(readFileSync(path, "utf8")) as Document;
   } catch (error) {
-    return { ...report, failed: 1, messages: [`${stem}: not readable as JSON (${error instanceof Error ? error.message : String(error)})`] };
+    return {
+      ...report,
+      failed: 1,
+      messages: [`${stem}: not readable as JSON (${error instanceof Error ? error.message : String(error)})`],
+    };
   }
   const cases = Array.isArray(file["cases"]) ? (file["cases"] as readonly Document[]) : [];
   const adapter = await adapterOf(stem);
@@ -101,28 +122,41 @@ async function runFile(path: string, stem: string): Promise<FileReport> {
 
 const options = process.argv.slice(2);
 const json = options.includes("--json");
-const wanted = options.filter((option) => !option.startsWith("--")).map((name) => name.replace(/\.json$/u, ""));
+const wanted = options
+  .filter((option) => !option.startsWith("--"))
+  .map((name) => name.replace(/\.json$/u, ""));
 const folder = resolve(process.env["GOLDEN_DIR"] ?? "test/golden/cases");
 if (!existsSync(folder)) {
   console.error(`GOLDEN_DIR ${folder} does not exist: name a folder of golden JSON files.`);
   process.exit(1);
 }
 const reports: Record<string, FileReport> = {};
-for (const name of readdirSync(folder).filter((entry) => entry.endsWith(".json")).sort()) {
+for (const name of readdirSync(folder)
+  .filter((entry) => entry.endsWith(".json"))
+  .sort()) {
   const stem = name.replace(/\.json$/u, "");
   if (wanted.length > 0 && !wanted.includes(stem)) continue;
   const report = await runFile(join(folder, name), stem);
   reports[name] = report;
   if (!json) {
     const mark = report.failed > 0 ? "FAIL" : report.passed > 0 ? "ok  " : "skip";
-    console.log(`${mark} ${name}: ${report.passed} passed, ${report.failed} failed, ${report.skipped} skipped`);
+    console.log(
+      `${mark} ${name}: ${report.passed} passed, ${report.failed} failed, ${report.skipped} skipped`,
+    );
     for (const message of report.failed > 0 ? report.messages : []) console.log(`       ${message}`);
   }
 }
 const total = Object.values(reports).reduce(
-  (sum, report) => ({ passed: sum.passed + report.passed, failed: sum.failed + report.failed, skipped: sum.skipped + report.skipped }),
+  (sum, report) => ({
+    passed: sum.passed + report.passed,
+    failed: sum.failed + report.failed,
+    skipped: sum.skipped + report.skipped,
+  }),
   { passed: 0, failed: 0, skipped: 0 },
 );
 if (json) console.log(JSON.stringify(reports, null, 1));
-else console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped in ${Object.keys(reports).length} files`);
+else
+  console.log(
+    `${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped in ${Object.keys(reports).length} files`,
+  );
 process.exitCode = total.failed > 0 ? 1 : 0;

@@ -3,9 +3,23 @@ import { accumulateBackward } from "../kernels/backwardRecursion";
 import { rounding, type Precision } from "../kernels/precision";
 import { arithmetic } from "../kernels/roundedArithmetic";
 import { torchWhitening, whiten } from "../kernels/whitening";
-import { decisionAt, episodeParameters, episodeSeries, scatter, type EpisodeSeries, type Missing } from "../series/episode";
+import {
+  decisionAt,
+  episodeParameters,
+  episodeSeries,
+  scatter,
+  type EpisodeSeries,
+  type Missing,
+} from "../series/episode";
 import { decisionSymbol } from "../series/episodeSymbols";
-import { gammaParameter, lambdaParameter, numberOf, optionalNumberOf, precisionParameter, textOf } from "../series/parameters";
+import {
+  gammaParameter,
+  lambdaParameter,
+  numberOf,
+  optionalNumberOf,
+  precisionParameter,
+  textOf,
+} from "../series/parameters";
 import { episodeSuccessors, type Successors } from "../series/successorValues";
 import type { ExplanationLine, ParameterValues, Signal, SignalContext } from "../signal";
 import { gaePresets } from "./gaePresets";
@@ -54,7 +68,9 @@ export function generalisedAdvantages(
     for (let t = 0; t < size; t++) {
       const discount = round(typeof gamma === "number" ? gamma : gamma[t]!);
       const mix = round(typeof lambda === "number" ? lambda : lambda[t]!);
-      deltas[t] = round(round(round(rewards[t]!) + round(discount * round(nextValues[t]!))) - round(values[t]!));
+      deltas[t] = round(
+        round(round(rewards[t]!) + round(discount * round(nextValues[t]!))) - round(values[t]!),
+      );
       decay[t] = round(round(discount * mix) * carries[t]!);
     }
   }
@@ -88,7 +104,12 @@ export function skippingAdvantages(
   const nextValues = new Float64Array(kept.length);
   for (let k = 0; k < kept.length; k++) nextValues[k] = k + 1 < kept.length ? keptValues[k + 1]! : lastValue;
   const inner = generalisedAdvantages(
-    { rewards: take(rewards), values: keptValues, nextValues, carries: new Float64Array(kept.length).fill(1) },
+    {
+      rewards: take(rewards),
+      values: keptValues,
+      nextValues,
+      carries: new Float64Array(kept.length).fill(1),
+    },
     gamma,
     lambda,
     precision,
@@ -135,7 +156,12 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   const lambda = numberOf(parameters, "lambda");
   const precision = textOf(parameters, "precision") as Precision;
   const result = generalisedAdvantages(
-    { rewards: series.rewards, values: series.values!, nextValues: successors.nextValues, carries: successors.carries },
+    {
+      rewards: series.rewards,
+      values: series.values!,
+      nextValues: successors.nextValues,
+      carries: successors.carries,
+    },
     gamma,
     lambda,
     precision,
@@ -156,7 +182,10 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
       notes,
     };
   }
-  if (over === "batch-not-shown") notes.push("The trainer whitens these over all policy tokens of its batch afterwards; shown before whitening.");
+  if (over === "batch-not-shown")
+    notes.push(
+      "The trainer whitens these over all policy tokens of its batch afterwards; shown before whitening.",
+    );
   return { ...result, series, successors, gamma, lambda, precision, shown: result.advantages, notes };
 }
 
@@ -181,13 +210,15 @@ export const gae: Signal = {
     },
     {
       name: "lastValue",
-      description: "Value of the state after the last step of a cut or running episode, when the file does not record it.",
+      description:
+        "Value of the state after the last step of a cut or running episode, when the file does not record it.",
       type: "number",
       default: null,
     },
     {
       name: "whiten",
-      description: "Whitening afterwards: none, inside this trajectory, or by the trainer over its whole batch (then shown before it).",
+      description:
+        "Whitening afterwards: none, inside this trajectory, or by the trainer over its whole batch (then shown before it).",
       type: "choice",
       choices: ["none", "trajectory", "batch-not-shown"],
       default: "none",
@@ -195,7 +226,8 @@ export const gae: Signal = {
     precisionParameter,
   ],
   presets: gaePresets,
-  source: "Schulman et al. 2016, High-Dimensional Continuous Control Using Generalized Advantage Estimation, eq. 16",
+  source:
+    "Schulman et al. 2016, High-Dimensional Continuous Control Using Generalized Advantage Estimation, eq. 16",
   description:
     "Exponentially weighted sum of temporal-difference errors. Libraries differ in what stands after a truncated episode, in the treatment of tokens that the policy did not produce, and in whitening.",
   compute(context, parameters) {
@@ -217,13 +249,26 @@ export const gae: Signal = {
     if (t < 0 || Number.isNaN(prepared.shown[t]!)) return undefined;
     const lines: ExplanationLine[] = [];
     if (prepared.whitening) {
-      const raw = decisionSymbol("L", context.trajectory.id, series, t, prepared.advantages[t]!, "advantage before whitening");
+      const raw = decisionSymbol(
+        "L",
+        context.trajectory.id,
+        series,
+        t,
+        prepared.advantages[t]!,
+        "advantage before whitening",
+      );
       lines.push(whitenedLine(index, raw, prepared.whitening, prepared.shown[t]!));
     }
     const name = prepared.whitening ? "L" : "A";
-    lines.push(advantageLine(context.trajectory.id, prepared, t, name), deltaLine(context.trajectory.id, prepared, t));
+    lines.push(
+      advantageLine(context.trajectory.id, prepared, t, name),
+      deltaLine(context.trajectory.id, prepared, t),
+    );
     if (prepared.successors.carries[t] === 1 && t + 1 < series.positions.length) {
-      lines.push(advantageLine(context.trajectory.id, prepared, t + 1, name), deltaLine(context.trajectory.id, prepared, t + 1));
+      lines.push(
+        advantageLine(context.trajectory.id, prepared, t + 1, name),
+        deltaLine(context.trajectory.id, prepared, t + 1),
+      );
     }
     return {
       title: "Generalised advantage estimate",
@@ -236,7 +281,12 @@ export const gae: Signal = {
 };
 
 /** (L - mean) * (1 / sqrt(var + 1e-8)): the same operations, in the same order, as the kernel. */
-function whitenedLine(index: number, raw: Expression, moments: { mean: number; variance: number }, value: number): ExplanationLine {
+function whitenedLine(
+  index: number,
+  raw: Expression,
+  moments: { mean: number; variance: number },
+  value: number,
+): ExplanationLine {
   const scale: Expression = {
     kind: "binary",
     op: "/",
@@ -254,8 +304,17 @@ function whitenedLine(index: number, raw: Expression, moments: { mean: number; v
       ],
     },
   };
-  const difference: Expression = { kind: "binary", op: "-", left: raw, right: symbol("mean(L)", moments.mean, "mean of the trajectory's advantages") };
-  return { name: `A_${index}`, expression: { kind: "binary", op: "*", left: difference, right: scale }, value };
+  const difference: Expression = {
+    kind: "binary",
+    op: "-",
+    left: raw,
+    right: symbol("mean(L)", moments.mean, "mean of the trajectory's advantages"),
+  };
+  return {
+    name: `A_${index}`,
+    expression: { kind: "binary", op: "*", left: difference, right: scale },
+    value,
+  };
 }
 
 function advantageLine(id: string, prepared: Prepared, t: number, name: string): ExplanationLine {
@@ -265,7 +324,10 @@ function advantageLine(id: string, prepared: Prepared, t: number, name: string):
   let expression: Expression = delta;
   if (successors.carries[t] === 1 && t + 1 < series.positions.length) {
     const next = decisionSymbol(name, id, series, t + 1, advantages[t + 1]!, "advantage");
-    const decay = times(of(symbol("gamma", prepared.gamma, "discount")), of(symbol("lambda", prepared.lambda, "trace decay")));
+    const decay = times(
+      of(symbol("gamma", prepared.gamma, "discount")),
+      of(symbol("lambda", prepared.lambda, "trace decay")),
+    );
     expression = plus(delta, times(decay, next));
   }
   return { name: `${name}_${series.positions[t]!}`, expression, value: advantages[t]! };
@@ -280,8 +342,15 @@ function deltaLine(id: string, prepared: Prepared, t: number): ExplanationLine {
   const inside = successors.carries[t] === 1 && t + 1 < series.positions.length;
   const next = inside
     ? decisionSymbol("V", id, series, t + 1, nextValue, "value")
-    : symbol("V_end", nextValue, series.terminated[t] ? "value after a terminal state: 0" : "value of the state after the last step");
-  const expression = minus(plus(of(reward), times(of(symbol("gamma", prepared.gamma, "discount")), of(next))), of(value));
+    : symbol(
+        "V_end",
+        nextValue,
+        series.terminated[t] ? "value after a terminal state: 0" : "value of the state after the last step",
+      );
+  const expression = minus(
+    plus(of(reward), times(of(symbol("gamma", prepared.gamma, "discount")), of(next))),
+    of(value),
+  );
   return { name: `delta_${series.positions[t]!}`, expression, value: deltas[t]! };
 }
 

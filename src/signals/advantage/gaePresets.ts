@@ -5,14 +5,30 @@ export const gaePresets: readonly Preset[] = [
   {
     id: "verl",
     title: "verl",
-    values: { gamma: 1, lambda: 1, level: "token", policyTokensOnly: true, truncation: "terminal", whiten: "batch-not-shown" },
-    source: "volcengine/verl, verl/trainer/ppo/core_algos.py, compute_gae_advantage_return (tokens with mask 0 are stepped over)",
+    values: {
+      gamma: 1,
+      lambda: 1,
+      level: "token",
+      policyTokensOnly: true,
+      truncation: "terminal",
+      whiten: "batch-not-shown",
+    },
+    source:
+      "volcengine/verl, verl/trainer/ppo/core_algos.py, compute_gae_advantage_return (tokens with mask 0 are stepped over)",
   },
   {
     id: "trl",
     title: "TRL PPO",
-    values: { gamma: 1, lambda: 0.95, level: "token", policyTokensOnly: false, truncation: "terminal", whiten: "batch-not-shown" },
-    source: "huggingface/trl, trl/experimental/ppo/ppo_trainer.py, PPOTrainer.train (no mask in the recursion)",
+    values: {
+      gamma: 1,
+      lambda: 0.95,
+      level: "token",
+      policyTokensOnly: false,
+      truncation: "terminal",
+      whiten: "batch-not-shown",
+    },
+    source:
+      "huggingface/trl, trl/experimental/ppo/ppo_trainer.py, PPOTrainer.train (no mask in the recursion)",
   },
   {
     id: "cleanrl",

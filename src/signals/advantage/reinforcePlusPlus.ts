@@ -19,7 +19,10 @@ export function maskedReturns(rewards: Float64Array, mask: ArrayLike<number>, ga
 }
 
 /** Whitens rows over all masked tokens of a batch and zeroes the others. */
-export function whitenPolicyTokens(rows: readonly Float64Array[], masks: readonly ArrayLike<number>[]): readonly Float64Array[] {
+export function whitenPolicyTokens(
+  rows: readonly Float64Array[],
+  masks: readonly ArrayLike<number>[],
+): readonly Float64Array[] {
   return whitenRows(rows, masks).map((row, i) => row.map((value, t) => value * masks[i]![t]!));
 }
 
@@ -36,23 +39,47 @@ export const reinforcePlusPlus: Signal = {
     ...episodeParameters,
     {
       name: "whiten",
-      description: "Whitening: by the trainer over its whole batch (then shown before it), inside this trajectory, or none.",
+      description:
+        "Whitening: by the trainer over its whole batch (then shown before it), inside this trajectory, or none.",
       type: "choice",
       choices: ["batch-not-shown", "trajectory", "none"],
       default: "batch-not-shown",
     },
   ],
-  presets: [{ id: "verl", title: "verl", values: {}, source: "volcengine/verl, core_algos.py, compute_reinforce_plus_plus_outcome_advantage" }],
-  source: "Hu 2025, REINFORCE++; volcengine/verl, core_algos.py, compute_reinforce_plus_plus_outcome_advantage",
-  description: "Discounted return to go of each token, whitened over the policy tokens of the batch; no critic and no group.",
+  presets: [
+    {
+      id: "verl",
+      title: "verl",
+      values: {},
+      source: "volcengine/verl, core_algos.py, compute_reinforce_plus_plus_outcome_advantage",
+    },
+  ],
+  source:
+    "Hu 2025, REINFORCE++; volcengine/verl, core_algos.py, compute_reinforce_plus_plus_outcome_advantage",
+  description:
+    "Discounted return to go of each token, whitened over the policy tokens of the batch; no critic and no group.",
   compute(context, parameters) {
     const series = episodeSeries(context, parameters);
     if ("missing" in series) return series;
-    const returns = accumulateBackward(series.rewards, numberOf(parameters, "gamma"), new Float64Array(series.rewards.length));
+    const returns = accumulateBackward(
+      series.rewards,
+      numberOf(parameters, "gamma"),
+      new Float64Array(series.rewards.length),
+    );
     const whitening = textOf(parameters, "whiten");
     const values = whitening === "trajectory" ? whiten(returns, undefined, torchWhitening).values : returns;
-    const notes = whitening === "batch-not-shown" ? ["The trainer whitens these over all policy tokens of its batch afterwards; shown before whitening."] : [];
-    return { level: series.level, values: scatter(series, values), parts: { returns: scatter(series, returns) }, notes: [...series.notes, ...notes] };
+    const notes =
+      whitening === "batch-not-shown"
+        ? [
+            "The trainer whitens these over all policy tokens of its batch afterwards; shown before whitening.",
+          ]
+        : [];
+    return {
+      level: series.level,
+      values: scatter(series, values),
+      parts: { returns: scatter(series, returns) },
+      notes: [...series.notes, ...notes],
+    };
   },
   explain(context, parameters, index) {
     const series = episodeSeries(context, parameters);
@@ -74,10 +101,28 @@ export const reinforcePlusPlus: Signal = {
     if (whitening === "trajectory") {
       const { values, moments, scale } = whiten(returns, undefined, torchWhitening);
       if (Number.isNaN(values[t]!)) return undefined;
-      const centred = binary("-", decisionSymbol("G", id, series, t, returns[t]!, "return to go"), symbol("mean(G)", moments.mean, "mean over the trajectory"));
-      lines.push({ name: `A_${index}`, expression: binary("*", centred, symbol("1/sqrt(var+eps)", scale, "variance over n-1, eps 1e-8")), value: values[t]! });
+      const centred = binary(
+        "-",
+        decisionSymbol("G", id, series, t, returns[t]!, "return to go"),
+        symbol("mean(G)", moments.mean, "mean over the trajectory"),
+      );
+      lines.push({
+        name: `A_${index}`,
+        expression: binary("*", centred, symbol("1/sqrt(var+eps)", scale, "variance over n-1, eps 1e-8")),
+        value: values[t]!,
+      });
     }
-    lines.push({ name: whitening === "trajectory" ? `G_${index}` : `A_${index}`, expression, value: returns[t]! });
-    return { title: "REINFORCE++ advantage", convention: `gamma ${gamma}, whitening: ${whitening}`, lines, source: reinforcePlusPlus.source, notes: series.notes };
+    lines.push({
+      name: whitening === "trajectory" ? `G_${index}` : `A_${index}`,
+      expression,
+      value: returns[t]!,
+    });
+    return {
+      title: "REINFORCE++ advantage",
+      convention: `gamma ${gamma}, whitening: ${whitening}`,
+      lines,
+      source: reinforcePlusPlus.source,
+      notes: series.notes,
+    };
   },
 };

@@ -34,19 +34,40 @@ export const remax: Signal = {
   needs: ["rewards"],
   parameters: [
     ...episodeParameters,
-    { name: "greedyReward", description: "Reward of the greedily decoded answer to the same prompt.", type: "number", default: null },
+    {
+      name: "greedyReward",
+      description: "Reward of the greedily decoded answer to the same prompt.",
+      type: "number",
+      default: null,
+    },
   ],
-  presets: [{ id: "verl", title: "verl", values: {}, source: "volcengine/verl, core_algos.py, compute_remax_outcome_advantage" }],
+  presets: [
+    {
+      id: "verl",
+      title: "verl",
+      values: {},
+      source: "volcengine/verl, core_algos.py, compute_remax_outcome_advantage",
+    },
+  ],
   source: "Li et al. 2023, ReMax; volcengine/verl, core_algos.py, compute_remax_outcome_advantage",
   description: "Undiscounted return to go minus the reward that greedy decoding earns on the same prompt.",
   compute(context, parameters) {
     const series = episodeSeries(context, parameters);
     if ("missing" in series) return series;
     const greedy = optionalNumberOf(parameters, "greedyReward");
-    if (greedy === undefined) return { missing: ["outcomeReward"], how: "Needs the reward of the greedy answer to the same prompt: set greedyReward." };
+    if (greedy === undefined)
+      return {
+        missing: ["outcomeReward"],
+        how: "Needs the reward of the greedy answer to the same prompt: set greedyReward.",
+      };
     const mask = new Uint8Array(series.rewards.length).fill(1);
     const { advantages, returns } = remaxAdvantages(series.rewards, mask, greedy);
-    return { level: series.level, values: scatter(series, advantages), parts: { returns: scatter(series, returns) }, notes: series.notes };
+    return {
+      level: series.level,
+      values: scatter(series, advantages),
+      parts: { returns: scatter(series, returns) },
+      notes: series.notes,
+    };
   },
   explain(context, parameters, index) {
     const series = episodeSeries(context, parameters);
@@ -54,18 +75,29 @@ export const remax: Signal = {
     if ("missing" in series || greedy === undefined) return undefined;
     const t = decisionAt(series, index);
     if (t < 0) return undefined;
-    const { advantages, returns } = remaxAdvantages(series.rewards, new Uint8Array(series.rewards.length).fill(1), greedy);
+    const { advantages, returns } = remaxAdvantages(
+      series.rewards,
+      new Uint8Array(series.rewards.length).fill(1),
+      greedy,
+    );
     if (Number.isNaN(advantages[t]!)) return undefined;
     const id = context.trajectory.id;
     const own = decisionSymbol("r", id, series, t, series.rewards[t]!, "reward");
-    const expression: Expression = t + 1 < returns.length ? binary("+", own, decisionSymbol("G", id, series, t + 1, returns[t + 1]!, "return to go")) : own;
+    const expression: Expression =
+      t + 1 < returns.length
+        ? binary("+", own, decisionSymbol("G", id, series, t + 1, returns[t + 1]!, "return to go"))
+        : own;
     return {
       title: "ReMax advantage",
       convention: "undiscounted, greedy baseline",
       lines: [
         {
           name: `A_${index}`,
-          expression: binary("-", decisionSymbol("G", id, series, t, returns[t]!, "return to go"), symbol("b", greedy, "reward of the greedy answer")),
+          expression: binary(
+            "-",
+            decisionSymbol("G", id, series, t, returns[t]!, "return to go"),
+            symbol("b", greedy, "reward of the greedy answer"),
+          ),
           value: advantages[t]!,
         },
         { name: `G_${index}`, expression, value: returns[t]! },

@@ -33,23 +33,35 @@ export function trlPpoAdvantages(input: TrlPpoInput): {
   readonly returns: readonly Float64Array[];
 } {
   const { logprobs, refLogprobs, scores, lastResponseIndex } = input;
-  const responseMask = logprobs.map((row, i) => Uint8Array.from(row, (_, t) => (t <= lastResponseIndex[i]! ? 1 : 0)));
-  const valueMask = logprobs.map((row, i) => Uint8Array.from(row, (_, t) => (t <= lastResponseIndex[i]! + 1 ? 1 : 0)));
+  const responseMask = logprobs.map((row, i) =>
+    Uint8Array.from(row, (_, t) => (t <= lastResponseIndex[i]! ? 1 : 0)),
+  );
+  const valueMask = logprobs.map((row, i) =>
+    Uint8Array.from(row, (_, t) => (t <= lastResponseIndex[i]! + 1 ? 1 : 0)),
+  );
   let rewards: readonly Float64Array[] = logprobs.map((row, i) => {
-    const out = row.map((own, t) => -input.klCoefficient * klEstimate(own, refLogprobs[i]![t]!, input.klEstimator, "unclamped"));
+    const out = row.map(
+      (own, t) => -input.klCoefficient * klEstimate(own, refLogprobs[i]![t]!, input.klEstimator, "unclamped"),
+    );
     const after = lastResponseIndex[i]! + 1;
     const at = after < row.length ? after : lastResponseIndex[i]!;
     out[at] = out[at]! + scores[i]!;
     return out;
   });
   if (input.whitenRewards) {
-    rewards = whitenRows(rewards, valueMask, { ...torchWhitening, shiftMean: false }).map((row, i) => row.map((value, t) => (valueMask[i]![t] ? value : 0)));
+    rewards = whitenRows(rewards, valueMask, { ...torchWhitening, shiftMean: false }).map((row, i) =>
+      row.map((value, t) => (valueMask[i]![t] ? value : 0)),
+    );
   }
   const results = rewards.map((row, i) => {
     const values = input.values[i]!.map((value, t) => (valueMask[i]![t] ? value : 0));
     const nextValues = new Float64Array(row.length);
     for (let t = 0; t + 1 < row.length; t++) nextValues[t] = values[t + 1]!;
-    return generalisedAdvantages({ rewards: row, values, nextValues, carries: new Float64Array(row.length).fill(1) }, input.gamma, input.lambda);
+    return generalisedAdvantages(
+      { rewards: row, values, nextValues, carries: new Float64Array(row.length).fill(1) },
+      input.gamma,
+      input.lambda,
+    );
   });
   const whitened = whitenRows(
     results.map((result) => result.advantages),

@@ -48,7 +48,9 @@ export function monteCarloValue(
   finishReasons: readonly string[],
   unfinishedPenalty: number,
 ): { readonly value: number; readonly std: number; readonly rewards: Float64Array } {
-  const counted = Float64Array.from({ length: rewards.length }, (_, i) => (finishReasons[i] === "length" ? unfinishedPenalty : rewards[i]!));
+  const counted = Float64Array.from({ length: rewards.length }, (_, i) =>
+    finishReasons[i] === "length" ? unfinishedPenalty : rewards[i]!,
+  );
   if (counted.length === 0) return { value: 0, std: -1, rewards: counted };
   const { mean, spread } = meanAndSpread(counted, "population");
   return { value: mean, std: spread, rewards: counted };
@@ -107,10 +109,19 @@ export function whitenUncertain(
   logprobs: readonly ArrayLike<number>[] | undefined,
   unbiased: boolean,
 ): readonly Float64Array[] {
-  const convention: WhiteningConvention = { std: unbiased ? "sample" : "population", epsilon: 1e-8, epsilonPlace: "inside-root", shiftMean: true };
+  const convention: WhiteningConvention = {
+    std: unbiased ? "sample" : "population",
+    epsilon: 1e-8,
+    epsilonPlace: "inside-root",
+    shiftMean: true,
+  };
   let chosen = masks;
   if (logprobs) {
-    const uncertain = masks.map((mask, i) => Uint8Array.from({ length: rows[i]!.length }, (_, t) => (mask[t] && Math.exp(logprobs[i]![t]!) < uncertainBelow ? 1 : 0)));
+    const uncertain = masks.map((mask, i) =>
+      Uint8Array.from({ length: rows[i]!.length }, (_, t) =>
+        mask[t] && Math.exp(logprobs[i]![t]!) < uncertainBelow ? 1 : 0,
+      ),
+    );
     if (uncertain.some((mask) => mask.includes(1))) chosen = uncertain;
   }
   return whitenRows(rows, chosen, convention, "nan");
@@ -130,14 +141,22 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   const { trajectory } = context;
   const { tokens } = trajectory;
   const logprobs =
-    tokens?.series["logprob"] ?? context.scores?.find((s) => s.name === "logprob" && s.level === "token" && s.values.length === tokens?.count)?.values;
+    tokens?.series["logprob"] ??
+    context.scores?.find(
+      (s) => s.name === "logprob" && s.level === "token" && s.values.length === tokens?.count,
+    )?.values;
   if (!tokens || !logprobs) return { missing: ["logprobs"], how: needHow.logprobs };
   const stateValues =
-    tokens.series["value"] ?? context.scores?.find((s) => s.name === "value" && s.level === "token" && s.values.length === tokens.count)?.values;
+    tokens.series["value"] ??
+    context.scores?.find((s) => s.name === "value" && s.level === "token" && s.values.length === tokens.count)
+      ?.values;
   const score = optionalNumberOf(parameters, "score") ?? trajectory.outcome.reward;
   if (typeof score !== "number") return { missing: ["outcomeReward"], how: needHow.outcomeReward };
   if (!stateValues) {
-    return { missing: ["values"], how: "Needs Monte-Carlo values at the cutpoints: generate continuations with a local policy, or open a file that records them." };
+    return {
+      missing: ["values"],
+      how: "Needs Monte-Carlo values at the cutpoints: generate continuations with a local policy, or open a file that records them.",
+    };
   }
   const positions: number[] = [];
   for (let i = 0; i < tokens.count; i++) if (!tokens.mask || tokens.mask[i] === 1) positions.push(i);
@@ -147,11 +166,24 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
       ? probabilityCutpoints(probabilities, numberOf(parameters, "interval"))
       : lengthCutpoints(positions.length, numberOf(parameters, "segments"));
   // The value after token c is the value before token c+1, where it is recorded.
-  const values = Float64Array.from(cutpoints, (c) => (positions[c + 1] === undefined ? NaN : stateValues[positions[c + 1]!]!));
+  const values = Float64Array.from(cutpoints, (c) =>
+    positions[c + 1] === undefined ? NaN : stateValues[positions[c + 1]!]!,
+  );
   if (values.some((value) => Number.isNaN(value))) {
-    return { missing: ["values"], how: "Some cutpoints have no Monte-Carlo value: generate continuations there with a local policy." };
+    return {
+      missing: ["values"],
+      how: "Some cutpoints have no Monte-Carlo value: generate continuations there with a local policy.",
+    };
   }
-  return { positions, length: tokens.count, probabilities, cutpoints, values, credit: segmentCredit(probabilities, cutpoints, values, score), score };
+  return {
+    positions,
+    length: tokens.count,
+    probabilities,
+    cutpoints,
+    values,
+    credit: segmentCredit(probabilities, cutpoints, values, score),
+    score,
+  };
 }
 
 export const spoChain: Signal = {
@@ -171,8 +203,19 @@ export const spoChain: Signal = {
       default: "probability",
     },
     { name: "interval", description: "Keep every n-th cutpoint.", type: "integer", minimum: 1, default: 5 },
-    { name: "segments", description: "Segments when cutting by length.", type: "integer", minimum: 1, default: 4 },
-    { name: "score", description: "Score of the response; empty takes the outcome reward.", type: "number", default: null },
+    {
+      name: "segments",
+      description: "Segments when cutting by length.",
+      type: "integer",
+      minimum: 1,
+      default: 4,
+    },
+    {
+      name: "score",
+      description: "Score of the response; empty takes the outcome reward.",
+      type: "number",
+      default: null,
+    },
   ],
   presets: [
     {
@@ -201,7 +244,8 @@ export const spoChain: Signal = {
       states[position] = prepared.credit.tokenValues[t]!;
     });
     const notes = [`${prepared.cutpoints.length} cutpoints.`];
-    if (prepared.cutpoints.length > 0 && prepared.cutpoints[0] !== -1) notes.push("No value at the prompt: the first segment gets 0.");
+    if (prepared.cutpoints.length > 0 && prepared.cutpoints[0] !== -1)
+      notes.push("No value at the prompt: the first segment gets 0.");
     return { level: "token", values, parts: { "segment end value": states }, notes };
   },
   explain(context, parameters, index) {
@@ -229,8 +273,16 @@ export const spoChain: Signal = {
             ? { kind: "number", value: 0 }
             : binary(
                 "-",
-                symbol("V(end)", credit.tokenValues[end]!, "value at the segment's end", { trajectoryId: id, tokenIndex: positions[end]! }),
-                symbol("V(start)", startValue, "value at the previous end", start >= 0 ? { trajectoryId: id, tokenIndex: positions[start]! } : { trajectoryId: id }),
+                symbol("V(end)", credit.tokenValues[end]!, "value at the segment's end", {
+                  trajectoryId: id,
+                  tokenIndex: positions[end]!,
+                }),
+                symbol(
+                  "V(start)",
+                  startValue,
+                  "value at the previous end",
+                  start >= 0 ? { trajectoryId: id, tokenIndex: positions[start]! } : { trajectoryId: id },
+                ),
               ),
           value,
         },

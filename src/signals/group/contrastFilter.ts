@@ -45,13 +45,32 @@ export const groupContrast = groupSignal({
   unit: "kept",
   signed: false,
   needs: ["group", "outcomeReward"],
-  parameters: [{ name: "threshold", description: "The group's population deviation must be above this.", type: "number", minimum: 0, default: 0 }],
+  parameters: [
+    {
+      name: "threshold",
+      description: "The group's population deviation must be above this.",
+      type: "number",
+      minimum: 0,
+      default: 0,
+    },
+  ],
   presets: [
-    { id: "dapo", title: "DAPO", values: { threshold: 0 }, source: "verl-project/verl-recipe, dapo/dapo_ray_trainer.py, filter_groups" },
-    { id: "uis1", title: "UI-S1", values: { threshold: 0.3 }, source: "X-PLUG/MobileAgent, UI-S1/verl/trainer/ppo/dapo_ray_trainer.py, fit" },
+    {
+      id: "dapo",
+      title: "DAPO",
+      values: { threshold: 0 },
+      source: "verl-project/verl-recipe, dapo/dapo_ray_trainer.py, filter_groups",
+    },
+    {
+      id: "uis1",
+      title: "UI-S1",
+      values: { threshold: 0.3 },
+      source: "X-PLUG/MobileAgent, UI-S1/verl/trainer/ppo/dapo_ray_trainer.py, fit",
+    },
   ],
   source: "Yu et al. 2025, DAPO, dynamic sampling",
-  description: "1 when the trainer would keep this rollout's group, 0 when it would drop it for lack of contrast. A group of one is kept.",
+  description:
+    "1 when the trainer would keep this rollout's group, 0 when it would drop it for lack of contrast. A group of one is kept.",
   derive({ rewards }, _context, parameters) {
     const threshold = numberOf(parameters, "threshold");
     const [group] = contrastGroups(
@@ -64,7 +83,15 @@ export const groupContrast = groupSignal({
       value: kept,
       parts: { deviation: group!.spread },
       lines: [
-        { name: "kept", expression: symbol("kept", kept, `population deviation ${group!.spread} against threshold ${threshold}${rewards.length === 1 ? "; a group of one is kept" : ""}`), value: kept },
+        {
+          name: "kept",
+          expression: symbol(
+            "kept",
+            kept,
+            `population deviation ${group!.spread} against threshold ${threshold}${rewards.length === 1 ? "; a group of one is kept" : ""}`,
+          ),
+          value: kept,
+        },
       ],
       notes: kept === 1 ? [] : ["The trainer drops this group: its rewards do not differ enough."],
       convention: `population std above ${threshold}`,

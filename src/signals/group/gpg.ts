@@ -17,7 +17,12 @@ export function gpgFactor(rewards: Float64Array): number {
  *
  * @param rewards [N]; @param groups group number of each row, [N]
  */
-export function gpgAdvantages(rewards: Float64Array, groups: Int32Array, groupCount: number, normaliser = 1): Float64Array {
+export function gpgAdvantages(
+  rewards: Float64Array,
+  groups: Int32Array,
+  groupCount: number,
+  normaliser = 1,
+): Float64Array {
   const alpha = gpgFactor(rewards);
   const { advantages } = normaliseGroups(rewards, groups, groupCount, {
     baseline: "mean",
@@ -39,13 +44,23 @@ export const gpg = groupSignal({
   signed: true,
   needs: ["group", "batch", "outcomeReward"],
   parameters: [{ name: "normaliser", description: "Divisor f_norm.", type: "number", default: 1 }],
-  presets: [{ id: "verl", title: "verl", values: {}, source: "volcengine/verl, core_algos.py, compute_gpg_outcome_advantage" }],
+  presets: [
+    {
+      id: "verl",
+      title: "verl",
+      values: {},
+      source: "volcengine/verl, core_algos.py, compute_gpg_outcome_advantage",
+    },
+  ],
   source: "Chu et al. 2025, GPG: A Simple and Strong Reinforcement Learning Baseline; verl, core_algos.py",
-  description: "Reward minus the group's mean, scaled up by the share of rewards in the batch that are not zero.",
+  description:
+    "Reward minus the group's mean, scaled up by the share of rewards in the batch that are not zero.",
   derive(source, context, parameters) {
     if (!context.batch) return { missing: ["batch"], how: needHow.batch };
     const all = context.batch.flatMap((group) => group.members).map((member) => member.reward);
-    const alpha = gpgFactor(Float64Array.from(all.filter((reward): reward is number => typeof reward === "number")));
+    const alpha = gpgFactor(
+      Float64Array.from(all.filter((reward): reward is number => typeof reward === "number")),
+    );
     const normaliser = parameters["normaliser"] as number;
     const { rewards, own, members } = source;
     let sum = 0;
@@ -54,9 +69,17 @@ export const gpg = groupSignal({
     const single = rewards.length === 1;
     const value = (alpha * (single ? rewards[own]! : rewards[own]! - mean)) / normaliser;
     const symbols = rewardSymbols(members, rewards);
-    const reward = symbol("r_i", rewards[own]!, "reward of this rollout", { trajectoryId: members[own]!.trajectoryId });
-    const difference = single ? reward : binary("-", reward, symbol("mean(r)", mean, "mean reward of the group"));
-    const scaled = binary("*", symbol("alpha", alpha, "rows of the batch over rows whose reward is not 0"), difference);
+    const reward = symbol("r_i", rewards[own]!, "reward of this rollout", {
+      trajectoryId: members[own]!.trajectoryId,
+    });
+    const difference = single
+      ? reward
+      : binary("-", reward, symbol("mean(r)", mean, "mean reward of the group"));
+    const scaled = binary(
+      "*",
+      symbol("alpha", alpha, "rows of the batch over rows whose reward is not 0"),
+      difference,
+    );
     return {
       value,
       parts: { alpha },

@@ -4,7 +4,9 @@ import type { ExplanationLine, GroupMember } from "../signal";
 /** Rewards of a group as symbols r_1, r_2, ... that lead to their members. */
 export function rewardSymbols(members: readonly GroupMember[], rewards: Float64Array): readonly Expression[] {
   return members.map((member, index) =>
-    symbol(`r_${index + 1}`, rewards[index]!, `reward of rollout ${index + 1}`, { trajectoryId: member.trajectoryId }),
+    symbol(`r_${index + 1}`, rewards[index]!, `reward of rollout ${index + 1}`, {
+      trajectoryId: member.trajectoryId,
+    }),
   );
 }
 
@@ -28,5 +30,9 @@ export function deviationLine(
   };
   const count = symbol("n", rewards.length, "rewards that count");
   const divisor = std === "sample" ? binary("-", count, number(1)) : count;
-  return { name, expression: { kind: "call", name: "sqrt", arguments: [binary("/", squares, divisor)] }, value };
+  return {
+    name,
+    expression: { kind: "call", name: "sqrt", arguments: [binary("/", squares, divisor)] },
+    value,
+  };
 }

@@ -40,7 +40,9 @@ export function parseFunctions(text: string): readonly WeightedFunction[] {
       if (colon < 0) return { component: part, weight: 1 };
       const weight = Number(part.slice(colon + 1));
       if (part.slice(colon + 1).trim() === "" || Number.isNaN(weight)) {
-        throw new Error(`Parameter functions must look like "accuracy:1, format:0.5"; "${part}" has no numeric weight.`);
+        throw new Error(
+          `Parameter functions must look like "accuracy:1, format:0.5"; "${part}" has no numeric weight.`,
+        );
       }
       return { component: part.slice(0, colon).trim(), weight };
     });
@@ -56,13 +58,23 @@ export function groupRewards(context: SignalContext): GroupRewards | Missing {
     const listed = group.members.some((member) => member.trajectoryId === trajectory.id);
     return listed
       ? { missing: ["outcomeReward"], how: needHow.outcomeReward }
-      : { missing: ["group"], how: `Group ${group.groupId} does not list this trajectory: index its dataset again.` };
+      : {
+          missing: ["group"],
+          how: `Group ${group.groupId} does not list this trajectory: index its dataset again.`,
+        };
   }
   const notes: string[] = [];
   const absent = group.members.length - members.length;
-  if (absent > 0) notes.push(`${absent} of ${group.members.length} members have no recorded reward and are left out.`);
+  if (absent > 0)
+    notes.push(`${absent} of ${group.members.length} members have no recorded reward and are left out.`);
   if (group.guess !== undefined) notes.push(`The group is a guess: ${group.guess}.`);
-  return { group, members, rewards: Float64Array.from(members, (member) => member.reward as number), own, notes };
+  return {
+    group,
+    members,
+    rewards: Float64Array.from(members, (member) => member.reward as number),
+    own,
+    notes,
+  };
 }
 
 /** The group as it travels with a batch-relative result. */

@@ -20,7 +20,10 @@ type Definition = Omit<Signal, "level" | "compute" | "explain" | "family"> & {
 /** A signal that gives one number per trajectory from the rewards of its group. */
 export function groupSignal(definition: Definition): Signal {
   const { derive, ...declared } = definition;
-  const run = (context: SignalContext, parameters: ParameterValues): { source: GroupRewards; outcome: GroupOutcome } | Missing => {
+  const run = (
+    context: SignalContext,
+    parameters: ParameterValues,
+  ): { source: GroupRewards; outcome: GroupOutcome } | Missing => {
     const source = groupRewards(context);
     if ("missing" in source) return source;
     const outcome = derive(source, context, parameters);
@@ -37,7 +40,13 @@ export function groupSignal(definition: Definition): Signal {
       return {
         level: "trajectory",
         values: Float64Array.of(outcome.value),
-        ...(outcome.parts ? { parts: Object.fromEntries(Object.entries(outcome.parts).map(([name, value]) => [name, Float64Array.of(value)])) } : {}),
+        ...(outcome.parts
+          ? {
+              parts: Object.fromEntries(
+                Object.entries(outcome.parts).map(([name, value]) => [name, Float64Array.of(value)]),
+              ),
+            }
+          : {}),
         group: groupOf(source),
         notes: [...source.notes, ...outcome.notes],
       };
@@ -45,7 +54,8 @@ export function groupSignal(definition: Definition): Signal {
     explain(context, parameters, index): Explanation | undefined {
       if (index !== 0) return undefined;
       const done = run(context, parameters);
-      if ("missing" in done || Number.isNaN(done.outcome.value) || done.outcome.lines.length === 0) return undefined;
+      if ("missing" in done || Number.isNaN(done.outcome.value) || done.outcome.lines.length === 0)
+        return undefined;
       return {
         title: definition.title,
         convention: done.outcome.convention,

@@ -1,9 +1,20 @@
 import { binary, symbol, type Expression } from "../expression";
-import { meanAndSpread, normaliseGroup, type GroupConvention, type GroupResult } from "../kernels/groupNormalisation";
+import {
+  meanAndSpread,
+  normaliseGroup,
+  type GroupConvention,
+  type GroupResult,
+} from "../kernels/groupNormalisation";
 import type { Precision } from "../kernels/precision";
 import { numberOf, optionalNumberOf, precisionParameter, textOf } from "../series/parameters";
 import type { Missing } from "../series/episode";
-import { needHow, type ExplanationLine, type ParameterValues, type Signal, type SignalContext } from "../signal";
+import {
+  needHow,
+  type ExplanationLine,
+  type ParameterValues,
+  type Signal,
+  type SignalContext,
+} from "../signal";
 import { deviationLine, meanLine, rewardSymbols } from "./groupExplanation";
 import { functionsParameter, groupOf, groupRewards, parseFunctions, type GroupRewards } from "./groupRewards";
 import { grpoPresets } from "./grpoPresets";
@@ -56,8 +67,14 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
     const all = context.batch
       .flatMap((group) => group.members)
       .map((member) => member.reward)
-      .filter((reward): reward is number => typeof reward === "number" && !(convention.nan === "leave-out" && Number.isNaN(reward)));
-    batch = { spread: meanAndSpread(Float64Array.from(all), convention.std, convention.precision).spread, count: all.length };
+      .filter(
+        (reward): reward is number =>
+          typeof reward === "number" && !(convention.nan === "leave-out" && Number.isNaN(reward)),
+      );
+    batch = {
+      spread: meanAndSpread(Float64Array.from(all), convention.std, convention.precision).spread,
+      count: all.length,
+    };
   }
   const result = normaliseGroup(rewards, convention, batch?.spread);
   const own = source.own;
@@ -80,7 +97,8 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   } else if (rewards.length > 0 && rewards.every((reward) => reward === rewards[0])) {
     notes.push("All rewards of the group are equal: it teaches nothing.");
   }
-  if (convention.nan === "leave-out" && Number.isNaN(rewards[own]!)) notes.push("The reward is NaN: this convention gives 0 and leaves it out of the baseline.");
+  if (convention.nan === "leave-out" && Number.isNaN(rewards[own]!))
+    notes.push("The reward is NaN: this convention gives 0 and leaves it out of the baseline.");
   return { source, rewards, convention, result, ...(batch ? { batch } : {}), raw, advantage, tiny, notes };
 }
 
@@ -131,12 +149,19 @@ export const grpo: Signal = {
     },
     {
       name: "zeroSpread",
-      description: "Deviation of 0: divide by epsilon all the same, leave the difference undivided, or give 0.",
+      description:
+        "Deviation of 0: divide by epsilon all the same, leave the difference undivided, or give 0.",
       type: "choice",
       choices: ["divide", "undivided", "zero"],
       default: "divide",
     },
-    { name: "tinySpread", description: "Give 0 where the deviation is at most this; empty = off.", type: "number", minimum: 0, default: null },
+    {
+      name: "tinySpread",
+      description: "Give 0 where the deviation is at most this; empty = off.",
+      type: "number",
+      minimum: 0,
+      default: null,
+    },
     {
       name: "nan",
       description: "A reward recorded as NaN: spoils the group, or is left out and gets 0.",
@@ -144,13 +169,24 @@ export const grpo: Signal = {
       choices: ["propagate", "leave-out"],
       default: "propagate",
     },
-    { name: "clipLow", description: "Lower limit of the advantage; empty = none.", type: "number", default: null },
-    { name: "clipHigh", description: "Upper limit of the advantage; empty = none.", type: "number", default: null },
+    {
+      name: "clipLow",
+      description: "Lower limit of the advantage; empty = none.",
+      type: "number",
+      default: null,
+    },
+    {
+      name: "clipHigh",
+      description: "Upper limit of the advantage; empty = none.",
+      type: "number",
+      default: null,
+    },
     functionsParameter,
     precisionParameter,
   ],
   presets: grpoPresets,
-  source: "Shao et al. 2024, DeepSeekMath, section 4.1; Liu et al. 2025, Understanding R1-Zero-Like Training (Dr.GRPO)",
+  source:
+    "Shao et al. 2024, DeepSeekMath, section 4.1; Liu et al. 2025, Understanding R1-Zero-Like Training (Dr.GRPO)",
   description:
     "Reward of a rollout minus the mean of its group, divided by the group's deviation. Libraries disagree on the deviation (n-1 or n), epsilon, a group of one, and rewards that are missing.",
   compute(context, parameters) {
@@ -200,33 +236,72 @@ function explanationLines(prepared: Prepared, parameters: ParameterValues): read
   const all = counted.map((i) => symbols[i]!);
   const others = counted.filter((i) => i !== own).map((i) => symbols[i]!);
   const lines: ExplanationLine[] = [];
+  const rounded = (of: Expression): Expression =>
+    convention.precision === "float32" ? { kind: "call", name: "float32", arguments: [of] } : of;
   const spread = result.spreads[own]!;
   const baseline = result.baselines[own]!;
   const leaveOut = convention.baseline === "leave-one-out" && others.length > 0;
   const baselineName = leaveOut ? "mean(others)" : "mean(r)";
-  const baselineSymbol = symbol(baselineName, baseline, leaveOut ? "mean reward of the other rollouts" : "mean reward of the group");
-  const divides = convention.std !== "none" && !Number.isNaN(spread) && !(spread === 0 && convention.zeroSpread !== "divide");
+  const baselineSymbol = symbol(
+    baselineName,
+    baseline,
+    leaveOut ? "mean reward of the other rollouts" : "mean reward of the group",
+  );
+  const divides =
+    convention.std !== "none" &&
+    !Number.isNaN(spread) &&
+    !(spread === 0 && convention.zeroSpread !== "divide");
   const single = counted.length === 1;
   let expression: Expression;
-  if (Number.isNaN(rewards[own]!) || prepared.tiny || (spread === 0 && convention.zeroSpread === "zero")) expression = { kind: "number", value: 0 };
+  if (Number.isNaN(rewards[own]!) || prepared.tiny || (spread === 0 && convention.zeroSpread === "zero"))
+    expression = { kind: "number", value: 0 };
   else if (single && convention.singleton === "reward") expression = reward;
   else {
-    expression = single ? binary("-", reward, reward) : convention.baseline === "none" ? reward : binary("-", reward, baselineSymbol);
-    if (divides) expression = binary("/", expression, binary("+", symbol("std(r)", spread, "deviation of the rewards"), symbol("eps", convention.epsilon, "keeps the division away from 0")));
+    expression = single
+      ? binary("-", reward, reward)
+      : convention.baseline === "none"
+        ? reward
+        : binary("-", reward, baselineSymbol);
+    expression = rounded(expression);
+    if (divides)
+      expression = binary(
+        "/",
+        expression,
+        binary(
+          "+",
+          symbol("std(r)", spread, "deviation of the rewards"),
+          symbol("eps", convention.epsilon, "keeps the division away from 0"),
+        ),
+      );
   }
-  if (convention.precision === "float32") expression = { kind: "call", name: "float32", arguments: [expression] };
+  expression = rounded(expression);
   const low = optionalNumberOf(parameters, "clipLow");
   const high = optionalNumberOf(parameters, "clipHigh");
-  if (low !== undefined) expression = { kind: "call", name: "max", arguments: [expression, symbol("low", low, "lower limit")] };
-  if (high !== undefined) expression = { kind: "call", name: "min", arguments: [expression, symbol("high", high, "upper limit")] };
+  if (low !== undefined)
+    expression = { kind: "call", name: "max", arguments: [expression, symbol("low", low, "lower limit")] };
+  if (high !== undefined)
+    expression = { kind: "call", name: "min", arguments: [expression, symbol("high", high, "upper limit")] };
   lines.push({ name: "A_i", expression, value: prepared.advantage });
-  if (!single && convention.baseline !== "none") lines.push(meanLine(baselineName, leaveOut ? others : all, baseline));
-  if (!single && divides && !batch && convention.spreadOver === "group") {
-    const mean = counted.reduce((total, i) => total + rewards[i]!, 0) / counted.length;
-    lines.push(deviationLine("std(r)", all, symbol("mean(r)", mean, "mean reward of the group"), convention.std, spread));
-  }
-  if (!single && divides && convention.spreadOver === "others" && others.length > 1) {
-    lines.push(deviationLine("std(r)", others, baselineSymbol, convention.std, spread));
+  const push = (line: ExplanationLine): void =>
+    void lines.push({ ...line, expression: rounded(line.expression) });
+  if (!single && convention.baseline !== "none")
+    push(meanLine(baselineName, leaveOut ? others : all, baseline));
+  if (!single && divides && !batch) {
+    const over = convention.spreadOver === "group" ? counted : counted.filter((i) => i !== own);
+    const exact = over.reduce((total, i) => total + rewards[i]!, 0) / over.length;
+    const mean = convention.precision === "float32" ? Math.fround(exact) : exact;
+    const meanName = convention.spreadOver === "group" ? "mean(r)" : "mean(others)";
+    if (over.length > 1) {
+      push(
+        deviationLine(
+          "std(r)",
+          over.map((i) => symbols[i]!),
+          symbol(meanName, mean, "mean of these rewards"),
+          convention.std,
+          spread,
+        ),
+      );
+    }
   }
   return lines;
 }

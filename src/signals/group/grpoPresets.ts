@@ -15,7 +15,8 @@ export const grpoPresets: readonly Preset[] = [
     id: "verl-dr-grpo",
     title: "verl Dr.GRPO",
     values: { ...verl, std: "none" },
-    source: "volcengine/verl, core_algos.py, compute_grpo_outcome_advantage with norm_adv_by_std_in_grpo=False",
+    source:
+      "volcengine/verl, core_algos.py, compute_grpo_outcome_advantage with norm_adv_by_std_in_grpo=False",
   },
   {
     id: "trl",
@@ -47,7 +48,12 @@ export const grpoPresets: readonly Preset[] = [
     values: { std: "sample", epsilon: 1e-9, singleton: "nan" },
     source: "OpenRLHF/OpenRLHF, experience_maker.py, advantage_estimator group_norm",
   },
-  { id: "prime-rl", title: "prime-rl", values: none, source: "PrimeIntellect-ai/prime-rl, GRPO advantage: reward minus group mean" },
+  {
+    id: "prime-rl",
+    title: "prime-rl",
+    values: none,
+    source: "PrimeIntellect-ai/prime-rl, GRPO advantage: reward minus group mean",
+  },
   {
     id: "slime",
     title: "slime / miles",
@@ -69,7 +75,14 @@ export const grpoPresets: readonly Preset[] = [
   {
     id: "nemo-rl-loo",
     title: "NeMo-RL, leave-one-out baseline",
-    values: { std: "sample", epsilon: 1e-6, singleton: "zero", zeroSpread: "undivided", baseline: "leave-one-out", spreadOver: "others" },
+    values: {
+      std: "sample",
+      epsilon: 1e-6,
+      singleton: "zero",
+      zeroSpread: "undivided",
+      baseline: "leave-one-out",
+      spreadOver: "others",
+    },
     source: "NVIDIA-NeMo/RL, use_leave_one_out_baseline: mean and deviation of the other members",
   },
   {
@@ -90,7 +103,12 @@ export const grpoPresets: readonly Preset[] = [
     values: none,
     source: 'allenai/open-instruct, grpo_fast.py, advantage_normalization_type="centered"',
   },
-  { id: "tinker", title: "tinker-cookbook", values: none, source: "thinking-machines-lab/tinker-cookbook: reward minus group mean" },
+  {
+    id: "tinker",
+    title: "tinker-cookbook",
+    values: none,
+    source: "thinking-machines-lab/tinker-cookbook: reward minus group mean",
+  },
   { id: "skyrl", title: "SkyRL", values: verl, source: "NovaSky-AI/SkyRL, grpo with grpo_norm_by_std=true" },
   {
     id: "ragen",
@@ -122,6 +140,7 @@ export const grpoPresets: readonly Preset[] = [
     id: "paper",
     title: "DeepSeekMath paper",
     values: { std: "sample", epsilon: 0, singleton: "nan", zeroSpread: "zero" },
-    source: "Shao et al. 2024, DeepSeekMath, section 4.1 (the paper leaves the deviation's divisor and equal rewards open)",
+    source:
+      "Shao et al. 2024, DeepSeekMath, section 4.1 (the paper leaves the deviation's divisor and equal rewards open)",
   },
 ];

@@ -31,9 +31,17 @@ export const opo = groupSignal({
   signed: true,
   needs: ["group", "outcomeReward"],
   parameters: [],
-  presets: [{ id: "verl", title: "verl", values: {}, source: "volcengine/verl, core_algos.py, compute_opo_outcome_advantage" }],
+  presets: [
+    {
+      id: "verl",
+      title: "verl",
+      values: {},
+      source: "volcengine/verl, core_algos.py, compute_opo_outcome_advantage",
+    },
+  ],
   source: "Hao et al. 2025, On-Policy RL with Optimal Reward Baseline; volcengine/verl, core_algos.py",
-  description: "Reward minus the mean of the group weighted by response length: long rollouts pull the baseline more.",
+  description:
+    "Reward minus the mean of the group weighted by response length: long rollouts pull the baseline more.",
   derive({ rewards, own, members }) {
     const lengths = members.map((member) => {
       const mask = member.trajectory?.tokens?.mask;
@@ -41,24 +49,46 @@ export const opo = groupSignal({
       return member.tokenCount;
     });
     if (lengths.some((length) => length === undefined)) {
-      return { missing: ["tokenMask"], how: "The baseline weighs rollouts by their token counts, and the file records none: open the trainer's token export." };
+      return {
+        missing: ["tokenMask"],
+        how: "The baseline weighs rollouts by their token counts, and the file records none: open the trainer's token export.",
+      };
     }
     const weights = Float64Array.from(lengths as number[]);
     const value = opoAdvantages(rewards, weights)[own]!;
     const symbols = rewardSymbols(members, rewards);
     const reward = symbols[own]!;
     if (rewards.length === 1) {
-      return { value, lines: [{ name: "A_i", expression: reward, value }], notes: ["Group of one: the reward itself."], convention: "length-weighted baseline" };
+      return {
+        value,
+        lines: [{ name: "A_i", expression: reward, value }],
+        notes: ["Group of one: the reward itself."],
+        convention: "length-weighted baseline",
+      };
     }
     const baseline = opoBaseline(rewards, weights);
-    const sizes = members.map((member, i) => symbol(`l_${i + 1}`, weights[i]!, `tokens of rollout ${i + 1}`, { trajectoryId: member.trajectoryId }));
-    const sum = (parts: readonly Expression[]): Expression => ({ kind: "call", name: "sum", arguments: parts });
+    const sizes = members.map((member, i) =>
+      symbol(`l_${i + 1}`, weights[i]!, `tokens of rollout ${i + 1}`, { trajectoryId: member.trajectoryId }),
+    );
+    const sum = (parts: readonly Expression[]): Expression => ({
+      kind: "call",
+      name: "sum",
+      arguments: parts,
+    });
     return {
       value,
       parts: { baseline },
       lines: [
-        { name: "A_i", expression: binary("-", reward, symbol("b", baseline, "length-weighted mean reward")), value },
-        { name: "b", expression: binary("/", sum(symbols.map((r, i) => binary("*", sizes[i]!, r))), sum(sizes)), value: baseline },
+        {
+          name: "A_i",
+          expression: binary("-", reward, symbol("b", baseline, "length-weighted mean reward")),
+          value,
+        },
+        {
+          name: "b",
+          expression: binary("/", sum(symbols.map((r, i) => binary("*", sizes[i]!, r))), sum(sizes)),
+          value: baseline,
+        },
       ],
       notes: [],
       convention: "length-weighted baseline, group of one: reward",

@@ -41,7 +41,9 @@ export function tokenBaselineAdvantages(rows: readonly TokenBaselineRow[]): Toke
   );
   const weights = rows.map((row) => {
     let running = 0;
-    return row.logprobs.map((logprob, t) => (running += (1 - 2 * Math.exp(logprob) + row.squaredProbabilities[t]!) * row.mask[t]!));
+    return row.logprobs.map(
+      (logprob, t) => (running += (1 - 2 * Math.exp(logprob) + row.squaredProbabilities[t]!) * row.mask[t]!),
+    );
   });
   const baseline = new Float64Array(length);
   if (rows.length > 1) {
@@ -56,7 +58,9 @@ export function tokenBaselineAdvantages(rows: readonly TokenBaselineRow[]): Toke
       baseline[t] = weighted / (total + tokenBaselineEpsilon);
     }
   }
-  const advantages = rows.map((row, i) => returns[i]!.map((value, t) => (value - baseline[t]!) * row.mask[t]!));
+  const advantages = rows.map((row, i) =>
+    returns[i]!.map((value, t) => (value - baseline[t]!) * row.mask[t]!),
+  );
   return { advantages, returns, weights, baseline };
 }
 
@@ -73,14 +77,27 @@ function prepare(context: SignalContext): Prepared | Missing {
   const ids: string[] = [];
   for (const { trajectory, trajectoryId } of context.group.members) {
     const tokens = trajectory?.tokens;
-    if (!tokens) return { missing: ["group"], how: `Needs the token columns of every member; ${trajectoryId} has none.` };
+    if (!tokens)
+      return {
+        missing: ["group"],
+        how: `Needs the token columns of every member; ${trajectoryId} has none.`,
+      };
     const rewards = tokens.series["reward"];
     const logprobs = tokens.series["logprob"];
     const squaredProbabilities = tokens.series["sum_pi_squared"];
     if (!rewards) return { missing: ["rewards"], how: needHow.rewards };
     if (!logprobs) return { missing: ["logprobs"], how: needHow.logprobs };
-    if (!squaredProbabilities) return { missing: ["logprobs"], how: "Needs the sum of squared probabilities per token (sum_pi_squared), which only a policy model or the trainer can give." };
-    rows.push({ rewards, logprobs, squaredProbabilities, mask: tokens.mask ?? new Uint8Array(tokens.count).fill(1) });
+    if (!squaredProbabilities)
+      return {
+        missing: ["logprobs"],
+        how: "Needs the sum of squared probabilities per token (sum_pi_squared), which only a policy model or the trainer can give.",
+      };
+    rows.push({
+      rewards,
+      logprobs,
+      squaredProbabilities,
+      mask: tokens.mask ?? new Uint8Array(tokens.count).fill(1),
+    });
     ids.push(trajectoryId);
   }
   const own = ids.indexOf(context.trajectory.id);
@@ -97,7 +114,14 @@ export const optimalTokenBaseline: Signal = {
   signed: true,
   needs: ["group", "rewards", "logprobs"],
   parameters: [],
-  presets: [{ id: "verl", title: "verl", values: {}, source: "volcengine/verl, core_algos.py, compute_optimal_token_baseline_advantage" }],
+  presets: [
+    {
+      id: "verl",
+      title: "verl",
+      values: {},
+      source: "volcengine/verl, core_algos.py, compute_optimal_token_baseline_advantage",
+    },
+  ],
   source: "volcengine/verl, core_algos.py, compute_optimal_token_baseline_advantage",
   description:
     "Return to go minus a baseline per token position, the mean of the group weighted by how much each rollout's tokens so far move the policy.",
@@ -108,7 +132,11 @@ export const optimalTokenBaseline: Signal = {
     return {
       level: "token",
       values: result.advantages[own]!.map((value, t) => (masks[own]![t] ? value : NaN)),
-      parts: { returns: result.returns[own]!, baseline: result.baseline.slice(0, result.returns[own]!.length), weight: result.weights[own]! },
+      parts: {
+        returns: result.returns[own]!,
+        baseline: result.baseline.slice(0, result.returns[own]!.length),
+        weight: result.weights[own]!,
+      },
       notes: prepared.ids.length === 1 ? ["Group of one: no baseline, the return itself."] : [],
     };
   },
@@ -120,17 +148,44 @@ export const optimalTokenBaseline: Signal = {
     if (value === undefined || !masks[own]![index] || Number.isNaN(value)) return undefined;
     const there = ids.map((_, i) => i).filter((i) => masks[i]![index]);
     const at = (name: string, i: number, number: number, meaning: string): Expression =>
-      symbol(`${name}_${i + 1}`, number, `${meaning} of rollout ${i + 1} at token ${index}`, { trajectoryId: ids[i]!, tokenIndex: index });
-    const sum = (parts: readonly Expression[]): Expression => ({ kind: "call", name: "sum", arguments: parts });
+      symbol(`${name}_${i + 1}`, number, `${meaning} of rollout ${i + 1} at token ${index}`, {
+        trajectoryId: ids[i]!,
+        tokenIndex: index,
+      });
+    const sum = (parts: readonly Expression[]): Expression => ({
+      kind: "call",
+      name: "sum",
+      arguments: parts,
+    });
     const weight = (i: number): Expression => at("W", i, result.weights[i]![index]!, "weight");
-    const products = there.map((i) => binary("*", at("G", i, result.returns[i]![index]!, "return to go"), weight(i)));
+    const products = there.map((i) =>
+      binary("*", at("G", i, result.returns[i]![index]!, "return to go"), weight(i)),
+    );
     return {
       title: "Optimal token baseline advantage",
       convention: `eps ${tokenBaselineEpsilon}, positions compared by index`,
       lines: [
-        { name: `A_${index}`, expression: binary("-", at("G", own, result.returns[own]![index]!, "return to go"), symbol("B", result.baseline[index]!, "baseline at this position")), value },
+        {
+          name: `A_${index}`,
+          expression: binary(
+            "-",
+            at("G", own, result.returns[own]![index]!, "return to go"),
+            symbol("B", result.baseline[index]!, "baseline at this position"),
+          ),
+          value,
+        },
         ...(ids.length > 1
-          ? [{ name: "B", expression: binary("/", sum(products), binary("+", sum(there.map(weight)), symbol("eps", tokenBaselineEpsilon))), value: result.baseline[index]! }]
+          ? [
+              {
+                name: "B",
+                expression: binary(
+                  "/",
+                  sum(products),
+                  binary("+", sum(there.map(weight)), symbol("eps", tokenBaselineEpsilon)),
+                ),
+                value: result.baseline[index]!,
+              },
+            ]
           : []),
       ],
       source: optimalTokenBaseline.source,

@@ -11,9 +11,15 @@ import { groupSignal } from "./groupSignal";
  * @param rewards [n], n >= 2; @param epsilon divisor offset, undefined = the lead is not divided by the deviation
  * @throws Error for fewer than two rewards, as the trainer does
  */
-export function passAtKAdvantages(rewards: Float64Array, epsilon: number | undefined, groupName = ""): Float64Array {
+export function passAtKAdvantages(
+  rewards: Float64Array,
+  epsilon: number | undefined,
+  groupName = "",
+): Float64Array {
   if (rewards.length < 2) {
-    throw new Error(`Pass@k needs at least two rollouts per group; group ${groupName || "of this trajectory"} has ${rewards.length}.`);
+    throw new Error(
+      `Pass@k needs at least two rollouts per group; group ${groupName || "of this trajectory"} has ${rewards.length}.`,
+    );
   }
   const { best, second } = leaders(rewards);
   const lead = rewards[best]! - rewards[second]!;
@@ -38,15 +44,30 @@ export const passAtK = groupSignal({
   signed: true,
   needs: ["group", "outcomeReward"],
   parameters: [
-    { name: "divideByStd", description: "Divide the lead by the group's deviation (n-1).", type: "boolean", default: true },
+    {
+      name: "divideByStd",
+      description: "Divide the lead by the group's deviation (n-1).",
+      type: "boolean",
+      default: true,
+    },
     { name: "epsilon", description: "Added to the deviation.", type: "number", minimum: 0, default: 1e-6 },
   ],
-  presets: [{ id: "verl", title: "verl", values: {}, source: "volcengine/verl, core_algos.py, compute_grpo_passk_outcome_advantage" }],
-  source: "Chen et al. 2025, Pass@k Training; volcengine/verl, core_algos.py, compute_grpo_passk_outcome_advantage",
-  description: "Only the best rollout of a group is credited, with its lead over the second best. A group of one is refused.",
+  presets: [
+    {
+      id: "verl",
+      title: "verl",
+      values: {},
+      source: "volcengine/verl, core_algos.py, compute_grpo_passk_outcome_advantage",
+    },
+  ],
+  source:
+    "Chen et al. 2025, Pass@k Training; volcengine/verl, core_algos.py, compute_grpo_passk_outcome_advantage",
+  description:
+    "Only the best rollout of a group is credited, with its lead over the second best. A group of one is refused.",
   derive(source, _context, parameters) {
     const { rewards, own, members } = source;
-    if (rewards.length < 2) return { missing: ["group"], how: "Pass@k needs at least two rollouts with a reward in the group." };
+    if (rewards.length < 2)
+      return { missing: ["group"], how: "Pass@k needs at least two rollouts with a reward in the group." };
     const divides = flagOf(parameters, "divideByStd");
     const epsilon = divides ? numberOf(parameters, "epsilon") : undefined;
     const value = passAtKAdvantages(rewards, epsilon)[own]!;
@@ -56,15 +77,33 @@ export const passAtK = groupSignal({
     const lead = binary("-", symbols[best]!, symbols[second]!);
     const deviation = symbol("std(r)", spread, "deviation of the rewards");
     const expression: Expression =
-      own !== best ? number(0) : divides ? binary("/", lead, binary("+", deviation, symbol("eps", epsilon))) : lead;
+      own !== best
+        ? number(0)
+        : divides
+          ? binary("/", lead, binary("+", deviation, symbol("eps", epsilon)))
+          : lead;
     return {
       value,
       parts: { deviation: spread },
       lines: [
         { name: "A_i", expression, value },
-        ...(own === best && divides ? [deviationLine("std(r)", symbols, symbol("mean(r)", mean, "mean reward of the group"), "sample", spread)] : []),
+        ...(own === best && divides
+          ? [
+              deviationLine(
+                "std(r)",
+                symbols,
+                symbol("mean(r)", mean, "mean reward of the group"),
+                "sample",
+                spread,
+              ),
+            ]
+          : []),
       ],
-      notes: [own === best ? "This is the best rollout of its group." : `Rollout ${best + 1} is the best of the group; all others get 0.`],
+      notes: [
+        own === best
+          ? "This is the best rollout of its group."
+          : `Rollout ${best + 1} is the best of the group; all others get 0.`,
+      ],
       convention: divides ? `std n-1, eps ${epsilon}` : "not divided",
     };
   },

@@ -9,7 +9,10 @@ import type { WeightedFunction } from "./groupRewards";
  *
  * @param perFunction one row per rollout, one column per reward function, [N][F]; @param weights [F]
  */
-export function weightedNanSum(perFunction: readonly (readonly number[])[], weights: readonly number[]): Float64Array {
+export function weightedNanSum(
+  perFunction: readonly (readonly number[])[],
+  weights: readonly number[],
+): Float64Array {
   return Float64Array.from(perFunction, (row) => {
     let sum = 0;
     let counted = 0;
@@ -28,7 +31,7 @@ export function combineFunctions(
   functions: readonly WeightedFunction[],
 ): { readonly rewards: Float64Array } | Missing {
   for (const { component } of functions) {
-    if (!members.some((member) => typeof member.components[component] === "number")) {
+    if (!members.some((member) => Object.hasOwn(member.components, component))) {
       const known = [...new Set(members.flatMap((member) => Object.keys(member.components)))];
       return {
         missing: ["components"],
@@ -87,13 +90,27 @@ export function functionAdvantages(
   if (aggregation === "sum-then-normalize") {
     const rewards = weightedNanSum(perFunction, weights);
     const batchSpread = meanAndSpread(scorable(rewards), "sample", precision).spread;
-    const groupResult = normaliseGroups(rewards, groups, groupCount, convention, scale === "batch" ? batchSpread : undefined);
+    const groupResult = normaliseGroups(
+      rewards,
+      groups,
+      groupCount,
+      convention,
+      scale === "batch" ? batchSpread : undefined,
+    );
     // The reported deviation is the group's also for rows that could not be scored.
-    const spreads = scale === "batch" ? new Float64Array(size).fill(batchSpread) : groupSpreads(rewards, groups, groupCount, precision);
+    const spreads =
+      scale === "batch"
+        ? new Float64Array(size).fill(batchSpread)
+        : groupSpreads(rewards, groups, groupCount, precision);
     return { advantages: groupResult.advantages, rewards, spreads };
   }
   const columns = weights.map((_, f) =>
-    normaliseGroups(Float64Array.from(perFunction, (row) => row[f]!), groups, groupCount, { ...convention, std: "sample" }),
+    normaliseGroups(
+      Float64Array.from(perFunction, (row) => row[f]!),
+      groups,
+      groupCount,
+      { ...convention, std: "sample" },
+    ),
   );
   const rewards = Float64Array.from(perFunction, (row, i) => {
     if (row.every((value) => Number.isNaN(value))) return NaN;
@@ -106,18 +123,27 @@ export function functionAdvantages(
   const { mean, spread } = meanAndSpread(scorable(rewards), "sample", precision);
   const divisor = Number.isNaN(spread) ? 0 : spread;
   return {
-    advantages: Float64Array.from(rewards, (reward) => (Number.isNaN(reward) ? 0 : (reward - mean) / (divisor + convention.epsilon))),
+    advantages: Float64Array.from(rewards, (reward) =>
+      Number.isNaN(reward) ? 0 : (reward - mean) / (divisor + convention.epsilon),
+    ),
     rewards,
     spreads: new Float64Array(size).fill(divisor),
   };
 }
 
 /** Sample deviation of each row's group over the rewards that are numbers; 0 with fewer than two. */
-function groupSpreads(rewards: Float64Array, groups: Int32Array, groupCount: number, precision: Precision): Float64Array {
+function groupSpreads(
+  rewards: Float64Array,
+  groups: Int32Array,
+  groupCount: number,
+  precision: Precision,
+): Float64Array {
   const members: number[][] = Array.from({ length: groupCount }, () => []);
   rewards.forEach((reward, row) => {
     if (!Number.isNaN(reward)) members[groups[row]!]!.push(reward);
   });
-  const spreads = members.map((values) => (values.length < 2 ? 0 : meanAndSpread(Float64Array.from(values), "sample", precision).spread));
+  const spreads = members.map((values) =>
+    values.length < 2 ? 0 : meanAndSpread(Float64Array.from(values), "sample", precision).spread,
+  );
   return Float64Array.from(groups, (group) => spreads[group]!);
 }

@@ -4,12 +4,22 @@ import type { Precision } from "../kernels/precision";
 import { maskedMoments } from "../kernels/whitening";
 import type { Missing } from "../series/episode";
 import { numberOf, precisionParameter, textOf } from "../series/parameters";
-import { needHow, type ExplanationLine, type ParameterValues, type Signal, type SignalContext } from "../signal";
+import {
+  needHow,
+  type ExplanationLine,
+  type ParameterValues,
+  type Signal,
+  type SignalContext,
+} from "../signal";
 import { rewardSymbols } from "./groupExplanation";
 import { groupOf, groupRewards, type GroupRewards } from "./groupRewards";
 
 /** The leave-one-out convention: reward minus the mean of the other members, nothing divided. */
-export function rlooConvention(singleton: GroupConvention["singleton"], nan: GroupConvention["nan"], precision: Precision): GroupConvention {
+export function rlooConvention(
+  singleton: GroupConvention["singleton"],
+  nan: GroupConvention["nan"],
+  precision: Precision,
+): GroupConvention {
   return {
     baseline: "leave-one-out",
     std: "none",
@@ -27,10 +37,16 @@ export function rlooConvention(singleton: GroupConvention["singleton"], nan: Gro
  *
  * @param scored rows whose reward is a number count for mean and deviation and are changed; others stay as they are
  */
-export function standardiseAdvantages(advantages: Float64Array, scored: ArrayLike<number>, epsilon: number): Float64Array {
+export function standardiseAdvantages(
+  advantages: Float64Array,
+  scored: ArrayLike<number>,
+  epsilon: number,
+): Float64Array {
   const { count, mean, variance } = maskedMoments(advantages, scored, "sample");
   const deviation = count > 1 ? Math.sqrt(variance) : 0;
-  return advantages.map((advantage, row) => (scored[row] ? (advantage - mean) / (deviation + epsilon) : advantage));
+  return advantages.map((advantage, row) =>
+    scored[row] ? (advantage - mean) / (deviation + epsilon) : advantage,
+  );
 }
 
 interface Prepared {
@@ -50,14 +66,22 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   const result = normaliseGroup(source.rewards, convention);
   const notes = [...source.notes];
   if (result.counts[0] === 1) {
-    notes.push(singleton === "reward" ? "Group of one: this convention gives the reward itself." : singleton === "zero" ? "Group of one: this convention gives 0." : "Group of one: undefined under this convention.");
+    notes.push(
+      singleton === "reward"
+        ? "Group of one: this convention gives the reward itself."
+        : singleton === "zero"
+          ? "Group of one: this convention gives 0."
+          : "Group of one: undefined under this convention.",
+    );
   }
   const raw = result.advantages[source.own]!;
   if (textOf(parameters, "standardise") !== "batch") return { source, result, advantage: raw, notes };
   if (!context.batch) return { missing: ["batch"], how: needHow.batch };
   const all: number[] = [];
   for (const group of context.batch) {
-    const rewards = group.members.map((member) => member.reward).filter((reward): reward is number => typeof reward === "number");
+    const rewards = group.members
+      .map((member) => member.reward)
+      .filter((reward): reward is number => typeof reward === "number");
     const advantages = normaliseGroup(Float64Array.from(rewards), convention).advantages;
     rewards.forEach((reward, row) => {
       if (!Number.isNaN(reward)) all.push(advantages[row]!);
@@ -66,7 +90,13 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   const epsilon = numberOf(parameters, "epsilon");
   const { count, mean, variance } = maskedMoments(Float64Array.from(all), undefined, "sample");
   const deviation = count > 1 ? Math.sqrt(variance) : 0;
-  return { source, result, advantage: (raw - mean) / (deviation + epsilon), batch: { mean, deviation, epsilon }, notes };
+  return {
+    source,
+    result,
+    advantage: (raw - mean) / (deviation + epsilon),
+    batch: { mean, deviation, epsilon },
+    notes,
+  };
 }
 
 export const rloo: Signal = {
@@ -99,7 +129,13 @@ export const rloo: Signal = {
       choices: ["none", "batch"],
       default: "none",
     },
-    { name: "epsilon", description: "Added to the batch deviation when standardising.", type: "number", minimum: 0, default: 1e-4 },
+    {
+      name: "epsilon",
+      description: "Added to the batch deviation when standardising.",
+      type: "number",
+      minimum: 0,
+      default: 1e-4,
+    },
     precisionParameter,
   ],
   presets: [
@@ -107,7 +143,8 @@ export const rloo: Signal = {
       id: "verl",
       title: "verl",
       values: { singleton: "reward" },
-      source: "volcengine/verl, core_algos.py, compute_rloo_outcome_advantage (r n/(n-1) - mean n/(n-1), the same number)",
+      source:
+        "volcengine/verl, core_algos.py, compute_rloo_outcome_advantage (r n/(n-1) - mean n/(n-1), the same number)",
     },
     {
       id: "verl-vectorised",
@@ -134,7 +171,8 @@ export const rloo: Signal = {
       source: "AIFrameResearch/SPO, math_episode_generator_with_group_advantages.py, adv_method rloo",
     },
   ],
-  source: "Kool et al. 2019, Buy 4 REINFORCE Samples, Get a Baseline for Free!; Ahmadian et al. 2024, Back to Basics",
+  source:
+    "Kool et al. 2019, Buy 4 REINFORCE Samples, Get a Baseline for Free!; Ahmadian et al. 2024, Back to Basics",
   description:
     "Reward of a rollout minus the mean reward of the other rollouts of its prompt. Libraries differ in a group of one and in standardising over the batch.",
   compute(context, parameters) {
@@ -154,29 +192,47 @@ export const rloo: Signal = {
     if ("missing" in prepared || Number.isNaN(prepared.advantage)) return undefined;
     const { source, result, batch } = prepared;
     const { own, rewards } = source;
-    const reward = symbol("r_i", rewards[own]!, "reward of this rollout", { trajectoryId: source.members[own]!.trajectoryId });
+    const reward = symbol("r_i", rewards[own]!, "reward of this rollout", {
+      trajectoryId: source.members[own]!.trajectoryId,
+    });
     const leaveOut = textOf(parameters, "nan") === "leave-out";
-    const others = rewardSymbols(source.members, rewards).filter((_, i) => i !== own && !(leaveOut && Number.isNaN(rewards[i]!)));
+    const others = rewardSymbols(source.members, rewards).filter(
+      (_, i) => i !== own && !(leaveOut && Number.isNaN(rewards[i]!)),
+    );
     const singleton = textOf(parameters, "singleton");
     const baseline = symbol("mean(others)", result.baselines[own]!, "mean reward of the other rollouts");
     let difference: Expression;
     if (Number.isNaN(rewards[own]!)) difference = number(0);
     else if (others.length === 0) difference = singleton === "reward" ? reward : binary("-", reward, reward);
     else difference = binary("-", reward, baseline);
-    if (textOf(parameters, "precision") === "float32") difference = { kind: "call", name: "float32", arguments: [difference] };
+    const rounded = (of: Expression): Expression =>
+      textOf(parameters, "precision") === "float32" ? { kind: "call", name: "float32", arguments: [of] } : of;
+    difference = rounded(difference);
     const lines: ExplanationLine[] = [];
     if (batch) {
       const raw = symbol("a_i", result.advantages[own]!, "leave-one-out advantage");
-      const spread = binary("+", symbol("std(a)", batch.deviation, "deviation over the batch"), symbol("eps", batch.epsilon));
+      const spread = binary(
+        "+",
+        symbol("std(a)", batch.deviation, "deviation over the batch"),
+        symbol("eps", batch.epsilon),
+      );
       lines.push({
         name: "A_i",
-        expression: binary("/", binary("-", raw, symbol("mean(a)", batch.mean, "mean over the batch")), spread),
+        expression: binary(
+          "/",
+          binary("-", raw, symbol("mean(a)", batch.mean, "mean over the batch")),
+          spread,
+        ),
         value: prepared.advantage,
       });
     }
     lines.push({ name: batch ? "a_i" : "A_i", expression: difference, value: result.advantages[own]! });
     if (others.length > 0 && !Number.isNaN(rewards[own]!)) {
-      lines.push({ name: "mean(others)", expression: { kind: "call", name: "mean", arguments: others }, value: result.baselines[own]! });
+      lines.push({
+        name: "mean(others)",
+        expression: rounded({ kind: "call", name: "mean", arguments: others }),
+        value: result.baselines[own]!,
+      });
     }
     return {
       title: "RLOO advantage",

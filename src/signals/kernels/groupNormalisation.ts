@@ -64,7 +64,8 @@ export function normaliseGroups(
   // Equal rewards have exactly their own mean and no deviation, whatever rounding a sum would leave behind.
   const equal = new Uint8Array(groupCount);
   for (let group = 0; group < groupCount; group++) {
-    equal[group] = least[group] === most[group] && Number.isFinite(least[group]!) && !Number.isNaN(sums[group]!) ? 1 : 0;
+    equal[group] =
+      least[group] === most[group] && Number.isFinite(least[group]!) && !Number.isNaN(sums[group]!) ? 1 : 0;
     const mean = equal[group] ? least[group]! : sums[group]! / counts[group]!;
     means[group] = float32 ? Math.fround(mean) : mean;
   }
@@ -76,6 +77,15 @@ export function normaliseGroups(
       const group = groups[i]!;
       const deviation = equal[group] ? 0 : reward - means[group]!;
       squares[group]! += deviation * deviation;
+    }
+  }
+  // The other members are all equal when only the own reward differs: their deviation is 0, whatever rounding says.
+  const leastCounts = new Int32Array(groupCount);
+  const mostCounts = new Int32Array(groupCount);
+  if (convention.spreadOver === "others") {
+    for (let i = 0; i < size; i++) {
+      if (rewards[i] === least[groups[i]!]) leastCounts[groups[i]!]!++;
+      if (rewards[i] === most[groups[i]!]) mostCounts[groups[i]!]!++;
     }
   }
   const advantages = new Float64Array(size);
@@ -106,7 +116,8 @@ export function normaliseGroups(
     const mean = means[group]!;
     let baseline = 0;
     if (convention.baseline === "mean") baseline = mean;
-    else if (convention.baseline === "leave-one-out") baseline = equal[group] ? reward : (sums[group]! - reward) / (count - 1);
+    else if (convention.baseline === "leave-one-out")
+      baseline = equal[group] ? reward : (sums[group]! - reward) / (count - 1);
     let spread = NaN;
     if (convention.std !== "none") {
       if (givenSpread !== undefined) spread = givenSpread;
@@ -115,7 +126,13 @@ export function normaliseGroups(
         const others = count - 1;
         const deviation = equal[group] ? 0 : reward - mean;
         // Removing one value x from n values lowers the sum of squares by n/(n-1) * (x - mean)^2.
-        const remaining = Math.max(0, squares[group]! - (deviation * deviation * count) / others);
+        const othersEqual =
+          equal[group] === 1 ||
+          (leastCounts[group] === others && reward !== least[group]) ||
+          (mostCounts[group] === others && reward !== most[group]);
+        const remaining = othersEqual
+          ? 0
+          : Math.max(0, squares[group]! - (deviation * deviation * count) / others);
         spread = others - unbiased > 0 ? Math.sqrt(remaining / (others - unbiased)) : 0;
       }
       if (float32) spread = Math.fround(spread);
@@ -124,7 +141,8 @@ export function normaliseGroups(
     const difference = float32 ? Math.fround(reward - baseline) : reward - baseline;
     let advantage = difference;
     if (convention.std !== "none") {
-      if (spread === 0 && convention.zeroSpread !== "divide") advantage = convention.zeroSpread === "zero" ? 0 : difference;
+      if (spread === 0 && convention.zeroSpread !== "divide")
+        advantage = convention.zeroSpread === "zero" ? 0 : difference;
       else advantage = difference / (spread + convention.epsilon);
     }
     baselines[i] = baseline;
@@ -135,7 +153,11 @@ export function normaliseGroups(
 }
 
 /** One group: the same as `normaliseGroups` with every row in group 0. */
-export function normaliseGroup(rewards: Float64Array, convention: GroupConvention, givenSpread?: number): GroupResult {
+export function normaliseGroup(
+  rewards: Float64Array,
+  convention: GroupConvention,
+  givenSpread?: number,
+): GroupResult {
   return normaliseGroups(rewards, new Int32Array(rewards.length), 1, convention, givenSpread);
 }
 
@@ -163,7 +185,10 @@ export function meanAndSpread(
 }
 
 /** Numbers the keys of rows by first appearance: the group index that `normaliseGroups` takes. */
-export function groupIndex(keys: readonly (string | number)[]): { readonly groups: Int32Array; readonly names: readonly string[] } {
+export function groupIndex(keys: readonly (string | number)[]): {
+  readonly groups: Int32Array;
+  readonly names: readonly string[];
+} {
   const numbers = new Map<string, number>();
   const groups = new Int32Array(keys.length);
   keys.forEach((key, row) => {

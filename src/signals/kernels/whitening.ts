@@ -10,7 +10,12 @@ export interface WhiteningConvention {
 }
 
 /** verl and TRL: `(x - mean) * rsqrt(var + 1e-8)`, variance over n-1. */
-export const torchWhitening: WhiteningConvention = { std: "sample", epsilon: 1e-8, epsilonPlace: "inside-root", shiftMean: true };
+export const torchWhitening: WhiteningConvention = {
+  std: "sample",
+  epsilon: 1e-8,
+  epsilonPlace: "inside-root",
+  shiftMean: true,
+};
 
 export interface MaskedMoments {
   readonly count: number;
@@ -20,7 +25,11 @@ export interface MaskedMoments {
 }
 
 /** Mean and variance over the entries whose mask is not 0. Equal values have a variance of exactly 0. */
-export function maskedMoments(values: Float64Array, mask: ArrayLike<number> | undefined, std: "sample" | "population"): MaskedMoments {
+export function maskedMoments(
+  values: Float64Array,
+  mask: ArrayLike<number> | undefined,
+  std: "sample" | "population",
+): MaskedMoments {
   let count = 0;
   let sum = 0;
   let least = Infinity;
@@ -94,7 +103,9 @@ export function whitenRows(
   });
   const whitened = whiten(flat, mask, convention, flat);
   if (loneEntry === "refuse" && Number.isNaN(whitened.moments.variance) && whitened.moments.count < 2) {
-    throw new Error(`Whitening needs at least two tokens under the mask; the batch has ${whitened.moments.count}.`);
+    throw new Error(
+      `Whitening needs at least two tokens under the mask; the batch has ${whitened.moments.count}.`,
+    );
   }
   offset = 0;
   return rows.map((row) => flat.subarray(offset, (offset += row.length)));

@@ -11,7 +11,12 @@ export type KlEstimator = "k1" | "abs" | "k2" | "k3";
  *
  * @param clamping `verl` limits the log-ratio of k3 to +-20 and k3 itself to +-10; `unclamped` is the plain formula (TRL)
  */
-export function klEstimate(own: number, reference: number, estimator: KlEstimator, clamping: "verl" | "unclamped"): number {
+export function klEstimate(
+  own: number,
+  reference: number,
+  estimator: KlEstimator,
+  clamping: "verl" | "unclamped",
+): number {
   const difference = own - reference;
   switch (estimator) {
     case "k1":
@@ -38,7 +43,9 @@ function prepare(context: SignalContext): Prepared | Missing {
   const { tokens } = context.trajectory;
   const length = tokens?.count;
   const scored = (name: string): Float64Array | undefined =>
-    context.scores?.find((series) => series.name === name && series.level === "token" && series.values.length === length)?.values;
+    context.scores?.find(
+      (series) => series.name === name && series.level === "token" && series.values.length === length,
+    )?.values;
   const own = tokens?.series["trainer_logprob"] ?? tokens?.series["logprob"] ?? scored("logprob");
   const reference = tokens?.series["ref_logprob"] ?? scored("ref_logprob");
   if (!own) return { missing: ["logprobs"], how: needHow.logprobs };
@@ -71,13 +78,34 @@ export const klPenalty: Signal = {
     },
   ],
   presets: [
-    { id: "verl-low-var-kl", title: "verl low_var_kl", values: { estimator: "k3", clamping: "verl" }, source: "volcengine/verl, core_algos.py, kl_penalty" },
-    { id: "verl-kl", title: "verl kl", values: { estimator: "k1" }, source: "volcengine/verl, core_algos.py, kl_penalty" },
-    { id: "verl-mse", title: "verl mse", values: { estimator: "k2" }, source: "volcengine/verl, core_algos.py, kl_penalty" },
-    { id: "trl-k3", title: "TRL", values: { estimator: "k3", clamping: "unclamped" }, source: "huggingface/trl, grpo_trainer.py and experimental/ppo, kl_estimator k3" },
+    {
+      id: "verl-low-var-kl",
+      title: "verl low_var_kl",
+      values: { estimator: "k3", clamping: "verl" },
+      source: "volcengine/verl, core_algos.py, kl_penalty",
+    },
+    {
+      id: "verl-kl",
+      title: "verl kl",
+      values: { estimator: "k1" },
+      source: "volcengine/verl, core_algos.py, kl_penalty",
+    },
+    {
+      id: "verl-mse",
+      title: "verl mse",
+      values: { estimator: "k2" },
+      source: "volcengine/verl, core_algos.py, kl_penalty",
+    },
+    {
+      id: "trl-k3",
+      title: "TRL",
+      values: { estimator: "k3", clamping: "unclamped" },
+      source: "huggingface/trl, grpo_trainer.py and experimental/ppo, kl_estimator k3",
+    },
   ],
   source: "Schulman 2020, Approximating KL Divergence; volcengine/verl, core_algos.py, kl_penalty",
-  description: "Estimate of the divergence from the reference policy at each token, from the log-probabilities of the sampled token alone.",
+  description:
+    "Estimate of the divergence from the reference policy at each token, from the log-probabilities of the sampled token alone.",
   compute(context, parameters) {
     const prepared = prepare(context);
     if ("missing" in prepared) return prepared;
@@ -90,7 +118,12 @@ export const klPenalty: Signal = {
     if (value === undefined || Number.isNaN(value)) return undefined;
     const reference = { trajectoryId: context.trajectory.id, tokenIndex: index };
     const own = symbol("logp", prepared.own[index]!, "log-probability under the policy", reference);
-    const ref = symbol("logp_ref", prepared.reference[index]!, "log-probability under the reference", reference);
+    const ref = symbol(
+      "logp_ref",
+      prepared.reference[index]!,
+      "log-probability under the reference",
+      reference,
+    );
     const estimator = textOf(parameters, "estimator") as KlEstimator;
     const clamping = textOf(parameters, "clamping") as "verl" | "unclamped";
     return {
@@ -106,12 +139,24 @@ export const klPenalty: Signal = {
 function tokenValues({ own, reference, mask }: Prepared, parameters: ParameterValues): Float64Array {
   const estimator = textOf(parameters, "estimator") as KlEstimator;
   const clamping = textOf(parameters, "clamping") as "verl" | "unclamped";
-  return own.map((value, i) => (mask && mask[i] === 0 ? NaN : klEstimate(value, reference[i]!, estimator, clamping)));
+  return own.map((value, i) =>
+    mask && mask[i] === 0 ? NaN : klEstimate(value, reference[i]!, estimator, clamping),
+  );
 }
 
-function estimateExpression(own: Expression, ref: Expression, estimator: KlEstimator, clamping: "verl" | "unclamped"): Expression {
-  const call = (name: string, ...parts: Expression[]): Expression => ({ kind: "call", name, arguments: parts });
-  const clamp = (of: Expression, limit: number): Expression => call("min", call("max", of, number(-limit)), number(limit));
+function estimateExpression(
+  own: Expression,
+  ref: Expression,
+  estimator: KlEstimator,
+  clamping: "verl" | "unclamped",
+): Expression {
+  const call = (name: string, ...parts: Expression[]): Expression => ({
+    kind: "call",
+    name,
+    arguments: parts,
+  });
+  const clamp = (of: Expression, limit: number): Expression =>
+    call("min", call("max", of, number(-limit)), number(limit));
   const difference = binary("-", own, ref);
   if (estimator === "k1") return difference;
   if (estimator === "abs") return call("abs", difference);

@@ -1,5 +1,6 @@
 /** How per-token losses become one number; the choice decides whether long answers weigh more. */
-export type LossAggregation = "token-mean" | "seq-mean-token-sum" | "seq-mean-token-mean" | "seq-mean-token-sum-norm";
+export type LossAggregation =
+  "token-mean" | "seq-mean-token-sum" | "seq-mean-token-mean" | "seq-mean-token-sum-norm";
 
 /**
  * Aggregates per-token losses as verl does (core_algos.py, agg_loss).

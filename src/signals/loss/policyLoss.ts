@@ -30,7 +30,12 @@ export function clippedLoss(
   const larger = Math.max(free, clipped);
   const limit = -advantage * clip.dual;
   const isDual = advantage < 0 && larger > limit;
-  return { ratio, loss: isDual ? limit : larger, state: isDual ? "dual-clipped" : clipped > free ? "clipped" : "free", logRatio };
+  return {
+    ratio,
+    loss: isDual ? limit : larger,
+    state: isDual ? "dual-clipped" : clipped > free ? "clipped" : "free",
+    logRatio,
+  };
 }
 
 /**
@@ -44,8 +49,18 @@ export function policyLoss(
   masks: readonly ArrayLike<number>[],
   clip: ClipRange,
   aggregation: LossAggregation = "token-mean",
-): { readonly loss: number; readonly clipFraction: number; readonly kl: number; readonly dualFraction: number } {
-  const matrices = { loss: [] as Float64Array[], clipped: [] as Float64Array[], kl: [] as Float64Array[], dual: [] as Float64Array[] };
+): {
+  readonly loss: number;
+  readonly clipFraction: number;
+  readonly kl: number;
+  readonly dualFraction: number;
+} {
+  const matrices = {
+    loss: [] as Float64Array[],
+    clipped: [] as Float64Array[],
+    kl: [] as Float64Array[],
+    dual: [] as Float64Array[],
+  };
   logprobs.forEach((row, i) => {
     const size = row.length;
     const loss = new Float64Array(size);
@@ -58,7 +73,10 @@ export function policyLoss(
       loss[t] = token.loss;
       kl[t] = -token.logRatio;
       dual[t] = token.state === "dual-clipped" ? 1 : 0;
-      clipped[t] = -advantage * Math.min(Math.max(token.ratio, 1 - clip.low), 1 + clip.high) > -advantage * token.ratio ? 1 : 0;
+      clipped[t] =
+        -advantage * Math.min(Math.max(token.ratio, 1 - clip.low), 1 + clip.high) > -advantage * token.ratio
+          ? 1
+          : 0;
     }
     matrices.loss.push(loss);
     matrices.clipped.push(clipped);
@@ -84,14 +102,24 @@ interface Prepared {
 function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Missing {
   const { tokens } = context.trajectory;
   const old = tokens?.series["logprob"];
-  const scored = context.scores?.find((series) => series.name === "logprob" && series.level === "token" && series.values.length === tokens?.count)?.values;
+  const scored = context.scores?.find(
+    (series) =>
+      series.name === "logprob" && series.level === "token" && series.values.length === tokens?.count,
+  )?.values;
   const now = scored ?? tokens?.series["trainer_logprob"];
   const advantages = tokens?.series["advantage"];
   if (!old || !now) {
-    return { missing: ["logprobs"], how: `Needs the sampler's log-probabilities in the file and the current policy's. ${needHow.logprobs}` };
+    return {
+      missing: ["logprobs"],
+      how: `Needs the sampler's log-probabilities in the file and the current policy's. ${needHow.logprobs}`,
+    };
   }
   if (!advantages) return { missing: ["recordedAdvantages"], how: needHow.recordedAdvantages };
-  const clip = { low: numberOf(parameters, "clipLow"), high: numberOf(parameters, "clipHigh"), dual: numberOf(parameters, "dualClip") };
+  const clip = {
+    low: numberOf(parameters, "clipLow"),
+    high: numberOf(parameters, "clipHigh"),
+    dual: numberOf(parameters, "dualClip"),
+  };
   return { now, old, advantages, mask: tokens?.mask, clip };
 }
 
@@ -104,9 +132,27 @@ export const clippedPolicyLoss: Signal = {
   signed: true,
   needs: ["logprobs", "recordedAdvantages"],
   parameters: [
-    { name: "clipLow", description: "The ratio is kept above 1 minus this.", type: "number", minimum: 0, default: 0.2 },
-    { name: "clipHigh", description: "The ratio is kept below 1 plus this.", type: "number", minimum: 0, default: 0.2 },
-    { name: "dualClip", description: "Limit on the loss for negative advantages, in advantages.", type: "number", minimum: 1, default: 3 },
+    {
+      name: "clipLow",
+      description: "The ratio is kept above 1 minus this.",
+      type: "number",
+      minimum: 0,
+      default: 0.2,
+    },
+    {
+      name: "clipHigh",
+      description: "The ratio is kept below 1 plus this.",
+      type: "number",
+      minimum: 0,
+      default: 0.2,
+    },
+    {
+      name: "dualClip",
+      description: "Limit on the loss for negative advantages, in advantages.",
+      type: "number",
+      minimum: 1,
+      default: 3,
+    },
     {
       name: "show",
       description: "The loss of each token, or the probability ratio.",
@@ -116,11 +162,22 @@ export const clippedPolicyLoss: Signal = {
     },
   ],
   presets: [
-    { id: "ppo", title: "PPO 0.2", values: { clipLow: 0.2, clipHigh: 0.2 }, source: "volcengine/verl, core_algos.py, compute_policy_loss_vanilla" },
-    { id: "dapo", title: "DAPO 0.2 / 0.28", values: { clipLow: 0.2, clipHigh: 0.28 }, source: "Yu et al. 2025, DAPO; verl-project/verl-recipe, dapo" },
+    {
+      id: "ppo",
+      title: "PPO 0.2",
+      values: { clipLow: 0.2, clipHigh: 0.2 },
+      source: "volcengine/verl, core_algos.py, compute_policy_loss_vanilla",
+    },
+    {
+      id: "dapo",
+      title: "DAPO 0.2 / 0.28",
+      values: { clipLow: 0.2, clipHigh: 0.28 },
+      source: "Yu et al. 2025, DAPO; verl-project/verl-recipe, dapo",
+    },
   ],
   source: "Schulman et al. 2017, PPO, eq. 7; volcengine/verl, core_algos.py, compute_policy_loss_vanilla",
-  description: "Loss of each token under the clipped objective, from the sampler's and the current policy's log-probabilities and the recorded advantage.",
+  description:
+    "Loss of each token under the clipped objective, from the sampler's and the current policy's log-probabilities and the recorded advantage.",
   compute(context, parameters) {
     const prepared = prepare(context, parameters);
     if ("missing" in prepared) return prepared;
@@ -153,15 +210,37 @@ export const clippedPolicyLoss: Signal = {
     if (index < 0 || index >= now.length || (mask && mask[index] === 0)) return undefined;
     const token = clippedLoss(now[index]!, old[index]!, advantages[index]!, clip);
     if (Number.isNaN(token.loss)) return undefined;
-    const call = (name: string, ...parts: Expression[]): Expression => ({ kind: "call", name, arguments: parts });
+    const call = (name: string, ...parts: Expression[]): Expression => ({
+      kind: "call",
+      name,
+      arguments: parts,
+    });
     const reference = { trajectoryId: context.trajectory.id, tokenIndex: index };
     const ratio = symbol("ratio", token.ratio, "probability now over probability when sampled", reference);
-    const minusA: Expression = { kind: "negate", of: symbol("A", advantages[index]!, "recorded advantage", reference) };
-    const kept = call("min", call("max", ratio, binary("-", number(1), symbol("low", clip.low))), binary("+", number(1), symbol("high", clip.high)));
+    const minusA: Expression = {
+      kind: "negate",
+      of: symbol("A", advantages[index]!, "recorded advantage", reference),
+    };
+    const kept = call(
+      "min",
+      call("max", ratio, binary("-", number(1), symbol("low", clip.low))),
+      binary("+", number(1), symbol("high", clip.high)),
+    );
     const larger = call("max", binary("*", minusA, ratio), binary("*", minusA, kept));
-    const loss = advantages[index]! < 0 ? call("min", larger, binary("*", minusA, symbol("c", clip.dual, "dual clip"))) : larger;
-    const difference = binary("-", symbol("logp", now[index]!, "log-probability now", reference), symbol("logp_old", old[index]!, "log-probability when sampled", reference));
-    const ratioLine = { name: "ratio", expression: call("exp", call("min", call("max", difference, number(-20)), number(20))), value: token.ratio };
+    const loss =
+      advantages[index]! < 0
+        ? call("min", larger, binary("*", minusA, symbol("c", clip.dual, "dual clip")))
+        : larger;
+    const difference = binary(
+      "-",
+      symbol("logp", now[index]!, "log-probability now", reference),
+      symbol("logp_old", old[index]!, "log-probability when sampled", reference),
+    );
+    const ratioLine = {
+      name: "ratio",
+      expression: call("exp", call("min", call("max", difference, number(-20)), number(20))),
+      value: token.ratio,
+    };
     const lossLine = { name: `loss_${index}`, expression: loss, value: token.loss };
     const showsRatio = textOf(parameters, "show") === "ratio";
     return {
@@ -169,7 +248,11 @@ export const clippedPolicyLoss: Signal = {
       convention: `clip ${clip.low} / ${clip.high}, dual clip ${clip.dual}`,
       lines: showsRatio ? [ratioLine, lossLine] : [lossLine, ratioLine],
       source: clippedPolicyLoss.source,
-      notes: [token.state === "free" ? "The token is not clipped." : `The token is ${token.state}: it gives no gradient.`],
+      notes: [
+        token.state === "free"
+          ? "The token is not clipped."
+          : `The token is ${token.state}: it gives no gradient.`,
+      ],
     };
   },
 };

@@ -48,7 +48,9 @@ export function offPolicyReturns(
   coefficients: ArrayLike<number>,
   policy: readonly Float64Array[],
 ): Float64Array {
-  const expected = actionValues.map((row, k) => row.reduce((sum, value, action) => sum + policy[k]![action]! * value, 0));
+  const expected = actionValues.map((row, k) =>
+    row.reduce((sum, value, action) => sum + policy[k]![action]! * value, 0),
+  );
   return offPolicyReturnsFromValues(
     expected,
     actionValues.map((row, k) => (k < actions.length ? row[actions[k]!]! : 0)),

@@ -1,6 +1,13 @@
 import { binary, number, symbol, type Expression } from "../expression";
 import { accumulateBackward } from "../kernels/backwardRecursion";
-import { decisionAt, episodeParameters, episodeSeries, scatter, type EpisodeSeries, type Missing } from "../series/episode";
+import {
+  decisionAt,
+  episodeParameters,
+  episodeSeries,
+  scatter,
+  type EpisodeSeries,
+  type Missing,
+} from "../series/episode";
 import { decisionSymbol } from "../series/episodeSymbols";
 import { gammaParameter, lambdaParameter, numberOf, optionalNumberOf, textOf } from "../series/parameters";
 import { importanceRatios } from "../series/importanceRatios";
@@ -50,7 +57,8 @@ export function vtrace(
   const deltas = new Float64Array(size);
   const decay = new Float64Array(size);
   const mixOf = (t: number): number => (typeof lambda === "number" ? lambda : lambda[t]!);
-  const clipped = (ratio: number, limit: number): number => leak * Math.min(limit, ratio) + (1 - leak) * ratio;
+  const clipped = (ratio: number, limit: number): number =>
+    leak * Math.min(limit, ratio) + (1 - leak) * ratio;
   for (let t = 0; t < size; t++) {
     const ratio = ratios[t]!;
     deltas[t] = clipped(ratio, clipRho) * (rewards[t]! + discounts[t]! * nextValues[t]! - values[t]!);
@@ -81,17 +89,29 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   if ("missing" in series) return series;
   const ratios = importanceRatios(context, series);
   if ("missing" in ratios) return ratios;
-  const successors = episodeSuccessors(series, textOf(parameters, "truncation") as "bootstrap" | "terminal", optionalNumberOf(parameters, "lastValue"));
+  const successors = episodeSuccessors(
+    series,
+    textOf(parameters, "truncation") as "bootstrap" | "terminal",
+    optionalNumberOf(parameters, "lastValue"),
+  );
   if ("missing" in successors) return successors;
   const gamma = numberOf(parameters, "gamma");
   const input: VtraceInput = {
     values: series.values!,
     nextValues: successors.nextValues,
     rewards: series.rewards,
-    discounts: successors.carries.map((carries, t) => (carries === 1 || successors.nextValues[t] !== 0 ? gamma : 0)),
+    discounts: successors.carries.map((carries, t) =>
+      carries === 1 || successors.nextValues[t] !== 0 ? gamma : 0,
+    ),
     ratios,
   };
-  const result = vtrace(input, numberOf(parameters, "lambda"), numberOf(parameters, "clipRho"), numberOf(parameters, "clipPg"), numberOf(parameters, "leak"));
+  const result = vtrace(
+    input,
+    numberOf(parameters, "lambda"),
+    numberOf(parameters, "clipRho"),
+    numberOf(parameters, "clipPg"),
+    numberOf(parameters, "leak"),
+  );
   return { series, input, result, notes: [...series.notes, ...successors.notes] };
 }
 
@@ -106,9 +126,28 @@ export const vtraceAdvantage: Signal = {
   parameters: [
     gammaParameter(0.99),
     lambdaParameter(1),
-    { name: "clipRho", description: "Limit of the weight on TD errors.", type: "number", minimum: 0, default: 1 },
-    { name: "clipPg", description: "Limit of the weight on the policy gradient.", type: "number", minimum: 0, default: 1 },
-    { name: "leak", description: "1 = clipped ratios; below 1 mixes the plain ratio in (leaky V-trace).", type: "number", minimum: 0, maximum: 1, default: 1 },
+    {
+      name: "clipRho",
+      description: "Limit of the weight on TD errors.",
+      type: "number",
+      minimum: 0,
+      default: 1,
+    },
+    {
+      name: "clipPg",
+      description: "Limit of the weight on the policy gradient.",
+      type: "number",
+      minimum: 0,
+      default: 1,
+    },
+    {
+      name: "leak",
+      description: "1 = clipped ratios; below 1 mixes the plain ratio in (leaky V-trace).",
+      type: "number",
+      minimum: 0,
+      maximum: 1,
+      default: 1,
+    },
     ...episodeParameters,
     {
       name: "truncation",
@@ -117,11 +156,26 @@ export const vtraceAdvantage: Signal = {
       choices: ["bootstrap", "terminal"],
       default: "bootstrap",
     },
-    { name: "lastValue", description: "Value of the state after the last step, when the file does not record it.", type: "number", default: null },
+    {
+      name: "lastValue",
+      description: "Value of the state after the last step, when the file does not record it.",
+      type: "number",
+      default: null,
+    },
   ],
   presets: [
-    { id: "rlax", title: "rlax", values: {}, source: "google-deepmind/rlax, rlax/_src/vtrace.py, vtrace_td_error_and_advantage" },
-    { id: "leaky", title: "Leaky V-trace 0.5", values: { leak: 0.5 }, source: "google-deepmind/rlax, rlax/_src/vtrace.py, leaky_vtrace" },
+    {
+      id: "rlax",
+      title: "rlax",
+      values: {},
+      source: "google-deepmind/rlax, rlax/_src/vtrace.py, vtrace_td_error_and_advantage",
+    },
+    {
+      id: "leaky",
+      title: "Leaky V-trace 0.5",
+      values: { leak: 0.5 },
+      source: "google-deepmind/rlax, rlax/_src/vtrace.py, leaky_vtrace",
+    },
   ],
   source: "Espeholt et al. 2018, IMPALA, eq. 1; google-deepmind/rlax, vtrace.py",
   description:
@@ -146,13 +200,32 @@ export const vtraceAdvantage: Signal = {
     const id = context.trajectory.id;
     const lambda = numberOf(parameters, "lambda");
     const mix = symbol("lambda", lambda, "trace decay");
-    const ratio = decisionSymbol("rho", id, series, t, input.ratios[t]!, "probability now over probability when sampled");
-    const weight: Expression = { kind: "call", name: "min", arguments: [symbol("rho_max", numberOf(parameters, "clipPg"), "limit of the weight"), ratio] };
+    const ratio = decisionSymbol(
+      "rho",
+      id,
+      series,
+      t,
+      input.ratios[t]!,
+      "probability now over probability when sampled",
+    );
+    const weight: Expression = {
+      kind: "call",
+      name: "min",
+      arguments: [symbol("rho_max", numberOf(parameters, "clipPg"), "limit of the weight"), ratio],
+    };
     const value = decisionSymbol("V", id, series, t, input.values[t]!, "value");
     const lines: ExplanationLine[] = [
       {
         name: `A_${index}`,
-        expression: binary("*", weight, binary("-", decisionSymbol("q", id, series, t, result.actionValues[t]!, "estimated action value"), value)),
+        expression: binary(
+          "*",
+          weight,
+          binary(
+            "-",
+            decisionSymbol("q", id, series, t, result.actionValues[t]!, "estimated action value"),
+            value,
+          ),
+        ),
         value: result.advantages[t]!,
       },
     ];
@@ -163,10 +236,18 @@ export const vtraceAdvantage: Signal = {
       ? binary(
           "+",
           binary("*", mix, decisionSymbol("v", id, series, t + 1, result.targets[t + 1]!, "value target")),
-          binary("*", binary("-", number(1), mix), decisionSymbol("V", id, series, t + 1, input.values[t + 1]!, "value")),
+          binary(
+            "*",
+            binary("-", number(1), mix),
+            decisionSymbol("V", id, series, t + 1, input.values[t + 1]!, "value"),
+          ),
         )
       : symbol("V_end", input.nextValues[t]!, "value of the state after the last step");
-    lines.push({ name: `q_${index}`, expression: binary("+", reward, binary("*", discount, next)), value: result.actionValues[t]! });
+    lines.push({
+      name: `q_${index}`,
+      expression: binary("+", reward, binary("*", discount, next)),
+      value: result.actionValues[t]!,
+    });
     return {
       title: "V-trace advantage",
       convention: `gamma ${numberOf(parameters, "gamma")}, lambda ${lambda}, rho limit ${numberOf(parameters, "clipRho")}, leak ${numberOf(parameters, "leak")}`,

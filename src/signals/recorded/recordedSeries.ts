@@ -34,7 +34,9 @@ function read(context: SignalContext, definition: Definition, level: string): Re
         notes: nulls > 0 ? [`${nulls} steps are recorded as null, which is not 0.`] : [],
       };
     }
-    const column = columnRole && trajectory.columns?.columns.find((candidate) => candidate.role === columnRole && candidate.width === 1);
+    const column =
+      columnRole &&
+      trajectory.columns?.columns.find((candidate) => candidate.role === columnRole && candidate.width === 1);
     if (column && trajectory.columns) {
       const steps = trajectory.columns.steps;
       const values = new Float64Array(steps).fill(NaN);
@@ -45,13 +47,22 @@ function read(context: SignalContext, definition: Definition, level: string): Re
   if (level !== "step" && level !== "trajectory") {
     for (const name of definition.tokenSeries) {
       const series = trajectory.tokens?.series[name];
-      if (series) return { level: "token", values: series.slice(), notes: definition.tokenSeries[0] === name ? [] : [`From the file's ${name} series.`] };
+      if (series)
+        return {
+          level: "token",
+          values: series.slice(),
+          notes: definition.tokenSeries[0] === name ? [] : [`From the file's ${name} series.`],
+        };
     }
   }
   if (level === "auto" || level === "trajectory") {
     const value = definition.trajectoryValue?.(context);
     if (value !== undefined) {
-      return { level: "trajectory", values: Float64Array.of(value ?? NaN), notes: value === null ? ["Recorded as null, which is not 0."] : [] };
+      return {
+        level: "trajectory",
+        values: Float64Array.of(value ?? NaN),
+        notes: value === null ? ["Recorded as null, which is not 0."] : [],
+      };
     }
   }
   return undefined;
@@ -97,7 +108,13 @@ function recordedSignal(definition: Definition): Signal {
       return {
         title: definition.title,
         convention: "as the file records it",
-        lines: [{ name: `recorded_${index}`, expression: symbol("recorded", value, `${definition.title.toLowerCase()} in the file`, reference), value }],
+        lines: [
+          {
+            name: `recorded_${index}`,
+            expression: symbol("recorded", value, `${definition.title.toLowerCase()} in the file`, reference),
+            value,
+          },
+        ],
         source: "The trajectory file itself",
         notes: recorded.notes,
       };
@@ -112,7 +129,8 @@ export const recordedReward = recordedSignal({
   unit: "reward",
   signed: true,
   need: "rewards",
-  description: "Rewards as the file records them, per step, per token, or for the whole trajectory. Nothing is filled in.",
+  description:
+    "Rewards as the file records them, per step, per token, or for the whole trajectory. Nothing is filled in.",
   tokenSeries: ["reward"],
   stepField: (step) => step.reward,
   columnRole: "reward",
@@ -137,7 +155,8 @@ export const recordedAdvantage = recordedSignal({
   unit: "advantage",
   signed: true,
   need: "recordedAdvantages",
-  description: "Advantages that the trainer used, as the file records them. An advantage recorded as null was not assigned, which is not 0.",
+  description:
+    "Advantages that the trainer used, as the file records them. An advantage recorded as null was not assigned, which is not 0.",
   tokenSeries: ["advantage"],
   stepField: (step) => step.advantage,
   trajectoryValue: (context) => context.trajectory.advantage,

@@ -31,22 +31,37 @@ interface Prepared {
   readonly notes: readonly string[];
 }
 
-function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Extract<ReturnType<typeof episodeSeries>, { missing: unknown }> {
+function prepare(
+  context: SignalContext,
+  parameters: ParameterValues,
+): Prepared | Extract<ReturnType<typeof episodeSeries>, { missing: unknown }> {
   const series = episodeSeries(context, parameters);
   if ("missing" in series) return series;
   const gamma = numberOf(parameters, "gamma");
   const notes = [...series.notes];
   let bootstrap = 0;
-  if (textOf(parameters, "bootstrap") === "final-value" && (series.end === "truncated" || series.end === "running")) {
+  if (
+    textOf(parameters, "bootstrap") === "final-value" &&
+    (series.end === "truncated" || series.end === "running")
+  ) {
     if (Number.isNaN(series.finalValue)) {
-      return { missing: ["values"], how: `The episode did not end in a terminal state and no value of its last state is recorded. ${needHow.values}` };
+      return {
+        missing: ["values"],
+        how: `The episode did not end in a terminal state and no value of its last state is recorded. ${needHow.values}`,
+      };
     }
     bootstrap = series.finalValue;
     notes.push(`The episode is ${series.end}: the return continues with the value of its last state.`);
   }
   const discounts = new Float64Array(series.rewards.length);
-  for (let t = 0; t < discounts.length; t++) discounts[t] = endsAt(series, t) && !(t === discounts.length - 1 && bootstrap !== 0) ? 0 : gamma;
-  const returns = discountedReturns(series.rewards, discounts, bootstrap, textOf(parameters, "precision") as Precision);
+  for (let t = 0; t < discounts.length; t++)
+    discounts[t] = endsAt(series, t) && !(t === discounts.length - 1 && bootstrap !== 0) ? 0 : gamma;
+  const returns = discountedReturns(
+    series.rewards,
+    discounts,
+    bootstrap,
+    textOf(parameters, "precision") as Precision,
+  );
   return { series, returns, gamma, bootstrap, notes };
 }
 
@@ -76,12 +91,18 @@ export const discountedReturn: Signal = {
     precisionParameter,
   ],
   presets: [
-    { id: "undiscounted", title: "Undiscounted", values: { gamma: 1 }, source: "Sutton & Barto, Reinforcement Learning, 2nd ed., eq. 3.7" },
+    {
+      id: "undiscounted",
+      title: "Undiscounted",
+      values: { gamma: 1 },
+      source: "Sutton & Barto, Reinforcement Learning, 2nd ed., eq. 3.7",
+    },
     {
       id: "imitation",
       title: "imitation",
       values: { gamma: 0.99 },
-      source: "HumanCompatibleAI/imitation, src/imitation/data/rollout.py, discounted_sum (its value is the return at step 0)",
+      source:
+        "HumanCompatibleAI/imitation, src/imitation/data/rollout.py, discounted_sum (its value is the return at step 0)",
     },
     {
       id: "rlax",
@@ -102,7 +123,11 @@ export const discountedReturn: Signal = {
   compute(context, parameters) {
     const prepared = prepare(context, parameters);
     if ("missing" in prepared) return prepared;
-    return { level: prepared.series.level, values: scatter(prepared.series, prepared.returns), notes: prepared.notes };
+    return {
+      level: prepared.series.level,
+      values: scatter(prepared.series, prepared.returns),
+      notes: prepared.notes,
+    };
   },
   explain(context, parameters, index) {
     const prepared = prepare(context, parameters);

@@ -90,11 +90,20 @@ interface Prepared {
   readonly notes: readonly string[];
 }
 
-function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Extract<ReturnType<typeof episodeSeries>, { missing: unknown }> {
+function prepare(
+  context: SignalContext,
+  parameters: ParameterValues,
+): Prepared | Extract<ReturnType<typeof episodeSeries>, { missing: unknown }> {
   const series = episodeSeries(context, parameters);
   if ("missing" in series) return series;
   const size = series.rewards.length;
-  const windows = nStepWindows(series.rewards, series.terminated, series.truncated, numberOf(parameters, "n"), numberOf(parameters, "gamma"));
+  const windows = nStepWindows(
+    series.rewards,
+    series.terminated,
+    series.truncated,
+    numberOf(parameters, "n"),
+    numberOf(parameters, "gamma"),
+  );
   const returns = windows.rewards.slice();
   const bootstraps = new Float64Array(size).fill(NaN);
   const notes = [...series.notes];
@@ -111,8 +120,10 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
       if (Number.isNaN(bootstraps[t]!)) unknown++;
       returns[t] = returns[t]! + windows.bootstrapDiscount[t]! * bootstraps[t]!;
     }
-    if (unknown > 0) notes.push(`${unknown} windows end in a state without a recorded value; their returns are unknown.`);
-    if (series.end === "unknown") notes.push("The file does not tell how the episode ended; its last state is taken as terminal.");
+    if (unknown > 0)
+      notes.push(`${unknown} windows end in a state without a recorded value; their returns are unknown.`);
+    if (series.end === "unknown")
+      notes.push("The file does not tell how the episode ended; its last state is taken as terminal.");
   }
   return { series, windows, returns, bootstraps, notes };
 }
@@ -142,16 +153,28 @@ export const nStep: Signal = {
       id: "sb3",
       title: "Stable-Baselines3",
       values: { bootstrap: "none" },
-      source: "DLR-RM/stable-baselines3, common/buffers.py, NStepReplayBuffer._get_samples: the rewards; the learner adds gamma^k of the effective k",
+      source:
+        "DLR-RM/stable-baselines3, common/buffers.py, NStepReplayBuffer._get_samples: the rewards; the learner adds gamma^k of the effective k",
     },
     {
       id: "rllib",
       title: "RLlib",
       values: { bootstrap: "none" },
-      source: "ray 2.58.0, rllib/evaluation/postprocessing.py, adjust_nstep: the rewards; the learner always discounts by gamma^n",
+      source:
+        "ray 2.58.0, rllib/evaluation/postprocessing.py, adjust_nstep: the rewards; the learner always discounts by gamma^n",
     },
-    { id: "tianshou", title: "Tianshou", values: { bootstrap: "value" }, source: "thu-ml/tianshou, algorithm_base.py, _nstep_return" },
-    { id: "rlax", title: "rlax", values: { bootstrap: "value" }, source: "google-deepmind/rlax, multistep.py, n_step_bootstrapped_returns" },
+    {
+      id: "tianshou",
+      title: "Tianshou",
+      values: { bootstrap: "value" },
+      source: "thu-ml/tianshou, algorithm_base.py, _nstep_return",
+    },
+    {
+      id: "rlax",
+      title: "rlax",
+      values: { bootstrap: "value" },
+      source: "google-deepmind/rlax, multistep.py, n_step_bootstrapped_returns",
+    },
   ],
   source: "Sutton & Barto, Reinforcement Learning, 2nd ed., eq. 7.1",
   description:
@@ -163,7 +186,10 @@ export const nStep: Signal = {
     return {
       level: series.level,
       values: scatter(series, prepared.returns),
-      parts: { "bootstrap discount": scatter(series, windows.bootstrapDiscount), "window rewards": scatter(series, windows.rewards) },
+      parts: {
+        "bootstrap discount": scatter(series, windows.bootstrapDiscount),
+        "window rewards": scatter(series, windows.rewards),
+      },
       notes: prepared.notes,
     };
   },

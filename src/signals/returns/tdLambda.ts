@@ -1,6 +1,13 @@
 import { binary, number, symbol, type Expression } from "../expression";
 import { accumulateBackward } from "../kernels/backwardRecursion";
-import { decisionAt, episodeParameters, episodeSeries, scatter, type EpisodeSeries, type Missing } from "../series/episode";
+import {
+  decisionAt,
+  episodeParameters,
+  episodeSeries,
+  scatter,
+  type EpisodeSeries,
+  type Missing,
+} from "../series/episode";
 import { decisionSymbol } from "../series/episodeSymbols";
 import { gammaParameter, lambdaParameter, numberOf, optionalNumberOf, textOf } from "../series/parameters";
 import { episodeSuccessors, type Successors } from "../series/successorValues";
@@ -41,7 +48,11 @@ interface Prepared {
 function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Missing {
   const series = episodeSeries(context, parameters);
   if ("missing" in series) return series;
-  const successors = episodeSuccessors(series, textOf(parameters, "truncation") as "bootstrap" | "terminal", optionalNumberOf(parameters, "lastValue"));
+  const successors = episodeSuccessors(
+    series,
+    textOf(parameters, "truncation") as "bootstrap" | "terminal",
+    optionalNumberOf(parameters, "lastValue"),
+  );
   if ("missing" in successors) return successors;
   const gamma = numberOf(parameters, "gamma");
   const lambda = numberOf(parameters, "lambda");
@@ -54,7 +65,12 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
     discounts[t] = carries || successors.nextValues[t] !== 0 ? gamma : 0;
     mixes[t] = carries && t + 1 < size ? lambda : 0;
   }
-  return { series, successors, returns: lambdaReturns(series.rewards, discounts, successors.nextValues, mixes), notes: [...series.notes, ...successors.notes] };
+  return {
+    series,
+    successors,
+    returns: lambdaReturns(series.rewards, discounts, successors.nextValues, mixes),
+    notes: [...series.notes, ...successors.notes],
+  };
 }
 
 export const tdLambda: Signal = {
@@ -76,16 +92,33 @@ export const tdLambda: Signal = {
       choices: ["bootstrap", "terminal"],
       default: "bootstrap",
     },
-    { name: "lastValue", description: "Value of the state after the last step, when the file does not record it.", type: "number", default: null },
+    {
+      name: "lastValue",
+      description: "Value of the state after the last step, when the file does not record it.",
+      type: "number",
+      default: null,
+    },
   ],
-  presets: [{ id: "rlax", title: "rlax", values: {}, source: "google-deepmind/rlax, rlax/_src/multistep.py, lambda_returns" }],
-  source: "Sutton & Barto, Reinforcement Learning, 2nd ed., eq. 12.2; google-deepmind/rlax, multistep.py, lambda_returns",
+  presets: [
+    {
+      id: "rlax",
+      title: "rlax",
+      values: {},
+      source: "google-deepmind/rlax, rlax/_src/multistep.py, lambda_returns",
+    },
+  ],
+  source:
+    "Sutton & Barto, Reinforcement Learning, 2nd ed., eq. 12.2; google-deepmind/rlax, multistep.py, lambda_returns",
   description:
     "Return that mixes the reward-based sum with the value of the next state at every step: lambda 0 is the one-step target, lambda 1 the discounted return.",
   compute(context, parameters) {
     const prepared = prepare(context, parameters);
     if ("missing" in prepared) return prepared;
-    return { level: prepared.series.level, values: scatter(prepared.series, prepared.returns), notes: prepared.notes };
+    return {
+      level: prepared.series.level,
+      values: scatter(prepared.series, prepared.returns),
+      notes: prepared.notes,
+    };
   },
   explain(context, parameters, index) {
     const prepared = prepare(context, parameters);
@@ -103,16 +136,35 @@ export const tdLambda: Signal = {
       if (inside) {
         const value = decisionSymbol("V", id, series, t + 1, successors.nextValues[t]!, "value");
         const later = decisionSymbol("G", id, series, t + 1, returns[t + 1]!, "TD(lambda) return");
-        expression = binary("+", reward, binary("*", gamma, binary("+", binary("*", binary("-", number(1), lambda), value), binary("*", lambda, later))));
+        expression = binary(
+          "+",
+          reward,
+          binary(
+            "*",
+            gamma,
+            binary("+", binary("*", binary("-", number(1), lambda), value), binary("*", lambda, later)),
+          ),
+        );
       } else if (successors.nextValues[t] !== 0) {
-        expression = binary("+", reward, binary("*", gamma, symbol("V_end", successors.nextValues[t]!, "value of the state after the last step")));
+        expression = binary(
+          "+",
+          reward,
+          binary(
+            "*",
+            gamma,
+            symbol("V_end", successors.nextValues[t]!, "value of the state after the last step"),
+          ),
+        );
       }
       return { name: `G_${series.positions[t]!}`, expression, value: returns[t]! };
     };
     return {
       title: "TD(lambda) return",
       convention: `gamma ${numberOf(parameters, "gamma")}, lambda ${numberOf(parameters, "lambda")}, truncation: ${textOf(parameters, "truncation")}`,
-      lines: first + 1 < returns.length && successors.carries[first] === 1 ? [line(first), line(first + 1)] : [line(first)],
+      lines:
+        first + 1 < returns.length && successors.carries[first] === 1
+          ? [line(first), line(first + 1)]
+          : [line(first)],
       source: tdLambda.source,
       notes: prepared.notes,
     };

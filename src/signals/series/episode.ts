@@ -1,5 +1,12 @@
 import type { NumericColumn, Step, Trajectory } from "../../model/trajectory";
-import { needHow, type Need, type Parameter, type ParameterValues, type SignalContext, type SignalResult } from "../signal";
+import {
+  needHow,
+  type Need,
+  type Parameter,
+  type ParameterValues,
+  type SignalContext,
+  type SignalResult,
+} from "../signal";
 import { flagOf, textOf } from "./parameters";
 
 export type Missing = Extract<SignalResult, { missing: readonly Need[] }>;
@@ -85,8 +92,15 @@ interface Parts {
   flags: boolean;
 }
 
-function modelSeries(context: SignalContext, name: string, level: "step" | "token", length: number): Float64Array | undefined {
-  return context.scores?.find((series) => series.name === name && series.level === level && series.values.length === length)?.values;
+function modelSeries(
+  context: SignalContext,
+  name: string,
+  level: "step" | "token",
+  length: number,
+): Float64Array | undefined {
+  return context.scores?.find(
+    (series) => series.name === name && series.level === level && series.values.length === length,
+  )?.values;
 }
 
 function numericParts(trajectory: Trajectory, context: SignalContext, rewardsFrom: string): Parts | Missing {
@@ -98,7 +112,11 @@ function numericParts(trajectory: Trajectory, context: SignalContext, rewardsFro
     for (let t = 0; t < Math.min(steps, column.rows); t++) rewards[t] = column.data[t]!;
   } else if (rewardsFrom === "model") {
     const scored = modelSeries(context, "reward", "step", steps);
-    if (!scored) return missing("rewards", "No model has scored rewards for this trajectory: choose a reward model and score it.");
+    if (!scored)
+      return missing(
+        "rewards",
+        "No model has scored rewards for this trajectory: choose a reward model and score it.",
+      );
     rewards.set(scored);
   }
   const flags = (role: "terminated" | "truncated"): Uint8Array => {
@@ -114,10 +132,13 @@ function numericParts(trajectory: Trajectory, context: SignalContext, rewardsFro
     values = Float64Array.from(recorded.data.subarray(0, steps));
     if (recorded.rows > steps) finalValue = recorded.data[steps]!;
   } else {
-    const scored = modelSeries(context, "value", "step", steps + 1) ?? modelSeries(context, "value", "step", steps);
+    const scored =
+      modelSeries(context, "value", "step", steps + 1) ?? modelSeries(context, "value", "step", steps);
     if (scored) {
       values = scored.slice(0, steps);
-      const after = context.scores?.find((series) => series.name === "bootstrap_value" && series.level === "trajectory");
+      const after = context.scores?.find(
+        (series) => series.name === "bootstrap_value" && series.level === "trajectory",
+      );
       finalValue = scored.length > steps ? scored[steps]! : (after?.values[0] ?? NaN);
     }
   }
@@ -130,18 +151,27 @@ function numericParts(trajectory: Trajectory, context: SignalContext, rewardsFro
     terminated: flags("terminated"),
     truncated: flags("truncated"),
     finalValue,
-    flags: scalarColumn(trajectory, "terminated") !== undefined || scalarColumn(trajectory, "truncated") !== undefined,
+    flags:
+      scalarColumn(trajectory, "terminated") !== undefined ||
+      scalarColumn(trajectory, "truncated") !== undefined,
   };
 }
 
 function stepParts(trajectory: Trajectory, context: SignalContext, rewardsFrom: string): Parts | Missing {
   const { steps } = trajectory;
-  const scoredRewards = rewardsFrom === "model" ? modelSeries(context, "reward", "step", steps.length) : undefined;
+  const scoredRewards =
+    rewardsFrom === "model" ? modelSeries(context, "reward", "step", steps.length) : undefined;
   if (rewardsFrom === "model" && !scoredRewards) {
-    return missing("rewards", "No model has scored step rewards for this trajectory: choose a reward model and score it.");
+    return missing(
+      "rewards",
+      "No model has scored step rewards for this trajectory: choose a reward model and score it.",
+    );
   }
-  if (rewardsFrom === "recorded" && !steps.some((step) => typeof step.reward === "number")) return missing("rewards");
-  const decisions = steps.filter((step) => (scoredRewards ? !Number.isNaN(scoredRewards[step.index]!) || isDecision(step) : isDecision(step)));
+  if (rewardsFrom === "recorded" && !steps.some((step) => typeof step.reward === "number"))
+    return missing("rewards");
+  const decisions = steps.filter((step) =>
+    scoredRewards ? !Number.isNaN(scoredRewards[step.index]!) || isDecision(step) : isDecision(step),
+  );
   const scoredValues = modelSeries(context, "value", "step", steps.length);
   const valueOf = (step: Step): number => {
     if (typeof step.value === "number") return step.value;
@@ -163,18 +193,27 @@ function stepParts(trajectory: Trajectory, context: SignalContext, rewardsFrom: 
   };
 }
 
-function tokenParts(trajectory: Trajectory, context: SignalContext, rewardsFrom: string, policyOnly: boolean): Parts | Missing {
+function tokenParts(
+  trajectory: Trajectory,
+  context: SignalContext,
+  rewardsFrom: string,
+  policyOnly: boolean,
+): Parts | Missing {
   const tokens = trajectory.tokens;
   if (!tokens) return missing("rewards");
   const recorded = tokens.series["reward"];
   const scored = rewardsFrom === "model" ? modelSeries(context, "reward", "token", tokens.count) : undefined;
   if (rewardsFrom === "recorded" && !recorded) return missing("rewards");
   if (rewardsFrom === "model" && !scored) {
-    return missing("rewards", "No model has scored token rewards aligned with this trajectory's tokens: choose a reward model and score it.");
+    return missing(
+      "rewards",
+      "No model has scored token rewards aligned with this trajectory's tokens: choose a reward model and score it.",
+    );
   }
   const { mask } = tokens;
   const positions: number[] = [];
-  for (let i = 0; i < tokens.count; i++) if (!policyOnly || mask === undefined || mask[i] === 1) positions.push(i);
+  for (let i = 0; i < tokens.count; i++)
+    if (!policyOnly || mask === undefined || mask[i] === 1) positions.push(i);
   const values = tokens.series["value"] ?? modelSeries(context, "value", "token", tokens.count);
   const source = scored ?? recorded;
   return {
@@ -190,10 +229,17 @@ function tokenParts(trajectory: Trajectory, context: SignalContext, rewardsFrom:
   };
 }
 
-function partsOf(context: SignalContext, rewardsFrom: string, level: string, policyOnly: boolean): Parts | Missing {
+function partsOf(
+  context: SignalContext,
+  rewardsFrom: string,
+  level: string,
+  policyOnly: boolean,
+): Parts | Missing {
   const { trajectory } = context;
   // A numeric episode may list its steps as well; the columns also hold the value after the last step.
-  const numeric = trajectory.columns && (trajectory.steps.length === 0 || trajectory.steps.length === trajectory.columns.steps);
+  const numeric =
+    trajectory.columns &&
+    (trajectory.steps.length === 0 || trajectory.steps.length === trajectory.columns.steps);
   if (numeric && level !== "token") return numericParts(trajectory, context, rewardsFrom);
   if (level === "token") return tokenParts(trajectory, context, rewardsFrom, policyOnly);
   const steps = stepParts(trajectory, context, rewardsFrom);
@@ -208,7 +254,12 @@ function partsOf(context: SignalContext, rewardsFrom: string, level: string, pol
  */
 export function episodeSeries(context: SignalContext, parameters: ParameterValues): EpisodeSeries | Missing {
   const rewardsFrom = textOf(parameters, "rewards");
-  const parts = partsOf(context, rewardsFrom, textOf(parameters, "level"), flagOf(parameters, "policyTokensOnly"));
+  const parts = partsOf(
+    context,
+    rewardsFrom,
+    textOf(parameters, "level"),
+    flagOf(parameters, "policyTokensOnly"),
+  );
   if ("missing" in parts) return parts;
   const { outcome } = context.trajectory;
   const notes: string[] = [];
@@ -226,7 +277,9 @@ export function episodeSeries(context: SignalContext, parameters: ParameterValue
       const first = parts.positions[holes[0]!]!;
       if (textOf(parameters, "missingRewards") === "zero") {
         for (const t of holes) rewards[t] = 0;
-        notes.push(`${holes.length} of ${size} decisions have no reward (first at ${parts.level} ${first}); they count as 0, as chosen.`);
+        notes.push(
+          `${holes.length} of ${size} decisions have no reward (first at ${parts.level} ${first}); they count as 0, as chosen.`,
+        );
       } else {
         notes.push(
           `${holes.length} of ${size} decisions have no reward (first at ${parts.level} ${first}); sums that reach them are unknown. Choose missingRewards=zero to count them as 0.`,

@@ -2,9 +2,15 @@ import { symbol, type Expression, type ExpressionReference } from "../expression
 import type { EpisodeSeries } from "./episode";
 
 /** Where decision `t` of an episode lies, so that a click on its symbol goes there. */
-export function decisionReference(trajectoryId: string, series: EpisodeSeries, t: number): ExpressionReference {
+export function decisionReference(
+  trajectoryId: string,
+  series: EpisodeSeries,
+  t: number,
+): ExpressionReference {
   const position = series.positions[t]!;
-  return series.level === "step" ? { trajectoryId, stepIndex: position } : { trajectoryId, tokenIndex: position };
+  return series.level === "step"
+    ? { trajectoryId, stepIndex: position }
+    : { trajectoryId, tokenIndex: position };
 }
 
 /** A symbol such as `r_5`, numbered by the step or token it stands at. */
@@ -17,5 +23,10 @@ export function decisionSymbol(
   meaning: string,
 ): Expression {
   const position = series.positions[t]!;
-  return symbol(`${name}_${position}`, value, `${meaning} at ${series.level} ${position}`, decisionReference(trajectoryId, series, t));
+  return symbol(
+    `${name}_${position}`,
+    value,
+    `${meaning} at ${series.level} ${position}`,
+    decisionReference(trajectoryId, series, t),
+  );
 }

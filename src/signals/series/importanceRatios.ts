@@ -8,7 +8,9 @@ import type { EpisodeSeries, Missing } from "./episode";
  */
 export function importanceRatios(context: SignalContext, series: EpisodeSeries): Float64Array | Missing {
   const { trajectory, scores } = context;
-  const scored = scores?.find((s) => s.name === "logprob" && s.level === series.level && s.values.length === series.length)?.values;
+  const scored = scores?.find(
+    (s) => s.name === "logprob" && s.level === series.level && s.values.length === series.length,
+  )?.values;
   let sampled: ((position: number) => number) | undefined;
   let now: ((position: number) => number) | undefined = scored && ((position) => scored[position]!);
   if (series.level === "token") {
@@ -17,7 +19,9 @@ export function importanceRatios(context: SignalContext, series: EpisodeSeries):
     sampled = recorded && ((position) => recorded[position]!);
     now ??= trainer && ((position) => trainer[position]!);
   } else if (trajectory.columns && trajectory.steps.length === 0) {
-    const column = trajectory.columns.columns.find((candidate) => candidate.role === "logprob" && candidate.width === 1);
+    const column = trajectory.columns.columns.find(
+      (candidate) => candidate.role === "logprob" && candidate.width === 1,
+    );
     sampled = column && ((position) => column.data[position]!);
   } else if (trajectory.steps.some((step) => typeof step.logprob === "number")) {
     sampled = (position) => trajectory.steps[position]!.logprob ?? NaN;

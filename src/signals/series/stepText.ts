@@ -7,7 +7,9 @@ export function stepText(step: Step): string {
   if (step.thought !== undefined) parts.push(step.thought);
   if (step.action !== undefined) parts.push(step.action);
   for (const call of step.toolCalls ?? []) {
-    parts.push(`${call.name}(${typeof call.arguments === "string" ? call.arguments : JSON.stringify(call.arguments)})`);
+    parts.push(
+      `${call.name}(${typeof call.arguments === "string" ? call.arguments : JSON.stringify(call.arguments)})`,
+    );
   }
   return parts.join("\n");
 }

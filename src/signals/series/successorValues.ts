@@ -59,7 +59,8 @@ export function episodeSuccessors(
       how: `The episode is ${series.end === "running" ? "still running at its last row" : "truncated"} and no value of the state after it is recorded: set lastValue, or choose truncation=terminal${series.end === "running" ? " with a file that says how it ended" : ""}.`,
     };
   }
-  if (series.end === "unknown") notes.push("The file does not tell how the episode ended; its last state is taken as terminal.");
+  if (series.end === "unknown")
+    notes.push("The file does not tell how the episode ended; its last state is taken as terminal.");
   if (series.end === "truncated") {
     notes.push(
       truncation === "bootstrap"
@@ -71,6 +72,7 @@ export function episodeSuccessors(
   if (series.end === "unknown" && terminated.length > 0) terminated[terminated.length - 1] = 1;
   // Ends in the middle of the rows have no recorded final observation value of their own.
   const last = series.rewards.length - 1;
-  const finalValues = truncation === "bootstrap" ? (t: number): number => (t === last ? lastValue : NaN) : undefined;
+  const finalValues =
+    truncation === "bootstrap" ? (t: number): number => (t === last ? lastValue : NaN) : undefined;
   return { ...successorValues(values, terminated, series.truncated, lastValue, finalValues), notes };
 }

@@ -2,8 +2,22 @@ import type { Tree } from "../../model/tree";
 import { binary, number, symbol, type Expression } from "../expression";
 import type { Missing } from "../series/episode";
 import { textOf } from "../series/parameters";
-import { needHow, type ExplanationLine, type ParameterValues, type Signal, type SignalContext } from "../signal";
-import { edgeCredit, edgeEpsilon, proverValue, treeValues, type EdgeMethod, type RewardTree, type TreeValues } from "./treeCredit";
+import {
+  needHow,
+  type ExplanationLine,
+  type ParameterValues,
+  type Signal,
+  type SignalContext,
+} from "../signal";
+import {
+  edgeCredit,
+  edgeEpsilon,
+  proverValue,
+  treeValues,
+  type EdgeMethod,
+  type RewardTree,
+  type TreeValues,
+} from "./treeCredit";
 
 /** Rewards of a tree's leaves; a leaf without one is NaN, never 0. */
 export function rewardTree(tree: Tree): RewardTree {
@@ -32,7 +46,11 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   const { tree, trajectory } = context;
   if (!tree) return { missing: ["tree"], how: needHow.tree };
   const leaf = tree.nodes.findIndex((node) => node.leaf && node.trajectoryId === trajectory.id);
-  if (leaf < 0) return { missing: ["tree"], how: `No leaf of tree ${tree.id} is this trajectory: open the tree of its own group.` };
+  if (leaf < 0)
+    return {
+      missing: ["tree"],
+      how: `No leaf of tree ${tree.id} is this trajectory: open the tree of its own group.`,
+    };
   const method = textOf(parameters, "method") as Prepared["method"];
   const rewards = rewardTree(tree);
   const values = treeValues(rewards);
@@ -40,12 +58,16 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   const path: number[] = [];
   for (let node = leaf; node >= 0 && tree.nodes[node]!.parent >= 0; node = tree.nodes[node]!.parent) {
     path.push(node);
-    if (path.length > tree.nodes.length) return { missing: ["tree"], how: `Tree ${tree.id} has a cycle in its parent links.` };
+    if (path.length > tree.nodes.length)
+      return { missing: ["tree"], how: `Tree ${tree.id} has a cycle in its parent links.` };
   }
   path.reverse();
-  const unknown = tree.nodes.filter((node, index) => node.leaf && Number.isNaN(rewards.leafRewards[index]!)).length;
+  const unknown = tree.nodes.filter(
+    (node, index) => node.leaf && Number.isNaN(rewards.leafRewards[index]!),
+  ).length;
   const notes = unknown > 0 ? [`${unknown} leaves have no reward; every node above them is unknown.`] : [];
-  const placed = path.every((node) => tree.nodes[node]!.stepIndex !== undefined) && trajectory.steps.length > 0;
+  const placed =
+    path.every((node) => tree.nodes[node]!.stepIndex !== undefined) && trajectory.steps.length > 0;
   const distinct = new Set(path.map((node) => tree.nodes[node]!.stepIndex)).size === path.length;
   if (placed && !distinct) notes.push("Several nodes lie inside one step; the step shows the last of them.");
   return {
@@ -85,13 +107,15 @@ export const spoTree: Signal = {
       id: "spo-rloo",
       title: "SPO tree, rloo",
       values: { method: "rloo" },
-      source: "AIFrameResearch/SPO, tree_episode_generator.py, extract_edges_from_tree, adv_method rloo (the child is inside the parent's mean)",
+      source:
+        "AIFrameResearch/SPO, tree_episode_generator.py, extract_edges_from_tree, adv_method rloo (the child is inside the parent's mean)",
     },
     {
       id: "spo-grpo",
       title: "SPO tree, grpo",
       values: { method: "grpo" },
-      source: "AIFrameResearch/SPO, tree_episode_generator.py, extract_edges_from_tree, adv_method grpo (population std of children, eps 1e-8)",
+      source:
+        "AIFrameResearch/SPO, tree_episode_generator.py, extract_edges_from_tree, adv_method grpo (population std of children, eps 1e-8)",
     },
     {
       id: "spo-prover",
@@ -130,7 +154,10 @@ export const spoTree: Signal = {
   },
 };
 
-function edgeLines({ tree, values, credits, parents, method }: Prepared, node: number): readonly ExplanationLine[] {
+function edgeLines(
+  { tree, values, credits, parents, method }: Prepared,
+  node: number,
+): readonly ExplanationLine[] {
   const parent = parents[node]!;
   const child = values.values[node]!;
   const above = values.values[parent]!;
@@ -144,21 +171,51 @@ function edgeLines({ tree, values, credits, parents, method }: Prepared, node: n
       value: proverValue(value),
     });
     lines.push(
-      { name: "A", expression: binary("-", symbol("B(child)", proverValue(child)), symbol("B(parent)", proverValue(above))), value: credits[node]! },
+      {
+        name: "A",
+        expression: binary(
+          "-",
+          symbol("B(child)", proverValue(child)),
+          symbol("B(parent)", proverValue(above)),
+        ),
+        value: credits[node]!,
+      },
       best("B(child)", childSymbol, child),
       best("B(parent)", parentSymbol, above),
     );
   } else {
     const difference = binary("-", childSymbol, parentSymbol);
-    const spread = binary("+", symbol("std(children)", values.spreads[parent]!, "population deviation of the parent's children"), symbol("eps", edgeEpsilon));
-    lines.push({ name: "A", expression: method === "grpo" ? binary("/", difference, spread) : difference, value: credits[node]! });
+    const spread = binary(
+      "+",
+      symbol("std(children)", values.spreads[parent]!, "population deviation of the parent's children"),
+      symbol("eps", edgeEpsilon),
+    );
+    lines.push({
+      name: "A",
+      expression: method === "grpo" ? binary("/", difference, spread) : difference,
+      value: credits[node]!,
+    });
   }
   const below = (of: number): readonly Expression[] =>
     values.children[of]!.map((sibling, i) => {
       const { trajectoryId } = tree.nodes[sibling]!;
-      return symbol(`V_${i + 1}`, values.values[sibling]!, `value of branch ${i + 1}`, trajectoryId === undefined ? undefined : { trajectoryId });
+      return symbol(
+        `V_${i + 1}`,
+        values.values[sibling]!,
+        `value of branch ${i + 1}`,
+        trajectoryId === undefined ? undefined : { trajectoryId },
+      );
     });
-  lines.push({ name: "V(parent)", expression: { kind: "call", name: "mean", arguments: below(parent) }, value: above });
-  if (values.children[node]!.length > 0) lines.push({ name: "V(child)", expression: { kind: "call", name: "mean", arguments: below(node) }, value: child });
+  lines.push({
+    name: "V(parent)",
+    expression: { kind: "call", name: "mean", arguments: below(parent) },
+    value: above,
+  });
+  if (values.children[node]!.length > 0)
+    lines.push({
+      name: "V(child)",
+      expression: { kind: "call", name: "mean", arguments: below(node) },
+      value: child,
+    });
   return lines;
 }

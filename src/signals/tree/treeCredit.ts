@@ -62,7 +62,11 @@ export interface EdgeCredit {
 }
 
 /** Credit of every edge of a tree. */
-export function edgeCredit(tree: RewardTree, { values, spreads }: TreeValues, method: EdgeMethod): EdgeCredit {
+export function edgeCredit(
+  tree: RewardTree,
+  { values, spreads }: TreeValues,
+  method: EdgeMethod,
+): EdgeCredit {
   const size = tree.parents.length;
   const advantages = new Float64Array(size).fill(NaN);
   const provers = new Float64Array(size).fill(NaN);

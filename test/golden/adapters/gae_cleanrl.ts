@@ -7,8 +7,18 @@ export const adapter: Adapter = {
   run({ inputs }) {
     const values = inputs.vector("value");
     // CleanRL: done = terminated or truncated, and nothing stands for the future of a cut episode.
-    const successors = successorValues(values, inputs.vector("terminated"), inputs.vector("truncated"), inputs.number("last_value"), undefined);
-    const result = generalisedAdvantages({ rewards: inputs.vector("reward"), values, ...successors }, inputs.number("gamma"), inputs.number("gae_lambda"));
+    const successors = successorValues(
+      values,
+      inputs.vector("terminated"),
+      inputs.vector("truncated"),
+      inputs.number("last_value"),
+      undefined,
+    );
+    const result = generalisedAdvantages(
+      { rewards: inputs.vector("reward"), values, ...successors },
+      inputs.number("gamma"),
+      inputs.number("gae_lambda"),
+    );
     return { advantages: result.advantages, returns: result.returns };
   },
 };

@@ -23,14 +23,19 @@ export const adapter: Adapter = {
     const lastValue = inputs.number("last_r");
     if (!inputs.flag("use_gae", true)) {
       const returns = discountedReturns(rewards, gamma, lastValue);
-      if (!inputs.flag("use_critic", true)) return { advantages: returns, value_targets: new Float64Array(returns.length) };
+      if (!inputs.flag("use_critic", true))
+        return { advantages: returns, value_targets: new Float64Array(returns.length) };
       const values = inputs.vector("value");
       return { advantages: returns.map((value, t) => value - values[t]!), value_targets: returns };
     }
     const values = inputs.vector("value");
     const none = new Uint8Array(values.length);
     const successors = successorValues(values, none, none, lastValue, undefined);
-    const result = generalisedAdvantages({ rewards, values, ...successors }, gamma, inputs.number("lambda_", 1));
+    const result = generalisedAdvantages(
+      { rewards, values, ...successors },
+      gamma,
+      inputs.number("lambda_", 1),
+    );
     return { advantages: result.advantages, value_targets: result.returns };
   },
 };

@@ -7,10 +7,16 @@ export const adapter: Adapter = {
   run({ inputs }) {
     const values = inputs.vector("value");
     const finals = inputs.has("final_obs_value") ? inputs.object("final_obs_value") : {};
-    const successors = successorValues(values, inputs.vector("terminated"), inputs.vector("truncated"), inputs.number("last_value"), (t) => {
-      const value = finals[String(t)];
-      return typeof value === "number" ? value : NaN;
-    });
+    const successors = successorValues(
+      values,
+      inputs.vector("terminated"),
+      inputs.vector("truncated"),
+      inputs.number("last_value"),
+      (t) => {
+        const value = finals[String(t)];
+        return typeof value === "number" ? value : NaN;
+      },
+    );
     const result = generalisedAdvantages(
       { rewards: inputs.vector("reward"), values, ...successors },
       inputs.number("gamma"),

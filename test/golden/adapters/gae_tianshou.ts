@@ -7,7 +7,12 @@ export const adapter: Adapter = {
     if (fn === "_gae") {
       const values = inputs.vector("v_s");
       const result = generalisedAdvantages(
-        { rewards: inputs.vector("rew"), values, nextValues: inputs.vector("v_s_next"), carries: inputs.vector("end_flag").map((end) => 1 - end) },
+        {
+          rewards: inputs.vector("rew"),
+          values,
+          nextValues: inputs.vector("v_s_next"),
+          carries: inputs.vector("end_flag").map((end) => 1 - end),
+        },
         inputs.number("gamma"),
         inputs.number("gae_lambda"),
       );

@@ -9,6 +9,11 @@ export const adapter: Adapter = {
     const cut = new Uint8Array(rewards.length);
     if (!inputs.flag("terminated_last")) cut[cut.length - 1] = 1;
     const windows = nStepWindows(rewards, ended, cut, inputs.number("n_step"), inputs.number("gamma"));
-    return { reward: windows.rewards, next_obs_index: windows.nextIndex, terminateds: windows.terminated, truncateds: windows.truncated };
+    return {
+      reward: windows.rewards,
+      next_obs_index: windows.nextIndex,
+      terminateds: windows.terminated,
+      truncateds: windows.truncated,
+    };
   },
 };

@@ -18,16 +18,31 @@ export const adapter: Adapter = {
         const values = inputs.vector("values");
         const size = rewards.length;
         const result = generalisedAdvantages(
-          { rewards, values: values.slice(0, size), nextValues: values.slice(1), carries: new Float64Array(size).fill(1) },
+          {
+            rewards,
+            values: values.slice(0, size),
+            nextValues: values.slice(1),
+            carries: new Float64Array(size).fill(1),
+          },
           discounts,
           lambdaOf(inputs),
         );
         return { advantages: result.advantages };
       }
       case "n_step_bootstrapped_returns":
-        return { returns: nStepBootstrappedReturns(rewards, discounts, inputs.vector("v_t"), inputs.number("n"), lambdaOf(inputs, "lambda_t")) };
+        return {
+          returns: nStepBootstrappedReturns(
+            rewards,
+            discounts,
+            inputs.vector("v_t"),
+            inputs.number("n"),
+            lambdaOf(inputs, "lambda_t"),
+          ),
+        };
       case "discounted_returns": {
-        const bootstrap = Array.isArray(inputs.get("v_t")) ? (inputs.vector("v_t").at(-1) ?? 0) : inputs.number("v_t", 0);
+        const bootstrap = Array.isArray(inputs.get("v_t"))
+          ? (inputs.vector("v_t").at(-1) ?? 0)
+          : inputs.number("v_t", 0);
         return { returns: discountedReturns(rewards, discounts, bootstrap) };
       }
       default:

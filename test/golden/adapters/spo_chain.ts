@@ -1,4 +1,9 @@
-import { lengthCutpoints, monteCarloValue, probabilityCutpoints, segmentCredit } from "../../../src/signals/agentic/spoChain";
+import {
+  lengthCutpoints,
+  monteCarloValue,
+  probabilityCutpoints,
+  segmentCredit,
+} from "../../../src/signals/agentic/spoChain";
 import { InputError, type Adapter } from "../adapter";
 
 export const adapter: Adapter = {
@@ -7,15 +12,26 @@ export const adapter: Adapter = {
     if (fn.startsWith("cutpoint block")) {
       const probabilities = inputs.vector("response_prob");
       const cutpoints = probabilityCutpoints(probabilities, inputs.number("cutpoint_interval"));
-      const credit = segmentCredit(probabilities, cutpoints, inputs.vector("cutpoint_values_in_order"), inputs.number("score"));
+      const credit = segmentCredit(
+        probabilities,
+        cutpoints,
+        inputs.vector("cutpoint_values_in_order"),
+        inputs.number("score"),
+      );
       return {
         cutpoints,
         token_values: Array.from(credit.tokenValues, (value) => (Number.isNaN(value) ? null : value)),
         token_advantages: credit.advantages,
       };
     }
-    if (fn === "_compute_mc_value") return monteCarloValue(inputs.vector("rewards"), inputs.texts("finish_reason"), inputs.number("unfinished_penalty"));
-    if (fn.startsWith("get_cutpoints")) return { cutpoints: lengthCutpoints(inputs.number("num_tokens"), inputs.number("k", 4)) };
+    if (fn === "_compute_mc_value")
+      return monteCarloValue(
+        inputs.vector("rewards"),
+        inputs.texts("finish_reason"),
+        inputs.number("unfinished_penalty"),
+      );
+    if (fn.startsWith("get_cutpoints"))
+      return { cutpoints: lengthCutpoints(inputs.number("num_tokens"), inputs.number("k", 4)) };
     throw new InputError("function", `known (${fn})`);
   },
 };

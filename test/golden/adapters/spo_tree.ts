@@ -1,4 +1,9 @@
-import { edgeCredit, treeValues, verifierTarget, type EdgeMethod } from "../../../src/signals/tree/treeCredit";
+import {
+  edgeCredit,
+  treeValues,
+  verifierTarget,
+  type EdgeMethod,
+} from "../../../src/signals/tree/treeCredit";
 import type { Adapter, Golden } from "../adapter";
 
 interface Node {
@@ -15,7 +20,13 @@ type Document = { readonly [key: string]: Golden };
 function flatten(document: Document, parent: number, path: string, nodes: Node[]): void {
   const children = (Array.isArray(document["children"]) ? document["children"] : []) as readonly Document[];
   const text = String(document["text"] ?? "");
-  nodes.push({ parent, text, path, leaf: children.length === 0, reward: typeof document["reward"] === "number" ? document["reward"] : NaN });
+  nodes.push({
+    parent,
+    text,
+    path,
+    leaf: children.length === 0,
+    reward: typeof document["reward"] === "number" ? document["reward"] : NaN,
+  });
   const index = nodes.length - 1;
   for (const child of children) flatten(child, index, path + text, nodes);
 }
@@ -25,7 +36,10 @@ export const adapter: Adapter = {
   run({ inputs }) {
     const nodes: Node[] = [];
     flatten(inputs.object("tree"), -1, "", nodes);
-    const tree = { parents: Int32Array.from(nodes, (node) => node.parent), leafRewards: Float64Array.from(nodes, (node) => (node.leaf ? node.reward : NaN)) };
+    const tree = {
+      parents: Int32Array.from(nodes, (node) => node.parent),
+      leafRewards: Float64Array.from(nodes, (node) => (node.leaf ? node.reward : NaN)),
+    };
     const values = treeValues(tree);
     const credit = edgeCredit(tree, values, inputs.text("adv_method", "rloo") as EdgeMethod);
     const onlyCredited = inputs.flag("only_adv_greater_than_zero", true);

@@ -8,7 +8,9 @@ export const adapter: Adapter = {
     const rewards = inputs.matrix("token_level_rewards");
     const values = inputs.matrix("values");
     const masks = inputs.matrix("response_mask");
-    const rows = rewards.map((row, i) => skippingAdvantages(row, values[i]!, masks[i]!, inputs.number("gamma"), inputs.number("lam")));
+    const rows = rewards.map((row, i) =>
+      skippingAdvantages(row, values[i]!, masks[i]!, inputs.number("gamma"), inputs.number("lam")),
+    );
     return {
       advantages: whitenRows(
         rows.map((row) => row.advantages),

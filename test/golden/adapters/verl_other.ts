@@ -7,7 +7,15 @@ import { aggregateLoss, type LossAggregation } from "../../../src/signals/loss/l
 import { policyLoss } from "../../../src/signals/loss/policyLoss";
 import { InputError, type Adapter, type Inputs } from "../adapter";
 
-const estimators: Readonly<Record<string, KlEstimator>> = { kl: "k1", k1: "k1", abs: "abs", mse: "k2", k2: "k2", low_var_kl: "k3", k3: "k3" };
+const estimators: Readonly<Record<string, KlEstimator>> = {
+  kl: "k1",
+  k1: "k1",
+  abs: "abs",
+  mse: "k2",
+  k2: "k2",
+  low_var_kl: "k3",
+  k3: "k3",
+};
 
 function tokenBaseline(inputs: Inputs): unknown {
   const rewards = inputs.matrix("token_level_rewards");
@@ -20,7 +28,12 @@ function tokenBaseline(inputs: Inputs): unknown {
   names.forEach((_, group) => {
     const rows = [...groups.keys()].filter((row) => groups[row] === group);
     const result = tokenBaselineAdvantages(
-      rows.map((row) => ({ rewards: rewards[row]!, mask: masks[row]!, logprobs: logprobs[row]!, squaredProbabilities: squares[row]! })),
+      rows.map((row) => ({
+        rewards: rewards[row]!,
+        mask: masks[row]!,
+        logprobs: logprobs[row]!,
+        squaredProbabilities: squares[row]!,
+      })),
     );
     rows.forEach((row, k) => {
       advantages[row] = result.advantages[k]!;
@@ -36,13 +49,17 @@ export const adapter: Adapter = {
     switch (fn) {
       case "compute_reinforce_plus_plus_outcome_advantage": {
         const masks = inputs.matrix("response_mask");
-        const returns = inputs.matrix("token_level_rewards").map((row, i) => maskedReturns(row, masks[i]!, inputs.number("gamma", 1)));
+        const returns = inputs
+          .matrix("token_level_rewards")
+          .map((row, i) => maskedReturns(row, masks[i]!, inputs.number("gamma", 1)));
         return { advantages: whitenPolicyTokens(returns, masks), returns };
       }
       case "compute_remax_outcome_advantage": {
         const masks = inputs.matrix("response_mask");
         const baselines = inputs.vector("reward_baselines");
-        const rows = inputs.matrix("token_level_rewards").map((row, i) => remaxAdvantages(row, masks[i]!, baselines[i]!));
+        const rows = inputs
+          .matrix("token_level_rewards")
+          .map((row, i) => remaxAdvantages(row, masks[i]!, baselines[i]!));
         return { advantages: rows.map((row) => row.advantages), returns: rows.map((row) => row.returns) };
       }
       case "compute_optimal_token_baseline_advantage":
@@ -50,16 +67,23 @@ export const adapter: Adapter = {
       case "kl_penalty": {
         const name = inputs.text("kl_penalty").replace(/\+$/u, "");
         const estimator = estimators[name];
-        if (!estimator) throw new Error(`KL estimator "${name}" is not one of ${Object.keys(estimators).join(", ")}.`);
+        if (!estimator)
+          throw new Error(`KL estimator "${name}" is not one of ${Object.keys(estimators).join(", ")}.`);
         const reference = inputs.matrix("ref_logprob");
-        const value = inputs.matrix("logprob").map((row, i) => row.map((own, t) => klEstimate(own, reference[i]![t]!, estimator, "verl")));
+        const value = inputs
+          .matrix("logprob")
+          .map((row, i) => row.map((own, t) => klEstimate(own, reference[i]![t]!, estimator, "verl")));
         return Array.isArray(expected) ? value : { value };
       }
       case "compute_rewards": {
         const own = inputs.matrix("old_log_prob");
         const reference = inputs.matrix("ref_log_prob");
         const ratio = inputs.number("kl_ratio");
-        return inputs.matrix("token_level_scores").map((row, i) => row.map((score, t) => score - ratio * klEstimate(own[i]![t]!, reference[i]![t]!, "k1", "verl")));
+        return inputs
+          .matrix("token_level_scores")
+          .map((row, i) =>
+            row.map((score, t) => score - ratio * klEstimate(own[i]![t]!, reference[i]![t]!, "k1", "verl")),
+          );
       }
       case "agg_loss":
         return aggregateLoss(
@@ -75,12 +99,20 @@ export const adapter: Adapter = {
           inputs.matrix("old_log_prob"),
           inputs.matrix("advantages"),
           inputs.matrix("response_mask"),
-          { low: inputs.number("clip_ratio_low", clip), high: inputs.number("clip_ratio_high", clip), dual: inputs.number("clip_ratio_c", 3) },
+          {
+            low: inputs.number("clip_ratio_low", clip),
+            high: inputs.number("clip_ratio_high", clip),
+            dual: inputs.number("clip_ratio_c", 3),
+          },
           inputs.text("loss_agg_mode", "token-mean") as LossAggregation,
         );
         return {
           loss: result.loss,
-          metrics: { "actor/pg_clipfrac": result.clipFraction, "actor/ppo_kl": result.kl, "actor/pg_clipfrac_lower": result.dualFraction },
+          metrics: {
+            "actor/pg_clipfrac": result.clipFraction,
+            "actor/ppo_kl": result.kl,
+            "actor/pg_clipfrac_lower": result.dualFraction,
+          },
         };
       }
       default:
