@@ -8,6 +8,7 @@
 import { Failure, failureData } from "../model/failure";
 import type { InferenceCalls } from "../protocol/inferenceCalls";
 import { parseRequest, type RpcReply } from "../protocol/rpc";
+import { generate, stateValues } from "./forking";
 import { inspectModel } from "./loadedModel";
 import { probeProviders } from "./providers";
 import { ModelHolder, scoreTrajectories } from "./scoring";
@@ -38,6 +39,8 @@ const handlers: Handlers = {
     return inspectModel(params.path);
   },
   score: ({ params, signal, report }) => scoreTrajectories(holder, params, signal, (progress) => void report(progress)),
+  generate: ({ params, signal, report }) => generate(holder, params, signal, (progress) => void report(progress)),
+  stateValues: ({ params, signal, report }) => stateValues(holder, params, signal, (progress) => void report(progress)),
   async unload() {
     await holder.release();
     return null;

@@ -104,7 +104,8 @@ export async function scoreTrajectories(
   };
 }
 
-async function chooseProvider(holder: ModelHolder, request: ScoreRequest): Promise<Provider> {
+/** The provider to use: the one asked for, or the best that works. @throws Failure `no-such-provider` */
+export async function chooseProvider(holder: ModelHolder, request: { readonly provider: Provider | "auto"; readonly skip?: readonly Provider[] }): Promise<Provider> {
   if (request.provider !== "auto") {
     const possible = providersOf(process.platform);
     if (!possible.includes(request.provider)) {

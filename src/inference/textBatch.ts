@@ -11,6 +11,12 @@ export interface PastState {
   readonly tensors: ReadonlyMap<string, { readonly data: FloatBuffer; readonly heads: number; readonly dim: number }>;
 }
 
+/** The cache of all rows of a run, as the library returned it; by input name. */
+export interface BatchedPast {
+  readonly length: number;
+  readonly tensors: Readonly<Record<string, Tensor>>;
+}
+
 export type FloatBuffer = Float32Array | Uint16Array;
 
 const isPast = (spec: TensorSpec): boolean => /^past_key_values?\./.test(spec.name);
@@ -40,13 +46,14 @@ function pastShape(model: LoadedModel, spec: TensorSpec): { heads: number; dim: 
  * The inputs of one run over right-padded rows.
  * @param rows token ids; all rows continue pasts of the same length
  * @param width longest row
- * @param pasts one per row, or undefined for none
- * @param offsets position of each row's first token when there is no past (default 0)
+ * @param past one state per row, or the cache tensors of an earlier run with the same rows, or undefined for none
  */
-export function textFeeds(model: LoadedModel, rows: readonly (readonly number[])[], width: number, pasts?: readonly PastState[]): Record<string, Tensor> {
+export function textFeeds(model: LoadedModel, rows: readonly (readonly number[])[], width: number, past?: readonly PastState[] | BatchedPast): Record<string, Tensor> {
   const { session, files } = model;
   const batch = rows.length;
-  const pastLength = pasts?.[0]?.length ?? 0;
+  const batched = past !== undefined && "tensors" in past ? past : undefined;
+  const pasts = batched ? undefined : (past as readonly PastState[] | undefined);
+  const pastLength = batched?.length ?? pasts?.[0]?.length ?? 0;
   const pad = padTokenId(files.config) ?? 0;
   const ids = new Float64Array(batch * width).fill(pad);
   const mask = new Uint8Array(batch * (pastLength + width));
@@ -67,7 +74,7 @@ export function textFeeds(model: LoadedModel, rows: readonly (readonly number[])
   give("token_type_ids", new Uint8Array(batch * width), [batch, width]);
   give("use_cache_branch", [pastLength > 0 ? 1 : 0], [1]);
   give("num_logits_to_keep", [0], []);
-  for (const spec of pastInputs(model)) feeds[spec.name] = pastTensor(model, spec, batch, pastLength, pasts);
+  for (const spec of pastInputs(model)) feeds[spec.name] = batched?.tensors[spec.name] ?? pastTensor(model, spec, batch, pastLength, pasts);
   return feeds;
 }
 

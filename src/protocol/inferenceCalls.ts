@@ -8,6 +8,50 @@ export interface ProviderStatus {
   readonly detail: string;
 }
 
+/** Where a text is continued: behind a step (also the prompt's), or behind one of the model's tokens. */
+export type ForkPoint = { readonly afterStep: number } | { readonly afterToken: number };
+
+export interface GenerationOptions {
+  /** How many continuations. */
+  readonly count: number;
+  /** 0 = greedy. */
+  readonly temperature: number;
+  /** 1 = nothing cut. */
+  readonly topP: number;
+  readonly maxNewTokens: number;
+  /** Texts that end a continuation; they are kept in it. */
+  readonly stop: readonly string[];
+  /** Same seed, same continuations. */
+  readonly seed: number;
+}
+
+export interface Continuation {
+  readonly text: string;
+  readonly ids: Int32Array;
+  /** Log-probability of each token under the model itself (temperature 1), in nats. */
+  readonly logprobs: Float64Array;
+  /** "end" = the model ended it, "stop" = a stop text, "length" / "context" = cut, "nan" = the model gave no numbers. */
+  readonly stopReason: "end" | "stop" | "length" | "context" | "nan";
+}
+
+/** What counts as success of a continuation. */
+export type Grader =
+  /** The last line is this text. */
+  | { readonly kind: "exact"; readonly answer: string }
+  /** The last number is this one. */
+  | { readonly kind: "numeric"; readonly answer: number; readonly tolerance?: number }
+  | { readonly kind: "regex"; readonly pattern: string; readonly flags?: string };
+
+/** Monte-Carlo value of a state: the share of its continuations that succeed. */
+export interface StateValue {
+  readonly afterStep: number;
+  readonly successes: number;
+  readonly trials: number;
+  readonly value: number;
+  /** Wilson's 95 % interval. */
+  readonly interval: readonly [number, number];
+}
+
 /** Calls that the inference process answers, one at a time. */
 export type InferenceCalls = {
   /** Probes each provider of this platform alone, in order of preference, with a tiny real session. */
@@ -37,6 +81,28 @@ export type InferenceCalls = {
     };
     result: ScoreReport;
     progress: { done: number; total: number; provider: Provider; message: string };
+  };
+  /** "Fork here": continues a trajectory from a step or token with a language model. */
+  generate: {
+    params: { modelPath: string; provider: Provider | "auto"; skip?: readonly Provider[]; trajectory: Trajectory; point: ForkPoint; options: GenerationOptions };
+    result: {
+      readonly provider: Provider;
+      readonly modelPath: string;
+      readonly continuations: readonly Continuation[];
+      /** Tokens before the fork. */
+      readonly prefixTokens: number;
+      readonly tokens: number;
+      readonly seconds: number;
+      readonly loadSeconds: number;
+    };
+    /** Text of every continuation so far. */
+    progress: { done: number; total: number; provider: Provider; texts: readonly string[] };
+  };
+  /** Value of the states behind the given steps, by continuing each several times and grading the ends. */
+  stateValues: {
+    params: { modelPath: string; provider: Provider | "auto"; skip?: readonly Provider[]; trajectory: Trajectory; afterSteps: readonly number[]; options: GenerationOptions; grader: Grader };
+    result: { readonly provider: Provider; readonly modelPath: string; readonly values: readonly StateValue[]; readonly tokens: number; readonly seconds: number; readonly loadSeconds: number };
+    progress: { done: number; total: number; provider: Provider; values: readonly StateValue[] };
   };
   /** Drops loaded sessions. */
   unload: { params: Record<string, never>; result: null };
