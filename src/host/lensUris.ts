@@ -15,7 +15,7 @@ export const viewTypes = {
 function segment(text: string, limit = 60): string {
   // Control characters are what is being removed here.
    
-  const clean = text.replace(/[\u0000-\u001f\u007f/\\?#%]+/g, " ").replace(/\s+/g, " ").trim();
+  const clean = text.replace(/[\u0000-\u001f\u007f/\\]+/g, " ").replace(/\s+/g, " ").trim();
   return clean.length > limit ? `${clean.slice(0, limit - 1).trimEnd()}…` : clean || "untitled";
 }
 

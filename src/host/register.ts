@@ -58,7 +58,7 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
     models: own(new ModelChoice(library, context.workspaceState)),
     scoreRuns: own(new ScoreRuns(library)),
     cursor: own(new SharedCursor()),
-    credit: own(new CreditIndex()),
+    credit: new CreditIndex(),
   };
 
   own(vscode.workspace.registerFileSystemProvider(scheme, new LensFiles(library), { isReadonly: true, isCaseSensitive: true }));
@@ -74,11 +74,11 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
   const view = own(vscode.window.createTreeView<TreeEntry>("trajectoryLens.trajectories", { treeDataProvider: tree, canSelectMany: true, showCollapseAll: true }));
 
   const notes = own(new TrainerNotes(host));
-  own(vscode.languages.registerHoverProvider([{ language: "jsonl" }, { scheme: "file", pattern: "**/*.{jsonl,ndjson}" }], new RewardHovers(host)));
+  own(vscode.languages.registerHoverProvider([{ language: "jsonl", scheme: "file" }, { scheme: "file", pattern: "**/*.{jsonl,ndjson}" }], new RewardHovers(host)));
   own(vscode.languages.registerHoverProvider({ language: "python", scheme: "file" }, new TrainerHovers(host, notes)));
   own(vscode.languages.registerCodeLensProvider({ language: "python", scheme: "file" }, own(new TrainerCodeLens(host, notes))));
 
-  const tasks = own(new TrainTaskProvider(host));
+  const tasks = new TrainTaskProvider(host);
   own(vscode.tasks.registerTaskProvider(taskType, tasks));
   own(vscode.tasks.onDidStartTask(({ execution }) => tasks.followOutputs(execution.task).catch((error: unknown) => failures.note(error, "follow the task's output"))));
 

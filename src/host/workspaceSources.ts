@@ -4,6 +4,8 @@ import * as vscode from "vscode";
 /** Sources larger than this are generated, not written. */
 const SIZE_LIMIT_BYTES = 1_000_000;
 const FILE_LIMIT = 2_000;
+/** How long a list of files is believed before the workspace is searched again. */
+const FRESH_MS = 2_000;
 const excluded = "**/{node_modules,.git,.venv,venv,env,site-packages,__pycache__,.tox,.mypy_cache,dist,build}/**";
 
 export interface SourceText {
@@ -12,35 +14,24 @@ export interface SourceText {
 }
 
 /** Sources of the workspace by pattern, each read again only when it has changed. */
-export class WorkspaceSources implements vscode.Disposable {
+export class WorkspaceSources {
   private readonly texts = new Map<string, { readonly stamp: string; readonly text: string }>();
-  private found: Promise<readonly vscode.Uri[]> | undefined;
-  private readonly watcher: vscode.FileSystemWatcher;
-  private readonly changes = new vscode.EventEmitter<void>();
-  /** Fires when a matching file appears, changes or goes. */
-  readonly onChange = this.changes.event;
+  private found: { readonly at: number; readonly files: Promise<readonly vscode.Uri[]> } | undefined;
 
   /** @param pattern glob inside the workspace folders, for example all Python files and launch scripts */
-  constructor(private readonly pattern: string) {
-    this.watcher = vscode.workspace.createFileSystemWatcher(pattern);
-    const stale = (): void => {
-      this.found = undefined;
-      this.changes.fire();
-    };
-    this.watcher.onDidCreate(stale);
-    this.watcher.onDidDelete(stale);
-    this.watcher.onDidChange(() => this.changes.fire());
-  }
+  constructor(private readonly pattern: string) {}
 
   /** All matching files with their text; unsaved editors count with what they show. */
   async all(): Promise<readonly SourceText[]> {
-    this.found ??= Promise.resolve(vscode.workspace.findFiles(this.pattern, excluded, FILE_LIMIT));
-    const open = new Map(vscode.workspace.textDocuments.filter((document) => document.isDirty).map((document) => [document.uri.toString(), document]));
+    if (!this.found || Date.now() - this.found.at > FRESH_MS) {
+      this.found = { at: Date.now(), files: Promise.resolve(vscode.workspace.findFiles(this.pattern, excluded, FILE_LIMIT)) };
+    }
+    const files = await this.found.files;
+    const unsaved = new Map(vscode.workspace.textDocuments.filter((document) => document.isDirty).map((document) => [document.uri.toString(), document]));
     const sources: SourceText[] = [];
-    for (const uri of await this.found) {
+    for (const uri of files) {
       if (uri.scheme !== "file") continue;
-      const dirty = open.get(uri.toString());
-      const text = dirty ? dirty.getText() : await this.read(uri.fsPath);
+      const text = unsaved.get(uri.toString())?.getText() ?? (await this.read(uri.fsPath));
       if (text !== undefined) sources.push({ path: uri.fsPath, text });
     }
     return sources;
@@ -60,10 +51,5 @@ export class WorkspaceSources implements vscode.Disposable {
       // Gone between the search and the reading.
       return undefined;
     }
-  }
-
-  dispose(): void {
-    this.watcher.dispose();
-    this.changes.dispose();
   }
 }

@@ -23,7 +23,14 @@ class DatasetDocument implements vscode.CustomDocument {
 export class DatasetEditor implements vscode.CustomReadonlyEditorProvider<DatasetDocument> {
   private newest: { readonly panel: vscode.WebviewPanel; readonly uri: vscode.Uri } | undefined;
 
+  private readonly sessions = new Set<DatasetSession>();
+
   constructor(private readonly host: Host) {}
+
+  /** Views that are open and have come up. */
+  get readyViews(): number {
+    return [...this.sessions].filter((session) => session.ready).length;
+  }
 
   /** Address of the table that is on the screen and had the focus last. */
   get activeUri(): vscode.Uri | undefined {
@@ -41,7 +48,9 @@ export class DatasetEditor implements vscode.CustomReadonlyEditorProvider<Datase
     noteActive();
     panel.onDidChangeViewState(noteActive);
     const session = new DatasetSession(this.host, panel, document.uri);
+    this.sessions.add(session);
     panel.onDidDispose(() => {
+      this.sessions.delete(session);
       if (this.newest?.panel === panel) this.newest = undefined;
       session.dispose();
     });
@@ -71,6 +80,11 @@ class DatasetSession implements vscode.Disposable {
         }
       }),
     );
+  }
+
+  /** True once the view has come up. */
+  get ready(): boolean {
+    return this.channel.ready;
   }
 
   private async handle(message: FromDatasetView): Promise<void> {

@@ -53,6 +53,11 @@ export class TrajectoryEditor implements vscode.CustomReadonlyEditorProvider<Tra
     return this.newest?.panel.visible ? this.newest.trajectoryId : undefined;
   }
 
+  /** Ids of the trajectories whose views have come up. */
+  get readyTrajectoryIds(): readonly string[] {
+    return [...this.sessions].filter((session) => session.ready).map((session) => session.trajectoryId);
+  }
+
   /** Ids of all trajectories that are open. */
   get openTrajectoryIds(): readonly string[] {
     return [...this.sessions].map((session) => session.trajectoryId);

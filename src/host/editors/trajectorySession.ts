@@ -58,6 +58,11 @@ export class TrajectorySession implements vscode.Disposable {
     panel.onDidDispose(() => this.dispose());
   }
 
+  /** True once the view has come up. */
+  get ready(): boolean {
+    return this.channel.ready;
+  }
+
   private async handle(message: FromTrajectoryView): Promise<void> {
     switch (message.type) {
       case "ready":

@@ -26,7 +26,14 @@ class TreeDocument implements vscode.CustomDocument {
 export class TreeEditor implements vscode.CustomReadonlyEditorProvider<TreeDocument> {
   private newest: { readonly panel: vscode.WebviewPanel; readonly groupId: string } | undefined;
 
+  private readonly sessions = new Set<TreeSession>();
+
   constructor(private readonly host: Host) {}
+
+  /** Views that are open and have come up. */
+  get readyViews(): number {
+    return [...this.sessions].filter((session) => session.ready).length;
+  }
 
   /** Group of the tree that is on the screen and had the focus last. */
   get activeGroupId(): string | undefined {
@@ -49,7 +56,9 @@ export class TreeEditor implements vscode.CustomReadonlyEditorProvider<TreeDocum
     noteActive();
     panel.onDidChangeViewState(noteActive);
     const session = new TreeSession(host, panel, document);
+    this.sessions.add(session);
     panel.onDidDispose(() => {
+      this.sessions.delete(session);
       if (this.newest?.panel === panel) this.newest = undefined;
       session.dispose();
     });
@@ -80,6 +89,11 @@ class TreeSession implements vscode.Disposable {
       // A group that grew has another tree; the view asks for it when it is shown the next time.
       host.library.onChange(() => (this.tree = undefined)),
     );
+  }
+
+  /** True once the view has come up. */
+  get ready(): boolean {
+    return this.channel.ready;
   }
 
   private async handle(message: FromTreeView): Promise<void> {

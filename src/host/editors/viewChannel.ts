@@ -7,6 +7,7 @@ export class ViewChannel<To extends { readonly type: string }, From extends { re
   private readonly subscription: vscode.Disposable;
   private readonly newestIds = new Map<string, number>();
   private closed = false;
+  private heard = false;
 
   /**
    * @param parse gives undefined for what the view must not send
@@ -25,6 +26,7 @@ export class ViewChannel<To extends { readonly type: string }, From extends { re
         failures.note(new Error("A view sent a message that is not part of the protocol; it was ignored."), "read a message");
         return;
       }
+      this.heard = true;
       if ("id" in message && typeof message.id === "number") this.newestIds.set(message.type, message.id);
       try {
         await handle(message);
@@ -38,6 +40,11 @@ export class ViewChannel<To extends { readonly type: string }, From extends { re
   /** False once a newer request of the same kind has come: its answer is the one that counts. */
   isNewest(type: From["type"], id: number): boolean {
     return (this.newestIds.get(type) ?? id) === id;
+  }
+
+  /** True once the view has come up and said something. */
+  get ready(): boolean {
+    return this.heard;
   }
 
   post(message: To): void {

@@ -14,14 +14,8 @@ const signalWords: Readonly<Record<string, RegExp>> = {
 };
 
 /** The trainers' reward and advantage functions in the workspace, read from source text, nothing executed. */
-export class CreditIndex implements vscode.Disposable {
-  private sources: WorkspaceSources | undefined;
-
-  /** The watcher exists once something asks; a window that never explains anything never looks for Python files. */
-  private get python(): WorkspaceSources {
-    this.sources ??= new WorkspaceSources("**/*.py");
-    return this.sources;
-  }
+export class CreditIndex {
+  private readonly python = new WorkspaceSources("**/*.py");
 
   /**
    * The function that computes a signal, in the source nearest to a dataset's file.
@@ -43,10 +37,6 @@ export class CreditIndex implements vscode.Disposable {
     if (!best) return undefined;
     const name = vscode.workspace.asRelativePath(best.path);
     return { label: `${best.found.name}, ${name}:${best.found.line + 1}`, path: best.path, line: best.found.line };
-  }
-
-  dispose(): void {
-    this.sources?.dispose();
   }
 }
 

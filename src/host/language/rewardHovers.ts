@@ -47,7 +47,7 @@ function appendNote(text: vscode.MarkdownString, { row, group, advantage, rank }
     const spread = group.rewardStd === undefined ? "" : ` ± ${digits(group.rewardStd)}`;
     parts.push(`group ${digits(group.rewardMean)}${spread} (${group.size})`);
   }
-  if (advantage) parts.push(`**advantage ${signedDigits(advantage.value)}** ${advantage.convention} GRPO`);
+  if (advantage) parts.push(`**advantage ${signedDigits(advantage.value)}** ${advantage.request.signalId.toUpperCase()} · ${advantage.convention}`);
   if (rank && rank.of > 1) parts.push(`rank ${rank.place} of ${rank.of}`);
   text.appendMarkdown(parts.join(" &nbsp; "));
   const components = Object.entries(row.components).slice(0, 6);

@@ -16,8 +16,8 @@ interface TrainTaskDefinition extends vscode.TaskDefinition {
 const matchers = ["$trajectory-lens-python", "$trajectory-lens-python-marked"];
 
 /** Training scripts of the workspace as tasks of VS Code. The processes are the user's own; nothing runs untrusted. */
-export class TrainTaskProvider implements vscode.TaskProvider, vscode.Disposable {
-  private sources: WorkspaceSources | undefined;
+export class TrainTaskProvider implements vscode.TaskProvider {
+  private readonly sources = new WorkspaceSources("**/*.{py,sh,toml,yaml,yml}");
 
   constructor(private readonly host: Host) {}
 
@@ -40,7 +40,6 @@ export class TrainTaskProvider implements vscode.TaskProvider, vscode.Disposable
   }
 
   private async launches(): Promise<readonly Launch[]> {
-    this.sources ??= new WorkspaceSources("**/*.{py,sh,toml,yaml,yml}");
     const scripts = await this.sources.all();
     const found = new Map<string, Launch>();
     for (const trainer of trainers) {
@@ -78,10 +77,6 @@ export class TrainTaskProvider implements vscode.TaskProvider, vscode.Disposable
     await this.host.library.ready();
     const outside = launch.outputs.filter((path) => !vscode.workspace.getWorkspaceFolder(vscode.Uri.file(path)));
     if (outside.length > 0) await this.host.library.add(outside);
-  }
-
-  dispose(): void {
-    this.sources?.dispose();
   }
 }
 

@@ -56,7 +56,7 @@ function datasetItem({ dataset }: DatasetEntry, live: boolean): vscode.TreeItem 
   const size =
     dataset.trainingSteps > 1 ? `${counted(dataset.trainingSteps, "step")} × ${count(perStep ?? 0)}` : counted(dataset.trajectories, noun, dataset.numeric ? "episodes" : "trajectories");
   const reward = dataset.rewardMean === undefined ? undefined : `${dataset.numeric ? "return" : "mean"} ${digits(dataset.rewardMean)}`;
-  item.description = joined([dataset.formatTitle, size, dataset.trainingSteps > 1 ? undefined : reward, live ? "live" : undefined, dataset.warnings.length > 0 ? counted(dataset.warnings.length, "warning") : undefined]);
+  item.description = joined([dataset.format, size, dataset.trainingSteps > 1 ? undefined : reward, live ? "live" : undefined, dataset.warnings.length > 0 ? counted(dataset.warnings.length, "warning") : undefined]);
   item.iconPath = new vscode.ThemeIcon(live ? "sync~spin" : dataset.warnings.length > 0 ? "warning" : "database");
   item.contextValue = "dataset";
   item.tooltip = lines([
