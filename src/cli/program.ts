@@ -3,6 +3,7 @@ import { exportCommand, type ExportOptions } from "./commands/exportParquet";
 import { formatsCommand } from "./commands/formats";
 import { indexCommand } from "./commands/indexPaths";
 import { queryCommand, type QueryOptions } from "./commands/query";
+import { recomputeCommand, type RecomputeOptions } from "./commands/recompute";
 import { scoreCommand, type ScoreOptions } from "./commands/score";
 import { showCommand, type ShowOptions } from "./commands/show";
 import { signalsCommand, type SignalsOptions } from "./commands/signals";
@@ -119,6 +120,23 @@ Examples:
       .option("--limit <n>", "trajectories at most", wholeNumber)
       .action(async (path: string, options: ScoreOptions) =>
         emit(await scoreCommand(path, options), options),
+      ),
+  );
+  add(
+    new Command("recompute")
+      .description(
+        "run your own Python reward function over the trajectories, and compare with the recorded rewards",
+      )
+      .argument("<path>", "file or folder")
+      .requiredOption("--function <file:name>", "for example rewards.py:compute_score; this runs your code")
+      .option(
+        "--python <program>",
+        "interpreter (default: the active environment, a .venv near the code, python3)",
+      )
+      .option("--id <id>", "only this trajectory")
+      .option("--limit <n>", "trajectories at most", wholeNumber)
+      .action(async (path: string, options: RecomputeOptions) =>
+        emit(await recomputeCommand(path, options), options),
       ),
   );
   add(

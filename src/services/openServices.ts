@@ -1,5 +1,6 @@
 import { IndexAnnotations } from "./annotations";
 import { ProcessDatasets } from "./datasets";
+import { RunnerRecompute } from "./recompute";
 import { ProcessScoring } from "./scoring";
 import type { Services, ServicesOptions } from "./services";
 import { CatalogueSignals } from "./signals";
@@ -17,6 +18,7 @@ export function createServices(options: ServicesOptions): Services {
     signals,
     scoring,
     annotations: new IndexAnnotations(datasets, signals),
+    recompute: new RunnerRecompute(options, datasets),
     async dispose() {
       signals.dispose();
       await Promise.all([scoring.dispose(), datasets.dispose()]);
