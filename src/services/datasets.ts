@@ -9,7 +9,8 @@ import type { GroupMember } from "../signals/signal";
 import { prefixTree } from "../signals/prefixTree";
 import { groupMember, signalGroup } from "./groups";
 import { Listeners } from "./listeners";
-import { Supervisor, type CallOptions, type LogLevel } from "./processes/supervisor";
+import type { CallOptions } from "./processes/pendingCall";
+import { Supervisor, type LogLevel } from "./processes/supervisor";
 import type { Datasets, ServicesOptions, Task, Unsubscribe } from "./services";
 
 /** Members of a group that a prefix tree is built over at most. */

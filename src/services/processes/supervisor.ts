@@ -1,19 +1,12 @@
-import { fork, type ChildProcess } from "node:child_process";
-import { existsSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
 import { Failure } from "../../model/failure";
 import { parseReply, type CallTable, type RpcReply, type RpcRequest } from "../../protocol/rpc";
-import { forwardLines } from "./outputLines";
+import { checkProgram, endProgram, forkProgram, type ChildProgram } from "./childProgram";
+import { PendingCall, type CallOptions } from "./pendingCall";
 
 export type LogLevel = "info" | "warn" | "error";
 
-export interface SupervisorOptions {
-  /** As a user reads it, with an article: "the data process". */
-  readonly name: string;
-  /** Absolute path of the program that is forked. */
-  readonly entry: string;
-  /** Program that runs it; default: this process's own. */
-  readonly nodePath?: string;
-  readonly env?: Readonly<Record<string, string>>;
+export interface SupervisorOptions extends ChildProgram {
   /** Calls in the child at once; further ones wait in the order in which they came. Default: no limit. */
   readonly concurrency?: number;
   /** Milliseconds without a call after which the child is ended; default 120,000. */
@@ -33,34 +26,11 @@ export interface SupervisorOptions {
 
 export type ProcessPhase = "idle" | "starting" | "running" | "busy" | "crashed";
 
-export interface CallOptions<Progress> {
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: Progress) => void;
-  /** Milliseconds from the moment the child gets the call; past it the child is killed. Default: no limit. */
-  readonly timeoutMs?: number;
-}
-
 type ProgressOf<Call> = Call extends { readonly progress: infer Progress } ? Progress : never;
 
-interface Pending {
-  readonly id: number;
-  readonly method: string;
-  readonly params: unknown;
-  readonly options: CallOptions<unknown>;
-  readonly initial: boolean;
-  resolve(value: unknown): void;
-  reject(error: unknown): void;
-  /** True once the caller has its answer, although the child may still be at work. */
-  settled: boolean;
-  timer?: NodeJS.Timeout;
-  grace?: NodeJS.Timeout;
-  onAbort?: () => void;
-  /** Newest progress that has not been handed on yet. */
-  progress?: { value: unknown };
-}
-
 const LONGEST_BACKOFF_MS = 10_000;
-const EXIT_WAIT_MS = 3_000;
+/** A child that reports thousands of times a second costs one callback in so many milliseconds. */
+const PROGRESS_EVERY_MS = 30;
 
 /**
  * Runs one child process and calls it: started at the first call, calls queued, cancelled, timed out; a crash rejects
@@ -71,15 +41,15 @@ export class Supervisor<Calls extends CallTable> {
   private ready = false;
   private starting: Promise<void> | undefined;
   private ending: Promise<void> | undefined;
-  private readonly waiting: Pending[] = [];
-  private readonly running = new Map<number, Pending>();
+  private readonly waiting: PendingCall[] = [];
+  private readonly running = new Map<number, PendingCall>();
   private nextId = 1;
   private crashesInARow = 0;
   private lastCrashAt = 0;
   private idleTimer: NodeJS.Timeout | undefined;
   private progressTimer: NodeJS.Timeout | undefined;
   private disposed = false;
-  /** Sentence for what is under way when the child is killed on purpose. */
+  /** Why the child is killed on purpose, if it is. */
   private killReason: Failure | undefined;
   private phaseNow: ProcessPhase = "idle";
 
@@ -103,9 +73,7 @@ export class Supervisor<Calls extends CallTable> {
     params: Calls[Method]["params"],
     options: CallOptions<ProgressOf<Calls[Method]>> = {},
   ): Promise<Calls[Method]["result"]> {
-    return this.enqueue(method, params, options as CallOptions<unknown>, false) as Promise<
-      Calls[Method]["result"]
-    >;
+    return this.enqueue(method, params, options as CallOptions<unknown>, false);
   }
 
   /** Starts the child without a call, for example to go on watching after a crash. */
@@ -117,8 +85,7 @@ export class Supervisor<Calls extends CallTable> {
   async dispose(): Promise<void> {
     this.disposed = true;
     clearTimeout(this.idleTimer);
-    const gone = new Failure("closed", `${sentenceCase(this.options.name)} was closed.`, "Start again.");
-    for (const pending of [...this.waiting.splice(0), ...this.running.values()]) this.settle(pending, gone);
+    for (const pending of [...this.waiting.splice(0), ...this.running.values()]) pending.fail(this.closed());
     await this.end();
   }
 
@@ -128,42 +95,25 @@ export class Supervisor<Calls extends CallTable> {
     options: CallOptions<unknown>,
     initial: boolean,
   ): Promise<unknown> {
-    if (this.disposed) {
-      return Promise.reject(
-        new Failure("closed", `${sentenceCase(this.options.name)} was closed.`, "Start again."),
-      );
+    const pending = new PendingCall(this.nextId++, method, params, options, initial);
+    if (this.disposed) pending.fail(this.closed());
+    else if (options.signal?.aborted) pending.fail(pending.cancelled());
+    if (pending.settled) return pending.answer;
+    pending.whenAborted(() => this.cancel(pending));
+    if (initial) {
+      this.dispatch(pending);
+      return pending.answer;
     }
-    if (options.signal?.aborted) return Promise.reject(cancelled(method));
-    return new Promise((resolve, reject) => {
-      const pending: Pending = {
-        id: this.nextId++,
-        method,
-        params,
-        options,
-        initial,
-        resolve,
-        reject,
-        settled: false,
-      };
-      if (options.signal) {
-        pending.onAbort = () => this.cancel(pending);
-        options.signal.addEventListener("abort", pending.onAbort, { once: true });
-      }
-      if (initial) {
-        this.dispatch(pending);
-        return;
-      }
-      this.waiting.push(pending);
-      clearTimeout(this.idleTimer);
-      this.ensureChild().then(
-        () => this.pump(),
-        (error: unknown) => {
-          const index = this.waiting.indexOf(pending);
-          if (index >= 0) this.waiting.splice(index, 1);
-          this.settle(pending, error);
-        },
-      );
-    });
+    this.waiting.push(pending);
+    clearTimeout(this.idleTimer);
+    this.ensureChild().then(
+      () => this.pump(),
+      (error: unknown) => {
+        this.unqueue(pending);
+        pending.fail(error);
+      },
+    );
+    return pending.answer;
   }
 
   private ensureChild(): Promise<void> {
@@ -175,14 +125,7 @@ export class Supervisor<Calls extends CallTable> {
   }
 
   private async spawn(): Promise<void> {
-    const { entry, name } = this.options;
-    if (!existsSync(entry)) {
-      throw new Failure(
-        "process-missing",
-        `The program of ${name} is missing: ${entry}.`,
-        "Build or install Trajectory Lens again.",
-      );
-    }
+    checkProgram(this.options);
     if (this.crashesInARow > 0) {
       const delay = Math.min(
         (this.options.backoffMs ?? 200) * 2 ** (this.crashesInARow - 1),
@@ -193,31 +136,17 @@ export class Supervisor<Calls extends CallTable> {
     }
     // Two children at once could fight over the same files.
     await this.ending;
-    if (this.disposed) throw new Failure("closed", `${sentenceCase(name)} was closed.`, "Start again.");
+    if (this.disposed) throw this.closed();
     this.setPhase("starting");
     this.killReason = undefined;
-    const env: NodeJS.ProcessEnv = { ...process.env, ...this.options.env };
-    // Options meant for this process (an inspector's port, a preloaded module) must not reach the child.
-    delete env["NODE_OPTIONS"];
-    // Inside Electron the same program is also the editor; this makes it plain Node.
-    if (process.versions["electron"]) env["ELECTRON_RUN_AS_NODE"] = "1";
-    const child = fork(entry, [], {
-      serialization: "advanced",
-      silent: true,
-      execArgv: [],
-      env,
-      ...(this.options.nodePath === undefined ? {} : { execPath: this.options.nodePath }),
-    });
-    this.child = child;
     this.ready = false;
+    const child = forkProgram(
+      this.options,
+      (line) => this.log("info", `${this.options.name}: ${line}`),
+      (how) => this.onGone(child, how),
+    );
+    this.child = child;
     child.on("message", (message) => this.onMessage(child, message));
-    child.once("error", (error) => this.onGone(child, `could not be started (${error.message})`));
-    child.once("exit", (code, signal) => {
-      this.onGone(child, signal ? `was ended by ${signal}` : `ended with exit code ${code}`);
-    });
-    for (const stream of [child.stdout, child.stderr]) {
-      if (stream) forwardLines(stream, (line) => this.log("info", `${name}: ${line}`));
-    }
     try {
       await this.options.initialise?.((method, params) => this.enqueue(method, params, {}, true));
     } catch (error) {
@@ -229,33 +158,25 @@ export class Supervisor<Calls extends CallTable> {
     this.setPhase("running");
   }
 
+  /** Hands queued calls to the child as far as it may have them. */
   private pump(): void {
+    if (!this.ready) return;
     const limit = this.options.concurrency ?? Infinity;
-    while (this.ready && this.waiting.length > 0 && this.running.size < limit) {
+    while (this.waiting.length > 0 && this.running.size < limit) {
       const next = this.waiting.shift();
       if (next && !next.settled) this.dispatch(next);
     }
-    if (this.ready) {
-      this.setPhase(this.running.size > 0 ? "busy" : "running");
-      if (this.running.size === 0 && this.waiting.length === 0) this.armIdle();
-    }
+    this.setPhase(this.running.size > 0 ? "busy" : "running");
+    if (this.running.size === 0 && this.waiting.length === 0) this.armIdle();
   }
 
-  private dispatch(pending: Pending): void {
+  private dispatch(pending: PendingCall): void {
     this.running.set(pending.id, pending);
-    const { timeoutMs } = pending.options;
-    if (timeoutMs !== undefined) {
-      pending.timer = setTimeout(() => {
-        this.kill(
-          pending,
-          new Failure(
-            "timed-out",
-            `${sentenceCase(this.options.name)} gave no answer to "${pending.method}" within ${timeoutMs / 1000} s.`,
-            "Try again with less at once.",
-          ),
-        );
-      }, timeoutMs);
-    }
+    pending.startTimeout(() => {
+      const seconds = (pending.options.timeoutMs ?? 0) / 1000;
+      const sentence = `${sentenceCase(this.options.name)} gave no answer to "${pending.method}" within ${seconds} s.`;
+      this.kill(pending, new Failure("timed-out", sentence, "Try again with less at once."));
+    });
     this.send({ type: "call", id: pending.id, method: pending.method, params: pending.params });
   }
 
@@ -269,7 +190,7 @@ export class Supervisor<Calls extends CallTable> {
     } catch (error) {
       // A value that cannot be cloned never reaches the child.
       const pending = message.type === "call" ? this.running.get(message.id) : undefined;
-      if (pending) this.finish(pending, error);
+      if (pending) this.finish(pending, () => pending.fail(error));
     }
   }
 
@@ -282,71 +203,45 @@ export class Supervisor<Calls extends CallTable> {
       this.log("warn", `${this.options.name}: a message of unknown shape was ignored.`);
       return;
     }
-    switch (reply.type) {
-      case "log":
-        this.log(reply.level, reply.message);
-        return;
-      case "event":
-        this.options.onEvent?.(reply.name, reply.payload);
-        return;
-      case "progress": {
-        const pending = this.running.get(reply.id);
-        if (!pending?.options.onProgress || pending.settled) return;
-        // Only the newest counts: a child that reports thousands of times a second costs one callback in 30 ms.
-        pending.progress = { value: reply.progress };
-        this.progressTimer ??= setTimeout(() => this.flushProgress(), 30);
-        return;
-      }
-      case "result":
-      case "failure": {
-        const pending = this.running.get(reply.id);
-        if (!pending) return;
-        this.crashesInARow = 0;
-        if (reply.type === "result") this.finish(pending, undefined, reply.result);
-        else this.finish(pending, new Failure(reply.failure.code, reply.failure.message, reply.failure.hint));
-        return;
-      }
+    if (reply.type === "log") return this.log(reply.level, reply.message);
+    if (reply.type === "event") return this.options.onEvent?.(reply.name, reply.payload);
+    const pending = this.running.get(reply.id);
+    if (!pending) return;
+    if (reply.type === "progress") {
+      if (pending.hear(reply.progress))
+        this.progressTimer ??= setTimeout(() => this.flushProgress(), PROGRESS_EVERY_MS);
+      return;
     }
+    this.crashesInARow = 0;
+    const answer = reply;
+    this.finish(pending, () => {
+      if (answer.type === "result") pending.succeed(answer.result);
+      else pending.fail(new Failure(answer.failure.code, answer.failure.message, answer.failure.hint));
+    });
   }
 
   private flushProgress(): void {
     this.progressTimer = undefined;
-    for (const pending of this.running.values()) this.deliverProgress(pending);
+    for (const pending of this.running.values()) pending.deliverProgress();
   }
 
-  private deliverProgress(pending: Pending): void {
-    const { progress } = pending;
-    delete pending.progress;
-    if (progress && !pending.settled) pending.options.onProgress?.(progress.value);
-  }
-
-  private cancel(pending: Pending): void {
-    const index = this.waiting.indexOf(pending);
-    if (index >= 0) {
-      this.waiting.splice(index, 1);
-      this.settle(pending, cancelled(pending.method));
-      return;
+  private cancel(pending: PendingCall): void {
+    const queued = this.unqueue(pending);
+    if (!queued && this.running.has(pending.id)) {
+      this.send({ type: "cancel", id: pending.id });
+      pending.startGrace(this.options.cancelGraceMs ?? 2_000, () => this.kill(pending, pending.cancelled()));
     }
-    if (!this.running.has(pending.id)) {
-      this.settle(pending, cancelled(pending.method));
-      return;
-    }
-    this.send({ type: "cancel", id: pending.id });
-    this.settle(pending, cancelled(pending.method));
-    pending.grace = setTimeout(
-      () => this.kill(pending, cancelled(pending.method)),
-      this.options.cancelGraceMs ?? 2_000,
-    );
+    pending.fail(pending.cancelled());
   }
 
   /** Kills the child because of one call; the others that were under way are run again in a fresh one. */
-  private kill(guilty: Pending, reason: Failure): void {
-    this.settle(guilty, reason);
+  private kill(guilty: PendingCall, reason: Failure): void {
+    guilty.fail(reason);
+    guilty.stopTimers();
     this.running.delete(guilty.id);
-    clearTimeout(guilty.timer);
     const innocent = [...this.running.values()].filter((pending) => !pending.settled && !pending.initial);
     for (const pending of innocent) {
-      clearTimeout(pending.timer);
+      pending.stopTimers();
       this.running.delete(pending.id);
     }
     this.waiting.unshift(...innocent);
@@ -360,90 +255,71 @@ export class Supervisor<Calls extends CallTable> {
     this.child = undefined;
     this.ready = false;
     clearTimeout(this.idleTimer);
-    const expected =
-      this.killReason !== undefined || this.disposed || (this.phaseNow === "idle" && this.running.size === 0);
+    const letGo = this.phaseNow === "idle" && this.running.size === 0;
+    const expected = this.killReason !== undefined || this.disposed || letGo;
     if (!expected) {
       this.crashesInARow++;
       this.lastCrashAt = Date.now();
       this.log("error", `${this.options.name} ${how}.`);
     }
     const failure = this.endedFailure(how);
-    for (const pending of [...this.running.values()]) this.finish(pending, failure);
+    for (const pending of [...this.running.values()]) this.finish(pending, () => pending.fail(failure));
     this.setPhase(expected ? "idle" : "crashed");
     // Calls that were queued behind the crash have not hurt anybody: they go to the next child.
-    if (this.waiting.length > 0 && !this.disposed) {
-      this.ensureChild().then(
-        () => this.pump(),
-        (error: unknown) => {
-          for (const pending of this.waiting.splice(0)) this.settle(pending, error);
-        },
-      );
-    }
-  }
-
-  private endedFailure(how: string): Failure {
-    return (
-      this.killReason ??
-      new Failure(
-        "process-ended",
-        `${sentenceCase(this.options.name)} ${how} before it could answer.`,
-        "Try again: it is started anew.",
-      )
+    if (this.waiting.length === 0 || this.disposed) return;
+    this.ensureChild().then(
+      () => this.pump(),
+      (error: unknown) => {
+        for (const pending of this.waiting.splice(0)) pending.fail(error);
+      },
     );
   }
 
-  private finish(pending: Pending, error: unknown, result?: unknown): void {
+  private finish(pending: PendingCall, answer: () => void): void {
     this.running.delete(pending.id);
-    if (!pending.settled) this.deliverProgress(pending);
-    this.settle(pending, error, result);
-    clearTimeout(pending.timer);
-    clearTimeout(pending.grace);
+    pending.deliverProgress();
+    answer();
+    pending.stopTimers();
     this.pump();
   }
 
-  private settle(pending: Pending, error: unknown, result?: unknown): void {
-    if (pending.settled) return;
-    pending.settled = true;
-    if (pending.onAbort) pending.options.signal?.removeEventListener("abort", pending.onAbort);
-    if (error === undefined) pending.resolve(result);
-    else pending.reject(error);
+  private unqueue(pending: PendingCall): boolean {
+    const index = this.waiting.indexOf(pending);
+    if (index >= 0) this.waiting.splice(index, 1);
+    return index >= 0;
   }
 
   private armIdle(): void {
     clearTimeout(this.idleTimer);
-    const idleMs = this.options.idleMs ?? 120_000;
     this.idleTimer = setTimeout(() => {
       if (this.running.size > 0 || this.waiting.length > 0 || !this.child) return;
       if (this.options.keepAlive?.()) return this.armIdle();
       this.log("info", `${this.options.name} was idle and is ended.`);
       void this.end();
-    }, idleMs);
+    }, this.options.idleMs ?? 120_000);
     this.idleTimer.unref();
   }
 
-  /** Lets the child go by closing its channel; kills it when it does not. */
   private end(): Promise<void> {
     const child = this.child;
     if (!child) return Promise.resolve();
-    this.ending ??= this.endChild(child).finally(() => {
+    this.ready = false;
+    this.setPhase("idle");
+    this.ending ??= endProgram(child).finally(() => {
       this.ending = undefined;
+      clearTimeout(this.progressTimer);
+      this.progressTimer = undefined;
     });
     return this.ending;
   }
 
-  private async endChild(child: ChildProcess): Promise<void> {
-    this.ready = false;
-    this.setPhase("idle");
-    const exited = new Promise<void>((resolve) => {
-      if (child.exitCode !== null || child.signalCode !== null) resolve();
-      else child.once("exit", () => resolve());
-    });
-    if (child.connected) child.disconnect();
-    const timer = setTimeout(() => child.kill("SIGKILL"), EXIT_WAIT_MS);
-    await exited;
-    clearTimeout(timer);
-    clearTimeout(this.progressTimer);
-    this.progressTimer = undefined;
+  private endedFailure(how: string): Failure {
+    const sentence = `${sentenceCase(this.options.name)} ${how} before it could answer.`;
+    return this.killReason ?? new Failure("process-ended", sentence, "Try again: it is started anew.");
+  }
+
+  private closed(): Failure {
+    return new Failure("closed", `${sentenceCase(this.options.name)} was closed.`, "Start again.");
   }
 
   private setPhase(phase: ProcessPhase): void {
@@ -456,8 +332,5 @@ export class Supervisor<Calls extends CallTable> {
     this.options.log?.(level, message);
   }
 }
-
-const cancelled = (method: string): Failure =>
-  new Failure("cancelled", `"${method}" was cancelled.`, "Start it again when you want it.");
 
 const sentenceCase = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
