@@ -80,6 +80,8 @@ export async function openCode(_host: Host, path: string, line: number): Promise
   editor.revealRange(range, vscode.TextEditorRevealType.InCenter);
 }
 
-export const openAsText = async (uri: vscode.Uri): Promise<void> => {
-  await vscode.commands.executeCommand("vscode.openWith", uri, "default");
-};
+/** Opens a file in the text editor; a folder of shards or a binary file is shown in the explorer instead. */
+export async function openAsText(uri: vscode.Uri): Promise<void> {
+  if (uri.scheme === "file" && !isText(uri.fsPath)) await vscode.commands.executeCommand("revealInExplorer", uri);
+  else await vscode.commands.executeCommand("vscode.openWith", uri, "default");
+}

@@ -11,6 +11,7 @@ import { openDatasetCommand } from "./openDataset";
 import { openGroupCommand } from "./openGroup";
 import { openTrajectoryCommand } from "./openTrajectory";
 import { openTreeCommand } from "./openTree";
+import { recomputeRewardsCommand } from "./recomputeRewards";
 import { runTrainingCommand } from "./runTraining";
 import { scoreTrajectoryCommand } from "./scoreTrajectory";
 import { showInFileCommand } from "./showInFile";
@@ -36,6 +37,7 @@ export const commandTable: Readonly<Record<string, Command>> = {
   addToIndex: addToIndexCommand,
   clearIndex: clearIndexCommand,
   exportParquet: exportParquetCommand,
+  recomputeRewards: recomputeRewardsCommand,
   runTraining: runTrainingCommand,
   showMore: showMoreCommand,
   showLog: showLogCommand,

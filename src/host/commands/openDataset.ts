@@ -25,6 +25,11 @@ export const openDatasetCommand: Command = {
       if (dataset) await openDataset(dataset, trainingStep === undefined ? {} : { trainingStep });
       return;
     }
+    const active = vscode.window.activeTextEditor?.document;
+    if (active?.uri.scheme === "file" && active.languageId === "jsonl") {
+      await vscode.commands.executeCommand("vscode.openWith", active.uri, viewTypes.dataset);
+      return;
+    }
     const dataset = await pickDataset(parts, "Open as Trajectories");
     if (dataset) await openDataset(dataset);
   },

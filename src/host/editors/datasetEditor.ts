@@ -118,6 +118,10 @@ class DatasetSession implements vscode.Disposable {
     if (what?.kind === "dataset") {
       const { datasetId: _id, ...filter } = what.query;
       if (Object.keys(filter).length > 0) this.channel.post({ type: "filter", query: what.query });
+    } else if (dataset.files > 1) {
+      // One shard of a run was opened: the table starts with the training step that it holds.
+      const first = await this.host.library.services.datasets.rowAt(this.uri.fsPath, 0);
+      if (first?.trainingStep !== undefined) this.channel.post({ type: "filter", query: { datasetId: dataset.id, trainingStep: first.trainingStep } });
     }
     await this.sendDataset(dataset);
   }

@@ -30,15 +30,23 @@ export class TrainerCodeLens implements vscode.CodeLensProvider, vscode.Disposab
       if (!found?.note || token.isCancellationRequested) return [];
       const { note } = found;
       const title = lensTitle(note);
-      return found.functions.map(
-        ({ line }) =>
-          new vscode.CodeLens(new vscode.Range(line, 0, line, 0), {
-            title,
-            tooltip: `Newest rollouts of ${note.dataset.name}: open them`,
-            command: "trajectoryLens.openDataset",
-            arguments: [{ datasetId: note.dataset.id }],
-          }),
-      );
+      return found.functions.flatMap(({ kind, line, name }) => {
+        const range = new vscode.Range(line, 0, line, 0);
+        const newest = new vscode.CodeLens(range, {
+          title,
+          tooltip: `Newest rollouts of ${note.dataset.name}: open them`,
+          command: "trajectoryLens.openDataset",
+          arguments: [{ datasetId: note.dataset.id }],
+        });
+        if (kind !== "reward" || !vscode.workspace.isTrusted) return [newest];
+        const recompute = new vscode.CodeLens(range, {
+          title: "recompute",
+          tooltip: "Run this function over the newest rollouts, in your own interpreter, and show what changes",
+          command: "trajectoryLens.recomputeRewards",
+          arguments: [{ path: document.uri.fsPath, functionName: name }],
+        });
+        return [newest, recompute];
+      });
     } catch (error) {
       this.host.failures.note(error, `show code lenses in ${document.uri.fsPath}`);
       return [];

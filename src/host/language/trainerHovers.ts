@@ -1,8 +1,9 @@
 import * as vscode from "vscode";
 import type { DatasetNote } from "../../services/services";
 import type { Host } from "../host";
-import { count, digits, percent, sparkline } from "../ui/numbers";
+import { count, digits, percent } from "../ui/numbers";
 import { settings } from "../ui/settings";
+import { sparklinePicture } from "./sparkline";
 import { commandLink, trustedMarkdown } from "./markdown";
 import type { TrainerNotes } from "./trainerNotes";
 
@@ -36,9 +37,8 @@ function appendNote(text: vscode.MarkdownString, note: DatasetNote): void {
   const first = series[0];
   const last = series.at(-1);
   if (series.length > 1 && first && last) {
-    text.appendMarkdown("\n\n");
-    // Code style keeps the blocks of the line apart from the text's proportional digits.
-    text.appendMarkdown(`\`${sparkline(series.map((entry) => entry.value))}\` &nbsp; ${digits(first.value)} → ${digits(last.value)} over ${series.length} ${note.seriesOf}`);
+    text.appendMarkdown(`\n\n${sparklinePicture(series.map((entry) => entry.value))}`);
+    text.appendMarkdown(`\n\n${digits(first.value)} → ${digits(last.value)} over ${series.length} ${note.seriesOf}`);
   }
   const now = [
     note.rewardMean === undefined ? "no rewards recorded" : `mean reward **${digits(note.rewardMean)}**${note.rewardStd === undefined ? "" : ` ± ${digits(note.rewardStd)}`}`,

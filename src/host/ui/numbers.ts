@@ -47,21 +47,3 @@ export function bytes(value: number): string {
   }
   return `${unit === 0 ? scaled : scaled.toPrecision(scaled >= 100 ? 3 : 2)} ${units[unit]}`;
 }
-
-const blocks = "▁▂▃▄▅▆▇█";
-
-/**
- * A series as one line of block characters; gaps for missing values. All values equal: the middle block, since
- * neither the lowest nor the highest would be true.
- */
-export function sparkline(values: readonly (number | undefined | null)[]): string {
-  const present = values.filter((value): value is number => typeof value === "number" && Number.isFinite(value));
-  const low = Math.min(...present);
-  const span = Math.max(...present) - low;
-  return values
-    .map((value) => {
-      if (typeof value !== "number" || !Number.isFinite(value)) return " ";
-      return blocks[span === 0 ? 3 : Math.round(((value - low) / span) * (blocks.length - 1))];
-    })
-    .join("");
-}
