@@ -269,6 +269,93 @@ describe("a verl run", () => {
   });
 });
 
+describe("the control example", () => {
+  const run1 = resolve("examples/workspace/control/runs/pendulum-ppo/pendulum/ppo-late-v0");
+  const control = resolve("examples/workspace/control");
+
+  it("is indexed episode by episode, columns and all", async () => {
+    const { datasets } = await json<IndexDocument>("index", run1);
+    expect(
+      datasets.map(({ format, trajectories, steps, groups }) => ({ format, trajectories, steps, groups })),
+    ).toEqual([{ format: "minari", trajectories: 40, steps: 8000, groups: 0 }]);
+    interface Shown {
+      columns: {
+        steps: number;
+        columns: { name: string; role: string; rows: number; width: number; data: number[] }[];
+      };
+      outcome: { reward: number };
+    }
+    const { rows } = await json<QueryDocument>(
+      "query",
+      run1,
+      "--sql",
+      "SELECT id, reward FROM trajectories ORDER BY row LIMIT 1",
+    );
+    const shown = await json<Shown>("show", run1, "--id", String(rows[0]?.[0]));
+    const column = (role: string) => shown.columns.columns.find((candidate) => candidate.role === role);
+    expect(column("observation")).toMatchObject({ rows: 201, width: 3 });
+    expect(column("observation")?.data).toHaveLength(603);
+    expect(column("reward")?.data.reduce((sum, reward) => sum + reward, 0)).toBe(rows[0]?.[1]);
+    expect(shown.outcome.reward).toBe(rows[0]?.[1]);
+  });
+
+  it("is scored by its value model; the second call needs no model, and SQL sees the scores", async () => {
+    interface Scored {
+      provider: string;
+      modelKind: string;
+      trajectories: number;
+      cached: number;
+      tokens: number;
+      seconds: number;
+      series: { trajectoryId: string; name: string; values: number[] }[];
+    }
+    const args = [
+      "score",
+      run1,
+      "--model",
+      join(control, "models/value.onnx"),
+      "--provider",
+      "cpu",
+      "--limit",
+      "2",
+    ];
+    const first = await json<Scored>(...args);
+    expect(first).toMatchObject({ provider: "cpu", modelKind: "value", trajectories: 2, cached: 0 });
+    expect(first.series.filter(({ name }) => name === "value").map(({ values }) => values.length)).toEqual([
+      200, 200,
+    ]);
+    const second = await json<Scored>(...args);
+    expect(second).toMatchObject({ cached: 2, seconds: 0 });
+    const key = ({ trajectoryId, name }: { trajectoryId: string; name: string }): string =>
+      `${trajectoryId} ${name}`;
+    const sorted = ({ series }: Scored): unknown[] =>
+      [...series].sort((a, b) => (key(a) < key(b) ? -1 : 1)).map(({ values }) => values);
+    expect(sorted(second)).toEqual(sorted(first));
+    const { rows } = await json<QueryDocument>(
+      "query",
+      run1,
+      "--sql",
+      "SELECT count(DISTINCT trajectory_id) FROM scores WHERE name = 'value'",
+    );
+    expect(rows).toEqual([[2]]);
+  });
+
+  it("says what does not fit between a model and a text", async () => {
+    const error = await failure(
+      "score",
+      rollouts,
+      "--model",
+      join(control, "models/value.onnx"),
+      "--provider",
+      "cpu",
+      "--limit",
+      "1",
+    );
+    expect(error.code).toBe("nothing-scored");
+    expect(error.message).toContain("columns");
+  });
+});
+
 describe("bad input", () => {
   it("gives one sentence each", async () => {
     expect((await failure("index", "/nowhere/at/all")).code).toBe("unknown-path");

@@ -36,6 +36,15 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
       },
     );
     clearProgressLine();
+    const [reason] = report.failures;
+    if (report.series.length === 0 && reason) {
+      const others = report.failures.length > 1 ? ` (and ${report.failures.length - 1} more)` : "";
+      throw new Failure(
+        "nothing-scored",
+        `${reason.message}${others}`,
+        "Choose a model that fits these trajectories.",
+      );
+    }
     return {
       document: report,
       text: () =>
