@@ -57,10 +57,15 @@ export function without(object: JsonObject, keys: ReadonlySet<string>): JsonObje
   return rest;
 }
 
+const UNEVEN_SPACE = /[^\S ]|^ | $| {2}/;
+
 /** The first 200 characters on one line, for lists. */
 export function titleOf(text: string): string {
-  const line = text.slice(0, 1000).replace(/\s+/g, " ").trim();
-  return line.length > 200 ? `${line.slice(0, 199)}…` : line;
+  // Enough for 200 characters even where indentation is deep.
+  let head = text.length > 400 ? text.slice(0, 400) : text;
+  if (UNEVEN_SPACE.test(head)) head = head.replace(/\s+/g, " ").trim();
+  if (head.length < 200 && text.length > 400) head = text.slice(0, 4000).replace(/\s+/g, " ").trim();
+  return head.length > 200 ? `${head.slice(0, 199)}…` : head;
 }
 
 /** Numbers of a list as float64; `null` and anything that is no number become NaN ("not recorded there"). */

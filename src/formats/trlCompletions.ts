@@ -2,8 +2,8 @@ import { Failure } from "../model/failure";
 import type { JsonObject } from "../model/json";
 import type { Outcome } from "../model/trajectory";
 import type { FileHead, Format, FormatRecord } from "./format";
-import { recordedNumber, isObject, stemNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
-import { measureFlatText, stepsOfFlatText, taskOfPrompt } from "./turns";
+import { recordedNumber, isObject, stemNumber, textOf, wholeNumber, without } from "./jsonFields";
+import { measureFlatText, stepsOfFlatText, titleOfPrompt } from "./turns";
 
 const MAPPED = new Set(["step", "prompt", "completion", "advantage"]);
 const SAME_PROMPT = "consecutive rows with the same prompt";
@@ -71,7 +71,7 @@ export const trlCompletions: Format = {
         groupKey: prompt,
         groupGuess: SAME_PROMPT,
         ...(trainingStep === undefined ? {} : { trainingStep }),
-        title: titleOf(taskOfPrompt(prompt)),
+        title: titleOfPrompt(prompt),
         ...("reward" in outcome ? { reward: outcome.reward } : {}),
         ...(advantage === undefined ? {} : { advantage }),
         ...measureFlatText(prompt, row["completion"] as string),

@@ -1,3 +1,4 @@
+import { titleOf } from "./jsonFields";
 import type { Note, Step, StepKind, StepRole } from "../model/trajectory";
 
 /** A stretch of text and who said it. */
@@ -94,6 +95,7 @@ function cutAfter(text: string, lineEnds: 1 | 2): string[] {
 
 /** Blank-line paragraphs, or lines where there is only one paragraph. */
 function reasoningPieces(text: string): string[] {
+  if (!text.includes("\n")) return [text];
   const paragraphs = cutAfter(text, 2);
   return paragraphs.length > 1 ? paragraphs : cutAfter(text, 1);
 }
@@ -147,9 +149,27 @@ export function stepsOfFlatText(prompt: string, output: string): { readonly step
   return { steps, notes };
 }
 
+interface PromptMeasure {
+  readonly turns: number;
+  readonly task: string;
+}
+
+/** Members of a group share their prompt, so what was found in the last prompts is kept. */
+const measured = new Map<string, PromptMeasure>();
+
+function measurePrompt(prompt: string): PromptMeasure {
+  const known = measured.get(prompt);
+  if (known !== undefined) return known;
+  const { turns } = splitPrompt(prompt);
+  const measure = { turns: turns.length, task: titleOf(turns.findLast((turn) => turn.role === "user")?.text ?? prompt) };
+  if (measured.size >= 256) measured.clear();
+  measured.set(prompt, measure);
+  return measure;
+}
+
 /** How many steps `stepsOfFlatText` gives, and how many characters the policy wrote, without building the steps. */
 export function measureFlatText(prompt: string, output: string): { readonly stepCount: number; readonly responseCharacters: number } {
-  let stepCount = splitPrompt(prompt).turns.length;
+  let stepCount = measurePrompt(prompt).turns;
   let responseCharacters = 0;
   for (const turn of splitOutput(output).turns) {
     if (turn.role === "assistant") {
@@ -162,9 +182,9 @@ export function measureFlatText(prompt: string, output: string): { readonly step
   return { stepCount, responseCharacters };
 }
 
-/** The task as a person would name it: the last thing that the user said in the prompt. */
-export function taskOfPrompt(prompt: string): string {
-  return splitPrompt(prompt).turns.findLast((turn) => turn.role === "user")?.text ?? prompt;
+/** The task as a person would name it, in one line: the last thing that the user said in the prompt. */
+export function titleOfPrompt(prompt: string): string {
+  return measurePrompt(prompt).task;
 }
 
 /** One step that is not the policy's: its text is what was observed; an assistant turn of the prompt keeps it as action. */

@@ -2,11 +2,15 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Note, Outcome } from "../model/trajectory";
 import type { FileHead, Format, FormatRecord, RecordContext } from "./format";
-import { isList, isObject, recordedFlag, recordedNumber, stemNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
-import { measureFlatText, stepsOfFlatText, taskOfPrompt } from "./turns";
+import { isList, isObject, recordedFlag, recordedNumber, stemNumber, textOf, wholeNumber, without } from "./jsonFields";
+import { measureFlatText, stepsOfFlatText, titleOfPrompt } from "./turns";
 
 /** Keys that are mapped to a place of their own. */
 const MAPPED = new Set(["input", "output", "gts", "score", "step", "uid", "request_id"]);
+
+/** Keys that a reader sees elsewhere. A score that is more than a number stays visible as it is. */
+const SHOWN = new Set(["input", "output", "gts", "score", "step"]);
+const SHOWN_WITH_SCORE = new Set(["input", "output", "gts", "step"]);
 
 /** Keys whose numbers are answers, labels or ids, not measurements of the trajectory. */
 const NOT_MEASURES = new Set(["pred", "prediction", "answer", "extracted_answer", "ground_truth", "gt", "label", "target", "index", "id", "idx", "data_source"]);
@@ -17,33 +21,43 @@ const ROW_UID = /^(.+)_\d+_\d+$/s;
 export const SAME_PROMPT = "rows of one training step with the same input";
 
 /** Reward of a row: a number, or, in forks, a dict that holds `score`, or one number per token. */
-function rewardOf(score: JsonValue | undefined): { readonly reward: number | null | undefined; readonly source: string; readonly components: Record<string, number | null> } {
-  if (isObject(score)) {
-    const components = numericFields(score, new Set(["score"]));
-    return { reward: recordedNumber(score["score"] ?? score["reward"]), source: "score.score", components };
-  }
+function rewardOf(score: JsonValue | undefined): { readonly reward: number | null | undefined; readonly source: string } {
+  if (isObject(score)) return { reward: recordedNumber(score["score"] ?? score["reward"]), source: "score" in score ? "score.score" : "score.reward" };
   if (isList(score)) {
     let sum = 0;
     for (const value of score) sum += recordedNumber(value) ?? Number.NaN;
-    return { reward: score.length === 0 ? undefined : sum, source: "sum of score over tokens", components: {} };
+    return { reward: score.length === 0 ? undefined : sum, source: "sum of score over tokens" };
   }
-  return { reward: recordedNumber(score), source: "score", components: {} };
+  return { reward: recordedNumber(score), source: "score" };
 }
 
-/** Numeric columns of a row under their own names. */
-function numericFields(row: JsonObject, skip: ReadonlySet<string>): Record<string, number | null> {
+/** Numeric columns of a row under their own names; a dict-valued score adds its parts. */
+function componentsOf(row: JsonObject): Record<string, number | null> {
   const components: Record<string, number | null> = {};
   for (const key in row) {
-    if (skip.has(key) || NOT_MEASURES.has(key)) continue;
-    const number = recordedNumber(row[key]);
-    if (number !== undefined) components[key] = number;
+    const value = row[key];
+    if (key === "score") {
+      if (isObject(value)) for (const part in value) if (part !== "score") addNumber(components, part, value[part]);
+    } else if (!MAPPED.has(key)) addNumber(components, key, value);
   }
   return components;
 }
 
+function addNumber(components: Record<string, number | null>, key: string, value: JsonValue | undefined): void {
+  if (typeof value === "string" && value.length > 40) return;
+  const number = recordedNumber(value);
+  if (number !== undefined && !NOT_MEASURES.has(key)) components[key] = number;
+}
+
+let lastFolder: { readonly path: string; readonly isValidation: boolean } = { path: "", isValidation: false };
+
+/** Validation dumps carry `reward`, or lie in a folder that says so. */
 function splitOf(row: JsonObject, context: RecordContext): string | undefined {
-  if ("reward" in row || /(^|[/\\_-])(val|valid|validation|eval|test)([/\\_-]|$)/i.test(context.path.split(/[/\\]/).slice(-3, -1).join("/"))) return "val";
-  return undefined;
+  if (lastFolder.path !== context.path) {
+    const folders = context.path.split(/[/\\]/).slice(-3, -1).join("/");
+    lastFolder = { path: context.path, isValidation: /(^|[/\\_-])(val|valid|validation|eval|test)([/\\_-]|$)/i.test(folders) };
+  }
+  return "reward" in row || lastFolder.isValidation ? "val" : undefined;
 }
 
 function rowOf(record: FormatRecord): JsonObject {
@@ -53,17 +67,19 @@ function rowOf(record: FormatRecord): JsonObject {
 }
 
 function outcomeOf(row: JsonObject): Outcome {
-  const { reward, source, components } = rewardOf(row["score"]);
+  const { reward, source } = rewardOf(row["score"]);
   const success = successOf(row);
   return {
     ...(reward === undefined ? {} : { reward, rewardSource: source }),
     ...(success === undefined ? {} : { success }),
-    components: { ...components, ...numericFields(row, MAPPED) },
+    components: componentsOf(row),
   };
 }
 
+const SUCCESS_KEYS = ["acc", "success", "correct", "is_correct"] as const;
+
 function successOf(row: JsonObject): boolean | null | undefined {
-  for (const key of ["acc", "success", "correct", "is_correct"]) {
+  for (const key of SUCCESS_KEYS) {
     const flag = recordedFlag(row[key]);
     if (flag !== undefined) return flag;
   }
@@ -73,7 +89,7 @@ function successOf(row: JsonObject): boolean | null | undefined {
 function groupOf(row: JsonObject): { readonly groupKey: string; readonly groupGuess?: string } {
   const uid = textOf(row["uid"]);
   if (uid !== undefined && uid !== "") return { groupKey: `uid:${ROW_UID.exec(uid)?.[1] ?? uid}` };
-  return { groupKey: `input:${textOf(row["input"]) ?? ""}`, groupGuess: SAME_PROMPT };
+  return { groupKey: textOf(row["input"]) ?? "", groupGuess: SAME_PROMPT };
 }
 
 /** verl's rollout and validation dumps, v0.4 to v0.9: one row a response, one file a training step. */
@@ -113,7 +129,7 @@ export const verl: Format = {
         ...(ownId === undefined ? {} : { ownId }),
         ...(trainingStep === undefined ? {} : { trainingStep }),
         ...(split === undefined ? {} : { split }),
-        title: titleOf(taskOfPrompt(input)),
+        title: titleOfPrompt(input),
         ...("reward" in outcome ? { reward: outcome.reward } : {}),
         ...("success" in outcome ? { success: outcome.success } : {}),
         ...measureFlatText(input, row["output"] as string),
@@ -142,7 +158,7 @@ export const verl: Format = {
       steps,
       flatText: { prompt: input ?? "", response: row["output"] as string },
       outcome: outcomeOf(row),
-      extra: without(row, new Set(["input", "output", "gts", "score", "step"])),
+      extra: without(row, isObject(row["score"]) || isList(row["score"]) ? SHOWN_WITH_SCORE : SHOWN),
       notes: [...notes, ...guess],
     };
   },

@@ -1,12 +1,10 @@
-import type { DuckDBConnection, DuckDBValue } from "@duckdb/node-api";
+import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Grouping } from "../formats/format";
 import type { Note } from "../model/trajectory";
 import { loadDuckdb } from "./duckdb";
 import { hash64 } from "./ids";
 import { Recorded, type CodedTexts, type SummaryBlock } from "./summaryBlock";
-
-/** DuckDB's own vector size: data chunks hold at most this many rows. */
-const CHUNK_ROWS = 2048;
+import { ColumnAppender, type AppendColumn } from "./vectors";
 
 /** What the index knows of a file. */
 export interface FileEntry {
@@ -67,32 +65,45 @@ export class IndexWriter {
   }
 
   /**
-   * Appends a block behind what the file has so far. `update` changes the file's state; both are kept or neither.
+   * Appends blocks behind what the file has so far. `update` changes the file's state; all are kept or none.
+   * @param notesOf notes of a block whose first record is the file's record `base`
    * @returns the number of trajectories added
    */
-  async append(file: FileEntry, block: SummaryBlock, grouping: Grouping, update: (file: FileEntry) => void, notes: readonly Note[] = []): Promise<number> {
+  async append(file: FileEntry, blocks: readonly SummaryBlock[], grouping: Grouping, update: (file: FileEntry) => void, notesOf: (block: SummaryBlock, base: number) => readonly Note[]): Promise<number> {
     return this.transaction(async (connection) => {
       const before = { ...file };
       const tno = this.nextTno;
       try {
-        const baseRow = file.records;
-        if (block.count > 0) {
-          await this.appendRows(connection, file, block, grouping, baseRow);
-          await this.appendComponents(connection, block, tno);
-          await this.appendSteps(connection, block, tno);
-          this.nextTno = tno + BigInt(block.count);
-        }
-        file.records = baseRow + block.records;
+        await this.appendBlocks(connection, file, blocks, grouping, notesOf);
         update(file);
         await this.writeFileState(connection, file);
-        for (const note of notes) await insertWarning(connection, file.fileNo, file.datasetId, note);
-        return block.count;
+        return Number(this.nextTno - tno);
       } catch (error) {
         Object.assign(file, before);
         this.nextTno = tno;
         throw error;
       }
     });
+  }
+
+  private async appendBlocks(connection: DuckDBConnection, file: FileEntry, blocks: readonly SummaryBlock[], grouping: Grouping, notesOf: (block: SummaryBlock, base: number) => readonly Note[]): Promise<void> {
+    const has = (test: (block: SummaryBlock) => boolean): boolean => blocks.some(test);
+    const rows = has((block) => block.count > 0) ? await ColumnAppender.open(connection, "rows", rowTypes) : undefined;
+    const components = has((block) => block.components.length > 0) ? await ColumnAppender.open(connection, "components", ({ BIGINT, DOUBLE, VARCHAR }) => [BIGINT, VARCHAR, DOUBLE]) : undefined;
+    const steps = has((block) => block.steps !== undefined) ? await ColumnAppender.open(connection, "steps", ({ BIGINT, DOUBLE, INTEGER }) => [BIGINT, INTEGER, DOUBLE, DOUBLE, DOUBLE]) : undefined;
+    const notes: Note[] = [];
+    for (const block of blocks) {
+      notes.push(...notesOf(block, file.records));
+      if (rows !== undefined) appendRows(rows, file, block, grouping, file.records, this.nextTno);
+      if (components !== undefined) appendComponents(components, block, this.nextTno);
+      if (steps !== undefined) appendSteps(steps, block, this.nextTno);
+      this.nextTno += BigInt(block.count);
+      file.records += block.records;
+    }
+    rows?.close();
+    components?.close();
+    steps?.close();
+    for (const note of notes) await insertWarning(connection, file.fileNo, file.datasetId, note);
   }
 
   /** Drops the rows of a file, and the scores of its trajectories, before it is read anew. */
@@ -140,110 +151,91 @@ export class IndexWriter {
       [INTEGER, VARCHAR, VARCHAR, VARCHAR, VARCHAR, VARCHAR, VARCHAR, DOUBLE, DOUBLE, DOUBLE, VARCHAR, VARCHAR, DOUBLE, INTEGER, BOOLEAN, DOUBLE, UBIGINT, UBIGINT],
     );
   }
+}
 
-  private async appendRows(connection: DuckDBConnection, file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number): Promise<void> {
-    const groups = groupNumbers(file, block, grouping, baseRow);
-    const { DuckDBDataChunk, BIGINT, BOOLEAN, DOUBLE, INTEGER, UBIGINT, UTINYINT, VARCHAR } = await loadDuckdb();
-    const types = [
-      BIGINT, INTEGER, INTEGER, INTEGER, DOUBLE, DOUBLE, VARCHAR, VARCHAR, VARCHAR, UBIGINT, VARCHAR, DOUBLE, VARCHAR, VARCHAR, DOUBLE,
-      BOOLEAN, BOOLEAN, VARCHAR, DOUBLE, INTEGER, DOUBLE, DOUBLE, UTINYINT,
-    ];
-    const appender = await connection.createAppender("rows", "store");
-    const { flags } = block;
-    for (let start = 0; start < block.count; start += CHUNK_ROWS) {
-      const size = Math.min(CHUNK_ROWS, block.count - start);
-      const column = (value: (index: number) => DuckDBValue): DuckDBValue[] => {
-        const out = new Array<DuckDBValue>(size);
-        for (let offset = 0; offset < size; offset++) out[offset] = value(start + offset);
-        return out;
-      };
-      const flagged = (bit: number, values: Float64Array): DuckDBValue[] => column((i) => (((flags[i] ?? 0) & bit) === 0 ? null : (values[i] ?? null)));
-      const chunk = DuckDBDataChunk.create(types, size);
-      chunk.setColumns([
-        column((i) => this.nextTno + BigInt(i)),
-        column(() => file.fileNo),
-        column((i) => baseRow + (block.row[i] ?? 0)),
-        column((i) => block.part[i] ?? 0),
-        column((i) => block.byteOffset[i] ?? 0),
-        column((i) => block.byteLength[i] ?? 0),
-        column((i) => block.member[i] ?? null),
-        column((i) => block.ownId[i] ?? null),
-        column((i) => decoded(block.parentOwnId, i)),
-        column((i) => groups[i] ?? null),
-        column((i) => decoded(block.groupGuess, i)),
-        flagged(Recorded.trainingStep, block.trainingStep),
-        column((i) => decoded(block.split, i)),
-        column((i) => block.title[i] ?? ""),
-        flagged(Recorded.reward, block.reward),
-        column((i) => (((flags[i] ?? 0) & Recorded.success) === 0 ? null : ((flags[i] ?? 0) & Recorded.successTrue) !== 0)),
-        column((i) => (((flags[i] ?? 0) & Recorded.truncated) === 0 ? null : ((flags[i] ?? 0) & Recorded.truncatedTrue) !== 0)),
-        column((i) => decoded(block.stopReason, i)),
-        flagged(Recorded.advantage, block.advantage),
-        column((i) => block.stepCount[i] ?? 0),
-        flagged(Recorded.tokenCount, block.tokenCount),
-        flagged(Recorded.responseCharacters, block.responseCharacters),
-        column((i) => {
-          const bits = flags[i] ?? 0;
-          return ((bits & Recorded.rewardNull) === 0 ? 0 : 1) | ((bits & Recorded.successNull) === 0 ? 0 : 2) | ((bits & Recorded.advantageNull) === 0 ? 0 : 4);
-        }),
-      ]);
-      appender.appendDataChunk(chunk);
-    }
-    appender.closeSync();
-  }
+function rowTypes({ BIGINT, BOOLEAN, DOUBLE, INTEGER, UBIGINT, UTINYINT, VARCHAR }: Parameters<Parameters<typeof ColumnAppender.open>[2]>[0]): ReturnType<Parameters<typeof ColumnAppender.open>[2]> {
+  return [
+    BIGINT, INTEGER, INTEGER, INTEGER, DOUBLE, DOUBLE, VARCHAR, VARCHAR, VARCHAR, UBIGINT, VARCHAR, DOUBLE, VARCHAR, VARCHAR, DOUBLE,
+    BOOLEAN, BOOLEAN, VARCHAR, DOUBLE, INTEGER, DOUBLE, DOUBLE, UTINYINT,
+  ];
+}
 
-  private async appendComponents(connection: DuckDBConnection, block: SummaryBlock, tno: bigint): Promise<void> {
-    if (block.components.length === 0) return;
-    const { DuckDBDataChunk, BIGINT, DOUBLE, VARCHAR } = await loadDuckdb();
-    const appender = await connection.createAppender("components", "store");
-    let rows: [bigint[], string[], (number | null)[]] = [[], [], []];
-    const flush = (): void => {
-      if (rows[0].length === 0) return;
-      const chunk = DuckDBDataChunk.create([BIGINT, VARCHAR, DOUBLE], rows[0].length);
-      chunk.setColumns(rows);
-      appender.appendDataChunk(chunk);
-      rows = [[], [], []];
-    };
-    for (const { name, values, state } of block.components) {
-      for (let index = 0; index < block.count; index++) {
-        const kind = state[index];
-        if (kind === 0) continue;
-        rows[0].push(tno + BigInt(index));
-        rows[1].push(name);
-        rows[2].push(kind === 1 ? null : (values[index] ?? null));
-        if (rows[0].length === CHUNK_ROWS) flush();
-      }
-    }
-    flush();
-    appender.closeSync();
-  }
+function appendRows(appender: ColumnAppender, file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number, tno: bigint): void {
+  const { count, flags } = block;
+  const groups = groupNumbers(file, block, grouping, baseRow);
+  const bit = (index: number, mask: number): boolean => ((flags[index] ?? 0) & mask) !== 0;
+  const numbers = (data: Extract<AppendColumn, { kind: "numbers" }>["data"]): AppendColumn => ({ kind: "numbers", data });
+  const flagged = (data: Float64Array | Uint8Array, mask: number): AppendColumn => (anyFlag(flags, mask) ? { kind: "numbers", data, isNull: (row) => !bit(row, mask) } : { kind: "nulls" });
+  const texts = (values: readonly (string | null)[]): AppendColumn => (values.every((value) => value === null) ? { kind: "nulls" } : { kind: "texts", text: (row) => values[row] ?? null });
+  const coded = ({ texts: words, codes }: CodedTexts): AppendColumn => (words.length === 0 ? { kind: "nulls" } : { kind: "texts", text: (row) => words[codes[row] ?? -1] ?? null });
+  const nulls = Uint8Array.from(flags, (bits) => ((bits & Recorded.rewardNull) === 0 ? 0 : 1) | ((bits & Recorded.successNull) === 0 ? 0 : 2) | ((bits & Recorded.advantageNull) === 0 ? 0 : 4));
+  appender.append(
+    [
+      numbers(BigInt64Array.from({ length: count }, (_, index) => tno + BigInt(index))),
+      numbers(new Int32Array(count).fill(file.fileNo)),
+      numbers(block.row.map((row) => baseRow + row)),
+      numbers(block.part),
+      numbers(block.byteOffset),
+      numbers(block.byteLength),
+      texts(block.member),
+      texts(block.ownId),
+      coded(block.parentOwnId),
+      grouping === "none" || !anyFlag(flags, Recorded.group) ? { kind: "nulls" } : { kind: "numbers", data: groups, isNull: (row) => !bit(row, Recorded.group) },
+      coded(block.groupGuess),
+      flagged(block.trainingStep, Recorded.trainingStep),
+      coded(block.split),
+      { kind: "texts", text: (row) => block.title[row] ?? "" },
+      flagged(block.reward, Recorded.reward),
+      flagged(Uint8Array.from(flags, (bits) => ((bits & Recorded.successTrue) === 0 ? 0 : 1)), Recorded.success),
+      flagged(Uint8Array.from(flags, (bits) => ((bits & Recorded.truncatedTrue) === 0 ? 0 : 1)), Recorded.truncated),
+      coded(block.stopReason),
+      flagged(block.advantage, Recorded.advantage),
+      numbers(block.stepCount),
+      flagged(block.tokenCount, Recorded.tokenCount),
+      flagged(block.responseCharacters, Recorded.responseCharacters),
+      numbers(nulls),
+    ],
+    count,
+  );
+}
 
-  private async appendSteps(connection: DuckDBConnection, block: SummaryBlock, tno: bigint): Promise<void> {
-    const { steps } = block;
-    if (steps === undefined) return;
-    const { DuckDBDataChunk, BIGINT, DOUBLE, INTEGER } = await loadDuckdb();
-    const appender = await connection.createAppender("steps", "store");
-    const total = steps.trajectory.length;
-    for (let start = 0; start < total; start += CHUNK_ROWS) {
-      const size = Math.min(CHUNK_ROWS, total - start);
-      const chunk = DuckDBDataChunk.create([BIGINT, INTEGER, DOUBLE, DOUBLE, DOUBLE], size);
-      const indices = Array.from({ length: size }, (_, offset) => start + offset);
-      chunk.setColumns([
-        indices.map((i) => tno + BigInt(steps.trajectory[i] ?? 0)),
-        indices.map((i) => steps.step[i] ?? 0),
-        indices.map((i) => (((steps.flags[i] ?? 0) & 1) === 0 ? null : (steps.reward[i] ?? null))),
-        indices.map((i) => (((steps.flags[i] ?? 0) & 4) === 0 ? null : (steps.value[i] ?? null))),
-        indices.map((i) => (((steps.flags[i] ?? 0) & 16) === 0 ? null : (steps.advantage[i] ?? null))),
-      ]);
-      appender.appendDataChunk(chunk);
-    }
-    appender.closeSync();
+function appendComponents(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
+  for (const { name, values, state } of block.components) {
+    const present = Int32Array.from(state.keys()).filter((index) => state[index] !== 0);
+    appender.append(
+      [
+        { kind: "numbers", data: BigInt64Array.from(present, (index) => tno + BigInt(index)) },
+        { kind: "texts", text: () => name },
+        { kind: "numbers", data: Float64Array.from(present, (index) => values[index] ?? 0), isNull: (row) => state[present[row] ?? 0] === 1 },
+      ],
+      present.length,
+    );
   }
 }
 
+function appendSteps(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
+  const { steps } = block;
+  if (steps === undefined) return;
+  const unless = (data: Float64Array, bit: number): AppendColumn => ({ kind: "numbers", data, isNull: (row) => ((steps.flags[row] ?? 0) & bit) === 0 });
+  appender.append(
+    [
+      { kind: "numbers", data: BigInt64Array.from(steps.trajectory, (index) => tno + BigInt(index)) },
+      { kind: "numbers", data: steps.step },
+      unless(steps.reward, 1),
+      unless(steps.value, 4),
+      unless(steps.advantage, 16),
+    ],
+    steps.step.length,
+  );
+}
+
+function anyFlag(flags: Uint32Array, mask: number): boolean {
+  return flags.some((bits) => (bits & mask) !== 0);
+}
+
 /** Group numbers of a block's trajectories, unique over all datasets. Carries the run of consecutive rows on in `file`. */
-function groupNumbers(file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number): (bigint | undefined)[] {
-  const numbers = new Array<bigint | undefined>(block.count);
+function groupNumbers(file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number): BigUint64Array {
+  const numbers = new BigUint64Array(block.count);
   const datasetHash = hash64(file.datasetId);
   for (let index = 0; index < block.count; index++) {
     if (((block.flags[index] ?? 0) & Recorded.group) === 0 || grouping === "none") continue;
@@ -258,11 +250,6 @@ function groupNumbers(file: FileEntry, block: SummaryBlock, grouping: Grouping, 
     }
   }
   return numbers;
-}
-
-function decoded(column: CodedTexts, index: number): string | null {
-  const code = column.codes[index] ?? -1;
-  return code < 0 ? null : (column.texts[code] ?? null);
 }
 
 async function deleteRows(connection: DuckDBConnection, fileNo: number): Promise<void> {

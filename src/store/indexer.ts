@@ -13,6 +13,7 @@ import { fileHashOf } from "./ids";
 import type { IndexDatabase } from "./indexDatabase";
 import type { FileEntry, IndexWriter } from "./indexWriter";
 import { parquetRowCount, parquetRows } from "./parquet";
+import type { LinesResult } from "./textRecords";
 import { probe } from "./probe";
 import { SummaryBlockBuilder, type BlockNote, type SummaryBlock } from "./summaryBlock";
 import { summarise } from "./summariseWorker";
@@ -24,6 +25,9 @@ const STRETCH = 4 * 1024 * 1024;
 /** What is at most this long is parsed in this thread: waking a worker would cost more. */
 const INLINE_BYTES = 1024 * 1024;
 const TABLE_ROWS = 2048;
+/** A transaction costs as much as thousands of rows, so stretches are written together up to this many rows or stretches. */
+const ROWS_AT_ONCE = 20_000;
+const STRETCHES_AT_ONCE = 16;
 const WARNINGS_PER_FILE = 100;
 
 /** Names that promise data: what is not data behind them deserves a word. */
@@ -256,31 +260,33 @@ export class Indexer {
       start += lineEnd;
     }
     const job = { kind: "lines", path: file.path, relativePath: file.relativePath, formatId: format.id, limit } as const;
-    const append = async (result: Awaited<ReturnType<WorkerPool["run"]>>, last: boolean): Promise<void> => {
-      const notes = this.notesOf(file, result.block);
-      const added = await this.writer.append(file, result.block, format.grouping, (state) => {
-        if (result.endOffset >= 0) {
+    const append = async (results: readonly LinesResult[], last: boolean): Promise<void> => {
+      const added = await this.writer.append(file, results.map((result) => result.block), format.grouping, (state) => {
+        for (const result of results) {
+          if (result.endOffset < 0) continue;
           state.indexedBytes = result.endOffset;
           state.openEnd = result.open;
           state.tornBytes = result.tornBytes;
-          Object.assign(state, fingerprint(file.path, state.indexedBytes));
         }
+        Object.assign(state, fingerprint(file.path, state.indexedBytes));
         state.inode = stats.ino;
         // Sizes and times are kept only once all of it is in: a crash before leaves the file to be looked at again.
         if (last) {
           state.bytes = stats.size;
           state.mtimeMs = stats.mtimeMs;
         }
-      }, notes);
+      }, (block, base) => this.notesOf(file, block, base));
       this.events.changed(file.datasetId, added);
     };
     // The first stretch alone, at once; then the rest in worker threads, or here when it is small.
     const firstEnd = limit - start <= INLINE_BYTES ? limit : start + FIRST_STRETCH;
     const first = summarise({ ...job, start, end: firstEnd, atLineStart: true });
-    await append(first, firstEnd >= limit || first.endOffset >= limit || first.tornBytes > 0);
+    await append([first], firstEnd >= limit || first.endOffset >= limit || first.tornBytes > 0);
     if (firstEnd >= limit || first.endOffset >= limit || first.tornBytes > 0) return true;
     await nextTurn();
-    const pending: Promise<Awaited<ReturnType<WorkerPool["run"]>>>[] = [];
+    const pending: Promise<LinesResult>[] = [];
+    let ready: LinesResult[] = [];
+    let readyRows = 0;
     let next = first.endOffset;
     let atLineStart = true;
     while (pending.length > 0 || next < limit) {
@@ -288,7 +294,7 @@ export class Indexer {
         await Promise.allSettled(pending);
         throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
       }
-      while (next < limit && pending.length < this.pool.size + 2) {
+      while (next < limit && pending.length < 2 * this.pool.size + 2) {
         const end = Math.min(limit, next + STRETCH);
         const work = this.pool.run({ ...job, start: next, end, atLineStart });
         work.catch(() => undefined);
@@ -297,7 +303,13 @@ export class Indexer {
         atLineStart = false;
       }
       const result = await (pending.shift() as (typeof pending)[number]);
-      await append(result, pending.length === 0 && next >= limit);
+      ready.push(result);
+      readyRows += result.block.count;
+      const last = pending.length === 0 && next >= limit;
+      if (!last && readyRows < ROWS_AT_ONCE && ready.length < STRETCHES_AT_ONCE) continue;
+      await append(ready, last);
+      ready = [];
+      readyRows = 0;
     }
     return true;
   }
@@ -305,7 +317,7 @@ export class Indexer {
   private async takeDocument(file: FileEntry, format: Format, stats: Stats): Promise<void> {
     const job = { kind: "document", path: file.path, relativePath: file.relativePath, formatId: format.id } as const;
     const result = stats.size <= INLINE_BYTES ? summarise(job) : await this.pool.run(job);
-    const notes = this.notesOf(file, result.block);
+    const notes: Note[] = [];
     if (result.tornBytes > 0) notes.push({ code: "torn-document", message: `${basename(file.path)} ends in the middle of its JSON: what is whole is shown.`, where: file.path });
     await this.finish(file, format, stats, result.block, notes);
   }
@@ -320,8 +332,8 @@ export class Indexer {
         addTo(builder, offset, () => format.summarise({ kind: "value", value }, { path: file.path, relativePath: file.relativePath, row: start + offset }), format);
       }
       const block = builder.pack(rows.length);
-      if (start + TABLE_ROWS >= total) await this.finish(file, format, stats, block, this.notesOf(file, block));
-      else this.events.changed(file.datasetId, await this.writer.append(file, block, format.grouping, () => undefined, this.notesOf(file, block)));
+      if (start + TABLE_ROWS >= total) await this.finish(file, format, stats, block, []);
+      else this.events.changed(file.datasetId, await this.writer.append(file, [block], format.grouping, () => undefined, (own, base) => this.notesOf(file, own, base)));
     }
   }
 
@@ -342,8 +354,8 @@ export class Indexer {
           }, format);
         }
         const block = builder.pack(names.length);
-        if (start + 100 >= members.length) await this.finish(file, format, stats, block, this.notesOf(file, block));
-        else this.events.changed(file.datasetId, await this.writer.append(file, block, format.grouping, () => undefined, this.notesOf(file, block)));
+        if (start + 100 >= members.length) await this.finish(file, format, stats, block, []);
+        else this.events.changed(file.datasetId, await this.writer.append(file, [block], format.grouping, () => undefined, (own, base) => this.notesOf(file, own, base)));
         await nextTurn();
       }
     } finally {
@@ -352,19 +364,18 @@ export class Indexer {
   }
 
   private async finish(file: FileEntry, format: Format, stats: Stats, block: SummaryBlock, notes: readonly Note[]): Promise<void> {
-    const added = await this.writer.append(file, block, format.grouping, (state) => {
+    const added = await this.writer.append(file, [block], format.grouping, (state) => {
       state.bytes = stats.size;
       state.mtimeMs = stats.mtimeMs;
       state.inode = stats.ino;
       state.indexedBytes = stats.size;
-    }, notes);
+    }, (own, base) => [...this.notesOf(file, own, base), ...notes]);
     this.events.changed(file.datasetId, added);
   }
 
   /** Notes of records that could not be read, with the file and line named. */
-  private notesOf(file: FileEntry, block: SummaryBlock): Note[] {
+  private notesOf(file: FileEntry, block: SummaryBlock, base: number): Note[] {
     const unit = file.container === "jsonl" ? "Line" : file.container === "json" ? "Element" : file.container === "parquet" ? "Row" : "Episode";
-    const base = file.records;
     const name = basename(file.path);
     const asNote = ({ row, code, reason }: BlockNote): Note => ({
       code,

@@ -114,7 +114,7 @@ export class SummaryBlockBuilder {
   private readonly placed: Placed[] = [];
   private readonly notes: BlockNote[] = [];
   private dropped = 0;
-  private static readonly groupHashes = new Map<string, bigint>();
+  private static readonly groupHashes = new Map<string, { readonly trainingStep: number | undefined; readonly hash: bigint }>();
 
   /** @param noteLimit notes beyond it are counted, not kept */
   constructor(private readonly noteLimit = 20) {}
@@ -261,12 +261,11 @@ export class SummaryBlockBuilder {
 
   /** Members of a group share their key, often a long prompt, so the last keys' hashes are kept. */
   private static groupHash(trainingStep: number | undefined, key: string): bigint {
-    const text = `${trainingStep ?? ""}\n${key}`;
-    const known = SummaryBlockBuilder.groupHashes.get(text);
-    if (known !== undefined) return known;
-    const hash = hash64(text);
+    const known = SummaryBlockBuilder.groupHashes.get(key);
+    if (known !== undefined && known.trainingStep === trainingStep) return known.hash;
+    const hash = hash64(`${trainingStep ?? ""}\n${key}`);
     if (SummaryBlockBuilder.groupHashes.size >= 256) SummaryBlockBuilder.groupHashes.clear();
-    SummaryBlockBuilder.groupHashes.set(text, hash);
+    SummaryBlockBuilder.groupHashes.set(key, { trainingStep, hash });
     return hash;
   }
 }

@@ -50,7 +50,7 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
   const builder = new SummaryBlockBuilder();
   const file = openSync(job.path, "r");
   try {
-    let buffer = Buffer.allocUnsafe(Math.max(READ_BYTES, Math.min(job.limit - job.start + 1, 16 * READ_BYTES)));
+    let buffer = readBuffer(Math.min(job.end, job.limit) - job.start + READ_BYTES);
     let bufferStart = job.atLineStart ? job.start : Math.max(0, job.start - 1);
     let held = 0;
     let lineStart = bufferStart;
@@ -68,12 +68,14 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       if (bufferStart + start === 0 && end - start >= 3 && buffer[start] === 0xef && buffer[start + 1] === 0xbb && buffer[start + 2] === 0xbf) start += 3;
       if (end > start && buffer[end - 1] === 0x0d) end--;
       const text = buffer.toString("utf8", start, end);
-      if (text.length === 0 || text.trim() === "") return;
+      // Blank lines are rows that hold nothing; most lines tell by their first character that they are not blank.
+      if (text.length === 0 || (text.charCodeAt(0) <= 0x20 && text.trim() === "")) return;
       summariseText(builder, format, text, row, bufferStart + start, end - start, job);
     };
 
     while (lineStart < job.end || skipping) {
-      const newline = held > searched ? buffer.subarray(0, held).indexOf(NEWLINE, searched) : -1;
+      const found = held > searched ? buffer.indexOf(NEWLINE, searched) : -1;
+      const newline = found < held ? found : -1;
       if (newline >= 0) {
         if (skipping) skipping = false;
         else {
@@ -125,6 +127,14 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
   } finally {
     closeSync(file);
   }
+}
+
+let kept: Buffer | undefined;
+
+/** One buffer a thread, used again from job to job: fresh pages cost more than the parsing of small ones. */
+function readBuffer(bytes: number): Buffer {
+  if (kept === undefined || kept.length < bytes) kept = Buffer.allocUnsafeSlow(Math.max(bytes, 6 * READ_BYTES));
+  return kept;
 }
 
 /** Only objects and lists tell by themselves that they are finished: `12` may be the beginning of `123`. */

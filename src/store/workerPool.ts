@@ -34,7 +34,7 @@ export class WorkerPool {
   private freeSeat(entry: URL): Seat {
     const free = this.seats.reduce<Seat | undefined>((best, seat) => (best === undefined || seat.pending.size < best.pending.size ? seat : best), undefined);
     if (free !== undefined && (free.pending.size === 0 || this.seats.length >= this.size)) return free;
-    const worker = new Worker(entry, { execArgv: [] });
+    const worker = new Worker(entry, { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 128 } });
     const seat: Seat = { worker, pending: new Map() };
     worker.on("message", (reply: JobReply) => {
       const job = seat.pending.get(reply.id);
