@@ -1,6 +1,7 @@
 import { strict as assert } from "node:assert";
 import { mkdirSync, writeFileSync } from "node:fs";
 import * as vscode from "vscode";
+import type { RecomputeReport } from "../../src/services/services";
 import { api, inWorkspace, workspaceFolder } from "./extension";
 import { test, until } from "./runner";
 
@@ -73,4 +74,20 @@ test("a task's rollouts arrive in the view while it runs", async () => {
   assert.equal(dataset.trainingSteps, 3);
   assert.equal(dataset.rewardMean, 9 / 24);
   assert.ok(live, "the dataset was marked live while it grew");
+});
+
+test("recomputes rewards with the trainer's own function in the user's interpreter", async () => {
+  await api();
+  const path = inWorkspace("scratch", "tiny", "train.py");
+  const report = await vscode.commands.executeCommand<RecomputeReport | undefined>("trajectoryLens.recomputeRewards", { path, functionName: "compute_score" });
+  assert.ok(report, "the command gives a report");
+  assert.equal(report.rows.length, 8, "the newest training step");
+  assert.equal(report.equal, 8);
+  assert.equal(report.changed + report.failed + report.incomparable, 0);
+  // The same rollouts under another rule: wrong answers earn half.
+  writeFileSync(path, script.replace("else 0.0", "else 0.5"));
+  const other = await vscode.commands.executeCommand<RecomputeReport | undefined>("trajectoryLens.recomputeRewards", { path, functionName: "compute_score" });
+  assert.equal(other?.changed, 5);
+  assert.equal(other?.recomputedMean, (3 + 5 * 0.5) / 8);
+  return `recorded mean ${report.recordedMean}, under the other rule ${other?.recomputedMean}`;
 });
