@@ -1,7 +1,10 @@
 import { gae } from "./advantage/gae";
 import { reinforcePlusPlus } from "./advantage/reinforcePlusPlus";
 import { remax } from "./advantage/remax";
+import { gigpo } from "./agentic/gigpo";
+import { istarTokenReward } from "./agentic/istar";
 import { spoChain } from "./agentic/spoChain";
+import { uis1, uis1Return } from "./agentic/uis1";
 import { groupContrast } from "./group/contrastFilter";
 import { gpg } from "./group/gpg";
 import { grpo } from "./group/grpo";
@@ -46,6 +49,10 @@ export const signals: readonly Signal[] = [
   groupContrast,
   spoTree,
   spoChain,
+  gigpo,
+  uis1Return,
+  uis1,
+  istarTokenReward,
   vtraceAdvantage,
   klPenalty,
   clippedPolicyLoss,

@@ -1,4 +1,4 @@
-import { binary, symbol, type Expression } from "../expression";
+import { binary, number, symbol, type Expression } from "../expression";
 import {
   meanAndSpread,
   normaliseGroup,
@@ -89,7 +89,7 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   if (count === 1) {
     notes.push(
       convention.singleton === "reward"
-        ? "Group of one: this convention gives the reward itself."
+        ? "Group of one: this convention takes mean 0 and deviation 1, so the reward itself remains."
         : convention.singleton === "zero"
           ? "Group of one: this convention gives 0."
           : "Group of one: undefined under this convention (the deviation of one value).",
@@ -255,8 +255,21 @@ function explanationLines(prepared: Prepared, parameters: ParameterValues): read
   let expression: Expression;
   if (Number.isNaN(rewards[own]!) || prepared.tiny || (spread === 0 && convention.zeroSpread === "zero"))
     expression = { kind: "number", value: 0 };
-  else if (single && convention.singleton === "reward") expression = reward;
-  else {
+  else if (single && convention.singleton === "reward") {
+    const divisor = binary(
+      "+",
+      number(1),
+      symbol("eps", convention.epsilon, "keeps the division away from 0"),
+    );
+    expression =
+      convention.std === "none"
+        ? reward
+        : binary(
+            "/",
+            reward,
+            batch ? binary("+", symbol("std(r)", spread), symbol("eps", convention.epsilon)) : divisor,
+          );
+  } else {
     expression = single
       ? binary("-", reward, reward)
       : convention.baseline === "none"

@@ -10,7 +10,10 @@ export interface GroupConvention {
   readonly spreadOver: "group" | "others";
   /** Added to the deviation before dividing. */
   readonly epsilon: number;
-  /** A group of one: its own reward, 0, or undefined. */
+  /**
+   * A group of one: its own reward (mean 0 and deviation 1, so divided by 1 + epsilon where a deviation divides), 0, or
+   * undefined.
+   */
   readonly singleton: "reward" | "zero" | "nan";
   /** Deviation exactly 0: divide by epsilon all the same, leave the difference undivided, or 0. */
   readonly zeroSpread: "divide" | "undivided" | "zero";
@@ -36,6 +39,8 @@ export interface GroupResult {
  * @param rewards one reward per row, [N]
  * @param groups group number of each row, 0..groupCount-1, [N]
  * @param givenSpread deviation to divide by instead of the group's own (a batch-wide deviation)
+ * @param counted 1 = the row enters its group's mean and deviation, [N]; undefined = all do. A row that does not count
+ *   is normalised all the same, leave-one-out then as `(r - mean) n / (n - 1)`
  */
 export function normaliseGroups(
   rewards: Float64Array,
@@ -43,6 +48,7 @@ export function normaliseGroups(
   groupCount: number,
   convention: GroupConvention,
   givenSpread?: number,
+  counted?: ArrayLike<number>,
 ): GroupResult {
   const size = rewards.length;
   const counts = new Int32Array(groupCount);
@@ -53,7 +59,7 @@ export function normaliseGroups(
   const float32 = convention.precision === "float32";
   for (let i = 0; i < size; i++) {
     const reward = rewards[i]!;
-    if (leaveOut && Number.isNaN(reward)) continue;
+    if ((counted && !counted[i]) || (leaveOut && Number.isNaN(reward))) continue;
     const group = groups[i]!;
     counts[group]!++;
     sums[group]! += reward;
@@ -73,7 +79,7 @@ export function normaliseGroups(
   if (convention.std !== "none") {
     for (let i = 0; i < size; i++) {
       const reward = rewards[i]!;
-      if (leaveOut && Number.isNaN(reward)) continue;
+      if ((counted && !counted[i]) || (leaveOut && Number.isNaN(reward))) continue;
       const group = groups[i]!;
       const deviation = equal[group] ? 0 : reward - means[group]!;
       squares[group]! += deviation * deviation;
@@ -106,18 +112,23 @@ export function normaliseGroups(
       const own = convention.singleton === "reward" ? 0 : reward;
       baselines[i] = convention.singleton === "nan" ? NaN : own;
       spreads[i] = NaN;
-      advantages[i] = convention.singleton === "reward" ? reward : convention.singleton === "zero" ? 0 : NaN;
-      if (givenSpread !== undefined && convention.singleton !== "nan") {
-        spreads[i] = givenSpread;
-        advantages[i] = advantages[i]! / (givenSpread + convention.epsilon);
-      }
+      if (givenSpread !== undefined) spreads[i] = givenSpread;
+      const divisor = convention.std === "none" ? 1 : (givenSpread ?? 1) + convention.epsilon;
+      const alone =
+        convention.singleton === "reward" ? reward / divisor : convention.singleton === "zero" ? 0 : NaN;
+      advantages[i] = float32 ? Math.fround(alone) : alone;
       continue;
     }
     const mean = means[group]!;
     let baseline = 0;
     if (convention.baseline === "mean") baseline = mean;
     else if (convention.baseline === "leave-one-out")
-      baseline = equal[group] ? reward : (sums[group]! - reward) / (count - 1);
+      baseline =
+        counted && !counted[i]
+          ? reward - ((reward - mean) * count) / (count - 1)
+          : equal[group]
+            ? reward
+            : (sums[group]! - reward) / (count - 1);
     let spread = NaN;
     if (convention.std !== "none") {
       if (givenSpread !== undefined) spread = givenSpread;

@@ -39,6 +39,7 @@ function contexts(): readonly SignalContext[] {
             value: numbers(size),
             logprob: numbers(size).map((x) => -Math.abs(x)),
             trainer_logprob: numbers(size).map((x) => -Math.abs(x)),
+            rm_logprob: numbers(size).map((x) => -Math.abs(x)),
             ref_logprob: numbers(size).map((x) => -Math.abs(x)),
             entropy: numbers(size).map(Math.abs),
             advantage: numbers(size),

@@ -134,10 +134,10 @@ describe("conventions for a group of one and for equal groups", () => {
   };
 
   it.each([
-    ["verl", 0.5],
+    ["verl", 0.5 / (1 + 1e-6)],
     ["verl-dr-grpo", 0.5],
-    ["skyrl", 0.5],
-    ["rllm", 0.5],
+    ["skyrl", 0.5 / (1 + 1e-6)],
+    ["rllm", 0.5 / (1 + 1e-6)],
     ["trl", 0],
     ["spo", 0],
     ["art", 0],
