@@ -48,7 +48,7 @@ const parseNumber = (text) => Number(text.replaceAll(",", "").replace("\u2212", 
 /** Opens the Trajectories view and waits until something is indexed. */
 export async function openLens({ workbench }) {
   await workbench.openActivity(LENS);
-  await workbench.sideBarRow(/verl|Minari|prime-rl|TRL|SPO/, { level: 1, timeoutMs: 60_000 });
+  await workbench.sideBarRow(/verl|minari|prime-rl|trl|spo/i, { level: 1, timeoutMs: 60_000 });
 }
 
 /** The webview of the trajectory editor on the screen, once it shows a trajectory. */
@@ -73,9 +73,10 @@ async function childrenOf(workbench, parent) {
  * @returns rows of the members of a group with contrast, in order, and the texts of the rows above them
  */
 async function showGroup(workbench) {
-  const dataset = await workbench.expand(/verl/, { level: 1 });
+  const dataset = await workbench.expand(/verl/i, { level: 1 });
   const steps = await childrenOf(workbench, dataset);
-  const step = steps.filter((entry) => /^step \d+/.test(entry.text)).at(-1) ?? steps.at(0);
+  // The newest step comes first.
+  const step = steps.filter((entry) => /^step \d+/.test(entry.text)).at(0) ?? steps.at(0);
   await workbench.expand(step.text, { level: step.level });
   const groups = await workbench.until("a group whose rollouts differ", async () => {
     const found = (await childrenOf(workbench, step)).filter((entry) => /spread/.test(entry.text) && !/spread 0\.00$/.test(entry.text));
@@ -127,7 +128,7 @@ export const journey = [
       await openLens(context);
       const rows = await workbench.until("reasoning rollouts and control episodes in the view", async () => {
         const top = (await workbench.sideBarRows()).filter((entry) => entry.level === 1);
-        return top.some((entry) => /verl/.test(entry.text)) && top.some((entry) => /Minari/.test(entry.text)) ? top : undefined;
+        return top.some((entry) => /verl/i.test(entry.text)) && top.some((entry) => /minari/i.test(entry.text)) ? top : undefined;
       }, 90_000);
       const datasets = rows.filter((entry) => !/^models/.test(entry.text));
       for (const { text } of datasets) expectScreen(/\d/.test(text), `numbers beside the dataset, but it says "${text}"`);
@@ -137,7 +138,7 @@ export const journey = [
   {
     name: "Open a run",
     async run({ workbench }) {
-      const dataset = await workbench.sideBarRow(/verl/, { level: 1 });
+      const dataset = await workbench.sideBarRow(/verl/i, { level: 1 });
       await workbench.contextMenu(dataset.row, "Open as Trajectories");
       const frame = await workbench.webview("with a table of rows", async (candidate) => (await candidate.locator('[role="grid"] [role="row"], [role="listbox"] [role="option"]').count()) > 5);
       const total = await workbench.until("the count of trajectories", async () => (await workbench.textOf(frame)).match(/[\d,]+ (trajectories|rows)/)?.[0]);
@@ -249,7 +250,7 @@ export const journey = [
   {
     name: "Open the branching tree",
     async run({ workbench }) {
-      const dataset = await workbench.expand(/SPO/, { level: 1 });
+      const dataset = await workbench.expand(/spo/i, { level: 1 });
       const group = await workbench.until("a tree in the view", async () => {
         for (const entry of await childrenOf(workbench, dataset)) {
           if (!/^(no training step|step \d+)/.test(entry.text)) return entry;
@@ -274,10 +275,10 @@ export const journey = [
       const before = (await topLevel(workbench)).map((entry) => entry.text);
       await workbench.runTask("trajectoryLens", /reasoning: train\.py --smoke/);
       const known = (text) => before.includes(text);
-      const arrived = await workbench.until("a new dataset in the view while the task runs", async () => (await topLevel(workbench)).find((entry) => /verl/.test(entry.text) && !known(entry.text)), 120_000);
+      const arrived = await workbench.until("a new dataset in the view while the task runs", async () => (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !known(entry.text)), 120_000);
       trace(arrived.text);
       const first = arrived.text;
-      const grown = await workbench.until("the dataset to grow", async () => (await topLevel(workbench)).find((entry) => /verl/.test(entry.text) && !known(entry.text) && entry.text !== first), 120_000);
+      const grown = await workbench.until("the dataset to grow", async () => (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !known(entry.text) && entry.text !== first), 120_000);
       return `${first} -> ${grown.text}`;
     },
   },

@@ -26,6 +26,8 @@ export class Workbench {
     this.screenshots = screenshots;
     this.timeoutMs = timeoutMs;
     this.consoleErrors = [];
+    // A row that was replaced while it was looked at is looked up again, by `until`.
+    page.setDefaultTimeout(5000);
     page.on("pageerror", (error) => this.consoleErrors.push(error.message));
   }
 
@@ -80,17 +82,30 @@ export class Workbench {
 
   /** Picks the entry of an open quick pick whose text matches; its other entries are in the error. */
   async pick(wanted, timeoutMs = this.timeoutMs) {
-    const rows = this.page.locator(".quick-input-widget:visible .quick-input-list .monaco-list-row");
-    const row = await this.until(`a quick pick entry ${wanted}`, async () => {
-      for (const candidate of await rows.all()) if (matches(readable(await candidate.innerText()), wanted)) return candidate;
-      return undefined;
-    }, timeoutMs);
-    await row.click();
+    let seen = [];
+    await this.until(`a quick pick entry ${wanted}`, async () => {
+      seen = await this.quickPickRows();
+      const found = seen.find((entry) => matches(entry.text, wanted));
+      if (!found) return false;
+      await found.row.click();
+      return true;
+    }, timeoutMs).catch((error) => {
+      throw new ScreenError(`${error.message} There are: ${seen.map((entry) => entry.text).join(" | ")}`);
+    });
+  }
+
+  /** Rows of the quick pick that are drawn now. */
+  async quickPickRows() {
+    const rows = this.page.locator(".quick-input-widget .quick-input-list .monaco-list-row");
+    const described = await rows.evaluateAll((elements) =>
+      elements.filter((element) => element.getClientRects().length > 0).map((element) => ({ id: element.id, text: element.textContent ?? "", label: element.getAttribute("aria-label") ?? "" })),
+    );
+    return described.map(({ id, text, label }) => ({ row: this.page.locator(`[id="${id}"]`), text: readable(text), label: readable(label) }));
   }
 
   /** True while a quick pick is open. */
   async picking() {
-    return await this.page.locator(".quick-input-widget:visible .quick-input-list .monaco-list-row").first().isVisible();
+    return (await this.quickPickRows()).length > 0;
   }
 
   /** Opens a file of the workspace by its path, through Quick Open. */
@@ -100,15 +115,12 @@ export class Workbench {
     await box.waitFor({ timeout: this.timeoutMs });
     await box.fill(path);
     const name = path.split("/").at(-1);
-    const rows = this.page.locator(".quick-input-list .monaco-list-row");
-    const row = await this.until(`Quick Open to find ${path}`, async () => {
-      for (const candidate of await rows.all()) {
-        const label = (await candidate.getAttribute("aria-label")) ?? "";
-        if (label.startsWith(name) && path.split("/").slice(0, -1).every((part) => label.includes(part))) return candidate;
-      }
-      return undefined;
+    await this.until(`Quick Open to find ${path}`, async () => {
+      const found = (await this.quickPickRows()).find(({ label }) => label.startsWith(name) && path.split("/").slice(0, -1).every((part) => label.includes(part)));
+      if (!found) return false;
+      await found.row.click();
+      return true;
     });
-    await row.click();
     await this.until(`an editor tab ${name}`, async () => (await this.activeTab())?.includes(name));
   }
 
@@ -140,18 +152,25 @@ export class Workbench {
 
   /** Rows of the side bar's trees that are drawn now. */
   async sideBarRows() {
-    const rows = await this.page.locator(".part.sidebar .monaco-list-row").all();
-    const described = [];
-    for (const row of rows) {
-      described.push({
-        row,
-        text: readable(await row.innerText().catch(() => "")),
-        label: (await row.getAttribute("aria-label").catch(() => "")) ?? "",
-        level: Number((await row.getAttribute("aria-level").catch(() => "0")) ?? 0),
-        expanded: await row.getAttribute("aria-expanded").catch(() => null),
-      });
-    }
-    return described;
+    const rows = this.page.locator(".part.sidebar .monaco-list-row");
+    const described = await rows.evaluateAll((elements) =>
+      elements.map((element) => {
+        const parts = [...element.querySelectorAll(".label-name, .label-description")].map((part) => part.textContent ?? "");
+        return {
+          id: element.id,
+          // Name and description stand apart on the screen, though not in the text.
+          text: parts.length > 0 ? parts.join(" ") : (element.textContent ?? ""),
+          label: element.getAttribute("aria-label") ?? "",
+          level: Number(element.getAttribute("aria-level") ?? 0),
+          expanded: element.getAttribute("aria-expanded"),
+          top: element.getBoundingClientRect().top,
+        };
+      }),
+    );
+    // Recycled rows keep their place in the document, not on the screen.
+    return described
+      .sort((one, other) => one.top - other.top)
+      .map(({ id, text, label, level, expanded }) => ({ row: this.page.locator(`[id="${id}"]`), text: readable(text), label, level, expanded }));
   }
 
   /**
@@ -190,8 +209,9 @@ export class Workbench {
     const entries = this.page.locator(".context-view .monaco-menu .action-item a.action-menu-item");
     await entries.first().waitFor({ timeout: this.timeoutMs });
     const found = await this.until(`a context menu entry "${item}"`, async () => {
-      for (const entry of await entries.all()) if (readable(await entry.innerText()).startsWith(item)) return entry;
-      return undefined;
+      const texts = (await entries.allInnerTexts()).map(readable);
+      const at = texts.findIndex((text) => text.startsWith(item));
+      return at < 0 ? undefined : entries.nth(at);
     }, 5000).catch(async (error) => {
       const all = (await entries.allInnerTexts()).map(readable).filter(Boolean);
       await this.page.keyboard.press("Escape");
@@ -309,10 +329,11 @@ export class Workbench {
   async webview(what, test = async () => true, timeoutMs = this.timeoutMs) {
     return await this.until(`a webview ${what}`, async () => {
       for (const frame of this.page.frames()) {
-        if (frame.name() !== "active-frame" || frame.isDetached()) continue;
+        if (frame.isDetached() || !/\/webview\/browser\/pre\/fake\.html/.test(frame.url())) continue;
         try {
-          const outer = await frame.parentFrame()?.frameElement();
-          if (!outer || !(await outer.isVisible())) continue;
+          // The document inside is loaded into a second frame, which takes the place of the first.
+          const [outer, inner] = [await frame.parentFrame()?.frameElement(), await frame.frameElement()];
+          if (!outer || !(await outer.isVisible()) || (await inner.getAttribute("id")) !== "active-frame") continue;
           if (await test(frame)) return frame;
         } catch {
           // Closed while it was looked at.
@@ -345,9 +366,8 @@ export class Workbench {
     await this.command("Tasks: Run Task");
     await this.until("the list of tasks", async () => await this.picking());
     // Contributed task types are folders of the first list.
-    const rows = this.page.locator(".quick-input-widget:visible .quick-input-list .monaco-list-row");
     const texts = await this.until("tasks to run", async () => {
-      const found = (await rows.allInnerTexts()).map(readable);
+      const found = (await this.quickPickRows()).map((entry) => entry.text);
       return found.some((text) => matches(text, label) || matches(text, type)) ? found : undefined;
     });
     if (!texts.some((text) => matches(text, label))) await this.pick(type);
