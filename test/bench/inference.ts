@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- inference [--model DIR] [--sequences N] [--length N] [--threads N] [--batch TOKENS] [--python FILE] [--rounds N] [--transformers [--gguf FILE --torch-model DIR]]`
+ * `npm run bench -- inference [--model DIR] [--sequences N] [--length N] [--threads N] [--batch TOKENS] [--context N] [--nodes N] [--python FILE] [--rounds N] [--transformers [--gguf FILE --torch-model DIR]]`
  *
  * Tokens per second of the built inference process against PyTorch eager on the same weights, threads and batches,
  * taken in turns in one run; and what a shared prefix costs. Numbers agree or the benchmark fails.
@@ -23,13 +23,23 @@ const { values: options } = parseArgs({
     threads: { type: "string", default: "2" },
     batch: { type: "string", default: "4096" },
     rounds: { type: "string", default: "5" },
+    /** Longest sequence of the shared-prefix parts. */
+    context: { type: "string", default: "256" },
+    /** Nodes of the tree. */
+    nodes: { type: "string", default: "500" },
     python: { type: "string", default: ".venv/bin/python" },
     transformers: { type: "boolean", default: false },
     "torch-model": { type: "string" },
     gguf: { type: "string" },
   },
 });
-const [sequences, length, threads, batch, rounds] = [options.sequences, options.length, options.threads, options.batch, options.rounds].map(Number) as [number, number, number, number, number];
+const [sequences, length, threads, batch, rounds] = [
+  options.sequences,
+  options.length,
+  options.threads,
+  options.batch,
+  options.rounds,
+].map(Number) as [number, number, number, number, number];
 const modelPath = options.model;
 const config = readModelConfig(modelPath);
 if (!config?.vocab_size) throw new Error(`${modelPath} has no config.json with vocab_size`);
@@ -52,16 +62,28 @@ const trajectoryOf = (ids: readonly number[], index: number): Trajectory => ({
   source: { path: "bench", row: index, part: 0 },
   task: {},
   steps: [],
-  tokens: { count: ids.length, ids: Int32Array.from(ids), mask: new Uint8Array(ids.length).fill(1), series: {} },
+  tokens: {
+    count: ids.length,
+    ids: Int32Array.from(ids),
+    mask: new Uint8Array(ids.length).fill(1),
+    series: {},
+  },
   outcome: { components: {} },
   extra: {},
   notes: [],
 });
 
-const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
+const median = (numbers: readonly number[]): number =>
+  [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
 const client = new InferenceClient({ TRAJECTORY_LENS_THREADS: String(threads) });
 const ours = (rows: readonly (readonly number[])[], sharePrefixes: boolean): Promise<ScoreReport> =>
-  client.call("score", { modelPath, provider: "cpu", trajectories: rows.map(trajectoryOf), maxBatchTokens: batch, sharePrefixes });
+  client.call("score", {
+    modelPath,
+    provider: "cpu",
+    trajectories: rows.map(trajectoryOf),
+    maxBatchTokens: batch,
+    sharePrefixes,
+  });
 
 interface TorchAnswer {
   readonly seconds: number;
@@ -69,9 +91,19 @@ interface TorchAnswer {
   readonly logprobs: readonly (readonly number[])[];
 }
 
-function startTorch(): { ask(batches: readonly (readonly (readonly number[])[])[]): Promise<TorchAnswer>; end(): void } {
-  const extra = [...(options.transformers ? ["--transformers"] : []), ...(options.gguf ? ["--gguf", options.gguf] : [])];
-  const child = spawn(options.python, ["test/bench/torch_policy.py", "--model", options["torch-model"] ?? modelPath, ...extra], { stdio: ["pipe", "pipe", "inherit"] });
+function startTorch(): {
+  ask(batches: readonly (readonly (readonly number[])[])[]): Promise<TorchAnswer>;
+  end(): void;
+} {
+  const extra = [
+    ...(options.transformers ? ["--transformers"] : []),
+    ...(options.gguf ? ["--gguf", options.gguf] : []),
+  ];
+  const child = spawn(
+    options.python,
+    ["test/bench/torch_policy.py", "--model", options["torch-model"] ?? modelPath, ...extra],
+    { stdio: ["pipe", "pipe", "inherit"] },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   let ready: Promise<unknown> = lines.next();
   return {
@@ -89,9 +121,14 @@ function startTorch(): { ask(batches: readonly (readonly (readonly number[])[])[
 }
 
 async function throughput(): Promise<void> {
-  const rows = Array.from({ length: sequences }, () => randomIds(Math.max(2, length - draw(Math.ceil(length / 3)))));
+  const rows = Array.from({ length: sequences }, () =>
+    randomIds(Math.max(2, length - draw(Math.ceil(length / 3)))),
+  );
   const tokens = rows.reduce((sum, row) => sum + row.length, 0);
-  const plan = planBatches(rows.map((row) => row.length), { maxTokens: batch, padding: true });
+  const plan = planBatches(
+    rows.map((row) => row.length),
+    { maxTokens: batch, padding: true },
+  );
   const batches = plan.map(({ members }) => members.map((i) => rows[i]!));
   const torch = existsSync(options.python) ? startTorch() : undefined;
   const times: { ours: number[]; torch: number[] } = { ours: [], torch: [] };
@@ -104,7 +141,9 @@ async function throughput(): Promise<void> {
       // The first round warms both up and shows that they compute the same.
       const order = plan.flatMap(({ members }) => members);
       answer?.logprobs.forEach((expected, at) => {
-        const values = report.series.find((series) => series.trajectoryId === `t${order[at]}` && series.name === "logprob")!.values;
+        const values = report.series.find(
+          (series) => series.trajectoryId === `t${order[at]}` && series.name === "logprob",
+        )!.values;
         expected.forEach((value, i) => (worst = Math.max(worst, Math.abs(value - values[i + 1]!))));
       });
       if (worst > 1e-3) throw new Error(`log-probabilities differ from PyTorch's by ${worst}`);
@@ -114,13 +153,22 @@ async function throughput(): Promise<void> {
     if (answer) times.torch.push(tokens / answer.seconds);
   }
   torch?.end();
-  console.log(`${sequences} sequences of up to ${length} tokens (${tokens} tokens), batches of ${batch} tokens, ${threads} threads, median of ${rounds} rounds in turns`);
-  console.log(`  inference process   ${median(times.ours).toFixed(0).padStart(8)} tokens/s (log-probability, entropy, rank)`);
-  if (times.torch.length === 0) console.log(`  PyTorch eager       not measured: ${options.python} is absent`);
+  console.log(
+    `${sequences} sequences of up to ${length} tokens (${tokens} tokens), batches of ${batch} tokens, ${threads} threads, median of ${rounds} rounds in turns`,
+  );
+  console.log(
+    `  inference process   ${median(times.ours).toFixed(0).padStart(8)} tokens/s (log-probability, entropy, rank)`,
+  );
+  if (times.torch.length === 0)
+    console.log(`  PyTorch eager       not measured: ${options.python} is absent`);
   else {
     const ratio = median(times.ours.map((value, i) => value / times.torch[i]!));
-    console.log(`  PyTorch eager       ${median(times.torch).toFixed(0).padStart(8)} tokens/s (log-probability, entropy)`);
-    console.log(`  ratio               ${ratio.toFixed(2).padStart(8)}   largest difference ${worst.toExponential(1)}`);
+    console.log(
+      `  PyTorch eager       ${median(times.torch).toFixed(0).padStart(8)} tokens/s (log-probability, entropy)`,
+    );
+    console.log(
+      `  ratio               ${ratio.toFixed(2).padStart(8)}   largest difference ${worst.toExponential(1)}`,
+    );
   }
 }
 
@@ -132,7 +180,11 @@ async function sharedPrefixes(name: string, rows: readonly (readonly number[])[]
   const mean = Math.round(total / rows.length);
   const yardstick = Array.from({ length: Math.max(1, Math.round(unique / mean)) }, () => randomIds(mean));
   const yardstickTokens = yardstick.length * mean;
-  const seconds: { shared: number[]; alone: number[]; unique: number[] } = { shared: [], alone: [], unique: [] };
+  const seconds: { shared: number[]; alone: number[]; unique: number[] } = {
+    shared: [],
+    alone: [],
+    unique: [],
+  };
   let computed = 0;
   for (let round = 0; round <= rounds; round++) {
     const shared = await ours(rows, true);
@@ -146,24 +198,29 @@ async function sharedPrefixes(name: string, rows: readonly (readonly number[])[]
   }
   const ratio = median(seconds.shared.map((value, i) => value / seconds.unique[i]!));
   console.log(`${name}: ${total} tokens, ${unique} unique, ${computed} computed`);
-  console.log(`  computed / unique tokens ${(computed / unique).toFixed(3)}   time / time of unique tokens ${ratio.toFixed(2)}   time / time of each alone ${median(seconds.shared.map((value, i) => value / seconds.alone[i]!)).toFixed(2)}`);
+  console.log(
+    `  computed / unique tokens ${(computed / unique).toFixed(3)}   time / time of unique tokens ${ratio.toFixed(2)}   time / time of each alone ${median(seconds.shared.map((value, i) => value / seconds.alone[i]!)).toFixed(2)}`,
+  );
 }
 
 try {
   console.log(`model ${modelPath}`);
   await throughput();
-  const limit = config.max_position_embeddings ?? 2048;
+  const limit = Math.min(config.max_position_embeddings ?? 2048, context);
   const prompt = randomIds(Math.floor(limit * 0.5));
   const tail = Math.floor(limit * 0.4);
-  await sharedPrefixes("group of 16 rollouts of one prompt", Array.from({ length: 16 }, () => [...prompt, ...randomIds(tail - draw(8))]));
+  await sharedPrefixes(
+    "group of 16 rollouts of one prompt",
+    Array.from({ length: 16 }, () => [...prompt, ...randomIds(tail - draw(8))]),
+  );
   const nodes: number[][] = [randomIds(Math.min(24, Math.floor(limit / 8)))];
   const step = Math.max(4, Math.floor(limit / 10));
-  while (nodes.length < 500) {
+  while (nodes.length < nodeCount) {
     const parent = nodes[Math.floor((nodes.length - 1) / 4)]!;
     nodes.push([...parent, ...randomIds(step)]);
   }
   const leaves = nodes.slice(Math.floor((nodes.length - 1) / 4) + 1);
-  await sharedPrefixes("tree of 500 nodes, four children each", leaves);
+  await sharedPrefixes(`tree of ${nodeCount} nodes, four children each`, leaves);
 } finally {
   await client.close();
 }
