@@ -13,7 +13,7 @@ const harness = await WebviewHarness.start(browser);
 for (const theme of themes.split(",")) {
   for (const width of widths.split(",").map(Number)) {
     const { page, errors } = await harness.open({ app: app as "trajectory", scenario, theme: theme as ThemeName, width, height: width > 1000 ? 900 : 760, ...(real === undefined ? {} : { real: JSON.parse(readFileSync(real, "utf8")) as unknown }) });
-    await page.waitForTimeout(700);
+    await page.waitForTimeout(Number(process.env["WAIT_MS"] ?? 700));
     const file = `test-out/webview/${app}-${scenario}-${theme}-${width}.png`;
     await page.screenshot({ path: file });
     console.log(file, errors.length > 0 ? errors : "");

@@ -16,7 +16,7 @@ export function significant(value: Recorded): string {
   const rounded = Number(value.toPrecision(3));
   const magnitude = Math.abs(rounded);
   if (magnitude >= 1e5 || magnitude < 1e-4) return rounded.toExponential(2);
-  if (magnitude >= 1000) return rounded.toFixed(0);
+  if (magnitude >= 1000) return value.toFixed(0);
   return rounded.toPrecision(3);
 }
 
@@ -57,9 +57,10 @@ export function count(value: number): string {
   return grouped.format(value);
 }
 
-/** "1 step", "12 steps". */
+/** "1 step", "12 steps", "2 trajectories". */
 export function plural(value: number, noun: string): string {
-  return `${count(value)} ${noun}${value === 1 ? "" : noun.endsWith("s") || noun.endsWith("sh") || noun.endsWith("ch") ? "es" : "s"}`;
+  const many = /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : /(s|sh|ch|x)$/.test(noun) ? `${noun}es` : `${noun}s`;
+  return `${count(value)} ${value === 1 ? noun : many}`;
 }
 
 /** A share as a percentage: whole numbers from 10 % up, one decimal below; 0 and 100 only when exactly so. */

@@ -48,12 +48,15 @@ export function drawLevel(context: CanvasRenderingContext2D, width: number, heig
 }
 
 function drawZero(context: CanvasRenderingContext2D, width: number, zero: number): void {
+  context.save();
+  context.setLineDash([]);
   context.strokeStyle = theme().neutral;
   context.lineWidth = 1;
   context.beginPath();
   context.moveTo(0, Math.round(zero) + 0.5);
   context.lineTo(width, Math.round(zero) + 0.5);
   context.stroke();
+  context.restore();
 }
 
 type Scale = (value: number) => number;
@@ -79,8 +82,8 @@ function drawBars(context: CanvasRenderingContext2D, width: number, axis: StepAx
       context.fillRect(x, value > 0 ? MARGIN - 2 : top + 1, thickness, 1);
     }
   };
-  if (each >= 2.5) {
-    const thickness = Math.min(18, Math.max(1.5, each * 0.7));
+  if (each >= 1) {
+    const thickness = each < 4 ? each : Math.min(18, each * 0.7);
     for (let index = first; index < end; index++) {
       const value = series.values[index] as number;
       if (!Number.isFinite(value)) continue;

@@ -48,6 +48,21 @@ export class WindowCache<T> {
     this.timer = 0;
   }
 
+  /** Forgets everything; the caller asks for the first window itself. */
+  reset(): void {
+    this.clear();
+    this.wanted = { start: 0, end: 0 };
+  }
+
+  /** Asks again for what is in view, keeping the old rows until the new ones are there. */
+  reload(): void {
+    for (const index of [...this.items.keys()]) {
+      if (index < this.wanted.start || index >= this.wanted.end) this.items.delete(index);
+    }
+    this.pending = { start: this.wanted.start, end: Math.min(this.wanted.end + MARGIN, this.wanted.start + this.limit) };
+    this.request(this.pending.start, this.pending.end);
+  }
+
   /** Says that rows [start, end) are in view. */
   want(start: number, end: number): void {
     this.wanted = { start, end };

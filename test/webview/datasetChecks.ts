@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { inPage, sent, text, until, type Check } from "./checks";
+
+export const datasetChecks: readonly Check[] = [
+  {
+    name: "a list of 1,000,000 rows scrolls to its last row, by key, by scroll bar and by wheel",
+    run: (harness) =>
+      inPage(harness, { app: "dataset", scenario: "million" }, async (page) => {
+        const list = page.locator(".table .vlist").first();
+        await until(page, "the rows", `document.querySelectorAll(".table .vlist-row").length > 5`);
+        assert.equal(await list.getAttribute("aria-rowcount"), "1000000");
+        const last = `[...document.querySelectorAll(".table .vlist-row")].some((row) => row.getAttribute("aria-rowindex") === "1000000" && row.textContent.includes("the last of 1000000 rows") && row.getBoundingClientRect().bottom <= row.closest(".vlist").getBoundingClientRect().bottom + 1)`;
+        await list.focus();
+        await page.keyboard.press("End");
+        await until(page, "the last row by End", last);
+        await page.keyboard.press("Home");
+        await until(page, "the first row", `[...document.querySelectorAll(".table .vlist-row")].some((row) => row.getAttribute("aria-rowindex") === "1" && !row.textContent.includes("…"))`);
+        await list.evaluate((element) => (element.scrollTop = element.scrollHeight));
+        await until(page, "the last row by the scroll bar", last);
+        await list.evaluate((element) => (element.scrollTop = element.scrollHeight / 2));
+        await page.waitForTimeout(150);
+        const firstShown = (): Promise<number> => page.evaluate(() => Math.min(...[...document.querySelectorAll(".table .vlist-row")].map((row) => Number(row.getAttribute("aria-rowindex")))));
+        const before = await firstShown();
+        const box = (await list.boundingBox())!;
+        await page.mouse.move(box.x + 50, box.y + 50);
+        await page.mouse.wheel(0, 220);
+        await page.waitForTimeout(150);
+        assert.equal((await firstShown()) - before, 10, "the wheel moves by rows, not by scaled pixels");
+        const frames = await page.evaluate(
+          () =>
+            new Promise<number>((done) => {
+              const scroller = document.querySelector<HTMLElement>(".table .vlist")!;
+              let count = 0;
+              const start = performance.now();
+              const next = (): void => {
+                count++;
+                scroller.scrollTop += 4_000;
+                if (performance.now() - start < 1_500) requestAnimationFrame(next);
+                else done(count / ((performance.now() - start) / 1_000));
+              };
+              requestAnimationFrame(next);
+            }),
+        );
+        return `${frames.toFixed(0)} frames a second while scrolling`;
+      }),
+  },
+  {
+    name: "sorting, filtering, brushing and findings ask for the right rows",
+    run: (harness) =>
+      inPage(harness, { app: "dataset", scenario: "run" }, async (page) => {
+        await until(page, "the findings", `document.querySelectorAll(".finding").length >= 4`);
+        await page.locator(".sort", { hasText: "reward" }).click();
+        await page.waitForTimeout(150);
+        assert.deepEqual((await sent(page, "rows")).findLast((message) => message["end"] !== 1)?.["query"], { sort: "reward", descending: true });
+        await page.locator(".finding", { hasText: "failed as a whole" }).click();
+        await page.waitForTimeout(200);
+        const wanted = Number((await page.locator(".finding.active .finding-count").innerText()).replace(",", ""));
+        assert.match(await text(page, ".table-bar [role=status]"), new RegExp(`^${wanted.toLocaleString("en-US")} trajectories of 3,072$`));
+        await page.locator(".finding.active").click();
+        await page.locator(".multiples-grid").focus();
+        await page.keyboard.press("Home");
+        await page.keyboard.press("Shift+ArrowRight");
+        await page.waitForTimeout(200);
+        const brushed = (await sent(page, "rows")).findLast((message) => message["end"] !== 1)?.["query"] as Record<string, unknown>;
+        assert.deepEqual([brushed["trainingStepFrom"], brushed["trainingStepTo"]], [0, 1]);
+        await until(page, "512 rows", `document.querySelector(".table-bar [role=status]").textContent.startsWith("512 ")`);
+        await page.keyboard.press("Escape");
+        await page.keyboard.press("/");
+        await page.keyboard.type("the last of");
+        await until(page, "the one row", `document.querySelector(".table-bar [role=status]").textContent.startsWith("1 trajectory")`);
+      }),
+  },
+  {
+    name: "a row opens by click and by Enter, beside with Ctrl",
+    run: (harness) =>
+      inPage(harness, { app: "dataset", scenario: "run" }, async (page) => {
+        await until(page, "the rows", `document.querySelectorAll(".table .vlist-row").length > 5`);
+        await page.locator(".table .vlist-row").nth(2).click();
+        await page.keyboard.press("ArrowDown");
+        await page.keyboard.press("Enter");
+        await page.keyboard.press("Control+Enter");
+        const opened = await sent(page, "open");
+        assert.deepEqual(opened.map((message) => message["beside"]), [false, false, true]);
+        assert.equal(opened[1]?.["trajectoryId"], opened[2]?.["trajectoryId"]);
+        assert.notEqual(opened[0]?.["trajectoryId"], opened[1]?.["trajectoryId"]);
+      }),
+  },
+  {
+    name: "groups: rewards, mean, spread; Enter shows the members, t the tree",
+    run: (harness) =>
+      inPage(harness, { app: "dataset", scenario: "run" }, async (page) => {
+        await until(page, "the rows", `document.querySelectorAll(".table .vlist-row").length > 5`);
+        await page.keyboard.press("g");
+        await until(page, "the groups", `document.querySelectorAll(".groups .vlist-row").length > 5 && !document.querySelector(".groups .vlist-row").textContent.includes("…")`);
+        await page.locator(".groups .vlist").focus();
+        await page.keyboard.press("ArrowDown");
+        await page.keyboard.press("t");
+        assert.equal((await sent(page, "openTree")).at(-1)?.["groupId"], "g1");
+        await page.keyboard.press("Enter");
+        await until(page, "the members", `document.querySelector(".table-bar [role=status]").textContent.startsWith("8 trajectories of 3,072")`);
+      }),
+  },
+  {
+    name: "one training step is a line of numbers, episodes are a plot of returns, nothing says so",
+    run: async (harness) => {
+      await inPage(harness, { app: "dataset", scenario: "single" }, async (page) => {
+        assert.match(await text(page, ".multiples-grid"), /reward\s*0\.\d+/);
+        assert.equal(await page.locator(".multiple").count(), 0);
+      });
+      await inPage(harness, { app: "dataset", scenario: "control" }, async (page) => {
+        await until(page, "the returns", `document.querySelectorAll(".returns circle").length === 500`);
+      });
+      await inPage(harness, { app: "dataset", scenario: "nothing" }, async (page) => {
+        assert.equal(await text(page, ".nothing"), "This dataset holds no trajectories yet.");
+      });
+    },
+  },
+];

@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+import type { Page } from "playwright-core";
+import { inPage, sent, text, until, type Check } from "./checks";
+
+const activeStep = (page: Page): Promise<string> => text(page, ".list-pane .vlist-row.active .step-index");
+
+export const trajectoryChecks: readonly Check[] = [
+  {
+    name: "every key of the trajectory view does what it says",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        assert.equal(await activeStep(page), "1");
+        await page.keyboard.press("j");
+        await page.keyboard.press("j");
+        await page.keyboard.press("k");
+        await page.waitForTimeout(150);
+        assert.equal(await activeStep(page), "2");
+        assert.equal((await sent(page, "cursor")).at(-1)?.["stepIndex"], 1);
+        for (const [key, type, field, value] of [
+          ["J", "next", "offset", 1],
+          ["K", "next", "offset", -1],
+          ["]", "sibling", "offset", 1],
+          ["[", "sibling", "offset", -1],
+          ["t", "openTree", undefined, undefined],
+          ["g", "openGroup", undefined, undefined],
+          ["s", "score", undefined, undefined],
+        ] as const) {
+          await page.keyboard.press(key);
+          const last = (await sent(page, type)).at(-1);
+          assert.ok(last, `${key} sends ${type}`);
+          if (field !== undefined) assert.equal(last[field], value);
+        }
+        assert.equal(await page.locator(".explain-pane").isVisible(), true);
+        await page.keyboard.press("e");
+        assert.equal(await page.locator(".explain-pane").isVisible(), false);
+        await page.keyboard.press("?");
+        assert.equal(await page.locator("dialog.help").isVisible(), true);
+        await page.keyboard.press("Escape");
+        await page.keyboard.press("/");
+        await page.keyboard.type("7 - 3");
+        await page.waitForTimeout(150);
+        assert.match(await text(page, ".list-pane .pane-head"), /2 of 7 steps/);
+        assert.equal(await page.locator(".list-pane .vlist-row").count(), 2);
+        await page.keyboard.press("Escape");
+        await page.waitForTimeout(150);
+        assert.equal(await page.locator(".list-pane .vlist-row").count(), 7);
+      }),
+  },
+  {
+    name: "arrow keys, Home and End move in the step list; the list is one tab stop",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "threeThousand" }, async (page) => {
+        const list = page.locator(".list-pane .vlist");
+        assert.equal(await list.getAttribute("aria-rowcount"), "3000");
+        await list.focus();
+        await page.keyboard.press("ArrowDown");
+        await page.keyboard.press("End");
+        await until(page, "the last step", `document.querySelector(".step-detail")?.innerText.includes("the last of 3000 steps")`);
+        assert.equal(await activeStep(page), "3000");
+        const active = page.locator(".list-pane .vlist-row.active");
+        assert.equal(await active.getAttribute("aria-rowindex"), "3000");
+        assert.equal(await list.getAttribute("aria-activedescendant"), await active.getAttribute("id"));
+        await page.keyboard.press("Home");
+        await page.waitForTimeout(100);
+        assert.equal(await activeStep(page), "1");
+        assert.equal(await page.locator(".list-pane .vlist-row [tabindex]").count(), 0);
+      }),
+  },
+  {
+    name: "three steps and three thousand: lists, tracks and numbers",
+    run: async (harness) => {
+      for (const [scenario, count] of [["three", 3], ["threeThousand", 3_000]] as const) {
+        await inPage(harness, { app: "trajectory", scenario }, async (page) => {
+          assert.equal(await page.locator(".list-pane .vlist").getAttribute("aria-rowcount"), String(count));
+          const drawn = await page.evaluate(() => {
+            const canvas = document.querySelector<HTMLCanvasElement>(".track-canvas")!;
+            return canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0);
+          });
+          assert.equal(drawn, true, "the first track has a picture");
+        });
+      }
+    },
+  },
+  {
+    name: "missing tracks say how to get them, and the button does it",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        const sentence = "Needs state values: choose a value model, or a file that records them.";
+        const track = page.locator(".track.missing", { hasText: sentence });
+        assert.equal(await track.count(), 1);
+        assert.equal(await track.locator("canvas").count(), 0, "no picture where there are no numbers");
+        await track.locator("vscode-button", { hasText: "Score" }).first().click();
+        assert.equal((await sent(page, "score")).length, 1);
+      }),
+  },
+  {
+    name: "the headline advantage is the signal's own number, with sign, convention and full precision",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        // Eight rewards 1 1 0 0 1 1 0 1: mean 0.625, sample standard deviation sqrt(15/56).
+        const wanted = -0.625 / (Math.sqrt(15 / 56) + 1e-6);
+        await until(page, "the explanation", `document.querySelector(".explain-value")?.textContent === "-1.21"`);
+        const shown = Number.parseFloat((await page.locator(".explain-value").getAttribute("title")) ?? "");
+        assert.ok(Math.abs(shown - wanted) < 1e-12, `${shown} is ${wanted}`);
+        assert.match(await text(page, ".fact-advantage"), /adv\s*-1\.21\s*verl/);
+        assert.ok((await page.locator(".fact-advantage").getAttribute("title"))?.includes(String(shown)));
+        assert.equal(await page.locator(".explain .fraction").count() > 0, true, "fractions are drawn");
+        assert.equal(await page.locator(".explain-group .member").count(), 8);
+        await page.locator("vscode-button", { hasText: "advantages.py:41" }).click();
+        assert.deepEqual((await sent(page, "openCode"))[0], { type: "openCode", path: "/workspace/advantages.py", line: 41 });
+      }),
+  },
+  {
+    name: "a long text is folded and unfolds whole",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "hostile" }, async (page) => {
+        await page.keyboard.press("j");
+        const unfold = page.locator(".fold-line vscode-button", { hasText: "Show all" });
+        await unfold.waitFor();
+        const total = Number((await unfold.innerText()).replace(/\D/g, ""));
+        assert.ok(total > 12_000);
+        await unfold.click();
+        await until(page, "the whole text", `[...document.querySelectorAll(".step-detail .text")].some((box) => box.textContent.length === ${total})`);
+      }),
+  },
+  {
+    name: "the cursor is shared: host, list, tracks and tokens follow",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        await page.evaluate(() => window.harness.post({ type: "cursor", stepIndex: 4 }));
+        await until(page, "the list", `document.querySelector(".list-pane .vlist-row.active .step-index")?.textContent === "5"`);
+        await until(page, "the tokens", `document.querySelector(".tokens-head")?.textContent.includes("step 5")`);
+        assert.ok((await text(page, ".step-detail")).includes("7 - 3 = 4"));
+        assert.equal((await sent(page, "cursor")).length, 0, "what the host said is not told back");
+        const track = page.locator(".track", { hasText: "Recorded advantage" });
+        assert.equal(await track.locator(".track-value").innerText(), "-0.740");
+        const box = (await track.locator("canvas").boundingBox())!;
+        await page.mouse.click(box.x + box.width * (2.5 / 7), box.y + 10);
+        await page.waitForTimeout(150);
+        assert.equal(await activeStep(page), "3");
+        assert.equal((await sent(page, "cursor")).at(-1)?.["stepIndex"], 2);
+      }),
+  },
+  {
+    name: "tokens: arrow keys read every number, and a table says the same",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        await page.evaluate(() => window.harness.post({ type: "cursor", stepIndex: 2 }));
+        await until(page, "the step's tokens", `document.querySelector(".tokens-head")?.textContent.includes("step 3")`);
+        await page.locator(".token-canvas").focus();
+        await page.keyboard.press("ArrowRight");
+        const spoken = (await page.locator(".token-canvas").getAttribute("aria-valuetext")) ?? "";
+        assert.match(spoken, /^token \d+ ".*" · id \d+ · trained · advantage [+-][\d.]+ · logprob -[\d.]+ · p [\d.]+ · entropy [\d.]+$/);
+        assert.equal(await text(page, ".token-readout"), spoken);
+        await page.locator(".tokens-head vscode-button[title='Show the tokens as a table']").click();
+        assert.ok((await page.locator(".token-table .vlist-row").count()) >= 5);
+      }),
+  },
+  {
+    name: "tracks have a table with the same numbers; zero, null and absent stay apart",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        await page.locator(".tracks-tools vscode-button[title='Show the tracks as a table']").click();
+        await until(page, "the table", `document.querySelectorAll(".track-table .vlist-row").length === 7`);
+        const rows = await page.locator(".track-table .vlist-row").evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
+        const last = rows.find((row) => row[0] === "7")!;
+        const first = rows.find((row) => row[0] === "1")!;
+        assert.deepEqual(last.slice(1, 4), ["-1.21", "-0.300", "+0.00"]);
+        assert.deepEqual(first.slice(1, 4), ["-1.21", "-", "-"]);
+      }),
+  },
+  {
+    name: "numeric episodes show states and actions on the shared steps",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "episode" }, async (page) => {
+        assert.equal(await page.locator(".column").count(), 4);
+        await page.keyboard.press("j");
+        await page.waitForTimeout(200);
+        assert.match(await text(page, ".column-values"), /cos 0\.05/);
+        assert.match(await page.locator(".list-pane .vlist-row.active").innerText(), /actions 0\.0997|actions 0\.0996/);
+      }),
+  },
+];

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { inPage, sent, text, until, type Check } from "./checks";
+
+export const treeChecks: readonly Check[] = [
+  {
+    name: "the tree is walked by keys, told in words, and opens trajectories",
+    run: (harness) =>
+      inPage(harness, { app: "tree", scenario: "search" }, async (page) => {
+        await until(page, "the path", `document.querySelectorAll(".path-row").length === 4`);
+        const selected = (): Promise<string> => text(page, ".node-detail .strong");
+        assert.equal(await selected(), "node 34", "the trajectory that the host named");
+        await page.locator(".tree-canvas").focus();
+        await page.keyboard.press("ArrowLeft");
+        assert.equal(await selected(), "node 11");
+        await page.keyboard.press("ArrowUp");
+        assert.equal(await selected(), "node 10");
+        assert.match(await page.locator("#app > [role=status].visually-hidden").innerText(), /value .*; 3 children; branch 1 of 3/);
+        await page.keyboard.press("Home");
+        assert.equal(await selected(), "node 0");
+        await page.keyboard.press("ArrowRight");
+        await page.keyboard.press("j");
+        await page.keyboard.press("Enter");
+        const opened = (await sent(page, "open")).at(-1)!;
+        assert.match(String(opened["trajectoryId"]), /^t\d+$/);
+        assert.equal(opened["stepIndex"], 2);
+        await page.waitForTimeout(120);
+        assert.ok((await sent(page, "cursor")).length > 0);
+        await page.keyboard.press("/");
+        await page.keyboard.type("= 31");
+        await page.keyboard.press("Enter");
+        await page.waitForTimeout(100);
+        assert.match(await text(page, ".node-detail .text"), /= 31/);
+        await page.evaluate(() => window.harness.post({ type: "select", trajectoryId: "t13", stepIndex: 2 }));
+        await until(page, "the other view's place", `document.querySelector(".node-detail .strong")?.textContent === "node 4"`);
+      }),
+  },
+  {
+    name: "a tree of 100,000 nodes loads, zooms and pans",
+    run: (harness) =>
+      inPage(harness, { app: "tree", scenario: "large" }, async (page) => {
+        await until(page, "all nodes", `document.querySelector(".facts")?.textContent.includes("75,000 ends")`, 60_000);
+        assert.equal(await page.locator(".minimap").isVisible(), true);
+        const box = (await page.locator(".tree-canvas").boundingBox())!;
+        const frames = await page.evaluate(
+          ({ x, y }) =>
+            new Promise<number>((done) => {
+              const canvas = document.querySelector(".tree-canvas")!;
+              let count = 0;
+              const start = performance.now();
+              const next = (): void => {
+                count++;
+                canvas.dispatchEvent(new WheelEvent("wheel", { deltaY: count % 60 < 30 ? -60 : 60, clientX: x, clientY: y, bubbles: true, cancelable: true }));
+                if (performance.now() - start < 2_000) requestAnimationFrame(next);
+                else done(count / ((performance.now() - start) / 1_000));
+              };
+              requestAnimationFrame(next);
+            }),
+          { x: box.x + box.width / 2, y: box.y + box.height / 2 },
+        );
+        return `${frames.toFixed(0)} frames a second while zooming`;
+      }),
+  },
+];

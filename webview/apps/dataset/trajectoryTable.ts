@@ -1,0 +1,119 @@
+import type { DatasetInfo, TrajectoryRow } from "../../../src/model/summary";
+import type { RowQuery, SortKey } from "../../../src/protocol/storeCalls";
+import { onResize } from "../../components/canvas";
+import { el, setText } from "../../components/element";
+import { VirtualList } from "../../components/virtualList";
+import type { WindowCache } from "../../components/windowCache";
+import { fittingColumns, tableColumns, type Column, type TableScales } from "./columns";
+
+export interface TableActions {
+  open(row: TrajectoryRow, beside: boolean): void;
+  onSort(sort: SortKey, descending: boolean): void;
+}
+
+/** The table of trajectories: sortable columns over a virtual list. */
+export class TrajectoryTable {
+  readonly element = el("div", { class: "table" });
+  readonly list: VirtualList;
+  private readonly head = el("div", { class: "table-head table-row", role: "row" });
+  private columns: readonly Column[] = [];
+  private shown: readonly Column[] = [];
+  private query: RowQuery = {};
+  private sampled: string | undefined;
+  private readonly scales: TableScales = { reward: { low: 0, high: 0 }, advantage: 0 };
+
+  constructor(
+    private readonly rows: WindowCache<TrajectoryRow>,
+    private readonly actions: TableActions,
+  ) {
+    this.list = new VirtualList({
+      role: "grid",
+      label: "Trajectories",
+      createRow: () => this.row(),
+      onActivate: (index, event) => {
+        const row = rows.get(index);
+        if (row) actions.open(row, event.ctrlKey || event.metaKey || event.altKey);
+      },
+      onRange: (start, end) => rows.want(start, end),
+    });
+    this.element.append(this.head, this.list.element);
+    onResize(this.element, () => this.fit());
+  }
+
+  /** Chooses the columns once rows are there to tell what they hold; later rows only widen the bars. */
+  setSample(dataset: DatasetInfo, sample: readonly TrajectoryRow[]): void {
+    for (const row of sample) {
+      if (typeof row.reward === "number" && Number.isFinite(row.reward)) {
+        this.scales.reward.low = Math.min(this.scales.reward.low, row.reward);
+        this.scales.reward.high = Math.max(this.scales.reward.high, row.reward);
+      }
+      if (typeof row.advantage === "number" && Number.isFinite(row.advantage)) this.scales.advantage = Math.max(this.scales.advantage, Math.abs(row.advantage));
+    }
+    const columns = tableColumns(dataset, [...sample]);
+    const ids = columns.map((column) => column.id).join();
+    if (sample.length === 0 || ids === this.sampled) return;
+    // Columns come, but never go while one looks at them.
+    if (this.sampled !== undefined && this.columns.length >= columns.length) return;
+    this.sampled = ids;
+    this.columns = columns;
+    this.shown = [];
+    this.fit();
+  }
+
+  setQuery(query: RowQuery): void {
+    this.query = query;
+    this.drawHead();
+  }
+
+  private fit(): void {
+    const width = this.element.clientWidth;
+    if (width === 0) return;
+    const shown = fittingColumns(this.columns, width);
+    if (shown.length === this.shown.length && shown.every((column, index) => column === this.shown[index])) return;
+    this.shown = shown;
+    this.element.style.setProperty("--columns", shown.map((column) => column.size).join(" "));
+    this.drawHead();
+    this.list.refresh();
+  }
+
+  private drawHead(): void {
+    this.head.replaceChildren(
+      ...this.shown.map((column) => {
+        const { sort } = column;
+        const sorted = sort !== undefined && (this.query.sort ?? "row") === sort;
+        const cell = el("div", { class: column.numeric ? "cell numeric" : "cell", role: "columnheader", title: column.hint });
+        if (sort === undefined) cell.textContent = column.title;
+        else {
+          cell.setAttribute("aria-sort", sorted ? (this.query.descending === true ? "descending" : "ascending") : "none");
+          const next = sorted ? this.query.descending !== true : sort === "reward" || sort === "advantage";
+          cell.append(el("button", { class: "link sort", title: `${column.hint}; click to sort`, text: `${column.title}${sorted ? (this.query.descending === true ? " ↓" : " ↑") : ""}`, on: { click: () => this.actions.onSort(sort, next) } }));
+        }
+        return cell;
+      }),
+    );
+  }
+
+  private row(): { element: HTMLElement; update(index: number): void } {
+    const element = el("div", { class: "table-row" });
+    let drawn: readonly Column[] = [];
+    let updates: ((row: TrajectoryRow, scales: TableScales) => void)[] = [];
+    return {
+      element,
+      update: (index) => {
+        if (drawn !== this.shown) {
+          drawn = this.shown;
+          element.replaceChildren();
+          updates = drawn.map((column) => {
+            const cell = el("div", { class: column.numeric ? "cell numeric number" : "cell", role: "gridcell" });
+            element.append(cell);
+            return column.create(cell);
+          });
+        }
+        const row = this.rows.get(index);
+        element.classList.toggle("waiting", !row);
+        if (row) for (const update of updates) update(row, this.scales);
+        else if (element.firstElementChild && updates.length > 0) setText(element.firstElementChild as HTMLElement, "…");
+      },
+    };
+  }
+}

@@ -1,0 +1,214 @@
+import type { TreeNode } from "../../src/model/tree";
+import { oneLine, significant, withSign } from "./format";
+import { theme } from "./theme";
+import { firstAtOrBelow, type TreeLayout } from "./treeLayout";
+import { abandoned, advantageShare, valueColour, visitShare, type TreeScales } from "./treeScales";
+
+/** Where the tree lies on the screen. */
+export interface TreeViewport {
+  readonly width: number;
+  readonly height: number;
+  /** Pixels a row, and the pixel of row 0. */
+  readonly rowPixels: number;
+  readonly top: number;
+  /** Pixels a column, and the pixel of column 0. */
+  readonly columnPixels: number;
+  readonly left: number;
+}
+
+export interface TreeScene {
+  readonly nodes: readonly TreeNode[];
+  readonly layout: TreeLayout;
+  readonly scales: TreeScales;
+  readonly path: ReadonlySet<number>;
+  readonly selected: number;
+  readonly hovered: number;
+  readonly found: ReadonlySet<number>;
+}
+
+/** Edges that cross the picture without an end in it, looked for on either side of a column at most. */
+const CROSSING = 150;
+
+export const nodeX = (scene: Pick<TreeScene, "layout">, view: TreeViewport, index: number): number => view.left + scene.layout.column[index]! * view.columnPixels;
+export const nodeY = (scene: Pick<TreeScene, "layout">, view: TreeViewport, index: number): number => view.top + scene.layout.row[index]! * view.rowPixels;
+
+/** Radius of a node at a zoom. */
+export function nodeRadius(view: TreeViewport): number {
+  return Math.max(1, Math.min(6, view.rowPixels * 0.28));
+}
+
+/** Nodes to draw: those in view, and of several on one pixel row only the first. */
+function visible(scene: TreeScene, view: TreeViewport): number[][] {
+  const { layout } = scene;
+  const margin = 12 / view.rowPixels;
+  const from = -view.top / view.rowPixels - margin;
+  const to = (view.height - view.top) / view.rowPixels + margin;
+  const first = Math.max(0, Math.floor(-view.left / view.columnPixels) - 1);
+  const last = Math.min(layout.columns.length - 1, Math.ceil((view.width - view.left) / view.columnPixels));
+  const shown: number[][] = [];
+  for (let depth = first; depth <= last; depth++) {
+    const column = layout.columns[depth]!;
+    const list: number[] = [];
+    let at = firstAtOrBelow(layout, column, from);
+    while (at < column.length && layout.row[column[at]!]! <= to) {
+      const node = column[at]!;
+      list.push(node);
+      at = view.rowPixels >= 1 ? at + 1 : Math.max(at + 1, firstAtOrBelow(layout, column, layout.row[node]! + 1 / view.rowPixels));
+    }
+    shown[depth] = list;
+  }
+  return shown;
+}
+
+/** Draws the tree. Work is bounded by what is on the screen, not by the size of the tree. */
+export function drawTree(context: CanvasRenderingContext2D, scene: TreeScene, view: TreeViewport): void {
+  const shown = visible(scene, view);
+  drawEdges(context, scene, view, shown);
+  const radius = nodeRadius(view);
+  for (const list of shown) {
+    if (!list) continue;
+    for (const index of list) drawNode(context, scene, view, index, radius);
+  }
+  if (view.rowPixels >= 11) drawLabels(context, scene, view, shown, radius);
+}
+
+function drawEdges(context: CanvasRenderingContext2D, scene: TreeScene, view: TreeViewport, shown: readonly number[][]): void {
+  const { nodes, layout, scales } = scene;
+  const colours = theme();
+  const batches = new Map<string, { path: Path2D; colour: string; width: number; dashed: boolean; alpha: number }>();
+  const add = (index: number): void => {
+    const node = nodes[index]!;
+    if (node.parent < 0 || node.parent >= index) return;
+    const share = advantageShare(node, scales);
+    const sign = share === undefined ? 0 : Math.sign(node.advantage!);
+    const level = share === undefined ? 0 : Math.ceil(share * 3);
+    const onPath = scene.path.has(index);
+    const dashed = abandoned(node);
+    const key = `${sign} ${level} ${dashed} ${onPath}`;
+    let batch = batches.get(key);
+    if (!batch) {
+      batch = {
+        path: new Path2D(),
+        colour: sign > 0 ? colours.positive : sign < 0 ? colours.negative : colours.neutral,
+        width: (onPath ? 2.5 : 0.75) + level * (onPath ? 0.7 : 0.8) * Math.min(1, view.rowPixels / 14),
+        dashed,
+        alpha: onPath || colours.highContrast ? 1 : scene.path.size > 0 ? 0.5 : 0.8,
+      };
+      batches.set(key, batch);
+    }
+    const [x0, y0, x1, y1] = [nodeX(scene, view, node.parent), nodeY(scene, view, node.parent), nodeX(scene, view, index), nodeY(scene, view, index)];
+    batch.path.moveTo(x0, y0);
+    if (view.columnPixels < 14) batch.path.lineTo(x1, y1);
+    else batch.path.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
+  };
+  const [top, bottom] = [-view.top / view.rowPixels, (view.height - view.top) / view.rowPixels];
+  shown.forEach((list, depth) => {
+    for (const index of list) add(index);
+    // Order is kept between columns, so edges that cross the view are next to its first and last child.
+    const column = layout.columns[depth]!;
+    const before = firstAtOrBelow(layout, column, top);
+    for (let at = before - 1; at >= Math.max(0, before - CROSSING); at--) {
+      const parent = nodes[column[at]!]!.parent;
+      if (parent < 0 || layout.row[parent]! < top) break;
+      add(column[at]!);
+    }
+    const after = firstAtOrBelow(layout, column, bottom);
+    for (let at = after; at < Math.min(column.length, after + CROSSING); at++) {
+      const parent = nodes[column[at]!]!.parent;
+      if (parent < 0 || layout.row[parent]! > bottom) break;
+      add(column[at]!);
+    }
+  });
+  for (const index of scene.path) add(index);
+  const ordered = [...batches.entries()].sort(([a], [b]) => Number(a.endsWith("true")) - Number(b.endsWith("true")));
+  for (const [, { path, colour, width, dashed, alpha }] of ordered) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.globalAlpha = alpha;
+    context.setLineDash(dashed ? [4, 3] : []);
+    context.stroke(path);
+  }
+  context.setLineDash([]);
+  context.globalAlpha = 1;
+}
+
+function drawNode(context: CanvasRenderingContext2D, scene: TreeScene, view: TreeViewport, index: number, radius: number): void {
+  const node = scene.nodes[index]!;
+  const x = nodeX(scene, view, index);
+  const y = nodeY(scene, view, index);
+  const colours = theme();
+  const fill = valueColour(node, scene.scales);
+  if (radius < 2) {
+    context.fillStyle = fill ?? colours.neutral;
+    context.fillRect(x - 1.5, y - radius, 3, Math.max(1, radius * 2));
+    if (scene.found.has(index)) {
+      context.fillStyle = colours.focus;
+      context.fillRect(x + 2, y - 1, 5, 2);
+    }
+    return;
+  }
+  const shape = (grow: number): void => {
+    context.beginPath();
+    // Ends are squares, so that they stand out without colour.
+    if (node.leaf) context.rect(x - radius - grow + 0.5, y - radius - grow + 0.5, (radius + grow) * 2 - 1, (radius + grow) * 2 - 1);
+    else context.arc(x, y, radius + grow, 0, 2 * Math.PI);
+  };
+  shape(0);
+  context.fillStyle = fill ?? colours.background;
+  context.fill();
+  context.setLineDash(abandoned(node) ? [3, 2] : []);
+  context.strokeStyle = scene.path.has(index) ? colours.foreground : colours.muted;
+  context.lineWidth = 1 + 2.5 * visitShare(node, scene.scales);
+  context.stroke();
+  context.setLineDash([]);
+  if (node.status === "generated") {
+    shape(3);
+    context.strokeStyle = colours.series[3] ?? colours.foreground;
+    context.lineWidth = 1.5;
+    context.stroke();
+  }
+  if (scene.found.has(index) || index === scene.hovered) {
+    shape(4.5);
+    context.strokeStyle = colours.focus;
+    context.lineWidth = index === scene.hovered ? 1 : 2;
+    context.stroke();
+  }
+  if (index === scene.selected) {
+    shape(4.5);
+    context.strokeStyle = colours.focus;
+    context.lineWidth = 2.5;
+    context.stroke();
+  }
+}
+
+function drawLabels(context: CanvasRenderingContext2D, scene: TreeScene, view: TreeViewport, shown: readonly number[][], radius: number): void {
+  const colours = theme();
+  const size = Math.min(colours.fontSize, Math.max(9, view.rowPixels * 0.6));
+  context.textBaseline = "middle";
+  const lastColumn = scene.layout.columns.length - 1;
+  shown.forEach((list, depth) => {
+    for (const index of list) {
+      const node = scene.nodes[index]!;
+      const onPath = scene.path.has(index);
+      const start = nodeX(scene, view, index);
+      // Where edges go on, the label stands above them; it ends before the next column.
+      const y = nodeY(scene, view, index) - (node.leaf ? 0 : Math.min(9, view.rowPixels * 0.34));
+      const end = depth === lastColumn ? view.width : start + view.columnPixels - radius - 8;
+      let x = start + radius + 5;
+      const put = (text: string, colour: string, bold: boolean): void => {
+        context.font = `${bold ? "600 " : ""}${size}px ${colours.font}`;
+        // A halo of the background keeps labels readable over edges.
+        context.strokeStyle = colours.background;
+        context.lineWidth = 3;
+        context.strokeText(text, x, y);
+        context.fillStyle = colour;
+        context.fillText(text, x, y);
+        x += context.measureText(text).width + 5;
+      };
+      if (typeof node.value === "number") put(significant(node.value), colours.foreground, true);
+      if (typeof node.advantage === "number") put(withSign(node.advantage), colours.highContrast ? colours.foreground : node.advantage < 0 ? colours.negative : colours.positive, onPath);
+      const characters = Math.floor((end - x) / (size * 0.56));
+      if (characters > 4) put(oneLine(node.text, Math.min(120, characters)), onPath ? colours.foreground : colours.muted, false);
+    }
+  });
+}
