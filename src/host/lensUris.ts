@@ -15,7 +15,7 @@ export const viewTypes = {
 function segment(text: string, limit = 60): string {
   // Control characters are what is being removed here.
    
-  const clean = text.replace(/[\u0000-\u001f\u007f/\\]+/g, " ").replace(/\s+/g, " ").trim();
+  const clean = text.replace(/[\u0000-\u001f\u007f/\\]+/g, " ").replace(/\s+/g, " ").trim().replace(/\.+$/, "");
   return clean.length > limit ? `${clean.slice(0, limit - 1).trimEnd()}…` : clean || "untitled";
 }
 
@@ -37,13 +37,16 @@ export function treeUri(title: string, groupId: string, selected?: string): vsco
   return uri("tree", title, "trajectory-tree", { group: groupId, selected });
 }
 
-/** Address of a dataset's table that is not one file, or that is filtered from the start. */
-export function datasetUri(dataset: DatasetInfo, query: RowQuery = {}): vscode.Uri {
-  const parts = [
-    query.trainingStep === undefined ? undefined : `step ${query.trainingStep}`,
-    query.groupId === undefined ? undefined : "group",
-  ].filter((part) => part !== undefined);
-  return uri("datasets", [dataset.name, ...parts].join(", "), "trajectory-dataset", {
+/**
+ * Address of a dataset's table that is not one file, or that is filtered from the start.
+ * @param label what a group is called on its tab
+ */
+export function datasetUri(dataset: DatasetInfo, query: RowQuery = {}, label?: string): vscode.Uri {
+  const step = query.trainingStep === undefined ? undefined : `step ${query.trainingStep}`;
+  const group = query.groupId === undefined ? undefined : label === undefined ? "group" : `group ${label}`;
+  // A group's tab says which group; the dataset is in the path above it.
+  const name = group ?? [dataset.name, step].filter((part) => part !== undefined).join(", ");
+  return uri(dataset.name, name, "trajectory-dataset", {
     dataset: dataset.id,
     group: query.groupId,
     step: query.trainingStep === undefined ? undefined : String(query.trainingStep),

@@ -15,6 +15,8 @@ export interface OpenOptions {
   readonly preserveFocus?: boolean;
   /** Trajectory that is selected in a tree. */
   readonly selected?: string;
+  /** What a group is called on its tab. */
+  readonly label?: string;
   /** Step at which a trajectory opens. */
   readonly stepIndex?: number;
 }
@@ -41,15 +43,15 @@ export const openTree = (groupId: string, title: string, options: OpenOptions = 
 export async function openDataset(dataset: DatasetInfo, query: RowQuery = {}, options: OpenOptions = {}): Promise<void> {
   const filtered = query.groupId !== undefined || query.trainingStep !== undefined;
   const isFile = dataset.files === 1 && extname(dataset.path) !== "" && existsSync(dataset.path);
-  await openWith(isFile && !filtered ? vscode.Uri.file(dataset.path) : datasetUri(dataset, query), viewTypes.dataset, options);
+  await openWith(isFile && !filtered ? vscode.Uri.file(dataset.path) : datasetUri(dataset, query, options.label), viewTypes.dataset, options);
 }
 
 /** Opens the table of a dataset, filtered by the group of a row. */
-export async function openGroup(host: Host, row: Pick<TrajectoryRow, "datasetId" | "groupId">, options: OpenOptions = {}): Promise<void> {
+export async function openGroup(host: Host, row: Pick<TrajectoryRow, "datasetId" | "groupId" | "title">, options: OpenOptions = {}): Promise<void> {
   const dataset = await host.library.dataset(row.datasetId);
   if (!dataset) throw new Failure("unknown-dataset", "The dataset of this trajectory is no longer in the index.", "Refresh the Trajectories view.");
   if (row.groupId === undefined) throw new Failure("no-group", "This trajectory belongs to no group.", "Only rollouts of one prompt that were sampled several times form a group.");
-  await openDataset(dataset, { groupId: row.groupId }, options);
+  await openDataset(dataset, { groupId: row.groupId }, { label: row.title, ...options });
 }
 
 /** Text containers have lines to go to; anything else is shown where it lies. */

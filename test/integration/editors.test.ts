@@ -56,7 +56,7 @@ test("opens the branching tree of a group, and the table of a dataset and of a g
   await until("the table's view to be ready", () => parts.datasetEditor.readyViews > 0);
   await vscode.commands.executeCommand("trajectoryLens.openGroup", { trajectoryId: row.id });
   const input = await activeCustom(viewTypes.dataset);
-  assert.equal(input.uri.toString(), datasetUri(dataset, { groupId: row.groupId }).toString());
+  assert.equal(input.uri.toString(), datasetUri(dataset, { groupId: row.groupId }, row.title).toString());
   await closeEditors();
 });
 

@@ -1,20 +1,16 @@
-/**
- * Three significant digits, with at least two decimals below ten, so that columns of rewards line up: 1.00, 0.625,
- * -1.21, 187. Full precision stays in the data.
- */
+/** Three significant digits, as in the views: 1.00, 0.540, -1.21, 187. Full precision stays in the data. */
 export function digits(value: number): string {
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "-∞";
-  const magnitude = Math.abs(value);
-  if (magnitude !== 0 && (magnitude < 1e-3 || magnitude >= 1e6)) return value.toExponential(2);
+  if (value === 0) return "0.00";
   const rounded = Number(value.toPrecision(3));
-  if (Math.abs(rounded) >= 1000) return Math.round(value).toLocaleString("en-US");
-  const decimals = (String(rounded).split(".")[1] ?? "").length;
-  return rounded.toFixed(Math.abs(rounded) < 10 ? Math.max(2, decimals) : decimals);
+  const magnitude = Math.abs(rounded);
+  if (magnitude >= 1e5 || magnitude < 1e-4) return rounded.toExponential(2);
+  return magnitude >= 1000 ? value.toFixed(0) : rounded.toPrecision(3);
 }
 
 /** As {@link digits}, always with a sign: advantages. */
-export const signedDigits = (value: number): string => (value > 0 ? `+${digits(value)}` : digits(value));
+export const signedDigits = (value: number): string => (value > 0 || Object.is(value, 0) ? `+${digits(value)}` : digits(value));
 
 /** A number that may be absent, null or NaN; the three look different. */
 export function recorded(value: number | null | undefined): string | undefined {
