@@ -1,0 +1,152 @@
+import type { JsonObject, JsonValue } from "../model/json";
+import type { MediaReference, Step, StepRole, ToolCall } from "../model/trajectory";
+import { parseJson } from "./jsonText";
+import { isList, isObject, textOf, without } from "./jsonFields";
+
+/** Names that chat formats give to who speaks. */
+const ROLES: Readonly<Record<string, StepRole>> = {
+  system: "system",
+  developer: "system",
+  user: "user",
+  human: "user",
+  assistant: "assistant",
+  gpt: "assistant",
+  ai: "assistant",
+  model: "assistant",
+  agent: "assistant",
+  bot: "assistant",
+  function_call: "assistant",
+  tool: "tool",
+  tool_response: "tool",
+  function: "tool",
+  observation: "tool",
+  ipython: "tool",
+  environment: "environment",
+};
+
+const MAPPED = new Set(["role", "from", "content", "value", "tool_calls", "reasoning_content", "reasoning", "thinking", "message_type", "thought"]);
+
+export function roleOf(message: JsonObject): StepRole | undefined {
+  const role = textOf(message["role"]) ?? textOf(message["from"]);
+  return role === undefined ? undefined : ROLES[role.toLowerCase()];
+}
+
+/** True for `{role, content}` and `{from, value}`, with the roles that people use. */
+export function isMessage(value: JsonValue | undefined): value is JsonObject {
+  return isObject(value) && roleOf(value) !== undefined && ("content" in value || "value" in value || "tool_calls" in value || "reasoning_content" in value);
+}
+
+/** A list of messages, also where it was stored as JSON text. Empty lists are no conversation. */
+export function messageList(value: JsonValue | undefined): readonly JsonObject[] | undefined {
+  let list = value;
+  if (typeof value === "string" && value.startsWith("[")) {
+    try {
+      list = parseJson(value);
+    } catch {
+      return undefined;
+    }
+  }
+  return isList(list) && list.length > 0 && list.every(isMessage) ? (list as readonly JsonObject[]) : undefined;
+}
+
+/** Text of a content that is text, a list of parts, or an object; pictures and other parts are told apart. */
+export function contentOf(content: JsonValue | undefined): { readonly text: string; readonly media: readonly MediaReference[]; readonly other: readonly JsonValue[] } {
+  if (content === null || content === undefined) return { text: "", media: [], other: [] };
+  if (typeof content === "string") return { text: content, media: [], other: [] };
+  if (!isList(content)) {
+    const text = isObject(content) ? (textOf(content["text"]) ?? textOf(content["content"])) : undefined;
+    return { text: text ?? JSON.stringify(content, null, 2), media: [], other: [] };
+  }
+  const texts: string[] = [];
+  const media: MediaReference[] = [];
+  const other: JsonValue[] = [];
+  for (const part of content) {
+    if (typeof part === "string") texts.push(part);
+    else if (isObject(part)) {
+      const text = textOf(part["text"]) ?? textOf(part["input_text"]) ?? textOf(part["output_text"]) ?? textOf(part["content"]);
+      if (text !== undefined) texts.push(text);
+      else {
+        const picture = pictureOf(part);
+        if (picture === undefined) other.push(part);
+        else if (/^(?:[a-z]+:|\/|[A-Za-z]:\\)/.test(picture)) other.push({ type: textOf(part["type"]) ?? "image", url: picture.startsWith("data:") ? `${picture.slice(0, 40)}… (${picture.length} characters)` : picture });
+        else media.push({ kind: "image", path: picture });
+      }
+    }
+  }
+  return { text: texts.join("\n"), media, other };
+}
+
+function pictureOf(part: JsonObject): string | undefined {
+  const image = part["image_url"] ?? part["image"] ?? part["path"];
+  return isObject(image) ? textOf(image["url"]) : textOf(image);
+}
+
+/** Tool calls of a message: OpenAI's nested form, the flat form, or either as JSON text. Broken arguments stay text. */
+export function toolCallsOf(value: JsonValue | undefined): readonly ToolCall[] {
+  const list = isList(value) ? value : value === null || value === undefined ? [] : [value];
+  return list.flatMap((item): ToolCall[] => {
+    let call = item;
+    if (typeof item === "string") {
+      try {
+        call = parseJson(item);
+      } catch {
+        return [{ name: "", arguments: item }];
+      }
+    }
+    if (!isObject(call)) return [];
+    const inner = isObject(call["function"]) ? call["function"] : call;
+    const name = textOf(inner["name"]) ?? textOf(call["function_name"]) ?? textOf(call["tool_name"]) ?? "";
+    const id = textOf(call["id"]) ?? textOf(call["tool_call_id"]) ?? textOf(call["call_id"]);
+    return [{ name, arguments: argumentsOf(inner["arguments"] ?? inner["args"] ?? inner["input"]), ...(id === undefined ? {} : { id }) }];
+  });
+}
+
+function argumentsOf(value: JsonValue | undefined): JsonValue {
+  if (typeof value !== "string") return value ?? null;
+  try {
+    const parsed = parseJson(value);
+    return typeof parsed === "object" && parsed !== null ? parsed : value;
+  } catch {
+    return value;
+  }
+}
+
+/** The step of one message. Reasoning that stands in its own field or in leading think tags is the thought. */
+export function messageStep(message: JsonObject, index: number, kind?: "prompt"): Step {
+  const role = roleOf(message) ?? "user";
+  const { text, media, other } = contentOf(message["content"] ?? message["value"]);
+  const calls = toolCallsOf(message["tool_calls"]);
+  const extra = { ...without(message, MAPPED), ...(other.length === 0 ? {} : { content_parts: other }) };
+  const base = {
+    index,
+    role,
+    ...(calls.length === 0 ? {} : { toolCalls: calls }),
+    ...(media.length === 0 ? {} : { media }),
+    ...(Object.keys(extra).length === 0 ? {} : { extra }),
+  };
+  if (role !== "assistant") return { ...base, kind: kind ?? "observe", observation: text };
+  const reasoning = contentOf(message["reasoning_content"] ?? message["reasoning"] ?? message["thinking"]).text;
+  const leading = reasoning === "" ? /^\s*<think>.*?<\/think>/s.exec(text)?.[0] : undefined;
+  const thought = reasoning !== "" ? reasoning : leading;
+  return { ...base, kind: kind ?? "act", ...(thought === undefined ? {} : { thought }), action: leading === undefined ? text : text.slice(leading.length) };
+}
+
+/**
+ * Steps of a conversation. What comes before the policy's first word is the prompt; the policy's last words are the answer.
+ * @param prompt number of leading messages that are the prompt; default: up to the first assistant message
+ */
+export function messageSteps(messages: readonly JsonObject[], prompt?: number): Step[] {
+  const firstWord = messages.findIndex((message) => roleOf(message) === "assistant");
+  const promptEnd = prompt ?? (firstWord < 0 ? messages.length : firstWord);
+  const steps = messages.map((message, index) => messageStep(message, index, index < promptEnd ? "prompt" : undefined));
+  const last = steps.findLastIndex((step) => step.role === "assistant" && step.kind === "act");
+  const answer = steps[last];
+  if (answer !== undefined && answer.toolCalls === undefined) steps[last] = { ...answer, kind: "answer" };
+  return steps;
+}
+
+/** The task of a conversation: the first thing that a user says. */
+export function promptOfMessages(messages: readonly JsonObject[]): string | undefined {
+  const first = messages.find((message) => roleOf(message) === "user") ?? messages[0];
+  return first === undefined ? undefined : contentOf(first["content"] ?? first["value"]).text;
+}
