@@ -4,7 +4,15 @@ import { planBatches } from "./batching";
 import type { LoadedModel } from "./loadedModel";
 import { prefixForest, type PrefixForest } from "./prefixForest";
 import { asFloats } from "./tensors";
-import { canPad, canReusePrefix, pastInputs, pastOfRow, presentName, textFeeds, type PastState } from "./textBatch";
+import {
+  canPad,
+  canReusePrefix,
+  pastInputs,
+  pastOfRow,
+  presentName,
+  textFeeds,
+  type PastState,
+} from "./textBatch";
 import { reusesPrefixExactly } from "./prefixCheck";
 
 /** Numbers of one sequence, one entry per token; NaN where not asked for or not defined (the first token). */
@@ -43,7 +51,11 @@ const MIN_SAVED_TOKENS = 32;
 export function logitsOutput(model: LoadedModel): { name: string; vocabulary: number | undefined } {
   const spec = model.session.output("logits") ?? model.session.outputs[0];
   if (!spec || spec.shape.length !== 3) {
-    throw new Failure("model-does-not-fit", `A language model returns logits [batch, sequence, vocabulary]; ${model.files.name} returns ${spec ? `${spec.name} [${spec.shape.join(", ")}]` : "nothing"}.`, "Export the model with its language-model head.");
+    throw new Failure(
+      "model-does-not-fit",
+      `A language model returns logits [batch, sequence, vocabulary]; ${model.files.name} returns ${spec ? `${spec.name} [${spec.shape.join(", ")}]` : "nothing"}.`,
+      "Export the model with its language-model head.",
+    );
   }
   const last = spec.shape[2];
   return { name: spec.name, vocabulary: typeof last === "number" ? last : model.files.config?.vocab_size };
@@ -53,20 +65,42 @@ export function logitsOutput(model: LoadedModel): { name: string; vocabulary: nu
  * Log-probability, entropy and rank of the tokens of many sequences, shared prefixes computed once.
  * @param wanted 1 where a number is wanted, per sequence and token
  */
-export async function causalPass(model: LoadedModel, sequences: readonly (readonly number[])[], wanted: readonly Uint8Array[], options: CausalOptions): Promise<CausalResult> {
+export async function causalPass(
+  model: LoadedModel,
+  sequences: readonly (readonly number[])[],
+  wanted: readonly Uint8Array[],
+  options: CausalOptions,
+): Promise<CausalResult> {
   const logits = logitsOutput(model);
-  const byMemory = logits.vocabulary === undefined ? Infinity : Math.max(64, Math.floor(LOGITS_BYTES / (4 * logits.vocabulary)));
+  const byMemory =
+    logits.vocabulary === undefined
+      ? Infinity
+      : Math.max(64, Math.floor(LOGITS_BYTES / (4 * logits.vocabulary)));
   const maxTokens = Math.min(options.maxBatchTokens, byMemory);
   const reuse = options.sharePrefixes && canReusePrefix(model) && (await reusesPrefixExactly(model));
-  const forest = prefixForest(sequences, reuse ? { minSaved: MIN_SAVED_TOKENS, maxSegment: maxTokens } : { minSaved: Infinity, maxSegment: Infinity });
-  const pass = new Pass(model, sequences, wanted, forest, logits.name, { ...options, maxBatchTokens: maxTokens });
+  const forest = prefixForest(
+    sequences,
+    reuse
+      ? { minSaved: MIN_SAVED_TOKENS, maxSegment: maxTokens }
+      : { minSaved: Infinity, maxSegment: Infinity },
+  );
+  const pass = new Pass(model, sequences, wanted, forest, logits.name, {
+    ...options,
+    maxBatchTokens: maxTokens,
+  });
   await pass.run();
   return { statistics: sequences.map((_, index) => pass.collect(index)), computedTokens: forest.tokens };
 }
 
 /** Bytes of keys and values that one token takes. */
 function cacheBytesPerToken(model: LoadedModel): number {
-  return pastInputs(model).reduce((sum, spec) => sum + Number(spec.shape[1] ?? 8) * Number(spec.shape[3] ?? 64) * (spec.type === "float16" ? 2 : 4), 0) || 1;
+  return (
+    pastInputs(model).reduce(
+      (sum, spec) =>
+        sum + Number(spec.shape[1] ?? 8) * Number(spec.shape[3] ?? 64) * (spec.type === "float16" ? 2 : 4),
+      0,
+    ) || 1
+  );
 }
 
 /** Roots of the forest in portions whose inner nodes' caches fit into memory together. */
@@ -132,7 +166,10 @@ class Pass {
       const start = this.forest.nodes[group[0]!]!.start;
       const lengths = group.map((index) => this.forest.nodes[index]!.end - start);
       // A row's past takes part in attention, so it counts; a tenth is its measured share of a token's cost.
-      const plan = planBatches(lengths.map((length) => length + Math.ceil(start / 10)), { maxTokens: this.options.maxBatchTokens, padding: canPad(this.model) });
+      const plan = planBatches(
+        lengths.map((length) => length + Math.ceil(start / 10)),
+        { maxTokens: this.options.maxBatchTokens, padding: canPad(this.model) },
+      );
       for (const batch of plan) await this.batch(batch.members.map((member) => group[member]!));
     }
   }
@@ -146,7 +183,10 @@ class Pass {
     const parents = nodes.map((node) => (node.parent < 0 ? undefined : this.pasts.get(node.parent)));
     const pasts = parents.every((past) => past !== undefined) ? parents : undefined;
     const keep = forest.internal[indices[0]!] === 1;
-    const fetches = [this.logitsName, ...(keep ? pastInputs(model).map((spec) => presentName(spec.name)) : [])];
+    const fetches = [
+      this.logitsName,
+      ...(keep ? pastInputs(model).map((spec) => presentName(spec.name)) : []),
+    ];
     const outputs = await model.session.run(textFeeds(model, rows, width, pasts), fetches);
     const logits = outputs[this.logitsName]!;
     checkLogits(logits, rows.length, width);
@@ -155,8 +195,13 @@ class Pass {
     indices.forEach((index, r) => {
       const node = nodes[r]!;
       const length = rows[r]!.length;
-      const row = (position: number) => values.subarray((r * width + position) * vocabulary, (r * width + position + 1) * vocabulary);
-      this.results[index] = this.statistics(index, node.parent < 0 ? undefined : this.lastRows.get(node.parent), row);
+      const row = (position: number) =>
+        values.subarray((r * width + position) * vocabulary, (r * width + position + 1) * vocabulary);
+      this.results[index] = this.statistics(
+        index,
+        node.parent < 0 ? undefined : this.lastRows.get(node.parent),
+        row,
+      );
       if (keep) {
         this.pasts.set(index, pastOfRow(model, outputs, r, node.start + length));
         this.lastRows.set(index, row(length - 1).slice());
@@ -166,10 +211,18 @@ class Pass {
     this.options.onBatch?.(this.done, forest.tokens);
   }
 
-  private statistics(index: number, before: Float32Array | Float64Array | undefined, row: (position: number) => Float32Array | Float64Array): TokenStatistics {
+  private statistics(
+    index: number,
+    before: Float32Array | Float64Array | undefined,
+    row: (position: number) => Float32Array | Float64Array,
+  ): TokenStatistics {
     const node = this.forest.nodes[index]!;
     const length = node.end - node.start;
-    const result = { logprob: new Float64Array(length).fill(NaN), entropy: new Float64Array(length).fill(NaN), rank: new Float64Array(length).fill(NaN) };
+    const result = {
+      logprob: new Float64Array(length).fill(NaN),
+      entropy: new Float64Array(length).fill(NaN),
+      rank: new Float64Array(length).fill(NaN),
+    };
     const ids = this.sequences[node.representative]!;
     for (let i = 0; i < length; i++) {
       const position = node.start + i;
@@ -191,7 +244,11 @@ class Pass {
   /** Numbers of one sequence, put together from the nodes on its path. */
   collect(sequence: number): TokenStatistics {
     const length = this.sequences[sequence]!.length;
-    const all = { logprob: new Float64Array(length).fill(NaN), entropy: new Float64Array(length).fill(NaN), rank: new Float64Array(length).fill(NaN) };
+    const all = {
+      logprob: new Float64Array(length).fill(NaN),
+      entropy: new Float64Array(length).fill(NaN),
+      rank: new Float64Array(length).fill(NaN),
+    };
     for (let index = this.forest.leafOf[sequence]!; index >= 0; index = this.forest.nodes[index]!.parent) {
       const node = this.forest.nodes[index]!;
       const part = this.results[index]!;
@@ -209,18 +266,28 @@ class Pass {
 function checkLogits(logits: Tensor, rows: number, width: number): void {
   const [batch, length] = logits.dims;
   if (logits.dims.length !== 3 || batch !== rows || length !== width) {
-    throw new Failure("bad-output", `The model returned logits of shape [${logits.dims.join(", ")}]; expected [${rows}, ${width}, vocabulary].`, "Export the model so that it returns logits for every token.");
+    throw new Failure(
+      "bad-output",
+      `The model returned logits of shape [${logits.dims.join(", ")}]; expected [${rows}, ${width}, vocabulary].`,
+      "Export the model so that it returns logits for every token.",
+    );
   }
 }
 
 /** Lets messages (a cancellation) in between two runs, which themselves block the thread. */
 export async function breathe(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
-  if (signal.aborted) throw new Failure("cancelled", "Scoring was cancelled.", "Start it again when you want it.");
+  if (signal.aborted)
+    throw new Failure("cancelled", "Scoring was cancelled.", "Start it again when you want it.");
 }
 
 /** Log-probability, entropy (nats) and rank of `token` under softmax(logits), in float64 whatever the model computes in. */
-function readDistribution(logits: Float32Array | Float64Array, token: number, out: TokenStatistics, at: number): void {
+function readDistribution(
+  logits: Float32Array | Float64Array,
+  token: number,
+  out: TokenStatistics,
+  at: number,
+): void {
   const own = logits[token];
   if (own === undefined) return;
   let max = -Infinity;

@@ -15,13 +15,19 @@ export interface InputRows {
 export function declaredWidth(spec: TensorSpec): number | undefined {
   const sizes = spec.shape.slice(1);
   if (sizes.length === 0) return 1;
-  return sizes.every((size): size is number => typeof size === "number") ? sizes.reduce((product, size) => product * size, 1) : undefined;
+  return sizes.every((size): size is number => typeof size === "number")
+    ? sizes.reduce((product, size) => product * size, 1)
+    : undefined;
 }
 
 /** The episode's columns. @throws Failure `no-columns` for a trajectory of text */
 export function columnsOf(trajectory: Trajectory): NumericColumns {
   if (!trajectory.columns) {
-    throw new Failure("no-columns", `Trajectory ${trajectory.id} has no columns of numbers, so a model of observations cannot read it.`, "Choose a language or reward model of text.");
+    throw new Failure(
+      "no-columns",
+      `Trajectory ${trajectory.id} has no columns of numbers, so a model of observations cannot read it.`,
+      "Choose a language or reward model of text.",
+    );
   }
   return trajectory.columns;
 }
@@ -37,7 +43,8 @@ function joined(columns: readonly NumericColumn[], rows: number): InputRows {
   let offset = 0;
   for (const column of columns) {
     for (let row = 0; row < rows; row++) {
-      for (let i = 0; i < column.width; i++) data[row * width + offset + i] = column.data[row * column.width + i]!;
+      for (let i = 0; i < column.width; i++)
+        data[row * width + offset + i] = column.data[row * column.width + i]!;
     }
     offset += column.width;
   }
@@ -55,7 +62,10 @@ export function observationRows(model: LoadedModel, trajectory: Trajectory): Inp
   if (columns.length === 0) throw missing(trajectory, "observation", spec);
   const wanted = declaredWidth(spec);
   const total = columns.reduce((sum, column) => sum + column.width, 0);
-  const chosen = wanted === undefined || total === wanted ? columns : columns.filter((column) => column.width === wanted).slice(0, 1);
+  const chosen =
+    wanted === undefined || total === wanted
+      ? columns
+      : columns.filter((column) => column.width === wanted).slice(0, 1);
   if (chosen.length === 0) throw mismatch(model, spec, columns);
   return joined(chosen, Math.min(...chosen.map((column) => column.rows)));
 }
@@ -65,7 +75,11 @@ export function observationRows(model: LoadedModel, trajectory: Trajectory): Inp
  * takes several numbers.
  * @throws Failure as `observationRows`
  */
-export function actionRows(model: LoadedModel, trajectory: Trajectory, spec: TensorSpec): { rows: InputRows; oneHot: boolean } {
+export function actionRows(
+  model: LoadedModel,
+  trajectory: Trajectory,
+  spec: TensorSpec,
+): { rows: InputRows; oneHot: boolean } {
   const columns = columnOfRole(columnsOf(trajectory), "action");
   if (columns.length === 0) throw missing(trajectory, "action", spec);
   const steps = columnsOf(trajectory).steps;
@@ -83,7 +97,12 @@ export function actionRows(model: LoadedModel, trajectory: Trajectory, spec: Ten
 /** The action column as the file has it. @throws Failure `missing-column` */
 export function recordedActions(trajectory: Trajectory): InputRows {
   const columns = columnOfRole(columnsOf(trajectory), "action");
-  if (columns.length === 0) throw new Failure("missing-column", `Trajectory ${trajectory.id} has no actions, so their log-probability cannot be told.`, "Score it with a value model instead.");
+  if (columns.length === 0)
+    throw new Failure(
+      "missing-column",
+      `Trajectory ${trajectory.id} has no actions, so their log-probability cannot be told.`,
+      "Score it with a value model instead.",
+    );
   return joined(columns, Math.min(columnsOf(trajectory).steps, ...columns.map((column) => column.rows)));
 }
 
@@ -91,16 +110,25 @@ export function recordedActions(trajectory: Trajectory): InputRows {
 export function terminationRows(trajectory: Trajectory): InputRows {
   const columns = columnsOf(trajectory);
   const data = new Float64Array(columns.steps);
-  for (const column of columnOfRole(columns, "terminated")) for (let step = 0; step < columns.steps; step++) data[step] = column.data[step]! ? 1 : 0;
+  for (const column of columnOfRole(columns, "terminated"))
+    for (let step = 0; step < columns.steps; step++) data[step] = column.data[step]! ? 1 : 0;
   return { rows: columns.steps, width: 1, data };
 }
 
 function missing(trajectory: Trajectory, role: string, spec: TensorSpec): Failure {
   const there = trajectory.columns!.columns.map((column) => column.name).join(", ");
-  return new Failure("missing-column", `The model takes ${specText(spec)}, but trajectory ${trajectory.id} has no ${role} column (it has ${there || "none"}).`, "Choose a model that needs what the file records.");
+  return new Failure(
+    "missing-column",
+    `The model takes ${specText(spec)}, but trajectory ${trajectory.id} has no ${role} column (it has ${there || "none"}).`,
+    "Choose a model that needs what the file records.",
+  );
 }
 
 function mismatch(model: LoadedModel, spec: TensorSpec, columns: readonly NumericColumn[]): Failure {
   const there = columns.map((column) => `${column.name} of ${column.width}`).join(", ");
-  return new Failure("shape-mismatch", `${model.files.name} takes ${specText(spec)}: ${declaredWidth(spec)} numbers a step; the episode has ${there}.`, "Choose the model that was trained on this environment.");
+  return new Failure(
+    "shape-mismatch",
+    `${model.files.name} takes ${specText(spec)}: ${declaredWidth(spec)} numbers a step; the episode has ${there}.`,
+    "Choose the model that was trained on this environment.",
+  );
 }

@@ -16,38 +16,71 @@ function checkOptions({ count, temperature, topP, maxNewTokens }: Generate["para
   const wrong = (what: string): never => {
     throw new Failure("bad-parameter", what, "Correct the number.");
   };
-  if (!Number.isInteger(count) || count < 1 || count > MOST_CONTINUATIONS) wrong(`Continuations must be 1 to ${MOST_CONTINUATIONS}, not ${count}.`);
+  if (!Number.isInteger(count) || count < 1 || count > MOST_CONTINUATIONS)
+    wrong(`Continuations must be 1 to ${MOST_CONTINUATIONS}, not ${count}.`);
   if (!(temperature >= 0)) wrong(`The temperature must be 0 or more, not ${temperature}.`);
   if (!(topP > 0 && topP <= 1)) wrong(`Top-p must be above 0 and at most 1, not ${topP}.`);
-  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1) wrong(`New tokens must be 1 or more, not ${maxNewTokens}.`);
+  if (!Number.isInteger(maxNewTokens) || maxNewTokens < 1)
+    wrong(`New tokens must be 1 or more, not ${maxNewTokens}.`);
 }
 
-async function open(holder: ModelHolder, params: Generate["params"] | StateValues["params"]): Promise<{ model: LoadedModel; loadSeconds: number; prepared: PreparedText }> {
+async function open(
+  holder: ModelHolder,
+  params: Generate["params"] | StateValues["params"],
+): Promise<{ model: LoadedModel; loadSeconds: number; prepared: PreparedText }> {
   checkOptions(params.options);
   const provider = await chooseProvider(holder, params);
   const { model, loadSeconds } = await holder.open(params.modelPath, provider);
   if (model.kind !== "policy-lm") {
-    throw new Failure("model-does-not-fit", `${model.files.name} is of kind ${model.kind}; only a language model continues text.`, "Choose a policy.");
+    throw new Failure(
+      "model-does-not-fit",
+      `${model.files.name} is of kind ${model.kind}; only a language model continues text.`,
+      "Choose a policy.",
+    );
   }
   return { model, loadSeconds, prepared: await prepareText(model, params.trajectory) };
 }
 
 /** Continues a trajectory from one place. @throws Failure in one sentence, or `cancelled` */
-export async function generate(holder: ModelHolder, params: Generate["params"], signal: AbortSignal, report: (progress: Generate["progress"]) => void): Promise<Generate["result"]> {
+export async function generate(
+  holder: ModelHolder,
+  params: Generate["params"],
+  signal: AbortSignal,
+  report: (progress: Generate["progress"]) => void,
+): Promise<Generate["result"]> {
   const { model, loadSeconds, prepared } = await open(holder, params);
   const { provider } = model.session;
   const started = performance.now();
   const before = tokensBefore(prepared, params.point);
   const total = params.options.count;
-  const { continuations, tokens } = await continueText(model, await model.tokenizer(), before, params.options, {
-    signal,
-    onToken: (texts, done) => report({ done, total, provider, texts }),
-  });
-  return { provider, modelPath: params.modelPath, continuations, prefixTokens: before.length, tokens, seconds: (performance.now() - started) / 1000, loadSeconds };
+  const { continuations, tokens } = await continueText(
+    model,
+    await model.tokenizer(),
+    before,
+    params.options,
+    {
+      signal,
+      onToken: (texts, done) => report({ done, total, provider, texts }),
+    },
+  );
+  return {
+    provider,
+    modelPath: params.modelPath,
+    continuations,
+    prefixTokens: before.length,
+    tokens,
+    seconds: (performance.now() - started) / 1000,
+    loadSeconds,
+  };
 }
 
 /** Monte-Carlo values of the states behind several steps. The whole text, step included, is what the grader reads. */
-export async function stateValues(holder: ModelHolder, params: StateValues["params"], signal: AbortSignal, report: (progress: StateValues["progress"]) => void): Promise<StateValues["result"]> {
+export async function stateValues(
+  holder: ModelHolder,
+  params: StateValues["params"],
+  signal: AbortSignal,
+  report: (progress: StateValues["progress"]) => void,
+): Promise<StateValues["result"]> {
   const succeeded = graderOf(params.grader);
   const { model, loadSeconds, prepared } = await open(holder, params);
   const { provider } = model.session;
@@ -61,13 +94,29 @@ export async function stateValues(holder: ModelHolder, params: StateValues["para
     const before = tokensBefore(prepared, { afterStep });
     // Another seed for every state, or the same luck would repeat along the trajectory.
     const options = { ...params.options, seed: params.options.seed + 7919 * index };
-    const { continuations, tokens: used } = await continueText(model, tokenizer, before, options, { signal, onToken: () => undefined });
+    const { continuations, tokens: used } = await continueText(model, tokenizer, before, options, {
+      signal,
+      onToken: () => undefined,
+    });
     tokens += used;
     const said = prepared.text.slice(responseStart, prepared.tokens[before.length - 1]!.end);
     const usable = continuations.filter((continuation) => continuation.stopReason !== "nan");
     const successes = usable.filter((continuation) => succeeded(said + continuation.text)).length;
-    values.push({ afterStep, successes, trials: usable.length, value: successes / usable.length, interval: wilsonInterval(successes, usable.length) });
+    values.push({
+      afterStep,
+      successes,
+      trials: usable.length,
+      value: successes / usable.length,
+      interval: wilsonInterval(successes, usable.length),
+    });
     report({ done: index + 1, total, provider, values: [...values] });
   }
-  return { provider, modelPath: params.modelPath, values, tokens, seconds: (performance.now() - started) / 1000, loadSeconds };
+  return {
+    provider,
+    modelPath: params.modelPath,
+    values,
+    tokens,
+    seconds: (performance.now() - started) / 1000,
+    loadSeconds,
+  };
 }

@@ -47,12 +47,29 @@ function endIds(model: LoadedModel): ReadonlySet<number> {
  * @param before token ids before the fork, at least one
  * @throws Failure `too-long` when the context is already full
  */
-export async function continueText(model: LoadedModel, tokenizer: TextTokenizer, before: readonly number[], options: GenerationOptions, task: GenerationTask): Promise<{ continuations: readonly Continuation[]; tokens: number }> {
+export async function continueText(
+  model: LoadedModel,
+  tokenizer: TextTokenizer,
+  before: readonly number[],
+  options: GenerationOptions,
+  task: GenerationTask,
+): Promise<{ continuations: readonly Continuation[]; tokens: number }> {
   const context = contextLength(model.files.config);
   const room = Math.min(options.maxNewTokens, context === undefined ? Infinity : context - before.length);
-  if (room < 1) throw new Failure("too-long", `The text before the fork has ${before.length} tokens, and ${model.files.name} was made for ${context}.`, "Fork at an earlier step.");
+  if (room < 1)
+    throw new Failure(
+      "too-long",
+      `The text before the fork has ${before.length} tokens, and ${model.files.name} was made for ${context}.`,
+      "Fork at an earlier step.",
+    );
   const ends = endIds(model);
-  const branches: Branch[] = Array.from({ length: options.count }, (_, i) => ({ ids: [], logprobs: [], random: randomStream(options.seed * 1_000_003 + i), text: "", stopReason: undefined }));
+  const branches: Branch[] = Array.from({ length: options.count }, (_, i) => ({
+    ids: [],
+    logprobs: [],
+    random: randomStream(options.seed * 1_000_003 + i),
+    text: "",
+    stopReason: undefined,
+  }));
   const engine = new Engine(model, before);
   let rows: readonly (Float32Array | Float64Array)[] = branches.map(() => new Float32Array());
   let alive = branches;
@@ -62,7 +79,10 @@ export async function continueText(model: LoadedModel, tokenizer: TextTokenizer,
     rows = step === 0 ? await engine.open(alive.length) : await engine.next(alive);
     if (step > 0) tokens += alive.length;
     alive.forEach((branch, r) => extend(branch, rows[r]!, options, ends, tokenizer));
-    task.onToken(branches.map((branch) => branch.text), branches.filter((branch) => branch.stopReason !== undefined).length);
+    task.onToken(
+      branches.map((branch) => branch.text),
+      branches.filter((branch) => branch.stopReason !== undefined).length,
+    );
     const kept = alive.flatMap((branch, r) => (branch.stopReason === undefined ? [r] : []));
     if (kept.length < alive.length) engine.keep(kept);
     alive = kept.map((r) => alive[r]!);
@@ -79,7 +99,13 @@ export async function continueText(model: LoadedModel, tokenizer: TextTokenizer,
 }
 
 /** Adds one token to a continuation and sees whether it ends there. */
-function extend(branch: Branch, logits: ArrayLike<number>, options: GenerationOptions, ends: ReadonlySet<number>, tokenizer: TextTokenizer): void {
+function extend(
+  branch: Branch,
+  logits: ArrayLike<number>,
+  options: GenerationOptions,
+  ends: ReadonlySet<number>,
+  tokenizer: TextTokenizer,
+): void {
   const draw = drawToken(logits, options, branch.random);
   if (!draw) {
     branch.stopReason = "nan";
@@ -92,7 +118,10 @@ function extend(branch: Branch, logits: ArrayLike<number>, options: GenerationOp
     return;
   }
   branch.text = tokenizer.decode(branch.ids);
-  const stop = options.stop.map((text) => ({ text, at: branch.text.indexOf(text) })).filter(({ at, text }) => at >= 0 && text !== "").sort((a, b) => a.at - b.at)[0];
+  const stop = options.stop
+    .map((text) => ({ text, at: branch.text.indexOf(text) }))
+    .filter(({ at, text }) => at >= 0 && text !== "")
+    .sort((a, b) => a.at - b.at)[0];
   if (!stop) return;
   // What stands behind the stop text was not asked for; the stop text itself is kept.
   branch.text = branch.text.slice(0, stop.at + stop.text.length);
@@ -118,12 +147,18 @@ class Engine {
   }
 
   private get fetches(): string[] {
-    return [this.logits, ...(this.cached ? pastInputs(this.model).map((spec) => presentName(spec.name)) : [])];
+    return [
+      this.logits,
+      ...(this.cached ? pastInputs(this.model).map((spec) => presentName(spec.name)) : []),
+    ];
   }
 
   /** Runs the prefix once; the same last distribution for every continuation. */
   async open(count: number): Promise<(Float32Array | Float64Array)[]> {
-    const outputs = await this.model.session.run(textFeeds(this.model, [this.before], this.before.length), this.fetches);
+    const outputs = await this.model.session.run(
+      textFeeds(this.model, [this.before], this.before.length),
+      this.fetches,
+    );
     const row = lastRow(outputs[this.logits]!, 0);
     this.length = this.before.length;
     this.past = outputs;
@@ -141,7 +176,12 @@ class Engine {
     let outputs: Readonly<Record<string, Tensor>>;
     if (this.cached) {
       const newest = branches.map((branch) => [branch.ids.at(-1)!]);
-      outputs = await model.session.run(this.rows === undefined ? this.feedsFromTensors(newest) : textFeeds(model, newest, 1, this.pasts(this.rows)), this.fetches);
+      outputs = await model.session.run(
+        this.rows === undefined
+          ? this.feedsFromTensors(newest)
+          : textFeeds(model, newest, 1, this.pasts(this.rows)),
+        this.fetches,
+      );
       this.past = outputs;
       this.rows = undefined;
       this.length++;
@@ -161,7 +201,9 @@ class Engine {
   }
 
   private feedsFromTensors(newest: readonly (readonly number[])[]): Record<string, Tensor> {
-    const tensors = Object.fromEntries(pastInputs(this.model).map((spec) => [spec.name, this.past![presentName(spec.name)]!]));
+    const tensors = Object.fromEntries(
+      pastInputs(this.model).map((spec) => [spec.name, this.past![presentName(spec.name)]!]),
+    );
     return textFeeds(this.model, newest, 1, { length: this.length, tensors });
   }
 }

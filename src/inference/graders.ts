@@ -16,14 +16,21 @@ export function graderOf(grader: Grader): (continuation: string) => boolean {
     case "numeric":
       return (text) => {
         const last = text.match(NUMBER)?.at(-1);
-        return last !== undefined && Math.abs(Number(last.replaceAll(",", "")) - grader.answer) <= (grader.tolerance ?? 1e-9);
+        return (
+          last !== undefined &&
+          Math.abs(Number(last.replaceAll(",", "")) - grader.answer) <= (grader.tolerance ?? 1e-9)
+        );
       };
     case "regex": {
       let pattern: RegExp;
       try {
         pattern = new RegExp(grader.pattern, grader.flags?.replaceAll("g", ""));
       } catch (error) {
-        throw new Failure("bad-grader", `The grader's pattern is no regular expression: ${error instanceof Error ? error.message : String(error)}.`, "Correct the pattern.");
+        throw new Failure(
+          "bad-grader",
+          `The grader's pattern is no regular expression: ${error instanceof Error ? error.message : String(error)}.`,
+          "Correct the pattern.",
+        );
       }
       return (text) => pattern.test(text);
     }
@@ -38,6 +45,8 @@ export function wilsonInterval(successes: number, trials: number): readonly [num
   if (trials === 0) return [0, 1];
   const share = successes / trials;
   const centre = (share + (Z * Z) / (2 * trials)) / (1 + (Z * Z) / trials);
-  const half = (Z / (1 + (Z * Z) / trials)) * Math.sqrt((share * (1 - share)) / trials + (Z * Z) / (4 * trials * trials));
+  const half =
+    (Z / (1 + (Z * Z) / trials)) *
+    Math.sqrt((share * (1 - share)) / trials + (Z * Z) / (4 * trials * trials));
   return [Math.max(0, centre - half), Math.min(1, centre + half)];
 }

@@ -16,9 +16,13 @@ export interface LoadedModel {
   tokenizer(): Promise<TextTokenizer>;
 }
 
-export type Inspection = ModelInfo & { readonly inputs: readonly string[]; readonly outputs: readonly string[] };
+export type Inspection = ModelInfo & {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+};
 
-const isTextKind = (kind: ModelKind): boolean => kind === "process-reward" || kind === "scalar-reward" || kind === "policy-lm";
+const isTextKind = (kind: ModelKind): boolean =>
+  kind === "process-reward" || kind === "scalar-reward" || kind === "policy-lm";
 
 /** Bytes that weights take while a session is built, over their size on disk. */
 const LOAD_FACTOR = 1.2;
@@ -46,15 +50,28 @@ function tokenizerProblem(files: ModelFiles, kind: ModelKind): string | undefine
  * Loads a model on one provider.
  * @throws Failure with one sentence when it cannot be used
  */
-export async function loadModel(files: ModelFiles, provider: Provider, threads?: number): Promise<LoadedModel> {
+export async function loadModel(
+  files: ModelFiles,
+  provider: Provider,
+  threads?: number,
+): Promise<LoadedModel> {
   const started = performance.now();
   checkMemory(files);
   const session = await ModelSession.open(files.onnxPath, provider, threads);
-  const found = kindOf({ config: files.config, metadata: files.onnx.metadata, inputs: session.inputs, outputs: session.outputs });
+  const found = kindOf({
+    config: files.config,
+    metadata: files.onnx.metadata,
+    inputs: session.inputs,
+    outputs: session.outputs,
+  });
   const problem = found.problem ?? tokenizerProblem(files, found.kind);
   if (problem !== undefined) {
     await session.release();
-    throw new Failure("model-does-not-fit", `${files.name} (${files.onnxPath}) cannot score trajectories. ${problem}`, "Export the model with the expected inputs, or choose another model.");
+    throw new Failure(
+      "model-does-not-fit",
+      `${files.name} (${files.onnxPath}) cannot score trajectories. ${problem}`,
+      "Export the model with the expected inputs, or choose another model.",
+    );
   }
   let tokenizer: Promise<TextTokenizer> | undefined;
   return {
@@ -77,16 +94,36 @@ export async function inspectModel(path: string): Promise<Inspection> {
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     const name = path.split(/[\\/]/).at(-1) ?? path;
-    return { path, name, kind: "unknown", layout: path.endsWith(".onnx") ? "onnx-file" : "huggingface-folder", bytes: 0, problem: error.message, inputs: [], outputs: [] };
+    return {
+      path,
+      name,
+      kind: "unknown",
+      layout: path.endsWith(".onnx") ? "onnx-file" : "huggingface-folder",
+      bytes: 0,
+      problem: error.message,
+      inputs: [],
+      outputs: [],
+    };
   }
   const base = { path, name: files.name, layout: files.layout, bytes: files.onnx.bytes };
   try {
     checkMemory(files);
     const session = await ModelSession.open(files.onnxPath, "cpu", 1);
     await session.release();
-    const found = kindOf({ config: files.config, metadata: files.onnx.metadata, inputs: session.inputs, outputs: session.outputs });
+    const found = kindOf({
+      config: files.config,
+      metadata: files.onnx.metadata,
+      inputs: session.inputs,
+      outputs: session.outputs,
+    });
     const problem = found.problem ?? tokenizerProblem(files, found.kind);
-    return { ...base, kind: found.kind, inputs: session.inputs.map(specText), outputs: session.outputs.map(specText), ...(problem === undefined ? {} : { problem }) };
+    return {
+      ...base,
+      kind: found.kind,
+      inputs: session.inputs.map(specText),
+      outputs: session.outputs.map(specText),
+      ...(problem === undefined ? {} : { problem }),
+    };
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     return { ...base, kind: "unknown", problem: error.message, inputs: [], outputs: [] };

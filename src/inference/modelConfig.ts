@@ -47,7 +47,8 @@ export type ModelConfig = v.InferOutput<typeof configSchema>;
 export function readModelConfig(folder: string): ModelConfig | undefined {
   const path = join(folder, "config.json");
   if (!existsSync(path)) return undefined;
-  const bad = (what: string) => new Failure("bad-model-config", `${path} cannot be used: ${what}.`, "Export the model folder again.");
+  const bad = (what: string) =>
+    new Failure("bad-model-config", `${path} cannot be used: ${what}.`, "Export the model folder again.");
   let json: unknown;
   try {
     json = JSON.parse(readFileSync(path, "utf8"));

@@ -18,16 +18,32 @@ export interface ModelFiles {
 }
 
 /** File names that exporters use, the most exact weights first. */
-const preferred = ["model.onnx", "decoder_model_merged.onnx", "model_fp16.onnx", "model_quantized.onnx", "model_int8.onnx", "model_q8.onnx", "model_uint8.onnx", "model_q4.onnx", "model_q4f16.onnx", "decoder_model.onnx"];
+const preferred = [
+  "model.onnx",
+  "decoder_model_merged.onnx",
+  "model_fp16.onnx",
+  "model_quantized.onnx",
+  "model_int8.onnx",
+  "model_q8.onnx",
+  "model_uint8.onnx",
+  "model_q4.onnx",
+  "model_q4f16.onnx",
+  "decoder_model.onnx",
+];
 
 function onnxFileIn(folder: string): string | undefined {
   for (const place of [join(folder, "onnx"), folder]) {
     if (!existsSync(place)) continue;
     const files = readdirSync(place).filter((file) => file.endsWith(".onnx"));
-    const best = preferred.find((file) => files.includes(file)) ?? (files.length === 1 ? files[0] : undefined);
+    const best =
+      preferred.find((file) => files.includes(file)) ?? (files.length === 1 ? files[0] : undefined);
     if (best !== undefined) return join(place, best);
     if (files.length > 1) {
-      throw new Failure("ambiguous-model", `${place} holds several ONNX files (${files.slice(0, 4).join(", ")}) and none of the usual names.`, "Choose one of the files instead of the folder.");
+      throw new Failure(
+        "ambiguous-model",
+        `${place} holds several ONNX files (${files.slice(0, 4).join(", ")}) and none of the usual names.`,
+        "Choose one of the files instead of the folder.",
+      );
     }
   }
   return undefined;
@@ -36,7 +52,9 @@ function onnxFileIn(folder: string): string | undefined {
 /** The Hugging Face folder that an .onnx file belongs to: its own folder, or the one above `onnx/`. */
 function folderOf(onnxPath: string): string | undefined {
   const own = dirname(onnxPath);
-  return [own, ...(basename(own) === "onnx" ? [dirname(own)] : [])].find((folder) => existsSync(join(folder, "config.json")));
+  return [own, ...(basename(own) === "onnx" ? [dirname(own)] : [])].find((folder) =>
+    existsSync(join(folder, "config.json")),
+  );
 }
 
 /**
@@ -44,14 +62,27 @@ function folderOf(onnxPath: string): string | undefined {
  * @throws Failure saying what is missing or unreadable, and where
  */
 export function locateModel(path: string): ModelFiles {
-  if (!existsSync(path)) throw new Failure("unknown-path", `There is no model at ${path}.`, "Give a folder with config.json and an ONNX file, or an .onnx file.");
+  if (!existsSync(path))
+    throw new Failure(
+      "unknown-path",
+      `There is no model at ${path}.`,
+      "Give a folder with config.json and an ONNX file, or an .onnx file.",
+    );
   const isFolder = statSync(path).isDirectory();
   if (!isFolder && !path.endsWith(".onnx")) {
-    throw new Failure("not-a-model", `${path} is not an ONNX model.`, "Give a folder with config.json and an ONNX file, or an .onnx file.");
+    throw new Failure(
+      "not-a-model",
+      `${path} is not an ONNX model.`,
+      "Give a folder with config.json and an ONNX file, or an .onnx file.",
+    );
   }
   const onnxPath = isFolder ? onnxFileIn(path) : path;
   if (onnxPath === undefined) {
-    throw new Failure("no-onnx-file", `${path} holds no ONNX file: expected onnx/model.onnx or model.onnx.`, "Export the model to ONNX (for example with torch.onnx or optimum) into that folder.");
+    throw new Failure(
+      "no-onnx-file",
+      `${path} holds no ONNX file: expected onnx/model.onnx or model.onnx.`,
+      "Export the model to ONNX (for example with torch.onnx or optimum) into that folder.",
+    );
   }
   const folder = isFolder ? path : folderOf(path);
   const config = folder === undefined ? undefined : readModelConfig(folder);

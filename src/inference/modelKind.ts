@@ -63,9 +63,19 @@ export function kindOf(evidence: KindEvidence): KindFinding {
   const declared = evidence.config?.trajectory_lens?.kind ?? evidence.metadata["kind"];
   if (declared !== undefined) {
     const key = declared.toLowerCase().replaceAll("_", "-");
-    const kind = key === "policy" ? policyKind(evidence) : key === "reward" ? (isText(evidence) ? "scalar-reward" : "transition-reward") : declaredKinds[key];
+    const kind =
+      key === "policy"
+        ? policyKind(evidence)
+        : key === "reward"
+          ? isText(evidence)
+            ? "scalar-reward"
+            : "transition-reward"
+          : declaredKinds[key];
     if (kind === undefined) {
-      return { kind: "unknown", problem: `It declares the kind “${declared}”; known kinds are ${Object.keys(declaredKinds).join(", ")}.` };
+      return {
+        kind: "unknown",
+        problem: `It declares the kind “${declared}”; known kinds are ${Object.keys(declaredKinds).join(", ")}.`,
+      };
     }
     return withInputCheck(kind, evidence);
   }
@@ -81,16 +91,20 @@ function textKind(evidence: KindEvidence): ModelKind {
   const architecture = evidence.config?.architectures?.[0] ?? "";
   const labels = evidence.config ? labelCount(evidence.config) : undefined;
   if (/ProcessRewardModel|TokenClassification/.test(architecture)) return "process-reward";
-  if (/RewardModel|SequenceClassification/.test(architecture) && (labels === undefined || labels === 1)) return "scalar-reward";
+  if (/RewardModel|SequenceClassification/.test(architecture) && (labels === undefined || labels === 1))
+    return "scalar-reward";
   if (/CausalLM|LMHead/.test(architecture)) return "policy-lm";
-  const scores = evidence.outputs.find((spec) => /^(logits|score|scores|rewards?|values?)$/.test(spec.name)) ?? evidence.outputs[0];
+  const scores =
+    evidence.outputs.find((spec) => /^(logits|score|scores|rewards?|values?)$/.test(spec.name)) ??
+    evidence.outputs[0];
   const last = scores?.shape.at(-1);
   if (scores?.shape.length === 3) {
     if (last === 1 || last === 2) return "process-reward";
     if (typeof last !== "number" || last > 2) return scores.name === "logits" ? "policy-lm" : "unknown";
   }
   if (scores?.shape.length === 2 && last === 1) return "scalar-reward";
-  if (scores?.shape.length === 2 && typeof last === "string" && scores.name !== "logits") return "process-reward";
+  if (scores?.shape.length === 2 && typeof last === "string" && scores.name !== "logits")
+    return "process-reward";
   if (scores?.shape.length === 1) return "scalar-reward";
   return "unknown";
 }
@@ -107,9 +121,19 @@ function controlKind({ inputs, outputs }: KindEvidence): ModelKind {
 /** Inputs that each kind of model can be fed with. */
 function fillable(kind: ModelKind, name: string): boolean {
   if (kind === "process-reward" || kind === "scalar-reward" || kind === "policy-lm") {
-    return ["input_ids", "attention_mask", "position_ids", "token_type_ids", "use_cache_branch", "num_logits_to_keep"].includes(name) || /^past_key_values?\./.test(name);
+    return (
+      [
+        "input_ids",
+        "attention_mask",
+        "position_ids",
+        "token_type_ids",
+        "use_cache_branch",
+        "num_logits_to_keep",
+      ].includes(name) || /^past_key_values?\./.test(name)
+    );
   }
-  const wanted: readonly Alias[] = kind === "transition-reward" ? ["observation", "action", "nextObservation", "done"] : ["observation"];
+  const wanted: readonly Alias[] =
+    kind === "transition-reward" ? ["observation", "action", "nextObservation", "done"] : ["observation"];
   return wanted.some((alias) => (aliases[alias] as readonly string[]).includes(name.toLowerCase()));
 }
 
@@ -134,9 +158,14 @@ const requiredInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
 function withInputCheck(kind: ModelKind, evidence: KindEvidence): KindFinding {
   const stray = evidence.inputs.filter((spec) => !fillable(kind, spec.name));
   const text = kind === "policy-lm" || kind === "process-reward" || kind === "scalar-reward";
-  const missing = text ? !isText(evidence) : (requiredInputs[kind] ?? []).some((alias) => !named(evidence.inputs, alias));
+  const missing = text
+    ? !isText(evidence)
+    : (requiredInputs[kind] ?? []).some((alias) => !named(evidence.inputs, alias));
   if (stray.length === 0 && !missing) return { kind };
-  return { kind, problem: `A ${kind} model takes ${expectedInputs[kind]}; this one takes ${listSpecs(evidence.inputs)}.` };
+  return {
+    kind,
+    problem: `A ${kind} model takes ${expectedInputs[kind]}; this one takes ${listSpecs(evidence.inputs)}.`,
+  };
 }
 
 function unknownProblem({ inputs, outputs }: KindEvidence): string {

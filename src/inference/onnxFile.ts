@@ -94,19 +94,28 @@ const MAX_METADATA_BYTES = 1_000_000;
  */
 export function readOnnxFile(path: string): OnnxFileFacts {
   const unreadable = (why: string) =>
-    new Failure("unreadable-model", `${path} is not a readable ONNX model: ${why}.`, "Export the model again, or fetch the whole file.");
+    new Failure(
+      "unreadable-model",
+      `${path} is not a readable ONNX model: ${why}.`,
+      "Export the model again, or fetch the whole file.",
+    );
   let descriptor: number;
   try {
     descriptor = openSync(path, "r");
   } catch {
-    throw new Failure("unreadable-model", `The model file ${path} cannot be opened.`, "Check the path and the file's permissions.");
+    throw new Failure(
+      "unreadable-model",
+      `The model file ${path} cannot be opened.`,
+      "Check the path and the file's permissions.",
+    );
   }
   try {
     const size = fstatSync(descriptor).size;
     if (size === 0) throw unreadable("it is empty");
     const file = new FileWindow(descriptor, size);
     const opening = Buffer.from(file.at(0, 48)).toString("latin1");
-    if (opening.startsWith("version https://git-lfs")) throw unreadable("it is a Git LFS pointer, not the file itself");
+    if (opening.startsWith("version https://git-lfs"))
+      throw unreadable("it is a Git LFS pointer, not the file itself");
     const metadata: Record<string, string> = {};
     const external = new Set<string>();
     let [graphs, opsets] = [0, 0];
@@ -157,7 +166,11 @@ function externalBytes(modelPath: string, locations: readonly string[]): number 
     }
     const file = join(dirname(modelPath), clean);
     if (!existsSync(file)) {
-      throw new Failure("unreadable-model", `${modelPath} needs the weight file ${location}, which is not beside it.`, "Copy the file next to the model.");
+      throw new Failure(
+        "unreadable-model",
+        `${modelPath} needs the weight file ${location}, which is not beside it.`,
+        "Copy the file next to the model.",
+      );
     }
     bytes += statSync(file).size;
   }

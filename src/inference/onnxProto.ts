@@ -52,7 +52,12 @@ const root = protobuf.Root.fromJSON({
       },
     },
     TensorProto: {
-      fields: { dims: repeated("int64", 1), dataType: message("int32", 2), name: string(8), rawData: message("bytes", 9) },
+      fields: {
+        dims: repeated("int64", 1),
+        dataType: message("int32", 2),
+        name: string(8),
+        rawData: message("bytes", 9),
+      },
     },
     ValueInfoProto: { fields: { name: string(1), type: message("TypeProto", 2) } },
     TypeProto: { fields: { tensorType: message("TensorTypeProto", 1) } },
@@ -97,7 +102,9 @@ const valueInfo = (value: GraphValue) => ({
   type: {
     tensorType: {
       elemType: elementType[value.type],
-      shape: { dim: value.shape.map((size) => (typeof size === "number" ? { dimValue: size } : { dimParam: size })) },
+      shape: {
+        dim: value.shape.map((size) => (typeof size === "number" ? { dimValue: size } : { dimParam: size })),
+      },
     },
   },
 });

@@ -36,7 +36,9 @@ export const policyScores: Scorer = async (model, trajectories, context) => {
   const items: Item[] = [];
   for (const trajectory of trajectories) {
     try {
-      items.push(itemOf(trajectory, await prepareText(model, trajectory), contextLength(model.files.config), context));
+      items.push(
+        itemOf(trajectory, await prepareText(model, trajectory), contextLength(model.files.config), context),
+      );
     } catch (error) {
       if (endsCall(error)) throw error;
       failures.push({ trajectoryId: trajectory.id, message: sentenceOf(error) });
@@ -61,26 +63,52 @@ export const policyScores: Scorer = async (model, trajectories, context) => {
       signal: context.signal,
       maxBatchTokens: context.maxBatchTokens,
       sharePrefixes: context.sharePrefixes,
-      onBatch: (done, total) => context.onProgress(Math.floor((trajectories.length * done) / Math.max(total, 1)), `${done.toLocaleString("en")} of ${total.toLocaleString("en")} tokens`),
+      onBatch: (done, total) =>
+        context.onProgress(
+          Math.floor((trajectories.length * done) / Math.max(total, 1)),
+          `${done.toLocaleString("en")} of ${total.toLocaleString("en")} tokens`,
+        ),
     },
   );
   const series: ScoreSeries[] = [];
   let at = 0;
   for (const item of fitting) {
     const parts = item.windows.map((window) => ({ window, result: statistics[at++]! }));
-    const unscored = [...item.own].some((flag, i) => flag === 1 && i > 0 && !parts.some(({ window, result }) => i >= window.from && i < window.end && !Number.isNaN(result.logprob[i - window.start]!)));
+    const unscored = [...item.own].some(
+      (flag, i) =>
+        flag === 1 &&
+        i > 0 &&
+        !parts.some(
+          ({ window, result }) =>
+            i >= window.from && i < window.end && !Number.isNaN(result.logprob[i - window.start]!),
+        ),
+    );
     if (unscored) {
-      failures.push({ trajectoryId: item.trajectory.id, message: `${model.files.name} returned NaN where it should give a log-probability, so its numbers are not used.` });
+      failures.push({
+        trajectoryId: item.trajectory.id,
+        message: `${model.files.name} returned NaN where it should give a log-probability, so its numbers are not used.`,
+      });
       continue;
     }
-    for (const { name, unit } of SERIES) series.push(seriesOf(item, name, unit, parts, model.files.path, model.session.provider));
+    for (const { name, unit } of SERIES)
+      series.push(seriesOf(item, name, unit, parts, model.files.path, model.session.provider));
   }
   return { series, failures, tokens: computedTokens };
 };
 
-function itemOf(trajectory: Trajectory, prepared: PreparedText, limit: number | undefined, context: ScoreContext): Item {
+function itemOf(
+  trajectory: Trajectory,
+  prepared: PreparedText,
+  limit: number | undefined,
+  context: ScoreContext,
+): Item {
   const length = prepared.ids.length;
-  return { trajectory, prepared, own: ownTokens(trajectory, prepared), windows: windowsOf(length, limit, context.longText) };
+  return {
+    trajectory,
+    prepared,
+    own: ownTokens(trajectory, prepared),
+    windows: windowsOf(length, limit, context.longText),
+  };
 }
 
 /** Which tokens the policy wrote: the file's own mask, else the tokens of assistant steps. */
@@ -114,7 +142,8 @@ function seriesOf(
   provider: ScoreSeries["provider"],
 ): ScoreSeries {
   const values = new Float64Array(item.prepared.ids.length).fill(NaN);
-  for (const { window, result } of parts) values.set(result[name].subarray(window.from - window.start), window.from);
+  for (const { window, result } of parts)
+    values.set(result[name].subarray(window.from - window.start), window.from);
   const slid = parts.length > 1 ? `, ${parts.length} overlapping windows (longer than the context)` : "";
   return {
     trajectoryId: item.trajectory.id,

@@ -29,9 +29,14 @@ async function tryCache(model: LoadedModel): Promise<boolean> {
   const whole = tails.map((tail) => [...prefix, ...tail]);
   const width = whole[0]!.length;
   const plain = (await model.session.run(textFeeds(model, whole, width), [logitsName]))[logitsName]!;
-  const opened = await model.session.run(textFeeds(model, [prefix], prefix.length), [logitsName, ...pastInputs(model).map((spec) => presentName(spec.name))]);
+  const opened = await model.session.run(textFeeds(model, [prefix], prefix.length), [
+    logitsName,
+    ...pastInputs(model).map((spec) => presentName(spec.name)),
+  ]);
   const past = pastOfRow(model, opened, 0, prefix.length);
-  const continued = (await model.session.run(textFeeds(model, tails, tails[0]!.length, [past, past]), [logitsName]))[logitsName]!;
+  const continued = (
+    await model.session.run(textFeeds(model, tails, tails[0]!.length, [past, past]), [logitsName])
+  )[logitsName]!;
   const size = plain.dims[2]!;
   const [a, b] = [asFloats(plain), asFloats(continued)];
   let [largest, difference] = [1e-6, 0];

@@ -63,7 +63,14 @@ export function prefixForest(sequences: readonly Tokens[], options: ForestOption
     let [from, above] = [start, parent];
     do {
       const to = Math.min(end, from + options.maxSegment);
-      nodes.push({ representative: through[0]!, start: from, end: to, parent: above, through, depth: above < 0 ? 0 : nodes[above]!.depth + 1 });
+      nodes.push({
+        representative: through[0]!,
+        start: from,
+        end: to,
+        parent: above,
+        through,
+        depth: above < 0 ? 0 : nodes[above]!.depth + 1,
+      });
       above = nodes.length - 1;
       from = to;
     } while (from < end);
@@ -71,7 +78,9 @@ export function prefixForest(sequences: readonly Tokens[], options: ForestOption
   };
 
   // Work list instead of recursion: a search tree can be thousands of branchings deep.
-  const open: { members: readonly number[]; from: number; known: number; parent: number }[] = [{ members: sorted, from: 0, known: 0, parent: -1 }];
+  const open: { members: readonly number[]; from: number; known: number; parent: number }[] = [
+    { members: sorted, from: 0, known: 0, parent: -1 },
+  ];
   while (open.length > 0) {
     const { members, from, known, parent } = open.pop()!;
     const first = sequences[members[0]!];

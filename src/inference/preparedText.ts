@@ -25,7 +25,11 @@ export interface PreparedText {
  * @param edit changes the text before it becomes tokens (for example to add a separator)
  * @throws Failure with one sentence when the trajectory has no text or its tokens cannot be told apart
  */
-export async function prepareText(model: LoadedModel, trajectory: Trajectory, edit?: (text: TrajectoryText) => TrajectoryText): Promise<PreparedText> {
+export async function prepareText(
+  model: LoadedModel,
+  trajectory: Trajectory,
+  edit?: (text: TrajectoryText) => TrajectoryText,
+): Promise<PreparedText> {
   const tokenizer = await model.tokenizer();
   const own = edit === undefined ? ownTokens(model, tokenizer, trajectory) : undefined;
   if (own) return own;
@@ -33,11 +37,23 @@ export async function prepareText(model: LoadedModel, trajectory: Trajectory, ed
   if (edit) text = edit(text);
   const ids = tokenizer.encode(text.text, !text.templated);
   const tokens = alignTokens(ids, text.text, tokenizer);
-  return { ids, tokens, tokenText: tokens.map(({ start, end }) => text.text.slice(start, end)), spans: text.spans, text: text.text, method: text.method, fromFile: false };
+  return {
+    ids,
+    tokens,
+    tokenText: tokens.map(({ start, end }) => text.text.slice(start, end)),
+    spans: text.spans,
+    text: text.text,
+    method: text.method,
+    fromFile: false,
+  };
 }
 
 /** The file's ids, when every one is in the vocabulary and they spell the trajectory's own text (where it has one). */
-function ownTokens(model: LoadedModel, tokenizer: TextTokenizer, trajectory: Trajectory): PreparedText | undefined {
+function ownTokens(
+  model: LoadedModel,
+  tokenizer: TextTokenizer,
+  trajectory: Trajectory,
+): PreparedText | undefined {
   const columns = trajectory.tokens;
   if (!columns?.ids || columns.count === 0) return undefined;
   const vocabulary = model.files.config?.vocab_size ?? tokenizer.vocabularySize;
@@ -52,11 +68,22 @@ function ownTokens(model: LoadedModel, tokenizer: TextTokenizer, trajectory: Tra
   }
   if (!spellsSameText(trajectory, text, tokenizer)) return undefined;
   const spans = trajectory.steps.flatMap((step): StepSpan[] => {
-    if (step.tokenStart === undefined || step.tokenEnd === undefined || step.tokenEnd <= step.tokenStart) return [];
+    if (step.tokenStart === undefined || step.tokenEnd === undefined || step.tokenEnd <= step.tokenStart)
+      return [];
     const [first, last] = [tokens[step.tokenStart], tokens[step.tokenEnd - 1]];
-    return first && last ? [{ step: step.index, start: first.start, end: last.end, policy: step.role === "assistant" }] : [];
+    return first && last
+      ? [{ step: step.index, start: first.start, end: last.end, policy: step.role === "assistant" }]
+      : [];
   });
-  return { ids, tokens, tokenText: tokens.map(({ start, end }) => text.slice(start, end)), spans, text, method: "token ids of the file", fromFile: true };
+  return {
+    ids,
+    tokens,
+    tokenText: tokens.map(({ start, end }) => text.slice(start, end)),
+    spans,
+    text,
+    method: "token ids of the file",
+    fromFile: true,
+  };
 }
 
 /** False when the ids are another tokenizer's: they decode, but to a different text than the steps say. */
@@ -79,7 +106,8 @@ function spellsSameText(trajectory: Trajectory, decoded: string, tokenizer: Text
   return true;
 }
 
-const withoutSpecial = (ids: Int32Array, tokenizer: TextTokenizer): string => tokenizer.decode([...ids].filter((id) => !tokenizer.isSpecial(id)));
+const withoutSpecial = (ids: Int32Array, tokenizer: TextTokenizer): string =>
+  tokenizer.decode([...ids].filter((id) => !tokenizer.isSpecial(id)));
 
 /** A text longer than the context is refused in words, never cut in silence. @returns the sentence, or undefined */
 export function tooLong(model: LoadedModel, length: number): string | undefined {
@@ -89,7 +117,8 @@ export function tooLong(model: LoadedModel, length: number): string | undefined 
 }
 
 /** A Failure's sentence, or the error's message: what a user reads about one trajectory. */
-export const sentenceOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+export const sentenceOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);
 
 /** True for errors that end the whole call, not one trajectory. */
 export const endsCall = (error: unknown): boolean => error instanceof Failure && error.code === "cancelled";

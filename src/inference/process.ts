@@ -38,9 +38,12 @@ const handlers: Handlers = {
     await holder.release();
     return inspectModel(params.path);
   },
-  score: ({ params, signal, report }) => scoreTrajectories(holder, params, signal, (progress) => void report(progress)),
-  generate: ({ params, signal, report }) => generate(holder, params, signal, (progress) => void report(progress)),
-  stateValues: ({ params, signal, report }) => stateValues(holder, params, signal, (progress) => void report(progress)),
+  score: ({ params, signal, report }) =>
+    scoreTrajectories(holder, params, signal, (progress) => void report(progress)),
+  generate: ({ params, signal, report }) =>
+    generate(holder, params, signal, (progress) => void report(progress)),
+  stateValues: ({ params, signal, report }) =>
+    stateValues(holder, params, signal, (progress) => void report(progress)),
   async unload() {
     await holder.release();
     return null;
@@ -60,13 +63,32 @@ let queue: Promise<void> = Promise.resolve();
 
 async function answer(id: number, method: string, params: unknown, signal: AbortSignal): Promise<void> {
   try {
-    if (!Object.hasOwn(handlers, method)) throw new Failure("unknown-call", `The inference process has no call “${method}”.`, "Update Trajectory Lens.");
-    if (signal.aborted) throw new Failure("cancelled", "The call was cancelled before it began.", "Start it again when you want it.");
+    if (!Object.hasOwn(handlers, method))
+      throw new Failure(
+        "unknown-call",
+        `The inference process has no call “${method}”.`,
+        "Update Trajectory Lens.",
+      );
+    if (signal.aborted)
+      throw new Failure(
+        "cancelled",
+        "The call was cancelled before it began.",
+        "Start it again when you want it.",
+      );
     const handler = handlers[method as Method] as (call: Call<Method>) => Promise<unknown>;
-    const result = await handler({ params: params as never, signal, report: (progress) => send({ type: "progress", id, progress }) });
+    const result = await handler({
+      params: params as never,
+      signal,
+      report: (progress) => send({ type: "progress", id, progress }),
+    });
     await send({ type: "result", id, result });
   } catch (error) {
-    if (!(error instanceof Failure)) await send({ type: "log", level: "error", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    if (!(error instanceof Failure))
+      await send({
+        type: "log",
+        level: "error",
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
     await send({ type: "failure", id, failure: failureData(error) });
   } finally {
     running.delete(id);

@@ -11,7 +11,11 @@ import type { StepSpan, TrajectoryText } from "./trajectoryText";
  * Makes every assistant step end with the separator that the model was trained on. A special token is put behind
  * each step; a plain one (a line feed) is normally in the text and is added only behind an unfinished last step.
  */
-export function withSeparators(text: TrajectoryText, separator: string, special: boolean): { text: TrajectoryText; added: number } {
+export function withSeparators(
+  text: TrajectoryText,
+  separator: string,
+  special: boolean,
+): { text: TrajectoryText; added: number } {
   let [built, cursor, added] = ["", 0, 0];
   const spans: StepSpan[] = [];
   const lastPolicy = text.spans.findLastIndex((span) => span.policy);
@@ -20,11 +24,18 @@ export function withSeparators(text: TrajectoryText, separator: string, special:
     const start = built.length;
     built += text.text.slice(span.start, span.end);
     cursor = span.end;
-    const missing = span.policy && !text.text.slice(0, span.end).endsWith(separator) && !text.text.startsWith(separator, span.end);
+    const missing =
+      span.policy &&
+      !text.text.slice(0, span.end).endsWith(separator) &&
+      !text.text.startsWith(separator, span.end);
     if (missing && (special || index === lastPolicy)) {
       built += separator;
       added++;
-    } else if (span.policy && text.text.startsWith(separator, span.end) && text.spans[index + 1]?.start !== span.end) {
+    } else if (
+      span.policy &&
+      text.text.startsWith(separator, span.end) &&
+      text.spans[index + 1]?.start !== span.end
+    ) {
       built += separator;
       cursor += separator.length;
     }
@@ -49,7 +60,9 @@ export const processReward: Scorer = async (model, trajectories, context) => {
   const tokenizer = await model.tokenizer();
   for (const trajectory of trajectories) {
     try {
-      const item = await itemOf(trajectory, separator, tokenizer, (edit) => prepareText(model, trajectory, edit));
+      const item = await itemOf(trajectory, separator, tokenizer, (edit) =>
+        prepareText(model, trajectory, edit),
+      );
       const message = tooLong(model, item.prepared.ids.length);
       if (message === undefined) items.push(item);
       else failures.push({ trajectoryId: trajectory.id, message });
@@ -57,20 +70,38 @@ export const processReward: Scorer = async (model, trajectories, context) => {
       failures.push({ trajectoryId: trajectory.id, message: sentenceOf(error) });
     }
   }
-  const { results, tokens } = await scoreSequences(model, items.map((item) => item.prepared.ids), context, false);
+  const { results, tokens } = await scoreSequences(
+    model,
+    items.map((item) => item.prepared.ids),
+    context,
+    false,
+  );
   const series: ScoreSeries[] = [];
   items.forEach((item, index) => {
     const result = results[index]!;
     const id = item.trajectory.id;
     if (typeof result === "string") failures.push({ trajectoryId: id, message: result });
-    else if (!result.perToken || result.labels > 2) failures.push({ trajectoryId: id, message: `${model.files.name} gives ${result.labels} numbers for a whole text; a process reward model gives one or two per token.` });
+    else if (!result.perToken || result.labels > 2)
+      failures.push({
+        trajectoryId: id,
+        message: `${model.files.name} gives ${result.labels} numbers for a whole text; a process reward model gives one or two per token.`,
+      });
     else {
       const activation = activationOf(model, result.labels);
       const values = new Float64Array(item.trajectory.steps.length).fill(NaN);
       item.prepared.spans.forEach((span, at) => {
-        if (span.policy) values[span.step] = squash(result.values, item.ends[at]! * result.labels, result.labels, activation);
+        if (span.policy)
+          values[span.step] = squash(
+            result.values,
+            item.ends[at]! * result.labels,
+            result.labels,
+            activation,
+          );
       });
-      const added = item.addedSeparators === 0 ? "" : `, ${JSON.stringify(separator)} added behind ${item.addedSeparators} step${item.addedSeparators === 1 ? "" : "s"}`;
+      const added =
+        item.addedSeparators === 0
+          ? ""
+          : `, ${JSON.stringify(separator)} added behind ${item.addedSeparators} step${item.addedSeparators === 1 ? "" : "s"}`;
       series.push({
         trajectoryId: id,
         name: "reward",

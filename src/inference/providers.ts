@@ -52,15 +52,25 @@ function probeAnswer(x: Float32Array): number[] {
 
 /** CUDA's provider is a library of its own that is not shipped; asking for it without makes the runtime print errors. */
 function missingCudaLibrary(): string | undefined {
-  const name = process.platform === "win32" ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_cuda.so";
-  const folder = join(dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json")), "bin", "napi-v6", process.platform, process.arch);
-  return existsSync(join(folder, name)) ? undefined : `CUDA: its provider library ${name} is not installed in ${folder}.`;
+  const name =
+    process.platform === "win32" ? "onnxruntime_providers_cuda.dll" : "libonnxruntime_providers_cuda.so";
+  const folder = join(
+    dirname(createRequire(import.meta.url).resolve("onnxruntime-node/package.json")),
+    "bin",
+    "napi-v6",
+    process.platform,
+    process.arch,
+  );
+  return existsSync(join(folder, name))
+    ? undefined
+    : `CUDA: its provider library ${name} is not installed in ${folder}.`;
 }
 
 /** Why a provider is not there, in words; the library's own message where it is a new one. */
 function reason(provider: Provider, error: unknown): string {
   const message = firstLine(error);
-  if (provider === "webgpu" && /adapter|vulkan|dawn/i.test(message)) return "no GPU adapter: WebGPU needs a GPU with its Vulkan, Metal or Direct3D 12 driver";
+  if (provider === "webgpu" && /adapter|vulkan|dawn/i.test(message))
+    return "no GPU adapter: WebGPU needs a GPU with its Vulkan, Metal or Direct3D 12 driver";
   return message;
 }
 
@@ -72,30 +82,50 @@ export async function probeProvider(provider: Provider): Promise<ProviderStatus>
   const runtime = await onnxRuntime();
   const built = runtime.listSupportedBackends().map((backend) => backend.name);
   if (!built.includes(provider)) {
-    return { provider, available: false, detail: `${providerTitle[provider]} is not part of onnxruntime-node on ${process.platform} ${process.arch}.` };
+    return {
+      provider,
+      available: false,
+      detail: `${providerTitle[provider]} is not part of onnxruntime-node on ${process.platform} ${process.arch}.`,
+    };
   }
   const missing = provider === "cuda" ? missingCudaLibrary() : undefined;
   if (missing !== undefined) return { provider, available: false, detail: missing };
   const started = performance.now();
   try {
-    const session = await runtime.InferenceSession.create(probeModel(), { executionProviders: [provider], logSeverityLevel: 4 });
+    const session = await runtime.InferenceSession.create(probeModel(), {
+      executionProviders: [provider],
+      logSeverityLevel: 4,
+    });
     try {
       const x = Float32Array.from({ length: 8 }, (_, i) => Math.sin(i + 1));
       const { y } = await session.run({ x: new runtime.Tensor("float32", x, [2, 4]) });
       const expected = probeAnswer(x);
       const got = y!.data as Float32Array;
       if (expected.some((value, i) => !(Math.abs(value - got[i]!) < 1e-3))) {
-        return { provider, available: false, detail: `${providerTitle[provider]} answers, but with wrong numbers.` };
+        return {
+          provider,
+          available: false,
+          detail: `${providerTitle[provider]} answers, but with wrong numbers.`,
+        };
       }
     } finally {
       await session.release();
     }
   } catch (error) {
-    return { provider, available: false, detail: `${providerTitle[provider]}: ${reason(provider, error)}.`.replace(/\.\.$/, ".") };
+    return {
+      provider,
+      available: false,
+      detail: `${providerTitle[provider]}: ${reason(provider, error)}.`.replace(/\.\.$/, "."),
+    };
   }
   const seconds = ((performance.now() - started) / 1000).toFixed(2);
-  const what = provider === "cpu" ? ` on ${cpus()[0]?.model.trim() || process.arch}, ${cpus().length} threads` : "";
-  return { provider, available: true, detail: `${providerTitle[provider]} works${what} (probed in ${seconds} s).` };
+  const what =
+    provider === "cpu" ? ` on ${cpus()[0]?.model.trim() || process.arch}, ${cpus().length} threads` : "";
+  return {
+    provider,
+    available: true,
+    detail: `${providerTitle[provider]} works${what} (probed in ${seconds} s).`,
+  };
 }
 
 /** Statuses learnt so far in this process: probing is done once. */
@@ -114,7 +144,11 @@ export async function probeProviders(options: ProbeOptions = {}): Promise<readon
   const statuses: ProviderStatus[] = [];
   for (const [index, provider] of order.entries()) {
     if (options.skip?.includes(provider)) {
-      statuses.push({ provider, available: false, detail: `${providerTitle[provider]} ended the process when it was tried, so it is left out.` });
+      statuses.push({
+        provider,
+        available: false,
+        detail: `${providerTitle[provider]} ended the process when it was tried, so it is left out.`,
+      });
       continue;
     }
     await options.onProbe?.(provider, index, order.length);
@@ -126,7 +160,10 @@ export async function probeProviders(options: ProbeOptions = {}): Promise<readon
 }
 
 /** The best provider that works, CPU at the latest. `beforeProbe` is called before a session is opened to find out. */
-export async function bestProvider(options: { readonly skip?: readonly Provider[]; beforeProbe?(): Promise<void> }): Promise<Provider> {
+export async function bestProvider(options: {
+  readonly skip?: readonly Provider[];
+  beforeProbe?(): Promise<void>;
+}): Promise<Provider> {
   for (const provider of providersOf(process.platform)) {
     if (options.skip?.includes(provider)) continue;
     if (!known.has(provider)) {

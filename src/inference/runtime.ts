@@ -32,6 +32,9 @@ export function onnxRuntime(): Promise<Runtime> {
 /** First line of an error's message, shortened: native libraries put source positions and stacks behind it. */
 export function firstLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const line = message.split("\n", 1)[0]!.replace(/^Error: /, "").trim();
+  const line = message
+    .split("\n", 1)[0]!
+    .replace(/^Error: /, "")
+    .trim();
   return line.length > 300 ? `${line.slice(0, 300)}…` : line;
 }

@@ -25,9 +25,14 @@ export interface Draw {
 }
 
 /** Draws one token. NaN logits are never drawn. @returns undefined when no logit is a number */
-export function drawToken(logits: ArrayLike<number>, options: SamplingOptions, random: () => number): Draw | undefined {
+export function drawToken(
+  logits: ArrayLike<number>,
+  options: SamplingOptions,
+  random: () => number,
+): Draw | undefined {
   let best = -1;
-  for (let i = 0; i < logits.length; i++) if (!Number.isNaN(logits[i]!) && (best < 0 || logits[i]! > logits[best]!)) best = i;
+  for (let i = 0; i < logits.length; i++)
+    if (!Number.isNaN(logits[i]!) && (best < 0 || logits[i]! > logits[best]!)) best = i;
   if (best < 0) return undefined;
   const max = logits[best]!;
   let sum = 0;
@@ -35,7 +40,9 @@ export function drawToken(logits: ArrayLike<number>, options: SamplingOptions, r
   const logprob = (token: number): number => logits[token]! - max - Math.log(sum);
   if (options.temperature === 0) return { token: best, logprob: logprob(best) };
 
-  const weights = Float64Array.from({ length: logits.length }, (_, i) => (Number.isNaN(logits[i]!) ? 0 : Math.exp((logits[i]! - max) / options.temperature)));
+  const weights = Float64Array.from({ length: logits.length }, (_, i) =>
+    Number.isNaN(logits[i]!) ? 0 : Math.exp((logits[i]! - max) / options.temperature),
+  );
   const kept = options.topP < 1 ? nucleus(weights, options.topP) : weights;
   const total = kept.reduce((all, weight) => all + weight, 0);
   let remaining = random() * total;

@@ -18,7 +18,12 @@ export const scalarReward: Scorer = async (model, trajectories, context) => {
       failures.push({ trajectoryId: trajectory.id, message: sentenceOf(error) });
     }
   }
-  const { results, tokens } = await scoreSequences(model, items.map((item) => item.prepared.ids), context, true);
+  const { results, tokens } = await scoreSequences(
+    model,
+    items.map((item) => item.prepared.ids),
+    context,
+    true,
+  );
   const series: ScoreSeries[] = [];
   items.forEach(({ trajectory, prepared }, index) => {
     const result = results[index]!;
@@ -27,7 +32,10 @@ export const scalarReward: Scorer = async (model, trajectories, context) => {
       return;
     }
     if (result.labels > 2) {
-      failures.push({ trajectoryId: trajectory.id, message: `${model.files.name} gives ${result.labels} labels; a scalar reward model gives one number (or two, of which the second is read).` });
+      failures.push({
+        trajectoryId: trajectory.id,
+        message: `${model.files.name} gives ${result.labels} labels; a scalar reward model gives one number (or two, of which the second is read).`,
+      });
       return;
     }
     const activation = activationOf(model, result.labels);

@@ -22,4 +22,8 @@ export interface ScoreOutcome {
 }
 
 /** Scores trajectories with a loaded model; one that cannot be scored becomes a failure and the rest goes on. */
-export type Scorer = (model: LoadedModel, trajectories: readonly Trajectory[], context: ScoreContext) => Promise<ScoreOutcome>;
+export type Scorer = (
+  model: LoadedModel,
+  trajectories: readonly Trajectory[],
+  context: ScoreContext,
+) => Promise<ScoreOutcome>;

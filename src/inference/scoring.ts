@@ -81,7 +81,12 @@ export async function scoreTrajectories(
   report({ done: 0, total, provider, message: "loading the model" });
   const { model, loadSeconds } = await holder.open(request.modelPath, provider);
   const scorer = scorers[model.kind];
-  if (!scorer) throw new Failure("model-does-not-fit", `${model.files.name} is of a kind that cannot score (${model.kind}).`, "Choose another model.");
+  if (!scorer)
+    throw new Failure(
+      "model-does-not-fit",
+      `${model.files.name} is of a kind that cannot score (${model.kind}).`,
+      "Choose another model.",
+    );
   const started = performance.now();
   const outcome = await scorer(model, request.trajectories, {
     signal,
@@ -105,13 +110,23 @@ export async function scoreTrajectories(
 }
 
 /** The provider to use: the one asked for, or the best that works. @throws Failure `no-such-provider` */
-export async function chooseProvider(holder: ModelHolder, request: { readonly provider: Provider | "auto"; readonly skip?: readonly Provider[] }): Promise<Provider> {
+export async function chooseProvider(
+  holder: ModelHolder,
+  request: { readonly provider: Provider | "auto"; readonly skip?: readonly Provider[] },
+): Promise<Provider> {
   if (request.provider !== "auto") {
     const possible = providersOf(process.platform);
     if (!possible.includes(request.provider)) {
-      throw new Failure("no-such-provider", `The provider ${request.provider} does not exist on ${process.platform}.`, `Choose one of ${possible.join(", ")}.`);
+      throw new Failure(
+        "no-such-provider",
+        `The provider ${request.provider} does not exist on ${process.platform}.`,
+        `Choose one of ${possible.join(", ")}.`,
+      );
     }
     return request.provider;
   }
-  return bestProvider({ ...(request.skip ? { skip: request.skip } : {}), beforeProbe: () => holder.release() });
+  return bestProvider({
+    ...(request.skip ? { skip: request.skip } : {}),
+    beforeProbe: () => holder.release(),
+  });
 }

@@ -31,7 +31,14 @@ export class ModelSession {
     } catch (error) {
       throw loadFailure(path, provider, error);
     }
-    return new ModelSession(path, provider, runtime, session, specs(session.inputMetadata), specs(session.outputMetadata));
+    return new ModelSession(
+      path,
+      provider,
+      runtime,
+      session,
+      specs(session.inputMetadata),
+      specs(session.outputMetadata),
+    );
   }
 
   input(name: string): TensorSpec | undefined {
@@ -43,11 +50,18 @@ export class ModelSession {
   }
 
   /** Runs the model once; `fetches` names the outputs to bring back, others stay in the library. */
-  async run(feeds: Readonly<Record<string, Tensor>>, fetches: readonly string[]): Promise<Readonly<Record<string, Tensor>>> {
+  async run(
+    feeds: Readonly<Record<string, Tensor>>,
+    fetches: readonly string[],
+  ): Promise<Readonly<Record<string, Tensor>>> {
     try {
       return (await this.session.run(feeds, [...fetches])) as Readonly<Record<string, Tensor>>;
     } catch (error) {
-      throw new Failure("model-run-failed", `The model stopped: ${firstLine(error)}`, `It declares the inputs ${this.inputs.map(specText).join("; ")}.`);
+      throw new Failure(
+        "model-run-failed",
+        `The model stopped: ${firstLine(error)}`,
+        `It declares the inputs ${this.inputs.map(specText).join("; ")}.`,
+      );
     }
   }
 
@@ -57,15 +71,31 @@ export class ModelSession {
 }
 
 const specs = (metadata: readonly InferenceSession.ValueMetadata[]): TensorSpec[] =>
-  metadata.map((value) => (value.isTensor ? { name: value.name, type: value.type, shape: value.shape } : { name: value.name, type: "not a tensor", shape: [] }));
+  metadata.map((value) =>
+    value.isTensor
+      ? { name: value.name, type: value.type, shape: value.shape }
+      : { name: value.name, type: "not a tensor", shape: [] },
+  );
 
 function loadFailure(path: string, provider: Provider, error: unknown): Failure {
   const message = firstLine(error);
   if (/protobuf|parse|invalid model|INVALID_GRAPH|INVALID_PROTOBUF|No graph/i.test(message)) {
-    return new Failure("unreadable-model", `${path} is not a readable ONNX model: ${message}`, "Export the model again, or fetch the whole file.");
+    return new Failure(
+      "unreadable-model",
+      `${path} is not a readable ONNX model: ${message}`,
+      "Export the model again, or fetch the whole file.",
+    );
   }
   if (/not implemented|Could not find an implementation|Unsupported model IR|opset/i.test(message)) {
-    return new Failure("unsupported-model", `${path} needs an operator or version that this ONNX Runtime lacks: ${message}`, "Export with a lower opset (17 or 18).");
+    return new Failure(
+      "unsupported-model",
+      `${path} needs an operator or version that this ONNX Runtime lacks: ${message}`,
+      "Export with a lower opset (17 or 18).",
+    );
   }
-  return new Failure("model-load-failed", `${path} could not be loaded on ${provider}: ${message}`, provider === "cpu" ? "Check the file." : "Try the provider cpu.");
+  return new Failure(
+    "model-load-failed",
+    `${path} could not be loaded on ${provider}: ${message}`,
+    provider === "cpu" ? "Check the file." : "Try the provider cpu.",
+  );
 }

@@ -18,7 +18,13 @@ export interface TokenDecoder {
 const MAX_KEPT_PIECES = 300_000;
 
 /** What decoding adds when token `ids[last]` follows tokens [first, read); undefined when it changes what was before. */
-function pieceOf(ids: readonly number[], first: number, read: number, last: number, decoder: TokenDecoder): string | undefined {
+function pieceOf(
+  ids: readonly number[],
+  first: number,
+  read: number,
+  last: number,
+  decoder: TokenDecoder,
+): string | undefined {
   const key = last === read && read - first === 1 ? `${ids[first]} ${ids[last]}` : undefined;
   if (key !== undefined && decoder.pieces?.has(key)) return decoder.pieces.get(key);
   const before = first === read ? "" : decoder.decode(ids.slice(first, read));
@@ -58,7 +64,8 @@ export function alignTokens(ids: readonly number[], text: string, decoder: Token
       if (decoder.isSpecial(ids[index]!)) [context, read] = [index + 1, index + 1];
       continue;
     }
-    if (index - read >= MAX_TOKENS_OF_A_CHARACTER) throw mismatch(text, cursor, piece ?? decoder.decode(ids.slice(read, index + 1)));
+    if (index - read >= MAX_TOKENS_OF_A_CHARACTER)
+      throw mismatch(text, cursor, piece ?? decoder.decode(ids.slice(read, index + 1)));
     spans.push({ start: cursor, end: cursor });
   }
   if (cursor !== text.length) throw mismatch(text, cursor, "");
@@ -87,7 +94,11 @@ export function stepEndTokens(tokens: readonly TokenSpan[], spans: readonly Step
     while (cursor < tokens.length && tokens[cursor]!.end < span.end) cursor++;
     const token = tokens[cursor];
     if (!token || token.start >= span.end) {
-      throw new Failure("step-end-mismatch", `No token ends step ${span.step}.`, "The step is empty for this tokenizer; score another trajectory.");
+      throw new Failure(
+        "step-end-mismatch",
+        `No token ends step ${span.step}.`,
+        "The step is empty for this tokenizer; score another trajectory.",
+      );
     }
     const next = spans[index + 1];
     if (token.end > span.end && next !== undefined && token.end > next.start) {

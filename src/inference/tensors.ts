@@ -38,7 +38,11 @@ export function asFloats(tensor: Tensor): Float32Array | Float64Array {
   if (ArrayBuffer.isView(data) && tensor.type !== "string") {
     return Float32Array.from(data as unknown as ArrayLike<number | bigint>, Number);
   }
-  throw new Failure("bad-output", `The model returned elements of type ${tensor.type}, which are no numbers.`, "Export the model with a floating-point output.");
+  throw new Failure(
+    "bad-output",
+    `The model returned elements of type ${tensor.type}, which are no numbers.`,
+    "Export the model with a floating-point output.",
+  );
 }
 
 const floatToHalf = (value: number): number => {
@@ -59,8 +63,14 @@ const floatToHalf = (value: number): number => {
  * A tensor of the element type that an input declares, from ordinary numbers.
  * @throws Failure `unknown-input-type` when the type is none that a policy or reward model takes
  */
-export function tensorOf(runtime: Runtime, type: string, values: ArrayLike<number>, dims: readonly number[]): TypedTensor<never> {
-  const make = (array: unknown): TypedTensor<never> => new runtime.Tensor(type as "float32", array as Float32Array, dims) as unknown as TypedTensor<never>;
+export function tensorOf(
+  runtime: Runtime,
+  type: string,
+  values: ArrayLike<number>,
+  dims: readonly number[],
+): TypedTensor<never> {
+  const make = (array: unknown): TypedTensor<never> =>
+    new runtime.Tensor(type as "float32", array as Float32Array, dims) as unknown as TypedTensor<never>;
   switch (type) {
     case "float32":
       return make(values instanceof Float32Array ? values : Float32Array.from(values));
@@ -78,6 +88,10 @@ export function tensorOf(runtime: Runtime, type: string, values: ArrayLike<numbe
     case "bool":
       return make(Uint8Array.from(values, (value) => (value ? 1 : 0)));
     default:
-      throw new Failure("unknown-input-type", `The model wants an input of type ${type}, which cannot be filled.`, "Export the model with float32 or int64 inputs.");
+      throw new Failure(
+        "unknown-input-type",
+        `The model wants an input of type ${type}, which cannot be filled.`,
+        "Export the model with float32 or int64 inputs.",
+      );
   }
 }

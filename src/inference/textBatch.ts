@@ -8,7 +8,10 @@ import { tensorOf, type TensorSpec } from "./tensors";
 export interface PastState {
   readonly length: number;
   /** By input name (`past_key_values.N.key`), row-major [heads, length, dim]. */
-  readonly tensors: ReadonlyMap<string, { readonly data: FloatBuffer; readonly heads: number; readonly dim: number }>;
+  readonly tensors: ReadonlyMap<
+    string,
+    { readonly data: FloatBuffer; readonly heads: number; readonly dim: number }
+  >;
 }
 
 /** The cache of all rows of a run, as the library returned it; by input name. */
@@ -33,11 +36,19 @@ export const canPad = (model: LoadedModel): boolean => model.session.input("atte
 function pastShape(model: LoadedModel, spec: TensorSpec): { heads: number; dim: number } {
   const config = model.files.config;
   const [, heads, , dim] = spec.shape;
-  const fromConfig = config?.hidden_size !== undefined && config.num_attention_heads !== undefined ? config.hidden_size / config.num_attention_heads : undefined;
-  const headCount = typeof heads === "number" ? heads : (config?.num_key_value_heads ?? config?.num_attention_heads);
+  const fromConfig =
+    config?.hidden_size !== undefined && config.num_attention_heads !== undefined
+      ? config.hidden_size / config.num_attention_heads
+      : undefined;
+  const headCount =
+    typeof heads === "number" ? heads : (config?.num_key_value_heads ?? config?.num_attention_heads);
   const headWidth = typeof dim === "number" ? dim : (config?.head_dim ?? fromConfig);
   if (spec.shape.length !== 4 || headCount === undefined || headWidth === undefined) {
-    throw new Failure("model-does-not-fit", `The cache input ${spec.name} has the shape [${spec.shape.join(", ")}]; expected [batch, heads, length, head width].`, "Export the model with fixed heads and head width, or with them in config.json.");
+    throw new Failure(
+      "model-does-not-fit",
+      `The cache input ${spec.name} has the shape [${spec.shape.join(", ")}]; expected [batch, heads, length, head width].`,
+      "Export the model with fixed heads and head width, or with them in config.json.",
+    );
   }
   return { heads: headCount, dim: headWidth };
 }
@@ -48,7 +59,12 @@ function pastShape(model: LoadedModel, spec: TensorSpec): { heads: number; dim: 
  * @param width longest row
  * @param past one state per row, or the cache tensors of an earlier run with the same rows, or undefined for none
  */
-export function textFeeds(model: LoadedModel, rows: readonly (readonly number[])[], width: number, past?: readonly PastState[] | BatchedPast): Record<string, Tensor> {
+export function textFeeds(
+  model: LoadedModel,
+  rows: readonly (readonly number[])[],
+  width: number,
+  past?: readonly PastState[] | BatchedPast,
+): Record<string, Tensor> {
   const { session, files } = model;
   const batch = rows.length;
   const batched = past !== undefined && "tensors" in past ? past : undefined;
@@ -74,14 +90,22 @@ export function textFeeds(model: LoadedModel, rows: readonly (readonly number[])
   give("token_type_ids", new Uint8Array(batch * width), [batch, width]);
   give("use_cache_branch", [pastLength > 0 ? 1 : 0], [1]);
   give("num_logits_to_keep", [0], []);
-  for (const spec of pastInputs(model)) feeds[spec.name] = batched?.tensors[spec.name] ?? pastTensor(model, spec, batch, pastLength, pasts);
+  for (const spec of pastInputs(model))
+    feeds[spec.name] = batched?.tensors[spec.name] ?? pastTensor(model, spec, batch, pastLength, pasts);
   return feeds;
 }
 
-function pastTensor(model: LoadedModel, spec: TensorSpec, batch: number, length: number, pasts: readonly PastState[] | undefined): Tensor {
+function pastTensor(
+  model: LoadedModel,
+  spec: TensorSpec,
+  batch: number,
+  length: number,
+  pasts: readonly PastState[] | undefined,
+): Tensor {
   const { heads, dim } = pastShape(model, spec);
   const rowSize = heads * length * dim;
-  const data: FloatBuffer = spec.type === "float16" ? new Uint16Array(batch * rowSize) : new Float32Array(batch * rowSize);
+  const data: FloatBuffer =
+    spec.type === "float16" ? new Uint16Array(batch * rowSize) : new Float32Array(batch * rowSize);
   pasts?.forEach((past, row) => data.set(past.tensors.get(spec.name)!.data, row * rowSize));
   const runtime = model.session.runtime;
   const Half = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike) => Uint16Array }).Float16Array;
@@ -90,16 +114,25 @@ function pastTensor(model: LoadedModel, spec: TensorSpec, batch: number, length:
 }
 
 /** Cuts one row's cache out of a run's `present` outputs, without the padding behind it. */
-export function pastOfRow(model: LoadedModel, outputs: Readonly<Record<string, Tensor>>, row: number, length: number): PastState {
+export function pastOfRow(
+  model: LoadedModel,
+  outputs: Readonly<Record<string, Tensor>>,
+  row: number,
+  length: number,
+): PastState {
   const tensors = new Map<string, { data: FloatBuffer; heads: number; dim: number }>();
   for (const spec of pastInputs(model)) {
     const present = outputs[presentName(spec.name)]!;
     const [, heads, total, dim] = present.dims as [number, number, number, number];
     const raw = present.data as unknown as Float32Array | Uint16Array;
-    const source: FloatBuffer = raw instanceof Float32Array ? raw : new Uint16Array(raw.buffer, raw.byteOffset, raw.length);
-    const data: FloatBuffer = source instanceof Float32Array ? new Float32Array(heads * length * dim) : new Uint16Array(heads * length * dim);
+    const source: FloatBuffer =
+      raw instanceof Float32Array ? raw : new Uint16Array(raw.buffer, raw.byteOffset, raw.length);
+    const data: FloatBuffer =
+      source instanceof Float32Array
+        ? new Float32Array(heads * length * dim)
+        : new Uint16Array(heads * length * dim);
     for (let head = 0; head < heads; head++) {
-      const from = ((row * heads + head) * total) * dim;
+      const from = (row * heads + head) * total * dim;
       data.set(source.subarray(from, from + length * dim) as never, head * length * dim);
     }
     tensors.set(spec.name, { data, heads, dim });
@@ -110,5 +143,9 @@ export function pastOfRow(model: LoadedModel, outputs: Readonly<Record<string, T
 /** True when the model returns a grown cache for every cache it takes. */
 export function canReusePrefix(model: LoadedModel): boolean {
   const pasts = pastInputs(model);
-  return pasts.length > 0 && canPad(model) && pasts.every((spec) => model.session.output(presentName(spec.name)) !== undefined);
+  return (
+    pasts.length > 0 &&
+    canPad(model) &&
+    pasts.every((spec) => model.session.output(presentName(spec.name)) !== undefined)
+  );
 }

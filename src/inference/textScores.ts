@@ -11,9 +11,16 @@ import { canPad, textFeeds } from "./textBatch";
 export function scoreOutput(model: LoadedModel): TensorSpec {
   const declared = model.files.config?.trajectory_lens?.output;
   const outputs = model.session.outputs;
-  const found = declared !== undefined ? model.session.output(declared) : (outputs.find((spec) => /^(scores?|rewards?|values?|logits)$/.test(spec.name)) ?? outputs[0]);
+  const found =
+    declared !== undefined
+      ? model.session.output(declared)
+      : (outputs.find((spec) => /^(scores?|rewards?|values?|logits)$/.test(spec.name)) ?? outputs[0]);
   if (!found) {
-    throw new Failure("model-does-not-fit", `${model.files.name} has no output “${declared ?? "score"}”; it has ${outputs.map(specText).join("; ") || "none"}.`, "Correct config.json's trajectory_lens.output.");
+    throw new Failure(
+      "model-does-not-fit",
+      `${model.files.name} has no output “${declared ?? "score"}”; it has ${outputs.map(specText).join("; ") || "none"}.`,
+      "Correct config.json's trajectory_lens.output.",
+    );
   }
   return found;
 }
@@ -28,7 +35,8 @@ export type Activation = "none" | "sigmoid" | "softmax" | "applied";
 export function activationOf(model: LoadedModel, labels: number): Activation {
   const lens = model.files.config?.trajectory_lens;
   if (lens?.sigmoid_applied === true) return "applied";
-  if (lens?.activation === "sigmoid" || lens?.activation === "softmax" || lens?.activation === "none") return lens.activation;
+  if (lens?.activation === "sigmoid" || lens?.activation === "softmax" || lens?.activation === "none")
+    return lens.activation;
   if (lens?.sigmoid_applied === false) return "sigmoid";
   if (labels === 2) return "softmax";
   return model.files.config?.problem_type === "multi_label_classification" ? "sigmoid" : "none";
@@ -44,8 +52,14 @@ export const activationText: Readonly<Record<Activation, string>> = {
 const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 
 /** One score from the numbers of one position. */
-export function squash(values: ArrayLike<number>, offset: number, labels: number, activation: Activation): number {
-  if (labels === 2) return activation === "softmax" ? sigmoid(values[offset + 1]! - values[offset]!) : values[offset + 1]!;
+export function squash(
+  values: ArrayLike<number>,
+  offset: number,
+  labels: number,
+  activation: Activation,
+): number {
+  if (labels === 2)
+    return activation === "softmax" ? sigmoid(values[offset + 1]! - values[offset]!) : values[offset + 1]!;
   const value = values[offset]!;
   return activation === "sigmoid" ? sigmoid(value) : value;
 }
@@ -78,7 +92,10 @@ export async function scoreSequences(
   const output = scoreOutput(model);
   // A head that reads the last token finds it by the padding id; without one, only equal lengths go together.
   const padding = canPad(model) && (!pooled || padTokenId(model.files.config) !== undefined);
-  const plan = planBatches(unique.map((index) => sequences[index]!.length), { maxTokens: context.maxBatchTokens, padding });
+  const plan = planBatches(
+    unique.map((index) => sequences[index]!.length),
+    { maxTokens: context.maxBatchTokens, padding },
+  );
   const results = new Array<RawScores | string>(sequences.length);
   let [tokens, done] = [0, 0];
   for (const batch of plan) {
@@ -90,7 +107,16 @@ export async function scoreSequences(
       const tensor = outputs[output.name]!;
       const values = asFloats(tensor);
       members.forEach((index, row) => {
-        results[index] = cutRow(model, output, values, tensor.dims, rows.length, batch.width, row, rows[row]!.length);
+        results[index] = cutRow(
+          model,
+          output,
+          values,
+          tensor.dims,
+          rows.length,
+          batch.width,
+          row,
+          rows[row]!.length,
+        );
       });
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
@@ -98,14 +124,27 @@ export async function scoreSequences(
     }
     tokens += rows.reduce((sum, row) => sum + row.length, 0);
     done += members.length;
-    context.onProgress(Math.floor((sequences.length * done) / unique.length), `${tokens.toLocaleString("en")} tokens`);
+    context.onProgress(
+      Math.floor((sequences.length * done) / unique.length),
+      `${tokens.toLocaleString("en")} tokens`,
+    );
   }
   return { results: same.map((index) => results[index]!), tokens };
 }
 
-function cutRow(model: LoadedModel, output: TensorSpec, values: ArrayLike<number>, dims: readonly number[], rows: number, width: number, row: number, length: number): RawScores | string {
+function cutRow(
+  model: LoadedModel,
+  output: TensorSpec,
+  values: ArrayLike<number>,
+  dims: readonly number[],
+  rows: number,
+  width: number,
+  row: number,
+  length: number,
+): RawScores | string {
   // [rows, 1] is one number per text also when the text is one token: a fixed second dimension counts labels.
-  const perToken = dims.length >= 2 && dims[1] === width && (dims.length === 3 || typeof output.shape[1] !== "number");
+  const perToken =
+    dims.length >= 2 && dims[1] === width && (dims.length === 3 || typeof output.shape[1] !== "number");
   const labels = dims.length === 3 ? dims[2]! : perToken ? 1 : (dims[1] ?? 1);
   if (dims[0] !== rows || dims.length > 3 || (dims.length === 3 && dims[1] !== width)) {
     return `${model.files.name} returned ${output.name} of shape [${dims.join(", ")}]; expected [${rows}, ${width}], [${rows}, ${width}, labels] or [${rows}, labels].`;
@@ -114,6 +153,7 @@ function cutRow(model: LoadedModel, output: TensorSpec, values: ArrayLike<number
   const start = perToken ? row * width * labels : row * labels;
   const cut = Float64Array.from({ length: size }, (_, i) => values[start + i]!);
   const bad = cut.findIndex((value) => Number.isNaN(value));
-  if (bad >= 0) return `${model.files.name} returned NaN at ${perToken ? `token ${Math.floor(bad / labels)}` : "the end"}, so its scores are not used.`;
+  if (bad >= 0)
+    return `${model.files.name} returned NaN at ${perToken ? `token ${Math.floor(bad / labels)}` : "the end"}, so its scores are not used.`;
   return { perToken, labels, values: cut };
 }

@@ -22,7 +22,11 @@ export interface TextTokenizer extends TokenDecoder {
 export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   const path = join(folder, "tokenizer.json");
   if (!existsSync(path)) {
-    throw new Failure("missing-tokenizer", `${folder} has no tokenizer.json, so text cannot be turned into the model's tokens.`, "Copy tokenizer.json and tokenizer_config.json from the model's own folder.");
+    throw new Failure(
+      "missing-tokenizer",
+      `${folder} has no tokenizer.json, so text cannot be turned into the model's tokens.`,
+      "Copy tokenizer.json and tokenizer_config.json from the model's own folder.",
+    );
   }
   await onnxRuntime();
   const { PreTrainedTokenizer, env } = await import("@huggingface/transformers");
@@ -31,12 +35,19 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
   let tokenizer: PreTrainedTokenizer;
   try {
     const settingsPath = join(folder, "tokenizer_config.json");
-    const settings = existsSync(settingsPath) ? (JSON.parse(readFileSync(settingsPath, "utf8")) as Record<string, unknown>) : {};
+    const settings = existsSync(settingsPath)
+      ? (JSON.parse(readFileSync(settingsPath, "utf8")) as Record<string, unknown>)
+      : {};
     const templatePath = join(folder, "chat_template.jinja");
-    if (settings["chat_template"] === undefined && existsSync(templatePath)) settings["chat_template"] = readFileSync(templatePath, "utf8");
+    if (settings["chat_template"] === undefined && existsSync(templatePath))
+      settings["chat_template"] = readFileSync(templatePath, "utf8");
     tokenizer = new PreTrainedTokenizer(JSON.parse(readFileSync(path, "utf8")), settings);
   } catch (error) {
-    throw new Failure("unreadable-tokenizer", `${path} is not a tokenizer that can be read: ${firstLine(error)}`, "Save the tokenizer again with the tokenizers or transformers library.");
+    throw new Failure(
+      "unreadable-tokenizer",
+      `${path} is not a tokenizer that can be read: ${firstLine(error)}`,
+      "Save the tokenizer again with the tokenizers or transformers library.",
+    );
   }
   const special = new Set<number>(tokenizer.all_special_ids);
   const size = tokenizer.get_vocab().size;
@@ -44,7 +55,8 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
     vocabularySize: size,
     encode: (text, addSpecialTokens) => [...tokenizer.encode(text, { add_special_tokens: addSpecialTokens })],
     // Special tokens included, nothing cleaned up: every character counts.
-    decode: (ids) => tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
+    decode: (ids) =>
+      tokenizer.decode([...ids], { skip_special_tokens: false, clean_up_tokenization_spaces: false }),
     isSpecial: (id) => special.has(id),
     pieces: new Map(),
     chatTemplate: tokenizer.chat_template ? (messages) => applyTemplate(tokenizer, messages) : undefined,
@@ -53,8 +65,15 @@ export async function loadTokenizer(folder: string): Promise<TextTokenizer> {
 
 function applyTemplate(tokenizer: PreTrainedTokenizer, messages: readonly ChatMessage[]): string {
   try {
-    return tokenizer.apply_chat_template(messages as never, { tokenize: false, add_generation_prompt: false }) as unknown as string;
+    return tokenizer.apply_chat_template(messages as never, {
+      tokenize: false,
+      add_generation_prompt: false,
+    }) as unknown as string;
   } catch (error) {
-    throw new Failure("chat-template-failed", `The model's chat template does not take this conversation: ${firstLine(error)}`, "Score it with a model whose template knows these roles.");
+    throw new Failure(
+      "chat-template-failed",
+      `The model's chat template does not take this conversation: ${firstLine(error)}`,
+      "Score it with a model whose template knows these roles.",
+    );
   }
 }

@@ -31,10 +31,13 @@ export type ChatTemplate = (messages: readonly ChatMessage[]) => string;
 
 /** The texts of a step in the order in which they stand in the trajectory. */
 const piecesOf = (step: Step): string[] =>
-  (step.role === "assistant" ? [step.thought, step.action] : [step.observation, step.action]).filter((piece): piece is string => piece !== undefined && piece !== "");
+  (step.role === "assistant" ? [step.thought, step.action] : [step.observation, step.action]).filter(
+    (piece): piece is string => piece !== undefined && piece !== "",
+  );
 
 /** Roles that only a conversation has. */
-const isConversation = (trajectory: Trajectory): boolean => trajectory.steps.some((step) => step.role !== "assistant");
+const isConversation = (trajectory: Trajectory): boolean =>
+  trajectory.steps.some((step) => step.role !== "assistant");
 
 /**
  * The text of a trajectory: its flat text where the format kept it, else rendered through the chat template where it
@@ -44,14 +47,33 @@ const isConversation = (trajectory: Trajectory): boolean => trajectory.steps.som
 export function textOf(trajectory: Trajectory, template: ChatTemplate | undefined): TrajectoryText {
   if (trajectory.flatText) {
     const { prompt, response } = trajectory.flatText;
-    return { text: prompt + response, spans: findSteps(trajectory, prompt + response, prompt.length, trajectory.steps.filter((step) => step.kind !== "prompt")), method: "text as written", templated: false };
+    return {
+      text: prompt + response,
+      spans: findSteps(
+        trajectory,
+        prompt + response,
+        prompt.length,
+        trajectory.steps.filter((step) => step.kind !== "prompt"),
+      ),
+      method: "text as written",
+      templated: false,
+    };
   }
   if (trajectory.steps.every((step) => piecesOf(step).length === 0)) {
-    throw new Failure("no-text", `Trajectory ${trajectory.id} holds no text to read.`, "Choose a model that reads observations, or a trajectory with text.");
+    throw new Failure(
+      "no-text",
+      `Trajectory ${trajectory.id} holds no text to read.`,
+      "Choose a model that reads observations, or a trajectory with text.",
+    );
   }
   if (isConversation(trajectory) && template) {
     const rendered = template(messagesOf(trajectory));
-    return { text: rendered, spans: findSteps(trajectory, rendered, 0, trajectory.steps), method: "chat template", templated: true };
+    return {
+      text: rendered,
+      spans: findSteps(trajectory, rendered, 0, trajectory.steps),
+      method: "chat template",
+      templated: true,
+    };
   }
   const startsWithPrompt = trajectory.steps[0]?.role === "user" || trajectory.steps[0]?.role === "system";
   let text = startsWithPrompt ? "" : (trajectory.task.prompt ?? "");
@@ -59,7 +81,8 @@ export function textOf(trajectory: Trajectory, template: ChatTemplate | undefine
   for (const step of trajectory.steps) {
     const start = text.length;
     text += piecesOf(step).join("");
-    if (text.length > start) spans.push({ step: step.index, start, end: text.length, policy: step.role === "assistant" });
+    if (text.length > start)
+      spans.push({ step: step.index, start, end: text.length, policy: step.role === "assistant" });
   }
   return { text, spans, method: "text as written", templated: false };
 }
@@ -68,12 +91,17 @@ export function textOf(trajectory: Trajectory, template: ChatTemplate | undefine
 export function messagesOf(trajectory: Trajectory): readonly ChatMessage[] {
   const messages: { role: string; content: string; tool_calls?: unknown[] }[] = [];
   const first = trajectory.steps[0]?.role;
-  if (trajectory.task.prompt !== undefined && first !== "user" && first !== "system") messages.push({ role: "user", content: trajectory.task.prompt });
+  if (trajectory.task.prompt !== undefined && first !== "user" && first !== "system")
+    messages.push({ role: "user", content: trajectory.task.prompt });
   for (const step of trajectory.steps) {
     const role = step.role === "environment" ? "user" : step.role;
     const last = messages.at(-1);
     const content = piecesOf(step).join("");
-    const calls = step.toolCalls?.map((call) => ({ type: "function", ...(call.id === undefined ? {} : { id: call.id }), function: { name: call.name, arguments: call.arguments } }));
+    const calls = step.toolCalls?.map((call) => ({
+      type: "function",
+      ...(call.id === undefined ? {} : { id: call.id }),
+      function: { name: call.name, arguments: call.arguments },
+    }));
     if (last?.role === role && role === "assistant" && !last.tool_calls) last.content += content;
     else messages.push({ role, content });
     if (calls && calls.length > 0) messages.at(-1)!.tool_calls = calls;
@@ -89,7 +117,9 @@ function findSteps(trajectory: Trajectory, text: string, from: number, steps: re
   const found: { step: Step; start: number; end: number }[] = [];
   let cursor = from;
   for (const step of steps) {
-    const pieces = piecesOf(step).map((piece) => piece.trim()).filter((piece) => piece !== "");
+    const pieces = piecesOf(step)
+      .map((piece) => piece.trim())
+      .filter((piece) => piece !== "");
     let start = -1;
     for (const piece of pieces) {
       const at = text.indexOf(piece, cursor);

@@ -40,6 +40,7 @@ const [sequences, length, threads, batch, rounds] = [
   options.batch,
   options.rounds,
 ].map(Number) as [number, number, number, number, number];
+const [context, nodeCount] = [Number(options.context), Number(options.nodes)];
 const modelPath = options.model;
 const config = readModelConfig(modelPath);
 if (!config?.vocab_size) throw new Error(`${modelPath} has no config.json with vocab_size`);

@@ -31,7 +31,11 @@ describe("inference process", () => {
   });
   afterAll(() => client.close());
 
-  const score = (model: string, trajectories: readonly Trajectory[], extra: { maxBatchTokens?: number; sharePrefixes?: boolean; longText?: "refuse" | "slide" } = {}): Promise<ScoreReport> =>
+  const score = (
+    model: string,
+    trajectories: readonly Trajectory[],
+    extra: { maxBatchTokens?: number; sharePrefixes?: boolean; longText?: "refuse" | "slide" } = {},
+  ): Promise<ScoreReport> =>
     client.call("score", { modelPath: fixture(model), provider: "cpu", trajectories, ...extra });
 
   it("probes every provider alone and finds that CPU works", async () => {
@@ -49,11 +53,14 @@ describe("inference process", () => {
     expect(report.failures).toEqual([]);
     expect(report).toMatchObject({ provider: "cpu", modelKind: "policy-lm", trajectories: 4 });
     reference.text.forEach((row, i) => {
-      const mask = (values: readonly number[]): number[] => [NaN, ...values].map((value, at) => (at < row.promptTokens ? NaN : value));
+      const mask = (values: readonly number[]): number[] =>
+        [NaN, ...values].map((value, at) => (at < row.promptTokens ? NaN : value));
       expect(difference(seriesOf(report, `t${i}`, "logprob").values, mask(row.logprob))).toBeLessThan(2e-4);
       expect(difference(seriesOf(report, `t${i}`, "entropy").values, mask(row.entropy))).toBeLessThan(2e-4);
       expect(difference(seriesOf(report, `t${i}`, "rank").values, mask(row.rank))).toBe(0);
-      expect(seriesOf(report, `t${i}`, "logprob").tokenText!.join("")).toBe(row.prompt + row.response.join(""));
+      expect(seriesOf(report, `t${i}`, "logprob").tokenText!.join("")).toBe(
+        row.prompt + row.response.join(""),
+      );
     });
   });
 
@@ -71,13 +78,19 @@ describe("inference process", () => {
 
   it("gives the pooled reward of a whole text", async () => {
     const report = await score("tiny-reward", texts);
-    reference.pooled.forEach((value, i) => expect(seriesOf(report, `t${i}`, "reward").values[0]).toBeCloseTo(value, 5));
+    reference.pooled.forEach((value, i) =>
+      expect(seriesOf(report, `t${i}`, "reward").values[0]).toBeCloseTo(value, 5),
+    );
   });
 
   it("does not depend on batching, padding or shared prefixes", async () => {
     const many = Array.from({ length: 12 }, (_, i) => {
       const row = reference.text[i % 2]!;
-      return textTrajectory(`m${i}`, row.prompt.repeat(2), row.response.slice(0, 1 + (i % row.response.length)));
+      return textTrajectory(
+        `m${i}`,
+        row.prompt.repeat(2),
+        row.response.slice(0, 1 + (i % row.response.length)),
+      );
     });
     for (const model of ["tiny-policy", "tiny-prm", "tiny-reward"]) {
       const alone = await score(model, many, { maxBatchTokens: 1, sharePrefixes: false });
@@ -85,8 +98,12 @@ describe("inference process", () => {
       const shared = await score(model, many);
       expect(alone.failures).toEqual([]);
       for (const series of alone.series) {
-        expect(difference(seriesOf(together, series.trajectoryId, series.name).values, series.values)).toBeLessThan(1e-5);
-        expect(difference(seriesOf(shared, series.trajectoryId, series.name).values, series.values)).toBeLessThan(1e-5);
+        expect(
+          difference(seriesOf(together, series.trajectoryId, series.name).values, series.values),
+        ).toBeLessThan(1e-5);
+        expect(
+          difference(seriesOf(shared, series.trajectoryId, series.name).values, series.values),
+        ).toBeLessThan(1e-5);
       }
       if (model === "tiny-policy") expect(shared.tokens).toBeLessThan(0.6 * alone.tokens);
     }
@@ -98,9 +115,18 @@ describe("inference process", () => {
     const withIds: Trajectory = {
       ...words,
       id: "ids",
-      tokens: { count: row.ids.length, ids: Int32Array.from(row.ids), mask: Uint8Array.from(row.ids, (_, i) => (i < row.promptTokens ? 0 : 1)), series: {} },
+      tokens: {
+        count: row.ids.length,
+        ids: Int32Array.from(row.ids),
+        mask: Uint8Array.from(row.ids, (_, i) => (i < row.promptTokens ? 0 : 1)),
+        series: {},
+      },
     };
-    const foreign: Trajectory = { ...withIds, id: "foreign", tokens: { ...withIds.tokens!, ids: Int32Array.from(row.ids, (id) => (id + 40) % 250) } };
+    const foreign: Trajectory = {
+      ...withIds,
+      id: "foreign",
+      tokens: { ...withIds.tokens!, ids: Int32Array.from(row.ids, (id) => (id + 40) % 250) },
+    };
     const report = await score("tiny-policy", [words, withIds, foreign]);
     const plain = seriesOf(report, words.id, "logprob");
     expect(seriesOf(report, "ids", "logprob").method).toContain("token ids of the file");
@@ -110,7 +136,11 @@ describe("inference process", () => {
   });
 
   it("refuses a text longer than the context in words, or slides over it when asked", async () => {
-    const long = textTrajectory("long", "go\n", Array.from({ length: 40 }, (_, i) => `${i} + 1 = ${i + 1}, left 3\n`));
+    const long = textTrajectory(
+      "long",
+      "go\n",
+      Array.from({ length: 40 }, (_, i) => `${i} + 1 = ${i + 1}, left 3\n`),
+    );
     const refused = await score("tiny-policy", [long, texts[0]!]);
     expect(refused.failures).toHaveLength(1);
     expect(refused.failures[0]!.message).toMatch(/tokens, more than the 160/);
@@ -123,7 +153,11 @@ describe("inference process", () => {
 
   it("scores control episodes as PyTorch's distributions do", async () => {
     const { control } = reference;
-    const discrete = episode("d", control.observations, control.discreteActions.map((action) => [action]));
+    const discrete = episode(
+      "d",
+      control.observations,
+      control.discreteActions.map((action) => [action]),
+    );
     const continuous = episode("c", control.observations, control.continuousActions);
     const a = await score("discrete.onnx", [discrete]);
     expect(a.modelKind).toBe("policy-discrete");
@@ -139,27 +173,55 @@ describe("inference process", () => {
   });
 
   it("says in one sentence what is wrong with a model", async () => {
-    const wrong = (model: string): Promise<string | undefined> => client.call("inspect", { path: fixture(model) }).then((info) => info.problem);
-    expect(await wrong("wrong-inputs.onnx")).toMatch(/expected input_ids .* found inputs pixels float32 \[batch, 3, 8, 8\]/);
+    const wrong = (model: string): Promise<string | undefined> =>
+      client.call("inspect", { path: fixture(model) }).then((info) => info.problem);
+    expect(await wrong("wrong-inputs.onnx")).toMatch(
+      /expected input_ids .* found inputs pixels float32 \[batch, 3, 8, 8\]/,
+    );
     expect(await wrong("not-onnx.onnx")).toMatch(/not a readable ONNX model/);
     expect(await wrong("cut-off.onnx")).toMatch(/not a readable ONNX model/);
     expect(await wrong("outside-its-folder.onnx")).toMatch(/weights outside its own folder/);
     expect(await wrong("no-tokenizer")).toMatch(/has no tokenizer\.json/);
     expect(await wrong("nowhere")).toMatch(/There is no model at/);
-    expect(await client.call("inspect", { path: fixture("tiny-prm") })).toMatchObject({ kind: "process-reward", layout: "huggingface-folder", name: "tiny-prm" });
-    expect(await client.call("inspect", { path: fixture("tiny-policy/onnx/model.onnx") })).toMatchObject({ kind: "policy-lm" });
+    expect(await client.call("inspect", { path: fixture("tiny-prm") })).toMatchObject({
+      kind: "process-reward",
+      layout: "huggingface-folder",
+      name: "tiny-prm",
+    });
+    expect(await client.call("inspect", { path: fixture("tiny-policy/onnx/model.onnx") })).toMatchObject({
+      kind: "policy-lm",
+    });
     for (const model of ["cut-off.onnx", "wrong-inputs.onnx", "no-tokenizer"]) {
-      await expect(score(model, texts)).rejects.toMatchObject({ message: expect.stringMatching(/\.$/), hint: expect.stringMatching(/\.$/) });
+      await expect(score(model, texts)).rejects.toMatchObject({
+        message: expect.stringMatching(/\.$/),
+        hint: expect.stringMatching(/\.$/),
+      });
     }
     // The process still works.
     expect((await score("tiny-prm", texts)).series).toHaveLength(4);
   });
 
   it("keeps scoring the rest when a model gives NaN or a wrong shape for one trajectory", async () => {
-    const fine = episode("fine", [[1, 0, 0], [2, 0, 0]], [[0]]);
-    const bad = episode("bad", [[1, 0, 0], [-2, 0, 0]], [[0]]);
+    const fine = episode(
+      "fine",
+      [
+        [1, 0, 0],
+        [2, 0, 0],
+      ],
+      [[0]],
+    );
+    const bad = episode(
+      "bad",
+      [
+        [1, 0, 0],
+        [-2, 0, 0],
+      ],
+      [[0]],
+    );
     const nan = await score("nan-sometimes.onnx", [bad, fine]);
-    expect(nan.failures).toMatchObject([{ trajectoryId: "bad", message: expect.stringContaining("NaN for value at row 1") }]);
+    expect(nan.failures).toMatchObject([
+      { trajectoryId: "bad", message: expect.stringContaining("NaN for value at row 1") },
+    ]);
     expect(seriesOf(nan, "fine", "value").values[0]).toBe(0);
     expect(seriesOf(nan, "fine", "bootstrap_value").values[0]).toBeCloseTo(Math.log(2), 6);
     const shape = await score("wrong-shape.onnx", [fine]);
@@ -169,18 +231,40 @@ describe("inference process", () => {
     const text = await score("discrete.onnx", [texts[0]!]);
     expect(text.failures[0]!.message).toMatch(/has no columns of numbers/);
     const other = await score("discrete.onnx", [episode("wide", [[1, 2, 3, 4]], [[0]])]);
-    expect(other.failures[0]!.message).toMatch(/takes obs float32 \[batch, 3\]: 3 numbers a step; the episode has observations of 4/);
+    expect(other.failures[0]!.message).toMatch(
+      /takes obs float32 \[batch, 3\]: 3 numbers a step; the episode has observations of 4/,
+    );
   });
 
   it("stops between batches when cancelled and answers the next call", async () => {
-    const many = Array.from({ length: 400 }, (_, i) => textTrajectory(`c${i}`, `use ${i} 8 2 to make 24\n`, reference.text[0]!.response));
+    const many = Array.from({ length: 400 }, (_, i) =>
+      textTrajectory(`c${i}`, `use ${i} 8 2 to make 24\n`, reference.text[0]!.response),
+    );
     const progress: number[] = [];
-    const call = client.start("score", { modelPath: fixture("tiny-policy"), provider: "cpu", trajectories: many, maxBatchTokens: 64, sharePrefixes: false }, ({ done }) => {
-      progress.push(done);
-      if (progress.length === 5) client.cancel(call.id);
+    const call = client.start(
+      "score",
+      {
+        modelPath: fixture("tiny-policy"),
+        provider: "cpu",
+        trajectories: many,
+        maxBatchTokens: 64,
+        sharePrefixes: false,
+      },
+      ({ done }) => {
+        progress.push(done);
+        if (progress.length === 5) client.cancel(call.id);
+      },
+    );
+    const queued = client.start("score", {
+      modelPath: fixture("tiny-prm"),
+      provider: "cpu",
+      trajectories: texts,
     });
-    const queued = client.start("score", { modelPath: fixture("tiny-prm"), provider: "cpu", trajectories: texts });
-    const dropped = client.start("score", { modelPath: fixture("tiny-prm"), provider: "cpu", trajectories: texts });
+    const dropped = client.start("score", {
+      modelPath: fixture("tiny-prm"),
+      provider: "cpu",
+      trajectories: texts,
+    });
     client.cancel(dropped.id);
     await expect(call.result).rejects.toMatchObject({ code: "cancelled" });
     expect(progress.at(-1)).toBeLessThan(400);
@@ -198,7 +282,11 @@ describe("inference process", () => {
     const path = join(folder, "discrete.onnx");
     try {
       copyFileSync(fixture("discrete.onnx"), path);
-      const run = episode("d", reference.control.observations, reference.control.discreteActions.map((action) => [action]));
+      const run = episode(
+        "d",
+        reference.control.observations,
+        reference.control.discreteActions.map((action) => [action]),
+      );
       const call = () => client.call("score", { modelPath: path, provider: "cpu", trajectories: [run] });
       const first = await call();
       truncateSync(path, 100);
@@ -221,10 +309,16 @@ describe("the life of the inference process", () => {
 
   it("killed in the middle, fails the call and nothing else", async () => {
     const client = new InferenceClient();
-    const many = Array.from({ length: 300 }, (_, i) => textTrajectory(`c${i}`, `use ${i} 8 2 to make 24\n`, reference.text[0]!.response));
-    const call = client.start("score", { modelPath: fixture("tiny-policy"), provider: "cpu", trajectories: many, maxBatchTokens: 64 }, ({ done }) => {
-      if (done > 0) client.child.kill("SIGKILL");
-    });
+    const many = Array.from({ length: 300 }, (_, i) =>
+      textTrajectory(`c${i}`, `use ${i} 8 2 to make 24\n`, reference.text[0]!.response),
+    );
+    const call = client.start(
+      "score",
+      { modelPath: fixture("tiny-policy"), provider: "cpu", trajectories: many, maxBatchTokens: 64 },
+      ({ done }) => {
+        if (done > 0) client.child.kill("SIGKILL");
+      },
+    );
     await expect(call.result).rejects.toMatchObject({ code: "exited", message: "ended with SIGKILL" });
   });
 });
@@ -232,29 +326,45 @@ describe("the life of the inference process", () => {
 /** Debian's Chromium brings a software Vulkan on which the WebGPU provider runs without a GPU. */
 const swiftShader = "/usr/lib/chromium/vk_swiftshader_icd.json";
 
-describe.skipIf(!existsSync(swiftShader))(`WebGPU on SwiftShader (skipped where ${swiftShader} is absent)`, () => {
-  it("agrees with the CPU to 1e-3", async () => {
-    const client = new InferenceClient({ VK_ICD_FILENAMES: swiftShader, XDG_RUNTIME_DIR: "/tmp" });
-    try {
-      const statuses = await client.call("providers", {});
-      expect(statuses.find((status) => status.provider === "webgpu")).toMatchObject({ available: true });
-      for (const model of ["tiny-policy", "tiny-prm"]) {
-        const cpu = await client.call("score", { modelPath: fixture(model), provider: "cpu", trajectories: texts });
-        const gpu = await client.call("score", { modelPath: fixture(model), provider: "webgpu", trajectories: texts });
-        expect(gpu.provider).toBe("webgpu");
-        expect(gpu.failures).toEqual([]);
-        for (const series of cpu.series) {
-          if (series.name === "rank") continue;
-          const other = seriesOf(gpu, series.trajectoryId, series.name).values;
-          series.values.forEach((value, i) => {
-            if (!Number.isNaN(value)) expect(Math.abs(other[i]! - value)).toBeLessThan(1e-3 * Math.max(1, Math.abs(value)));
+describe.skipIf(!existsSync(swiftShader))(
+  `WebGPU on SwiftShader (skipped where ${swiftShader} is absent)`,
+  () => {
+    it("agrees with the CPU to 1e-3", async () => {
+      const client = new InferenceClient({ VK_ICD_FILENAMES: swiftShader, XDG_RUNTIME_DIR: "/tmp" });
+      try {
+        const statuses = await client.call("providers", {});
+        expect(statuses.find((status) => status.provider === "webgpu")).toMatchObject({ available: true });
+        for (const model of ["tiny-policy", "tiny-prm"]) {
+          const cpu = await client.call("score", {
+            modelPath: fixture(model),
+            provider: "cpu",
+            trajectories: texts,
           });
+          const gpu = await client.call("score", {
+            modelPath: fixture(model),
+            provider: "webgpu",
+            trajectories: texts,
+          });
+          expect(gpu.provider).toBe("webgpu");
+          expect(gpu.failures).toEqual([]);
+          for (const series of cpu.series) {
+            if (series.name === "rank") continue;
+            const other = seriesOf(gpu, series.trajectoryId, series.name).values;
+            series.values.forEach((value, i) => {
+              if (!Number.isNaN(value))
+                expect(Math.abs(other[i]! - value)).toBeLessThan(1e-3 * Math.max(1, Math.abs(value)));
+            });
+          }
         }
+        const auto = await client.call("score", {
+          modelPath: fixture("tiny-prm"),
+          provider: "auto",
+          trajectories: texts,
+        });
+        expect(auto.provider).toBe("webgpu");
+      } finally {
+        await client.close();
       }
-      const auto = await client.call("score", { modelPath: fixture("tiny-prm"), provider: "auto", trajectories: texts });
-      expect(auto.provider).toBe("webgpu");
-    } finally {
-      await client.close();
-    }
-  }, 240_000);
-});
+    }, 240_000);
+  },
+);

@@ -58,7 +58,11 @@ export function textTrajectory(id: string, prompt: string, lines: readonly strin
 }
 
 /** A numeric episode; observations have one row more than there are steps. */
-export function episode(id: string, observations: readonly (readonly number[])[], actions: readonly (readonly number[])[]): Trajectory {
+export function episode(
+  id: string,
+  observations: readonly (readonly number[])[],
+  actions: readonly (readonly number[])[],
+): Trajectory {
   const steps = actions.length;
   return {
     ...base,
@@ -70,8 +74,20 @@ export function episode(id: string, observations: readonly (readonly number[])[]
     columns: {
       steps,
       columns: [
-        { name: "observations", role: "observation", rows: observations.length, width: observations[0]!.length, data: Float32Array.from(observations.flat()) },
-        { name: "actions", role: "action", rows: steps, width: actions[0]!.length, data: Float32Array.from(actions.flat()) },
+        {
+          name: "observations",
+          role: "observation",
+          rows: observations.length,
+          width: observations[0]!.length,
+          data: Float32Array.from(observations.flat()),
+        },
+        {
+          name: "actions",
+          role: "action",
+          rows: steps,
+          width: actions[0]!.length,
+          data: Float32Array.from(actions.flat()),
+        },
       ],
     },
   };
@@ -80,7 +96,14 @@ export function episode(id: string, observations: readonly (readonly number[])[]
 export class InferenceClient {
   readonly child: ChildProcess;
   private nextId = 1;
-  private readonly pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void; progress?: ((value: never) => void) | undefined }>();
+  private readonly pending = new Map<
+    number,
+    {
+      resolve(value: unknown): void;
+      reject(error: unknown): void;
+      progress?: ((value: never) => void) | undefined;
+    }
+  >();
   readonly logs: string[] = [];
 
   constructor(env: Readonly<Record<string, string>> = {}) {
@@ -97,7 +120,12 @@ export class InferenceClient {
       else call?.reject(reply.failure);
     });
     this.child.on("exit", (code, signal) => {
-      for (const call of this.pending.values()) call.reject({ code: "exited", message: `ended with ${code ?? signal}`, hint: "" } satisfies FailureData);
+      for (const call of this.pending.values())
+        call.reject({
+          code: "exited",
+          message: `ended with ${code ?? signal}`,
+          hint: "",
+        } satisfies FailureData);
     });
   }
 
@@ -107,12 +135,17 @@ export class InferenceClient {
     progress?: (value: InferenceCalls[M] extends { progress: infer P } ? P : never) => void,
   ): { readonly id: number; readonly result: Promise<InferenceCalls[M]["result"]> } {
     const id = this.nextId++;
-    const result = new Promise<unknown>((resolveCall, reject) => this.pending.set(id, { resolve: resolveCall, reject, progress }));
+    const result = new Promise<unknown>((resolveCall, reject) =>
+      this.pending.set(id, { resolve: resolveCall, reject, progress }),
+    );
     this.child.send({ type: "call", id, method, params });
     return { id, result: result as Promise<InferenceCalls[M]["result"]> };
   }
 
-  call<M extends keyof InferenceCalls>(method: M, params: InferenceCalls[M]["params"]): Promise<InferenceCalls[M]["result"]> {
+  call<M extends keyof InferenceCalls>(
+    method: M,
+    params: InferenceCalls[M]["params"],
+  ): Promise<InferenceCalls[M]["result"]> {
     return this.start(method, params).result;
   }
 
@@ -122,7 +155,8 @@ export class InferenceClient {
 
   /** Resolves with the exit code (or signal) once the process is gone. */
   exited(): Promise<number | string | null> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return Promise.resolve(this.child.exitCode ?? this.child.signalCode);
+    if (this.child.exitCode !== null || this.child.signalCode !== null)
+      return Promise.resolve(this.child.exitCode ?? this.child.signalCode);
     return new Promise((done) => this.child.once("exit", (code, signal) => done(code ?? signal)));
   }
 

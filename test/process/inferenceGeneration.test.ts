@@ -16,8 +16,10 @@ describe("continuing a trajectory", () => {
   });
   afterAll(() => client.close());
 
-  const generate = (options: GenerationOptions, point: InferenceCalls["generate"]["params"]["point"] = { afterStep: 0 }) =>
-    client.call("generate", { modelPath, provider: "cpu", trajectory, point, options });
+  const generate = (
+    options: GenerationOptions,
+    point: InferenceCalls["generate"]["params"]["point"] = { afterStep: 0 },
+  ) => client.call("generate", { modelPath, provider: "cpu", trajectory, point, options });
 
   /** The tokens that a continuation was made of, scored as a trajectory of their own. */
   const rescore = async (prefix: readonly number[], ids: Int32Array) => {
@@ -25,12 +27,19 @@ describe("continuing a trajectory", () => {
     const whole: Trajectory = {
       ...textTrajectory("again", "", []),
       steps: [],
-      tokens: { count: all.length, ids: Int32Array.from(all), mask: Uint8Array.from(all, (_, i) => (i < prefix.length ? 0 : 1)), series: {} },
+      tokens: {
+        count: all.length,
+        ids: Int32Array.from(all),
+        mask: Uint8Array.from(all, (_, i) => (i < prefix.length ? 0 : 1)),
+        series: {},
+      },
     };
     const { flatText: _, ...withoutText } = whole;
     const report = await client.call("score", { modelPath, provider: "cpu", trajectories: [withoutText] });
     expect(report.failures).toEqual([]);
-    const values = (name: string) => [...report.series.find((series) => series.name === name)!.values.slice(prefix.length)];
+    const values = (name: string) => [
+      ...report.series.find((series) => series.name === name)!.values.slice(prefix.length),
+    ];
     return { logprob: values("logprob"), rank: values("rank") };
   };
 
@@ -44,7 +53,11 @@ describe("continuing a trajectory", () => {
 
   it("samples several continuations, the same for the same seed, each with its own probabilities", async () => {
     const texts: (readonly string[])[] = [];
-    const call = client.start("generate", { modelPath, provider: "cpu", trajectory, point: { afterStep: 2 }, options: sampled }, (progress) => texts.push(progress.texts));
+    const call = client.start(
+      "generate",
+      { modelPath, provider: "cpu", trajectory, point: { afterStep: 2 }, options: sampled },
+      (progress) => texts.push(progress.texts),
+    );
     const first = await call.result;
     const second = await generate(sampled, { afterStep: 2 });
     const other = await generate({ ...sampled, seed: 2 }, { afterStep: 2 });
@@ -64,7 +77,8 @@ describe("continuing a trajectory", () => {
     const atStop = stopped.continuations.filter((continuation) => continuation.stopReason === "stop");
     expect(atStop.length).toBeGreaterThan(0);
     for (const { text } of atStop) expect(text).toMatch(/^[^3a]*[3a]$/);
-    for (const { stopReason, ids } of stopped.continuations) if (stopReason === "length") expect(ids.length).toBe(40);
+    for (const { stopReason, ids } of stopped.continuations)
+      if (stopReason === "length") expect(ids.length).toBe(40);
     const full = await generate({ ...greedy, maxNewTokens: 1000 });
     expect(["context", "end"]).toContain(full.continuations[0]!.stopReason);
     expect(full.prefixTokens + full.continuations[0]!.ids.length).toBeLessThanOrEqual(160);
@@ -75,14 +89,33 @@ describe("continuing a trajectory", () => {
     expect(prefixTokens).toBe(5);
     await expect(generate(greedy, { afterToken: 999 })).rejects.toMatchObject({ code: "bad-fork-point" });
     await expect(generate({ ...greedy, temperature: -1 })).rejects.toMatchObject({ code: "bad-parameter" });
-    await expect(client.call("generate", { modelPath: fixture("tiny-prm"), provider: "cpu", trajectory, point: { afterStep: 0 }, options: greedy })).rejects.toMatchObject({ code: "model-does-not-fit" });
+    await expect(
+      client.call("generate", {
+        modelPath: fixture("tiny-prm"),
+        provider: "cpu",
+        trajectory,
+        point: { afterStep: 0 },
+        options: greedy,
+      }),
+    ).rejects.toMatchObject({ code: "model-does-not-fit" });
   });
 
   it("values states by grading their continuations", async () => {
     const values = (pattern: string) =>
-      client.call("stateValues", { modelPath, provider: "cpu", trajectory, afterSteps: [0, 1, 3], options: { ...sampled, count: 16 }, grader: { kind: "regex", pattern } });
+      client.call("stateValues", {
+        modelPath,
+        provider: "cpu",
+        trajectory,
+        afterSteps: [0, 1, 3],
+        options: { ...sampled, count: 16 },
+        grader: { kind: "regex", pattern },
+      });
     const all = await values("");
-    expect(all.values.map(({ afterStep, value, trials }) => [afterStep, value, trials])).toEqual([[0, 1, 16], [1, 1, 16], [3, 1, 16]]);
+    expect(all.values.map(({ afterStep, value, trials }) => [afterStep, value, trials])).toEqual([
+      [0, 1, 16],
+      [1, 1, 16],
+      [3, 1, 16],
+    ]);
     const some = await values("[aeiou]{2}|=.*=.*=.*=.*=");
     for (const { successes, trials, value, interval } of some.values) {
       expect(value).toBe(successes / trials);
@@ -92,9 +125,19 @@ describe("continuing a trajectory", () => {
   });
 
   it("can be cancelled", async () => {
-    const call = client.start("generate", { modelPath, provider: "cpu", trajectory, point: { afterStep: 0 }, options: { ...sampled, count: 64, maxNewTokens: 150 } }, ({ texts }) => {
-      if (texts.some((text) => text.length > 4)) client.cancel(call.id);
-    });
+    const call = client.start(
+      "generate",
+      {
+        modelPath,
+        provider: "cpu",
+        trajectory,
+        point: { afterStep: 0 },
+        options: { ...sampled, count: 64, maxNewTokens: 150 },
+      },
+      ({ texts }) => {
+        if (texts.some((text) => text.length > 4)) client.cancel(call.id);
+      },
+    );
     await expect(call.result).rejects.toMatchObject({ code: "cancelled" });
   });
 });

@@ -29,7 +29,10 @@ describe("planBatches", () => {
 
   it("spends less on padding than the order of the file would", () => {
     const random = Array.from({ length: 500 }, (_, i) => 1 + ((i * 7919) % 400));
-    const padded = planBatches(random, { maxTokens: 4096, padding: true }).reduce((sum, { members, width }) => sum + members.length * width, 0);
+    const padded = planBatches(random, { maxTokens: 4096, padding: true }).reduce(
+      (sum, { members, width }) => sum + members.length * width,
+      0,
+    );
     const real = random.reduce((sum, length) => sum + length, 0);
     expect(padded / real).toBeLessThan(1.05);
   });

@@ -2,21 +2,43 @@ import { describe, expect, it } from "vitest";
 import { kindOf, type KindEvidence } from "../../../src/inference/modelKind";
 
 const spec = (name: string, shape: readonly (number | string)[], type = "float32") => ({ name, type, shape });
-const ids = [spec("input_ids", ["batch", "sequence"], "int64"), spec("attention_mask", ["batch", "sequence"], "int64")];
-const evidence = (part: Partial<KindEvidence>): KindEvidence => ({ config: undefined, metadata: {}, inputs: ids, outputs: [], ...part });
+const ids = [
+  spec("input_ids", ["batch", "sequence"], "int64"),
+  spec("attention_mask", ["batch", "sequence"], "int64"),
+];
+const evidence = (part: Partial<KindEvidence>): KindEvidence => ({
+  config: undefined,
+  metadata: {},
+  inputs: ids,
+  outputs: [],
+  ...part,
+});
 
 describe("kindOf", () => {
   it("believes what the exporter declares", () => {
-    expect(kindOf(evidence({ config: { trajectory_lens: { kind: "process-reward" } } }))).toEqual({ kind: "process-reward" });
+    expect(kindOf(evidence({ config: { trajectory_lens: { kind: "process-reward" } } }))).toEqual({
+      kind: "process-reward",
+    });
     const control = [spec("observation", ["batch", 3]), spec("action", ["batch", 1])];
-    expect(kindOf(evidence({ metadata: { kind: "reward" }, inputs: control }))).toEqual({ kind: "transition-reward" });
+    expect(kindOf(evidence({ metadata: { kind: "reward" }, inputs: control }))).toEqual({
+      kind: "transition-reward",
+    });
     expect(kindOf(evidence({ metadata: { kind: "reward" } }))).toEqual({ kind: "scalar-reward" });
-    expect(kindOf(evidence({ metadata: { kind: "policy_gaussian" }, inputs: control.slice(0, 1) }))).toEqual({ kind: "policy-gaussian" });
-    expect(kindOf(evidence({ metadata: { kind: "diffusion" } })).problem).toMatch(/declares the kind “diffusion”; known kinds are/);
+    expect(kindOf(evidence({ metadata: { kind: "policy_gaussian" }, inputs: control.slice(0, 1) }))).toEqual({
+      kind: "policy-gaussian",
+    });
+    expect(kindOf(evidence({ metadata: { kind: "diffusion" } })).problem).toMatch(
+      /declares the kind “diffusion”; known kinds are/,
+    );
   });
 
   it("reads architectures", () => {
-    const of = (architecture: string, labels?: number) => kindOf(evidence({ config: { architectures: [architecture], ...(labels === undefined ? {} : { num_labels: labels }) } })).kind;
+    const of = (architecture: string, labels?: number) =>
+      kindOf(
+        evidence({
+          config: { architectures: [architecture], ...(labels === undefined ? {} : { num_labels: labels }) },
+        }),
+      ).kind;
     expect(of("LlamaForCausalLM")).toBe("policy-lm");
     expect(of("GPT2LMHeadModel")).toBe("policy-lm");
     expect(of("LlamaForSequenceClassification", 1)).toBe("scalar-reward");
@@ -30,17 +52,27 @@ describe("kindOf", () => {
     expect(of([spec("logits", ["b", "s", 2])])).toBe("process-reward");
     expect(of([spec("score", ["b", "s"])])).toBe("process-reward");
     expect(of([spec("reward", ["b", 1])])).toBe("scalar-reward");
-    const control = (outputs: KindEvidence["outputs"], inputs = [spec("obs", ["b", 4])]) => kindOf(evidence({ inputs, outputs })).kind;
+    const control = (outputs: KindEvidence["outputs"], inputs = [spec("obs", ["b", 4])]) =>
+      kindOf(evidence({ inputs, outputs })).kind;
     expect(control([spec("logits", ["b", 2])])).toBe("policy-discrete");
     expect(control([spec("mu", ["b", 2]), spec("log_std", ["b", 2])])).toBe("policy-gaussian");
     expect(control([spec("V", ["b"])])).toBe("value");
-    expect(control([spec("reward", ["b"])], [spec("state", ["b", 4]), spec("action", ["b", 1])])).toBe("transition-reward");
+    expect(control([spec("reward", ["b"])], [spec("state", ["b", 4]), spec("action", ["b", 1])])).toBe(
+      "transition-reward",
+    );
     expect(control([spec("reward", ["b"])])).toBe("unknown");
   });
 
   it("says what it expected and what it found", () => {
-    const { kind, problem } = kindOf(evidence({ config: { architectures: ["LlamaForCausalLM"] }, inputs: [...ids, spec("pixel_values", ["b", 3, 224, 224])] }));
+    const { kind, problem } = kindOf(
+      evidence({
+        config: { architectures: ["LlamaForCausalLM"] },
+        inputs: [...ids, spec("pixel_values", ["b", 3, 224, 224])],
+      }),
+    );
     expect(kind).toBe("policy-lm");
-    expect(problem).toMatch(/A policy-lm model takes input_ids.*this one takes .*pixel_values float32 \[b, 3, 224, 224\]/);
+    expect(problem).toMatch(
+      /A policy-lm model takes input_ids.*this one takes .*pixel_values float32 \[b, 3, 224, 224\]/,
+    );
   });
 });

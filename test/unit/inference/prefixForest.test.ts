@@ -11,7 +11,10 @@ function spelled(forest: PrefixForest, sequences: readonly (readonly number[])[]
   return parts.flat();
 }
 
-const random = (seed: number): (() => number) => () => ((seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648);
+const random =
+  (seed: number): (() => number) =>
+  () =>
+    (seed = (seed * 1103515245 + 12345) % 2147483648) / 2147483648;
 
 describe("prefixForest", () => {
   it("computes a group's prompt once", () => {
@@ -29,7 +32,10 @@ describe("prefixForest", () => {
       for (let i = 0; i < 30; i++) {
         const from = sequences[Math.floor(next() * sequences.length)] ?? [];
         const kept = from.slice(0, Math.floor(next() * (from.length + 1)));
-        sequences.push([...kept, ...Array.from({ length: Math.floor(next() * 6) }, () => Math.floor(next() * 3))]);
+        sequences.push([
+          ...kept,
+          ...Array.from({ length: Math.floor(next() * 6) }, () => Math.floor(next() * 3)),
+        ]);
       }
       const limits = { minSaved: [1, 4, 32, Infinity][round % 4]!, maxSegment: [1, 3, 1000][round % 3]! };
       const forest = prefixForest(sequences, limits);
@@ -41,7 +47,9 @@ describe("prefixForest", () => {
         if (node.parent >= 0) expect(forest.nodes[node.parent]!.end).toBe(node.start);
       });
       if (limits.minSaved === 1) {
-        const unique = new Set(sequences.flatMap((sequence) => sequence.map((_, i) => sequence.slice(0, i + 1).join())));
+        const unique = new Set(
+          sequences.flatMap((sequence) => sequence.map((_, i) => sequence.slice(0, i + 1).join())),
+        );
         expect(forest.tokens).toBe(unique.size);
       }
     }

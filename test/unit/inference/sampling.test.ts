@@ -37,7 +37,10 @@ describe("drawToken", () => {
     const draw = drawToken(logits, { temperature: 0, topP: 1 }, () => 0.99)!;
     expect(draw.token).toBe(2);
     expect(draw.logprob).toBeCloseTo(Math.log(softmax(1)[2]!), 12);
-    expect(drawToken(logits, { temperature: 0.1, topP: 0.5 }, () => 0)!.logprob).toBeCloseTo(Math.log(softmax(1)[2]!), 12);
+    expect(drawToken(logits, { temperature: 0.1, topP: 0.5 }, () => 0)!.logprob).toBeCloseTo(
+      Math.log(softmax(1)[2]!),
+      12,
+    );
   });
 
   it("draws nothing when no logit is a number", () => {

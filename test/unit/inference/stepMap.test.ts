@@ -10,7 +10,12 @@ const span = (step: number, start: number, end: number, policy = true) => ({ ste
 describe("alignTokens", () => {
   it("gives exact offsets for bytes, accents and emoji of a real tokenizer", async () => {
     const tokenizer = await loadTokenizer(fixture("tiny-policy"));
-    for (const text of ["naïve 😀 café → 漢字\n\n  x", "use 3 7 8 2 to make 24\n8 / 2 = 4, left 3 7 4\n", "", "👩‍👩‍👧 ok\r\n\t"]) {
+    for (const text of [
+      "naïve 😀 café → 漢字\n\n  x",
+      "use 3 7 8 2 to make 24\n8 / 2 = 4, left 3 7 4\n",
+      "",
+      "👩‍👩‍👧 ok\r\n\t",
+    ]) {
       const ids = tokenizer.encode(text, false);
       const spans = alignTokens(ids, text, tokenizer);
       expect(spans).toHaveLength(ids.length);
@@ -31,8 +36,13 @@ describe("alignTokens", () => {
     const ids = tokenizer.encode("use 3 7 8", false);
     expect(() => alignTokens(ids, "use 4 7 8", tokenizer)).toThrow(/at character 3 the text has " 4 7 8"/);
     expect(() => alignTokens(ids.slice(0, 2), "use 3 7 8", tokenizer)).toThrow(/the tokens say nothing more/);
-    const lowercase = { decode: (some: readonly number[]) => tokenizer.decode(some).toLowerCase(), isSpecial: () => false };
-    expect(() => alignTokens(tokenizer.encode("USE", false), "USE", lowercase)).toThrow(/do not spell the text/);
+    const lowercase = {
+      decode: (some: readonly number[]) => tokenizer.decode(some).toLowerCase(),
+      isSpecial: () => false,
+    };
+    expect(() => alignTokens(tokenizer.encode("USE", false), "USE", lowercase)).toThrow(
+      /do not spell the text/,
+    );
   });
 });
 
@@ -50,7 +60,9 @@ describe("stepEndTokens", () => {
   });
 
   it("refuses a token that reaches over the end of a step into the next", () => {
-    expect(() => stepEndTokens(tokens, [span(0, 0, 6), span(1, 6, 9)])).toThrow(/covers the end of step 0 and the beginning of step 1/);
+    expect(() => stepEndTokens(tokens, [span(0, 0, 6), span(1, 6, 9)])).toThrow(
+      /covers the end of step 0 and the beginning of step 1/,
+    );
   });
 
   it("assigns tokens to steps", () => {
@@ -63,7 +75,9 @@ describe("textOf", () => {
     const trajectory = textTrajectory("t", "ask\n", ["<think>a\n\n", "b</think>", "\n\nanswer"]);
     const { text, spans } = textOf(trajectory, undefined);
     expect(text).toBe("ask\n<think>a\n\nb</think>\n\nanswer");
-    expect(spans.map(({ start, end }) => text.slice(start, end)).join("")).toBe(trajectory.flatText!.response);
+    expect(spans.map(({ start, end }) => text.slice(start, end)).join("")).toBe(
+      trajectory.flatText!.response,
+    );
     expect(spans.map((s) => s.step)).toEqual([1, 2, 3]);
   });
 
@@ -78,13 +92,26 @@ describe("textOf", () => {
       ],
     };
     const { text, spans } = textOf(trajectory, undefined);
-    expect(spans.map(({ start, end, policy }) => [text.slice(start, end), policy])).toEqual([["call", true], ["result", false], ["done", true]]);
+    expect(spans.map(({ start, end, policy }) => [text.slice(start, end), policy])).toEqual([
+      ["call", true],
+      ["result", false],
+      ["done", true],
+    ]);
   });
 
   it("puts a conversation through the chat template and finds the steps in it", () => {
-    const trajectory = { ...textTrajectory("t", "hello", []), steps: [{ index: 0, role: "user" as const, observation: "hello " }, { index: 1, role: "assistant" as const, thought: "hm.", action: " hello" }, { index: 2, role: "assistant" as const, action: " bye" }] };
+    const trajectory = {
+      ...textTrajectory("t", "hello", []),
+      steps: [
+        { index: 0, role: "user" as const, observation: "hello " },
+        { index: 1, role: "assistant" as const, thought: "hm.", action: " hello" },
+        { index: 2, role: "assistant" as const, action: " bye" },
+      ],
+    };
     const { flatText: _, ...conversation } = trajectory;
-    const { text, spans, method } = textOf(conversation, (messages) => messages.map((message) => `<${message.role}>${message.content.trim()}</>`).join(""));
+    const { text, spans, method } = textOf(conversation, (messages) =>
+      messages.map((message) => `<${message.role}>${message.content.trim()}</>`).join(""),
+    );
     expect(method).toBe("chat template");
     expect(text).toBe("<user>hello</><assistant>hm. hello bye</>");
     expect(spans.map(({ start, end }) => text.slice(start, end))).toEqual(["hello", "hm. hello ", "bye"]);
@@ -92,16 +119,28 @@ describe("textOf", () => {
   });
 
   it("refuses a trajectory without text", () => {
-    const { flatText: _, ...empty } = { ...textTrajectory("t", "", []), steps: [{ index: 0, role: "assistant" as const }] };
+    const { flatText: _, ...empty } = {
+      ...textTrajectory("t", "", []),
+      steps: [{ index: 0, role: "assistant" as const }],
+    };
     expect(() => textOf(empty, undefined)).toThrow(/holds no text/);
   });
 });
 
 describe("withSeparators", () => {
-  const text = (value: string, spans: ReturnType<typeof span>[]) => ({ text: value, spans, method: "text as written", templated: false });
+  const text = (value: string, spans: ReturnType<typeof span>[]) => ({
+    text: value,
+    spans,
+    method: "text as written",
+    templated: false,
+  });
 
   it("closes an unfinished last step, and only that", () => {
-    const { text: closed, added } = withSeparators(text("q\na\nb", [span(1, 2, 4), span(2, 4, 5)]), "\n", false);
+    const { text: closed, added } = withSeparators(
+      text("q\na\nb", [span(1, 2, 4), span(2, 4, 5)]),
+      "\n",
+      false,
+    );
     expect([closed.text, added]).toEqual(["q\na\nb\n", 1]);
     expect(closed.spans.map(({ start, end }) => closed.text.slice(start, end))).toEqual(["a\n", "b\n"]);
     expect(withSeparators(text("q\na\nb\n", [span(1, 2, 4), span(2, 4, 6)]), "\n", false).added).toBe(0);
