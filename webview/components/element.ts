@@ -46,7 +46,11 @@ export function icon(name: string, extra = ""): HTMLSpanElement {
 
 /** Sets text only when it differs, so that redrawing a list does not touch the layout needlessly. */
 export function setText(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const only = element.firstChild;
+  if (only instanceof Text && only.nextSibling === null) {
+    // A text node that stays is cheaper to lay out again than a new one.
+    if (only.data !== text) only.data = text;
+  } else if (element.textContent !== text) element.textContent = text;
 }
 
 /** Sets a tooltip only when it differs. */

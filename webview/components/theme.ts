@@ -34,10 +34,15 @@ function read(): Theme {
     border: variable("--vscode-contrastBorder", variable("--vscode-panel-border", "#80808059")),
     focus: variable("--vscode-focusBorder", "#007fd4"),
     selection: variable("--vscode-list-inactiveSelectionBackground", "#80808033"),
-    positive: variable("--vscode-charts-blue", "#3794ff"),
+    // The extension's own colours: charts.orange is one third transparent in the default themes and absent in high contrast.
+    positive: variable("--vscode-trajectoryLens-positive", variable("--vscode-charts-blue", "#3794ff")),
     neutral: variable("--vscode-charts-lines", "#808080"),
-    negative: variable("--vscode-charts-orange", "#d18616"),
-    series: ["blue", "orange", "green", "purple", "yellow", "red"].map((name) => variable(`--vscode-charts-${name}`, foreground)),
+    negative: variable("--vscode-trajectoryLens-negative", variable("--vscode-charts-orange", "#d18616")),
+    series: [
+      variable("--vscode-charts-blue", foreground),
+      variable("--vscode-trajectoryLens-negative", variable("--vscode-charts-orange", foreground)),
+      ...["green", "purple", "yellow", "red"].map((name) => variable(`--vscode-charts-${name}`, foreground)),
+    ],
     font: variable("--vscode-font-family", "sans-serif"),
     fontSize: Number.parseFloat(variable("--vscode-font-size", "13px")) || 13,
     monospace: variable("--vscode-editor-font-family", "monospace"),
@@ -70,16 +75,31 @@ export function onThemeChange(listener: () => void): void {
   listeners.add(listener);
 }
 
+/** Colours of a ramp: mixing one for every node of a large tree would cost more than drawing it. */
+const RAMP = 64;
+const ramps = new WeakMap<Theme, Readonly<Record<"above" | "below" | "sequential", readonly string[]>>>();
+
+function ramp(kind: "above" | "below" | "sequential", share: number): string {
+  const colours = theme();
+  let made = ramps.get(colours);
+  if (!made) {
+    const mix = (from: string, to: string, least: number): readonly string[] => Array.from({ length: RAMP + 1 }, (_, index) => interpolateRgb(from, to)(least + ((1 - least) * index) / RAMP));
+    made = {
+      above: mix(colours.neutral, colours.positive, 0.25),
+      below: mix(colours.neutral, colours.negative, 0.25),
+      sequential: mix(colours.background, colours.positive, 0.12),
+    };
+    ramps.set(colours, made);
+  }
+  return made[kind][Math.round(Math.min(1, Math.max(0, share)) * RAMP)]!;
+}
+
 /** Colour of a signed number: orange below zero, neutral at it, blue above. */
 export function divergingColour(value: number, limit: number): string {
-  const { positive, negative, neutral } = theme();
-  const share = limit > 0 ? Math.min(1, Math.abs(value) / limit) : 0;
-  return interpolateRgb(neutral, value < 0 ? negative : positive)(0.25 + 0.75 * share);
+  return ramp(value < 0 ? "below" : "above", limit > 0 ? Math.abs(value) / limit : 0);
 }
 
 /** Colour of an unsigned number between two limits: from the background towards blue. */
 export function sequentialColour(value: number, low: number, high: number): string {
-  const { positive, background } = theme();
-  const share = high > low ? Math.min(1, Math.max(0, (value - low) / (high - low))) : 0.5;
-  return interpolateRgb(background, positive)(0.12 + 0.88 * share);
+  return ramp("sequential", high > low ? (value - low) / (high - low) : 0.5);
 }

@@ -98,7 +98,7 @@ function drawEdges(context: CanvasRenderingContext2D, scene: TreeScene, view: Tr
     }
     const [x0, y0, x1, y1] = [nodeX(scene, view, node.parent), nodeY(scene, view, node.parent), nodeX(scene, view, index), nodeY(scene, view, index)];
     batch.path.moveTo(x0, y0);
-    if (view.columnPixels < 14) batch.path.lineTo(x1, y1);
+    if (view.columnPixels < 14 || (view.rowPixels < 2 && !onPath && Math.abs(y1 - y0) < 24)) batch.path.lineTo(x1, y1);
     else batch.path.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
   };
   const [top, bottom] = [-view.top / view.rowPixels, (view.height - view.top) / view.rowPixels];

@@ -170,32 +170,38 @@ export class VirtualList {
     event.stopPropagation();
   }
 
+  private createRow(): RowView {
+    const row = this.options.createRow();
+    row.element.classList.add("vlist-row");
+    row.element.setAttribute("role", this.options.role === "grid" ? "row" : this.options.role === "tree" ? "treeitem" : "option");
+    this.pane.append(row.element);
+    return row;
+  }
+
   private render(): void {
     const { start, end } = this.space.visible(this.virtualTop);
     for (const [index, row] of this.rows) {
       if (index >= start && index < end) continue;
       this.rows.delete(index);
-      row.element.remove();
       this.spare.push(row);
     }
     for (let index = start; index < end; index++) {
       let row = this.rows.get(index);
       if (!row) {
-        row = this.spare.pop() ?? this.options.createRow();
-        row.element.classList.add("vlist-row");
+        // A row that left is filled anew where it stands: taking elements out and in again costs a layout.
+        row = this.spare.pop() ?? this.createRow();
         row.element.dataset["index"] = String(index);
         row.element.id = `${this.id}-${index}`;
-        row.element.setAttribute("role", this.options.role === "grid" ? "row" : this.options.role === "tree" ? "treeitem" : "option");
         row.element.setAttribute(this.options.role === "grid" ? "aria-rowindex" : "aria-posinset", String(index + 1));
         if (this.options.role !== "grid") row.element.setAttribute("aria-setsize", String(this.rowCount));
         this.rows.set(index, row);
-        this.pane.append(row.element);
       }
       row.element.style.transform = `translateY(${index * ROW_HEIGHT - this.virtualTop}px)`;
       row.element.classList.toggle("active", index === this.active);
       row.element.setAttribute("aria-selected", String(index === this.active));
       row.update(index);
     }
+    for (const row of this.spare.splice(0)) row.element.remove();
     if (this.active >= start && this.active < end) this.element.setAttribute("aria-activedescendant", `${this.id}-${this.active}`);
     else this.element.removeAttribute("aria-activedescendant");
     if (end > start) this.options.onRange?.(start, end);
