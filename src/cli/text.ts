@@ -26,7 +26,7 @@ export function table(
   rows: readonly (readonly (string | number | null | undefined)[])[],
 ): string {
   const cells = rows.map((row) =>
-    row.map((cell) => (typeof cell === "string" ? oneLine(cell, 100) : numberText(cell))),
+    row.map((cell) => (typeof cell === "string" ? oneLine(cell, 200) : numberText(cell))),
   );
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...cells.map((row) => (row[column] ?? "").length)),

@@ -3,7 +3,7 @@ import type { DatasetInfo, TrainingStepSummary, TrajectoryRow } from "../model/s
 import type { RowQuery } from "../protocol/storeCalls";
 import { trainers } from "../trainers/index";
 import type { CreditFunction, Trainer } from "../trainers/trainer";
-import { trainerOfFormat } from "./defaultSignals";
+import { groupEstimator } from "./defaultSignals";
 import type {
   Annotations,
   CreditFunctionNote,
@@ -11,7 +11,6 @@ import type {
   Datasets,
   RowNote,
   ScriptNote,
-  SignalRequest,
   Signals,
 } from "./services";
 
@@ -131,9 +130,9 @@ export class IndexAnnotations implements Annotations {
 
   private async advantage(row: TrajectoryRow): Promise<RowNote["advantage"]> {
     const dataset = (await this.datasets.list()).find((candidate) => candidate.id === row.datasetId);
-    const presetId = dataset && trainerOfFormat(dataset.format)?.presets["grpo"];
-    if (presetId === undefined) return undefined;
-    const request: SignalRequest = { signalId: "grpo", presetId };
+    const request = dataset && groupEstimator(dataset.format);
+    // One line has room for one number: estimators of single steps are for the tracks.
+    if (request?.signalId !== "grpo") return undefined;
     const { result, convention } = await this.signals.compute(row.id, request);
     if ("missing" in result) return undefined;
     const value = result.values.find((entry) => !Number.isNaN(entry));

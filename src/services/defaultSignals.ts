@@ -1,5 +1,6 @@
 import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
+import { formatById } from "../formats/index";
 import { signals as catalogue } from "../signals/index";
 import { trainers } from "../trainers/index";
 import type { Trainer } from "../trainers/trainer";
@@ -19,6 +20,16 @@ const RECORDED = [
 /** The trainer whose conventions a format's numbers follow: the first of the catalogue that writes the format. */
 export const trainerOfFormat = (format: string): Trainer | undefined =>
   trainers.find((trainer) => trainer.formats.includes(format));
+
+/**
+ * How the trainer of a format turns a group into advantages: over the edges of the tree where the file records one,
+ * else over the rewards of the group. Undefined where no known trainer writes the format.
+ */
+export function groupEstimator(format: string): SignalRequest | undefined {
+  if (formatById(format)?.nativeTree) return { signalId: "spo-tree", presetId: "spo-rloo" };
+  const presetId = trainerOfFormat(format)?.presets["grpo"];
+  return presetId === undefined ? undefined : { signalId: "grpo", presetId };
+}
 
 /**
  * The tracks to show first: what the file records, then what models made of it, then the estimator that the trainer
@@ -43,9 +54,8 @@ export function defaultRequests(
   }
   requests.push(...modelRequests(scores));
   const trainer = trainerOfFormat(trajectory.format);
-  const grpo = trainer?.presets["grpo"];
-  if (trajectory.groupId !== undefined && grpo !== undefined)
-    requests.push({ signalId: "grpo", presetId: grpo });
+  const estimator = groupEstimator(trajectory.format);
+  if (trajectory.groupId !== undefined && estimator) requests.push(estimator);
   if (trajectory.columns) {
     const { gamma, lambda } = run;
     const discount = gamma === undefined ? {} : { gamma };

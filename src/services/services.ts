@@ -80,6 +80,11 @@ export interface SignalRequest {
 /** Credit: the signals of the catalogue applied to indexed trajectories, with the group, tree and scores they need. */
 export interface Signals {
   compute(trajectoryId: string, request: SignalRequest): Promise<SignalTrack>;
+  /** One signal on many trajectories, in their order; reads no file where the rows of the index suffice. */
+  computeRows(
+    rows: readonly TrajectoryRow[],
+    request: SignalRequest,
+  ): AsyncIterable<{ readonly row: TrajectoryRow; readonly track: SignalTrack }>;
   explain(trajectoryId: string, request: SignalRequest, index: number): Promise<Explanation | undefined>;
   /** The tracks to show first for a trajectory: what its format records, and the estimators that its trainer uses. */
   defaults(trajectoryId: string): Promise<readonly SignalRequest[]>;

@@ -45,8 +45,7 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
     const lines: (string | number)[][] = [];
     const explanations: string[] = [];
     let convention = "";
-    for (const row of rows) {
-      const track = await opened.services.signals.compute(row.id, request);
+    for await (const { row, track } of opened.services.signals.computeRows(rows, request)) {
       convention = track.convention;
       const explanation =
         options.explain === undefined ? undefined : await explained(opened, row.id, request, options.explain);

@@ -1,0 +1,190 @@
+import type { TrajectoryRow } from "../model/summary";
+import type { ScoreSeries } from "../model/score";
+import type { Trajectory } from "../model/trajectory";
+import type { Group, GroupMember, Need, ParameterValues, Signal, SignalContext } from "../signals/signal";
+import { groupMember, signalGroup } from "./groups";
+import type { Datasets } from "./services";
+
+/** Inputs for which a batch-relative signal needs the other members in full, not only their rewards. */
+const FULL_MEMBER_NEEDS: ReadonlySet<Need> = new Set([
+  "rewards",
+  "values",
+  "logprobs",
+  "refLogprobs",
+  "entropies",
+  "tokenMask",
+  "stateKeys",
+  "hiddenStates",
+  "embeddings",
+  "text",
+  "observations",
+  "actions",
+  "judge",
+]);
+/** Inputs that rows of the index hold: a signal that needs no others never reads a trajectory from its file. */
+const ROW_NEEDS: ReadonlySet<Need> = new Set(["group", "batch", "outcomeReward", "components"]);
+/** Trajectories and groups kept in memory, newest use last: tracks of one trajectory come together. */
+const KEPT_TRAJECTORIES = 24;
+const KEPT_GROUPS = 16;
+/** Rows asked for at once when a whole training step is gathered. */
+const ROWS = 5_000;
+
+/** What a caller that works through a list knows already. */
+export interface Known {
+  /** The trajectory's row: spares reading the file for signals of rewards alone. */
+  readonly row?: TrajectoryRow;
+  /** Groups by id, complete but without their trajectories. */
+  readonly groups?: ReadonlyMap<string, Group>;
+  /** True when no model has scored anything. */
+  readonly unscored?: boolean;
+}
+
+/** Gathers what signals declare that they need from the index and the files. */
+export class SignalContexts {
+  private readonly trajectories = new Map<string, Promise<Trajectory>>();
+  private readonly groups = new Map<string, Promise<Group>>();
+
+  constructor(private readonly datasets: Datasets) {}
+
+  /** Drops what is kept: a file that grew or was rewritten may hold other text under the same id. */
+  forget(): void {
+    this.trajectories.clear();
+    this.groups.clear();
+  }
+
+  trajectory(id: string): Promise<Trajectory> {
+    return kept(this.trajectories, KEPT_TRAJECTORIES, id, () => this.datasets.trajectory(id));
+  }
+
+  /** What the signal declares that it needs, and nothing else. */
+  async gather(
+    trajectoryId: string,
+    signal: Signal,
+    parameters: ParameterValues,
+    known: Known = {},
+  ): Promise<SignalContext> {
+    const { row, groups, unscored } = known;
+    const needs = new Set(signal.needs);
+    // Most conventions stay within the group; only one that says "batch" pays for the whole training step.
+    if (Object.values(parameters).includes("batch")) needs.add("batch");
+    const rowsSuffice = needs.size > 0 && [...needs].every((need) => ROW_NEEDS.has(need));
+    const trajectory = row && rowsSuffice ? fromRow(row) : await this.trajectory(trajectoryId);
+    const series: readonly ScoreSeries[] =
+      rowsSuffice || unscored ? [] : await this.datasets.scores(trajectoryId);
+    const { groupId } = trajectory;
+    const grouped = groupId !== undefined && (needs.has("group") || needs.has("batch"));
+    const full = signal.needs.some((need) => FULL_MEMBER_NEEDS.has(need));
+    const given = grouped && !full ? groups?.get(groupId) : undefined;
+    const group = given ?? (grouped ? await this.group(groupId, full) : undefined);
+    const tree = groupId !== undefined && needs.has("tree") ? await this.datasets.tree(groupId) : undefined;
+    const batch = group && needs.has("batch") ? await this.batch(trajectory, group) : undefined;
+    return {
+      trajectory,
+      scores: series,
+      ...(group === undefined ? {} : { group }),
+      ...(tree === undefined ? {} : { tree }),
+      ...(batch === undefined ? {} : { batch }),
+    };
+  }
+
+  private group(groupId: string, full: boolean): Promise<Group> {
+    return kept(this.groups, KEPT_GROUPS, `${full ? "full" : "rows"} ${groupId}`, async () => {
+      const { group, members } = await this.datasets.group(groupId);
+      const gathered: GroupMember[] = [];
+      for (const row of members) {
+        gathered.push(groupMember(row, full ? await this.trajectory(row.id) : undefined));
+      }
+      return signalGroup(group, gathered);
+    });
+  }
+
+  /** All groups of the trajectory's training step, in the file's order; its own group is the one given. */
+  private async batch(trajectory: Trajectory, own: Group): Promise<readonly Group[]> {
+    const { datasetId, trainingStep } = trajectory;
+    const step = trainingStep === undefined ? {} : { trainingStep };
+    const groups = new Map<string, GroupMember[]>();
+    for (let start = 0; ; start += ROWS) {
+      const { rows, total } = await this.datasets.rows(
+        { datasetId, ...step, sort: "row" },
+        start,
+        start + ROWS,
+      );
+      for (const row of rows) {
+        if (row.groupId === undefined) continue;
+        const members = groups.get(row.groupId);
+        if (members) members.push(groupMember(row));
+        else groups.set(row.groupId, [groupMember(row)]);
+      }
+      if (rows.length === 0 || start + rows.length >= total) break;
+    }
+    return [...groups].map(([groupId, members]) =>
+      groupId === own.groupId ? own : { groupId, members, ...step },
+    );
+  }
+}
+
+/** A trajectory without steps: what a signal of outcome rewards looks at. */
+function fromRow(row: TrajectoryRow): Trajectory {
+  return {
+    id: row.id,
+    datasetId: row.datasetId,
+    format: "",
+    source: { path: row.path, row: row.row, part: row.part },
+    task: {},
+    steps: [],
+    outcome: {
+      components: row.components,
+      ...(row.reward === undefined ? {} : { reward: row.reward }),
+      ...(row.success === undefined ? {} : { success: row.success }),
+      ...(row.truncated === undefined ? {} : { truncated: row.truncated }),
+    },
+    extra: {},
+    notes: [],
+    ...(row.groupId === undefined ? {} : { groupId: row.groupId }),
+    ...(row.trainingStep === undefined ? {} : { trainingStep: row.trainingStep }),
+    ...(row.advantage === undefined ? {} : { advantage: row.advantage }),
+  };
+}
+
+function kept<T>(
+  map: Map<string, Promise<T>>,
+  limit: number,
+  key: string,
+  load: () => Promise<T>,
+): Promise<T> {
+  const known = map.get(key);
+  map.delete(key);
+  const value = known ?? load();
+  map.set(key, value);
+  if (!known) value.catch(() => map.get(key) === value && map.delete(key));
+  for (const oldest of map.keys()) {
+    if (map.size <= limit) break;
+    map.delete(oldest);
+  }
+  return value;
+}
+
+/** The groups all of whose members are among the rows, so that the index need not be asked for them. */
+export function completeGroups(rows: readonly TrajectoryRow[]): ReadonlyMap<string, Group> {
+  const members = new Map<string, TrajectoryRow[]>();
+  for (const row of rows) {
+    if (row.groupId === undefined) continue;
+    const list = members.get(row.groupId);
+    if (list) list.push(row);
+    else members.set(row.groupId, [row]);
+  }
+  const groups = new Map<string, Group>();
+  for (const [groupId, list] of members) {
+    const [first] = list;
+    if (!first || list.length !== first.groupSize || list.some((row) => row.memberIndex === undefined))
+      continue;
+    list.sort((a, b) => (a.memberIndex ?? 0) - (b.memberIndex ?? 0));
+    groups.set(groupId, {
+      groupId,
+      members: list.map((row) => groupMember(row)),
+      ...(first.trainingStep === undefined ? {} : { trainingStep: first.trainingStep }),
+      ...(first.groupGuess === undefined ? {} : { guess: first.groupGuess }),
+    });
+  }
+  return groups;
+}
