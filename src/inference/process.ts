@@ -8,6 +8,7 @@
 import { Failure, failureData } from "../model/failure";
 import type { InferenceCalls } from "../protocol/inferenceCalls";
 import { parseRequest, type RpcReply } from "../protocol/rpc";
+import { answerBelief } from "./answerBelief";
 import { generate, stateValues } from "./forking";
 import { inspectModel } from "./loadedModel";
 import { probeProviders } from "./providers";
@@ -44,6 +45,8 @@ const handlers: Handlers = {
     generate(holder, params, signal, (progress) => void report(progress)),
   stateValues: ({ params, signal, report }) =>
     stateValues(holder, params, signal, (progress) => void report(progress)),
+  answerBelief: ({ params, signal, report }) =>
+    answerBelief(holder, params, signal, (progress) => void report(progress)),
   async unload() {
     await holder.release();
     return null;

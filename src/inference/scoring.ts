@@ -39,7 +39,7 @@ export interface ScoreProgress {
 }
 
 /** Large enough to keep matrix products busy, small enough for the memory of a small GPU. */
-const DEFAULT_BATCH_TOKENS = 4096;
+export const DEFAULT_BATCH_TOKENS = 4096;
 
 /** Holds the one model that is in memory: a process never has two sessions at once. */
 export class ModelHolder {

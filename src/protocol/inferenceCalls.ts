@@ -63,7 +63,10 @@ export type InferenceCalls = {
     progress: { readonly probing: Provider };
   };
   /** Looks at a model without keeping it: kind, inputs, problem. */
-  inspect: { params: { path: string }; result: ModelInfo & { readonly inputs: readonly string[]; readonly outputs: readonly string[] } };
+  inspect: {
+    params: { path: string };
+    result: ModelInfo & { readonly inputs: readonly string[]; readonly outputs: readonly string[] };
+  };
   score: {
     params: {
       modelPath: string;
@@ -84,7 +87,14 @@ export type InferenceCalls = {
   };
   /** "Fork here": continues a trajectory from a step or token with a language model. */
   generate: {
-    params: { modelPath: string; provider: Provider | "auto"; skip?: readonly Provider[]; trajectory: Trajectory; point: ForkPoint; options: GenerationOptions };
+    params: {
+      modelPath: string;
+      provider: Provider | "auto";
+      skip?: readonly Provider[];
+      trajectory: Trajectory;
+      point: ForkPoint;
+      options: GenerationOptions;
+    };
     result: {
       readonly provider: Provider;
       readonly modelPath: string;
@@ -100,9 +110,40 @@ export type InferenceCalls = {
   };
   /** Value of the states behind the given steps, by continuing each several times and grading the ends. */
   stateValues: {
-    params: { modelPath: string; provider: Provider | "auto"; skip?: readonly Provider[]; trajectory: Trajectory; afterSteps: readonly number[]; options: GenerationOptions; grader: Grader };
-    result: { readonly provider: Provider; readonly modelPath: string; readonly values: readonly StateValue[]; readonly tokens: number; readonly seconds: number; readonly loadSeconds: number };
+    params: {
+      modelPath: string;
+      provider: Provider | "auto";
+      skip?: readonly Provider[];
+      trajectory: Trajectory;
+      afterSteps: readonly number[];
+      options: GenerationOptions;
+      grader: Grader;
+    };
+    result: {
+      readonly provider: Provider;
+      readonly modelPath: string;
+      readonly values: readonly StateValue[];
+      readonly tokens: number;
+      readonly seconds: number;
+      readonly loadSeconds: number;
+    };
     progress: { done: number; total: number; provider: Provider; values: readonly StateValue[] };
+  };
+  /**
+   * The policy's belief in the ground truth before each of its steps (step series `answer_logprob`): the template,
+   * with `{answer}` or `{answer.field}` filled in, is put behind what was said so far.
+   */
+  answerBelief: {
+    params: {
+      modelPath: string;
+      provider: Provider | "auto";
+      skip?: readonly Provider[];
+      trajectories: readonly Trajectory[];
+      template: string;
+      maxBatchTokens?: number;
+    };
+    result: ScoreReport;
+    progress: { done: number; total: number; provider: Provider; message: string };
   };
   /** Drops loaded sessions. */
   unload: { params: Record<string, never>; result: null };

@@ -140,4 +140,32 @@ describe("continuing a trajectory", () => {
     );
     await expect(call.result).rejects.toMatchObject({ code: "cancelled" });
   });
+
+  it("tells the belief in the answer before each step, as scoring the answer there would", async () => {
+    const asked = { ...trajectory, task: { ...trajectory.task, groundTruth: { target: "24" } } };
+    const report = await client.call("answerBelief", {
+      modelPath,
+      provider: "cpu",
+      trajectories: [asked, { ...trajectory, id: "none" }],
+      template: "answer {answer.target}\n",
+    });
+    expect(report.failures).toEqual([
+      { trajectoryId: "none", message: expect.stringContaining("no ground truth") },
+    ]);
+    const beliefs = report.series[0]!;
+    expect(beliefs).toMatchObject({ name: "answer_logprob", level: "step" });
+    expect(beliefs.values[0]).toBeNaN();
+    for (let step = 1; step <= row.response.length; step++) {
+      // The same text written out: what was said before the step, then the answer line.
+      const said = row.response.slice(0, step - 1);
+      const written = textTrajectory("written", row.prompt, [...said, "answer 24\n"]);
+      const scored = await client.call("score", { modelPath, provider: "cpu", trajectories: [written] });
+      const logprob = scored.series.find((series) => series.name === "logprob")!;
+      const answer = logprob.values.filter(
+        (_, i) => logprob.tokenText![i]!.includes("24") && i >= logprob.values.length - 3,
+      );
+      expect(answer.length).toBe(1);
+      expect(beliefs.values[step]).toBeCloseTo(answer[0]!, 4);
+    }
+  });
 });
