@@ -2,9 +2,12 @@ import { gae } from "./advantage/gae";
 import { reinforcePlusPlus } from "./advantage/reinforcePlusPlus";
 import { remax } from "./advantage/remax";
 import { gigpo } from "./agentic/gigpo";
+import { igpo, igpoGain } from "./agentic/igpoSignals";
 import { istarTokenReward } from "./agentic/istar";
+import { spaCredit, taroReward } from "./agentic/spa";
 import { spoChain } from "./agentic/spoChain";
 import { uis1, uis1Return } from "./agentic/uis1";
+import { unirGuidance } from "./agentic/unir";
 import { groupContrast } from "./group/contrastFilter";
 import { gpg } from "./group/gpg";
 import { grpo } from "./group/grpo";
@@ -53,6 +56,11 @@ export const signals: readonly Signal[] = [
   uis1Return,
   uis1,
   istarTokenReward,
+  spaCredit,
+  taroReward,
+  igpoGain,
+  igpo,
+  unirGuidance,
   vtraceAdvantage,
   klPenalty,
   clippedPolicyLoss,

@@ -88,11 +88,13 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   const count = result.counts[0]!;
   if (count === 1) {
     notes.push(
-      convention.singleton === "reward"
-        ? "Group of one: this convention takes mean 0 and deviation 1, so the reward itself remains."
-        : convention.singleton === "zero"
-          ? "Group of one: this convention gives 0."
-          : "Group of one: undefined under this convention (the deviation of one value).",
+      convention.singleton === "plain-reward"
+        ? "Group of one: this convention gives the reward itself."
+        : convention.singleton === "reward"
+          ? "Group of one: this convention takes mean 0 and deviation 1, so the reward itself remains."
+          : convention.singleton === "zero"
+            ? "Group of one: this convention gives 0."
+            : "Group of one: undefined under this convention (the deviation of one value).",
     );
   } else if (rewards.length > 0 && rewards.every((reward) => reward === rewards[0])) {
     notes.push("All rewards of the group are equal: it teaches nothing.");
@@ -121,9 +123,9 @@ export const grpo: Signal = {
     { name: "epsilon", description: "Added to the deviation.", type: "number", minimum: 0, default: 1e-6 },
     {
       name: "singleton",
-      description: "A group of one: its own reward, 0, or undefined.",
+      description: "A group of one: its own reward (over 1 + epsilon), the plain reward, 0, or undefined.",
       type: "choice",
-      choices: ["reward", "zero", "nan"],
+      choices: ["reward", "plain-reward", "zero", "nan"],
       default: "reward",
     },
     {
@@ -255,6 +257,7 @@ function explanationLines(prepared: Prepared, parameters: ParameterValues): read
   let expression: Expression;
   if (Number.isNaN(rewards[own]!) || prepared.tiny || (spread === 0 && convention.zeroSpread === "zero"))
     expression = { kind: "number", value: 0 };
+  else if (single && convention.singleton === "plain-reward") expression = reward;
   else if (single && convention.singleton === "reward") {
     const divisor = binary(
       "+",

@@ -137,6 +137,13 @@ export const grpoPresets: readonly Preset[] = [
     source: "AIFrameResearch/SPO, math_episode_generator_with_group_advantages.py, adv_method grpo",
   },
   {
+    id: "unir",
+    title: "UniR",
+    values: { std: "sample", epsilon: 1e-4, singleton: "plain-reward" },
+    source:
+      "hangeol/UniR, src/unir/trainer/UniRTrainer.py, _generate_and_score_completions (one generation: the reward)",
+  },
+  {
     id: "paper",
     title: "DeepSeekMath paper",
     values: { std: "sample", epsilon: 0, singleton: "nan", zeroSpread: "zero" },

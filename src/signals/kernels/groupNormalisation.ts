@@ -11,10 +11,10 @@ export interface GroupConvention {
   /** Added to the deviation before dividing. */
   readonly epsilon: number;
   /**
-   * A group of one: its own reward (mean 0 and deviation 1, so divided by 1 + epsilon where a deviation divides), 0, or
-   * undefined.
+   * A group of one: its own reward (mean 0 and deviation 1, so divided by 1 + epsilon where a deviation divides), its
+   * own reward as it is, 0, or undefined.
    */
-  readonly singleton: "reward" | "zero" | "nan";
+  readonly singleton: "reward" | "plain-reward" | "zero" | "nan";
   /** Deviation exactly 0: divide by epsilon all the same, leave the difference undivided, or 0. */
   readonly zeroSpread: "divide" | "undivided" | "zero";
   /** A reward that is NaN: everything in the group turns NaN, or it is left out and gets 0. */
@@ -109,13 +109,16 @@ export function normaliseGroups(
       continue;
     }
     if (count === 1) {
-      const own = convention.singleton === "reward" ? 0 : reward;
+      const keeps = convention.singleton === "reward" || convention.singleton === "plain-reward";
+      const own = keeps ? 0 : reward;
       baselines[i] = convention.singleton === "nan" ? NaN : own;
       spreads[i] = NaN;
       if (givenSpread !== undefined) spreads[i] = givenSpread;
-      const divisor = convention.std === "none" ? 1 : (givenSpread ?? 1) + convention.epsilon;
-      const alone =
-        convention.singleton === "reward" ? reward / divisor : convention.singleton === "zero" ? 0 : NaN;
+      const divisor =
+        convention.std === "none" || convention.singleton === "plain-reward"
+          ? 1
+          : (givenSpread ?? 1) + convention.epsilon;
+      const alone = keeps ? reward / divisor : convention.singleton === "zero" ? 0 : NaN;
       advantages[i] = float32 ? Math.fround(alone) : alone;
       continue;
     }

@@ -76,6 +76,17 @@ function contexts(): readonly SignalContext[] {
         provider: "cpu" as const,
         method: "sigmoid",
       },
+      ...(["answer_logprob", "combined_logprob", "backbone_logprob"] as const).map((name) => ({
+        trajectoryId: member.id,
+        name,
+        level: name === "answer_logprob" ? ("step" as const) : ("token" as const),
+        unit: "nats",
+        values: Float64Array.from(numbers(name === "answer_logprob" ? 3 : size).map((x) => -Math.abs(x))),
+        modelPath: "/models/policy",
+        modelKind: "policy-lm" as const,
+        provider: "cpu" as const,
+        method: "teacher forcing",
+      })),
     ],
   }));
   const control = numericEpisode("c0", {

@@ -1,0 +1,229 @@
+import { binary, symbol, type Expression } from "../expression";
+import type { Missing } from "../series/episode";
+import { numberOf, textOf } from "../series/parameters";
+import { needHow, type ParameterValues, type Signal, type SignalContext } from "../signal";
+import { igpoAdvantages, type IgpoResult } from "./igpo";
+
+const source = "Wang et al. 2025, Information Gain-based Policy Optimization; GuoqingWang1/IGPO";
+
+interface Values {
+  /** Policy steps in order. */
+  readonly indices: readonly number[];
+  /** Value of the context before each policy step: p(answer) or its log. */
+  readonly values: Float64Array;
+}
+
+function contextValues(context: SignalContext, parameters: ParameterValues): Values | Missing {
+  const { trajectory } = context;
+  const series = context.scores?.find(
+    (s) => s.name === "answer_logprob" && s.level === "step" && s.values.length === trajectory.steps.length,
+  );
+  if (!series) {
+    return {
+      missing: ["logprobs"],
+      how: "Needs the policy's log-probability of the ground-truth answer before every turn (answer_logprob): choose a policy model.",
+    };
+  }
+  const indices = trajectory.steps.filter((step) => step.role === "assistant").map((step) => step.index);
+  const probability = textOf(parameters, "kind") === "prob_diff";
+  return {
+    indices,
+    values: Float64Array.from(indices, (i) =>
+      probability ? Math.exp(series.values[i]!) : series.values[i]!,
+    ),
+  };
+}
+
+/** What a turn added to the policy's belief in the right answer. */
+export const igpoGain: Signal = {
+  id: "igpo-gain",
+  title: "Information gain",
+  family: "agentic",
+  level: "step",
+  unit: "probability",
+  signed: true,
+  needs: ["logprobs"],
+  parameters: [
+    {
+      name: "kind",
+      description:
+        "Difference of probabilities (the dataclass default) or of log-probabilities (the training script).",
+      type: "choice",
+      choices: ["prob_diff", "log_prob_diff"],
+      default: "prob_diff",
+    },
+  ],
+  presets: [
+    {
+      id: "default",
+      title: "IGPO, dataclass default",
+      values: { kind: "prob_diff" },
+      source: "GuoqingWang1/IGPO, scrl/llm_agent/generation.py, run_llm_loop",
+    },
+    {
+      id: "script",
+      title: "IGPO, train.sh",
+      values: { kind: "log_prob_diff" },
+      source: "GuoqingWang1/IGPO, train.sh",
+    },
+  ],
+  source,
+  description:
+    "Rise of the probability that the policy gives to the ground-truth answer, from before a turn to before the next one. The last turn has none: it gets the answer's own score.",
+  compute(context, parameters) {
+    const found = contextValues(context, parameters);
+    if ("missing" in found) return found;
+    const gains = new Float64Array(context.trajectory.steps.length).fill(NaN);
+    const beliefs = gains.slice();
+    found.indices.forEach((index, t) => {
+      beliefs[index] = found.values[t]!;
+      if (t + 1 < found.indices.length) gains[index] = found.values[t + 1]! - found.values[t]!;
+    });
+    return { level: "step", values: gains, parts: { "value of the context": beliefs }, notes: [] };
+  },
+  explain(context, parameters, index) {
+    const found = contextValues(context, parameters);
+    if ("missing" in found) return undefined;
+    const t = found.indices.indexOf(index);
+    const value = found.values[t + 1]! - found.values[t]!;
+    if (t < 0 || t + 1 >= found.indices.length || Number.isNaN(value)) return undefined;
+    const at = (k: number): Expression =>
+      symbol(`v_${found.indices[k]!}`, found.values[k]!, "belief in the answer before this turn", {
+        trajectoryId: context.trajectory.id,
+        stepIndex: found.indices[k]!,
+      });
+    return {
+      title: "Information gain",
+      convention: textOf(parameters, "kind"),
+      lines: [{ name: `g_${index}`, expression: binary("-", at(t + 1), at(t)), value }],
+      source,
+      notes: [],
+    };
+  },
+};
+
+interface Prepared {
+  readonly own: number;
+  readonly result: IgpoResult;
+  readonly masks: readonly ArrayLike<number>[];
+}
+
+function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Missing {
+  const { group, trajectory } = context;
+  if (!group) return { missing: ["group"], how: needHow.group };
+  const rewards: Float64Array[] = [];
+  const masks: ArrayLike<number>[] = [];
+  for (const member of group.members) {
+    const tokens = member.trajectory?.tokens;
+    const series = tokens?.series["reward"];
+    if (!tokens || !series)
+      return {
+        missing: ["rewards"],
+        how: `Needs token rewards of every member; ${member.trajectoryId} has none.`,
+      };
+    rewards.push(series.map((value) => (Number.isNaN(value) ? 0 : value)));
+    masks.push(tokens.mask ?? new Uint8Array(tokens.count).fill(1));
+  }
+  const own = group.members.findIndex((member) => member.trajectoryId === trajectory.id);
+  if (own < 0) return { missing: ["group"], how: needHow.group };
+  const result = igpoAdvantages(
+    rewards,
+    masks,
+    group.members.map(() => group.groupId),
+    {
+      norm: textOf(parameters, "norm") as "joint" | "separate",
+      divideByStd: parameters["divideByStd"] === true,
+      gamma: numberOf(parameters, "gamma"),
+      epsilon: 1e-6,
+      outcomeWeight: numberOf(parameters, "outcomeWeight"),
+      gainWeight: numberOf(parameters, "gainWeight"),
+    },
+  );
+  return { own, result, masks };
+}
+
+/** IGPO's turn advantages, spread on the tokens of each turn. */
+export const igpo: Signal = {
+  id: "igpo",
+  title: "IGPO advantage",
+  family: "agentic",
+  level: "token",
+  unit: "advantage",
+  signed: true,
+  needs: ["group", "rewards", "tokenMask"],
+  parameters: [
+    { name: "gamma", description: "Discount per turn.", type: "number", minimum: 0, maximum: 1, default: 1 },
+    {
+      name: "norm",
+      description: "Normalise outcomes and gains together, or apart.",
+      type: "choice",
+      choices: ["joint", "separate"],
+      default: "joint",
+    },
+    { name: "divideByStd", description: "Divide by the group's deviation.", type: "boolean", default: true },
+    { name: "outcomeWeight", description: "Curriculum weight of the outcome.", type: "number", default: 1 },
+    { name: "gainWeight", description: "Curriculum weight of the gains.", type: "number", default: 1 },
+  ],
+  presets: [
+    {
+      id: "function",
+      title: "IGPO, function defaults",
+      values: {},
+      source:
+        "IGPO, verl/trainer/ppo/core_algos.py, compute_grpo_outcome_advantage (through debajoycs98/IGPO)",
+    },
+    {
+      id: "script",
+      title: "IGPO, train.sh",
+      values: { norm: "separate" },
+      source: "GuoqingWang1/IGPO, train.sh",
+    },
+  ],
+  source,
+  description:
+    "Normalised information gains and answer score of the group, accumulated turn by turn from the end and given to all tokens of the turn. As released the outcome's place is the mask's sum minus one, which is wrong when the mask has holes.",
+  compute(context, parameters) {
+    const prepared = prepare(context, parameters);
+    if ("missing" in prepared) return prepared;
+    const { result, own, masks } = prepared;
+    return {
+      level: "token",
+      values: result.advantages[own]!.map((value, t) => (masks[own]![t] ? value : NaN)),
+      parts: { "normalised reward": result.normalised[own]! },
+      notes: [],
+    };
+  },
+  explain(context, parameters, index) {
+    const prepared = prepare(context, parameters);
+    if ("missing" in prepared) return undefined;
+    const { result, own, masks } = prepared;
+    const row = result.normalised[own]!;
+    if (index < 0 || index >= row.length || !masks[own]![index]) return undefined;
+    const value = result.advantages[own]![index]!;
+    const places = [...row.keys()].filter((t) => t >= index && row[t] !== 0);
+    const gamma = symbol("gamma", numberOf(parameters, "gamma"), "discount per turn");
+    const terms = places.map((t, k): Expression => {
+      const reward = symbol(`r_${t}`, row[t]!, "normalised reward", {
+        trajectoryId: context.trajectory.id,
+        tokenIndex: t,
+      });
+      return k === 0 ? reward : binary("*", binary("^", gamma, { kind: "number", value: k }), reward);
+    });
+    return {
+      title: "IGPO advantage",
+      convention: `${textOf(parameters, "norm")}, gamma ${numberOf(parameters, "gamma")}`,
+      lines: [
+        {
+          name: `A_${index}`,
+          expression:
+            terms.length === 0
+              ? { kind: "number", value: 0 }
+              : { kind: "call", name: "sum", arguments: terms },
+          value,
+        },
+      ],
+      source,
+      notes: terms.length === 0 ? ["No reward follows this token."] : [],
+    };
+  },
+};
