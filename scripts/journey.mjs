@@ -269,16 +269,16 @@ export const journey = [
   },
   {
     name: "Run a training task; its rollouts arrive live",
-    timeoutMs: 300_000,
+    timeoutMs: 660_000,
     async run({ workbench, environment }) {
       if (!environment.python) throw new SkippedStep(environment.reason);
       const before = (await topLevel(workbench)).map((entry) => entry.text);
       await workbench.runTask("trajectoryLens", /reasoning: train\.py --smoke/);
       const known = (text) => before.includes(text);
-      const arrived = await workbench.until("a new dataset in the view while the task runs", async () => (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !known(entry.text)), 120_000);
+      const arrived = await workbench.until("a new dataset in the view while the task runs", async () => (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !known(entry.text)), 300_000);
       trace(arrived.text);
       const first = arrived.text;
-      const grown = await workbench.until("the dataset to grow", async () => (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !known(entry.text) && entry.text !== first), 120_000);
+      const grown = await workbench.until("the dataset to grow", async () => (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !known(entry.text) && entry.text !== first), 300_000);
       return `${first} -> ${grown.text}`;
     },
   },

@@ -18,7 +18,7 @@ export async function setup(project) {
   await ensureSystemPackages(["browser"], { log: console.log });
   const vscode = await ensureVsCodeServer({ log: console.log });
   const environment = await ensurePythonEnvironment({ log: console.log });
-  // TRAJECTORY_LENS_VSIX spares the build while working on the tests.
+  // TRAJECTORY_LENS_VSIX spares the build while working on the tests; TRAJECTORY_LENS_EXAMPLES opens another workspace.
   const vsix = process.env.TRAJECTORY_LENS_VSIX ?? join(folder, "trajectory-lens.vsix");
   if (!process.env.TRAJECTORY_LENS_VSIX) execFileSync(process.execPath, ["scripts/package.mjs", "--out", vsix], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
 
@@ -28,7 +28,7 @@ export async function setup(project) {
   const untrusted = { ...createProfile(join(folder, "untrusted"), settings), extensions: trusted.extensions };
 
   const workspace = join(folder, "workspace");
-  cpSync(join(root, "examples/workspace"), workspace, { recursive: true, filter: (path) => basename(path) !== "__pycache__" });
+  cpSync(process.env.TRAJECTORY_LENS_EXAMPLES ?? join(root, "examples/workspace"), workspace, { recursive: true, filter: (path) => basename(path) !== "__pycache__" });
 
   servers = [await startServer(vscode, trusted), await startServer(vscode, untrusted, { trust: false })];
   const installed = readdirSync(trusted.extensions).find((name) => name.includes("trajectory-lens"));

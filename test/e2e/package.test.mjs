@@ -90,7 +90,7 @@ describe("the children inside the VSIX", () => {
 
   it.each(e2e.nodes.map((node) => [execFileSync(node, ["--version"], { encoding: "utf8" }).trim(), node]))("the inference process scores on Node.js %s", (_version, node) => {
     const data = join(e2e.workspace, "control/runs");
-    const { rows, columns } = cli(node, ["query", data, "--sql", "select trajectory_id from trajectories order by trajectory_id limit 1"]);
+    const { rows, columns } = cli(node, ["query", data, "--sql", "select id from trajectories order by id limit 1"]);
     expect(columns.length).toBe(1);
     const id = Array.isArray(rows[0]) ? rows[0][0] : Object.values(rows[0])[0];
     const report = cli(node, ["score", data, "--model", join(e2e.workspace, "control/models/reward.onnx"), "--provider", "cpu", "--id", id]);

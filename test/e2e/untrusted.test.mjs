@@ -1,6 +1,6 @@
 // A folder that is not trusted: everything can be read, nothing that the folder brings along is run.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openLens, openTrajectory } from "../../scripts/journey.mjs";
+import { openLens, openTrajectory, trajectoryFrame } from "../../scripts/journey.mjs";
 import { openSession } from "./session.mjs";
 
 describe("an untrusted workspace", () => {
@@ -25,10 +25,14 @@ describe("an untrusted workspace", () => {
 
   it("loads no model, and says what to do", async () => {
     const { workbench } = session;
-    await workbench.command("Trajectory Lens: Score Trajectory").catch(() => {});
-    if (await workbench.picking()) await workbench.page.keyboard.press("Enter");
-    const said = await workbench.notification(/trust/i);
+    const frame = await trajectoryFrame(workbench);
+    await frame.getByRole("button", { name: "Score" }).or(frame.locator("vscode-button", { hasText: "Score" })).first().click();
+    const said = await workbench.until("a sentence about trust", async () => {
+      const texts = [...(await workbench.notifications()), await workbench.textOf(frame)];
+      return texts.find((text) => /not trusted/i.test(text));
+    });
     expect(said).not.toMatch(/\bat .*:\d+:\d+/);
+    expect(await workbench.statusBar()).toMatch(/not trusted/);
     await workbench.screenshot("score refused");
   });
 
