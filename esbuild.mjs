@@ -1,7 +1,7 @@
 // Builds everything into dist/. `node esbuild.mjs [--production] [--watch] [--tests] [--outdir=DIR] [--inputs=FILE]`
 // --inputs writes the list of source files that went into the bundles, for the notices of third parties.
 import { build, context } from "esbuild";
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
 const production = process.argv.includes("--production");
 const watch = process.argv.includes("--watch");
@@ -43,17 +43,35 @@ const textOnly = {
   },
 };
 
+// The catalogues are most of the extension's code and none of it is needed to activate. They are bundles of their own,
+// loaded when something of them is first used. They hold declarations and pure functions, so that the classes of
+// src/model that they carry along a second time are never compared across bundles.
+const catalogues = { signals: "src/signals/index.ts", formats: "src/formats/index.ts" };
+const lazyCatalogues = {
+  name: "lazy-catalogues",
+  setup(builder) {
+    builder.onResolve({ filter: /\/(signals|formats)\/index$/ }, (args) => ({ path: args.path.match(/(signals|formats)\/index$/)[1], namespace: "catalogue" }));
+    builder.onLoad({ filter: /.*/, namespace: "catalogue" }, ({ path }) => {
+      const names = [...readFileSync(catalogues[path], "utf8").matchAll(/^export (?:const|function|class) (\w+)/gm)].map((found) => found[1]);
+      const getters = names.map((name) => `get ${name}() { return load().${name}; }`);
+      return { contents: `let loaded; const load = () => (loaded ??= require("./${path}.cjs")); module.exports = { ${getters.join(", ")} };`, loader: "js" };
+    });
+  },
+};
+
 const programs = [
   {
     ...common,
     platform: "node",
     target: "node22",
     format: "cjs",
-    external: ["vscode"],
+    external: ["vscode", "./signals.cjs", "./formats.cjs"],
     entryPoints: { extension: "src/extension.ts" },
+    plugins: [lazyCatalogues],
     outExtension: { ".js": ".cjs" },
     outdir,
   },
+  { ...common, platform: "node", target: "node22", format: "cjs", entryPoints: catalogues, outExtension: { ".js": ".cjs" }, outdir },
   { ...nodeModule, entryPoints: { store: "src/store/process.ts" }, outdir },
   { ...nodeModule, entryPoints: { inference: "src/inference/process.ts" }, outdir, plugins: [textOnly] },
   { ...nodeModule, entryPoints: { cli: "src/cli.ts" }, outdir },

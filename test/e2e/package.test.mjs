@@ -23,7 +23,7 @@ const expected = [
   /^(readme|changelog)\.md$/i,
   /^license(\.txt)?$/i,
   /^thirdpartynotices\.txt$/i,
-  /^dist\/(extension\.cjs|store\.js|inference\.js|cli\.js)$/,
+  /^dist\/((extension|signals|formats)\.cjs|(store|inference|cli)\.js)$/,
   /^dist\/webview\/(trajectory|dataset|tree)\.(js|css)$/,
   /^dist\/webview\/codicon[\w-]*\.ttf$/,
   /^media\/[\w/-]+\.(svg|png|md)$/,
@@ -36,7 +36,7 @@ const expected = [
 describe("the VSIX", () => {
   it("holds what is named and nothing else", () => {
     expect(files.filter((file) => !expected.some((pattern) => pattern.test(file)))).toEqual([]);
-    for (const needed of ["package.json", "dist/extension.cjs", "dist/store.js", "dist/inference.js", "dist/cli.js", "dist/webview/trajectory.js", "dist/webview/dataset.js", "dist/webview/tree.js"]) {
+    for (const needed of ["package.json", "dist/extension.cjs", "dist/signals.cjs", "dist/formats.cjs", "dist/store.js", "dist/inference.js", "dist/cli.js", "dist/webview/trajectory.js", "dist/webview/dataset.js", "dist/webview/tree.js"]) {
       expect(files).toContain(needed);
     }
   });
