@@ -18,8 +18,8 @@ import random
 import re
 from dataclasses import dataclass
 
-LARGEST_START_NUMBER = 10
-LARGEST_NUMBER = 50
+LARGEST_START_NUMBER = 9
+LARGEST_NUMBER = 40
 
 OPERATION_LINE = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+), left((?: \d+)+)")
 ANSWER_LINE = re.compile(r"answer (\d+)")

@@ -99,8 +99,9 @@ class World:
         }
         self.record("time", of=phase, **self.seconds[phase])
 
-    def puzzles(self, count: int, *, held_out: bool, four_only: bool = False) -> list[Puzzle]:
-        share = 1.0 if four_only else self.sizes.share_of_four
+    def puzzles(self, count: int, *, held_out: bool, share: float | None = None) -> list[Puzzle]:
+        """Drawn puzzles, of which the `share` (default: as in training) has four numbers."""
+        share = self.sizes.share_of_four if share is None else share
         return [draw(self.rng, held_out=held_out, share_of_four=share)[0] for _ in range(count)]
 
     def continue_from(
@@ -297,8 +298,15 @@ def grpo_step(
 
 
 def grpo(world: World, policy: Policy, evaluation: list[Puzzle]) -> list[dict[str, float]]:
-    """Reinforcement learning; leaves the rollouts of every step, returns the learning curve."""
+    """Reinforcement learning; leaves the rollouts of every step, returns the learning curve.
+
+    The puzzles are a fixed set, gone through again and again in a new order: the same
+    puzzle can be compared over training steps. The held-out evaluation tells how much
+    of what was learned is more than this set.
+    """
     sizes, curve = world.sizes, []
+    dataset = world.puzzles(sizes.grpo_puzzles, held_out=False)
+    queue: list[Puzzle] = []
     reference = copy.deepcopy(policy).requires_grad_(False)
     optimizer = torch.optim.AdamW(
         policy.parameters(), lr=sizes.grpo_learning_rate, betas=(0.9, 0.95), weight_decay=0.0
@@ -307,7 +315,9 @@ def grpo(world: World, policy: Policy, evaluation: list[Puzzle]) -> list[dict[st
         began = time.perf_counter()
         for group in optimizer.param_groups:
             group["lr"] = sizes.grpo_learning_rate * min(1.0, step / 5)
-        puzzles = world.puzzles(sizes.grpo_groups, held_out=False)
+        if not queue:
+            queue = world.rng.sample(dataset, len(dataset))
+        puzzles, queue = queue[: sizes.grpo_groups], queue[sizes.grpo_groups :]
         rollouts = world.roll_out(policy, puzzles, GROUP_SIZE)
         groups = (rollouts[i : i + GROUP_SIZE] for i in range(0, len(rollouts), GROUP_SIZE))
         write_verl_step(world.run / "rollouts", step, groups)
@@ -524,9 +534,9 @@ def grow_trees(world: World, policy: Policy, puzzles: list[Puzzle]) -> list[Node
 
 
 def tree_rollouts(world: World, policy: Policy) -> dict[str, float]:
-    """Trees for held-out puzzles of four numbers, those first on which a group disagreed."""
-    candidates = world.puzzles(6 * world.sizes.trees, held_out=True, four_only=True)
-    candidates = list(dict.fromkeys(candidates))
+    """Trees for held-out puzzles, those first on which a group of rollouts disagreed."""
+    count, share = 6 * world.sizes.trees, world.sizes.tree_share_of_four
+    candidates = list(dict.fromkeys(world.puzzles(count, held_out=True, share=share)))
     rollouts = world.roll_out(policy, candidates, GROUP_SIZE)
     solved = [
         mean_of(rollouts[i : i + GROUP_SIZE], "acc") for i in range(0, len(rollouts), GROUP_SIZE)
