@@ -12,7 +12,11 @@ export interface Check {
 type Open = Parameters<WebviewHarness["open"]>[0];
 
 /** Opens a view, hands it over, and holds that nothing was logged as an error. */
-export async function inPage<T>(harness: WebviewHarness, options: Open, use: (page: Page, errors: string[]) => Promise<T>): Promise<T> {
+export async function inPage<T>(
+  harness: WebviewHarness,
+  options: Open,
+  use: (page: Page, errors: string[]) => Promise<T>,
+): Promise<T> {
   const { page, errors } = await harness.open(options);
   try {
     await page.waitForTimeout(250);
@@ -25,30 +29,43 @@ export async function inPage<T>(harness: WebviewHarness, options: Open, use: (pa
 }
 
 /** Messages of one type that the view sent. */
-export const sent = (page: Page, type: string): Promise<Record<string, unknown>[]> => page.evaluate((wanted) => window.harness.sent.filter((message) => message.type === wanted), type);
+export const sent = (page: Page, type: string): Promise<Record<string, unknown>[]> =>
+  page.evaluate((wanted) => window.harness.sent.filter((message) => message.type === wanted), type);
 
 /** Waits until something in the page is true. */
 export async function until(page: Page, what: string, test: string, timeout = 8_000): Promise<void> {
   // Asked from outside: the page's own policy forbids what waiting inside it would need.
-  for (const end = Date.now() + timeout; !(await page.evaluate<boolean>(`Boolean(${test})`)); await page.waitForTimeout(40)) {
+  for (
+    const end = Date.now() + timeout;
+    !(await page.evaluate<boolean>(`Boolean(${test})`));
+    await page.waitForTimeout(40)
+  ) {
     if (Date.now() > end) assert.fail(`${what} did not happen within ${timeout} ms`);
   }
 }
 
-export const text = (page: Page, selector: string): Promise<string> => page.locator(selector).first().innerText();
+export const text = (page: Page, selector: string): Promise<string> =>
+  page.locator(selector).first().innerText();
 
 /** Elements that stick out of the window, and buttons whose label is cut. */
 export function clipped(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const found: string[] = [];
     const width = window.innerWidth;
-    if (document.documentElement.scrollWidth > width || document.body.scrollWidth > width) found.push(`the page is ${document.body.scrollWidth} wide`);
+    if (document.documentElement.scrollWidth > width || document.body.scrollWidth > width)
+      found.push(`the page is ${document.body.scrollWidth} wide`);
     for (const element of document.querySelectorAll<HTMLElement>("#app *")) {
       const box = element.getBoundingClientRect();
       if (box.width === 0 || box.height === 0) continue;
-      const scrolls = element.parentElement?.closest(".group-strip, .chips, .token-scroller, .vlist-pane, svg");
-      if (!scrolls && (box.right > width + 0.5 || box.left < -0.5)) found.push(`${element.tagName}.${element.className} from ${Math.round(box.left)} to ${Math.round(box.right)}`);
-      if (element.tagName === "VSCODE-BUTTON" && element.scrollWidth > element.clientWidth + 1) found.push(`the button ${element.title} is cut`);
+      const scrolls = element.parentElement?.closest(
+        ".group-strip, .chips, .token-scroller, .vlist-pane, svg",
+      );
+      if (!scrolls && (box.right > width + 0.5 || box.left < -0.5))
+        found.push(
+          `${element.tagName}.${element.className} from ${Math.round(box.left)} to ${Math.round(box.right)}`,
+        );
+      if (element.tagName === "VSCODE-BUTTON" && element.scrollWidth > element.clientWidth + 1)
+        found.push(`the button ${element.title} is cut`);
     }
     return found;
   });
@@ -72,9 +89,16 @@ export const safetyChecks: readonly Check[] = [
         assert.ok((await text(page, ".step-detail .text")).includes(HOSTILE));
         assert.ok((await text(page, ".status-sentence")).includes(HOSTILE), "notes too");
         await page.keyboard.press("j");
-        await until(page, "the second step", `document.querySelectorAll(".step-detail .detail-block").length >= 4`);
+        await until(
+          page,
+          "the second step",
+          `document.querySelectorAll(".step-detail .detail-block").length >= 4`,
+        );
         await nothingRan(page);
-        assert.ok((await page.locator(".step-detail").innerText()).includes("../../etc/passwd: not inside"), "media outside the folder are named, not loaded");
+        assert.ok(
+          (await page.locator(".step-detail").innerText()).includes("../../etc/passwd: not inside"),
+          "media outside the folder are named, not loaded",
+        );
       }),
   },
   {
@@ -127,12 +151,30 @@ export const stateChecks: readonly Check[] = [
   ...(["trajectory", "dataset", "tree"] as const).map((app) => ({
     name: `${app}: waiting shows a progress line, an error shows its sentence`,
     run: (harness: WebviewHarness) =>
-      inPage(harness, { app, scenario: app === "trajectory" ? "puzzle" : app === "dataset" ? "run" : "search", delay: Infinity }, async (page) => {
-        assert.equal(await page.locator(".progress-line").isVisible(), true);
-        await page.evaluate(() => window.harness.post({ type: "error", message: "The file rollouts.jsonl is gone.", hint: "Restore it or open another." }));
-        await until(page, "the error", `document.querySelector(".status-sentence")?.textContent === "The file rollouts.jsonl is gone. Restore it or open another."`);
-        assert.equal(await page.locator(".progress-line").isVisible(), false);
-      }),
+      inPage(
+        harness,
+        {
+          app,
+          scenario: app === "trajectory" ? "puzzle" : app === "dataset" ? "run" : "search",
+          delay: Infinity,
+        },
+        async (page) => {
+          assert.equal(await page.locator(".progress-line").isVisible(), true);
+          await page.evaluate(() =>
+            window.harness.post({
+              type: "error",
+              message: "The file rollouts.jsonl is gone.",
+              hint: "Restore it or open another.",
+            }),
+          );
+          await until(
+            page,
+            "the error",
+            `document.querySelector(".status-sentence")?.textContent === "The file rollouts.jsonl is gone. Restore it or open another."`,
+          );
+          assert.equal(await page.locator(".progress-line").isVisible(), false);
+        },
+      ),
   })),
   {
     name: "the cursor and the open track survive a reload",
@@ -141,14 +183,19 @@ export const stateChecks: readonly Check[] = [
         for (let press = 0; press < 4; press++) await page.keyboard.press("j");
         await page.waitForTimeout(100);
         await page.reload();
-        await until(page, "the old place", `document.querySelector(".list-pane .vlist-row.active .step-index")?.textContent === "5"`);
+        await until(
+          page,
+          "the old place",
+          `document.querySelector(".list-pane .vlist-row.active .step-index")?.textContent === "5"`,
+        );
       }),
   },
   {
     name: "a change of theme redraws the canvases",
     run: (harness) =>
       inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
-        const picture = (): Promise<string> => page.evaluate(() => document.querySelector<HTMLCanvasElement>(".track-canvas")!.toDataURL());
+        const picture = (): Promise<string> =>
+          page.evaluate(() => document.querySelector<HTMLCanvasElement>(".track-canvas")!.toDataURL());
         const before = await picture();
         await page.evaluate(() => document.body.classList.replace("vscode-dark", "vscode-light"));
         await page.waitForTimeout(150);

@@ -14,12 +14,23 @@ export const datasetChecks: readonly Check[] = [
         await page.keyboard.press("End");
         await until(page, "the last row by End", last);
         await page.keyboard.press("Home");
-        await until(page, "the first row", `[...document.querySelectorAll(".table .vlist-row")].some((row) => row.getAttribute("aria-rowindex") === "1" && !row.textContent.includes("…"))`);
+        await until(
+          page,
+          "the first row",
+          `[...document.querySelectorAll(".table .vlist-row")].some((row) => row.getAttribute("aria-rowindex") === "1" && !row.textContent.includes("…"))`,
+        );
         await list.evaluate((element) => (element.scrollTop = element.scrollHeight));
         await until(page, "the last row by the scroll bar", last);
         await list.evaluate((element) => (element.scrollTop = element.scrollHeight / 2));
         await page.waitForTimeout(150);
-        const firstShown = (): Promise<number> => page.evaluate(() => Math.min(...[...document.querySelectorAll(".table .vlist-row")].map((row) => Number(row.getAttribute("aria-rowindex")))));
+        const firstShown = (): Promise<number> =>
+          page.evaluate(() =>
+            Math.min(
+              ...[...document.querySelectorAll(".table .vlist-row")].map((row) =>
+                Number(row.getAttribute("aria-rowindex")),
+              ),
+            ),
+          );
         const before = await firstShown();
         const box = (await list.boundingBox())!;
         await page.mouse.move(box.x + 50, box.y + 50);
@@ -51,23 +62,41 @@ export const datasetChecks: readonly Check[] = [
         await until(page, "the findings", `document.querySelectorAll(".finding").length >= 4`);
         await page.locator(".sort", { hasText: "reward" }).click();
         await page.waitForTimeout(150);
-        assert.deepEqual((await sent(page, "rows")).findLast((message) => message["end"] !== 1)?.["query"], { sort: "reward", descending: true });
+        assert.deepEqual((await sent(page, "rows")).findLast((message) => message["end"] !== 1)?.["query"], {
+          sort: "reward",
+          descending: true,
+        });
         await page.locator(".finding", { hasText: "failed as a whole" }).click();
         await page.waitForTimeout(200);
-        const wanted = Number((await page.locator(".finding.active .finding-count").innerText()).replace(",", ""));
-        assert.match(await text(page, ".table-bar [role=status]"), new RegExp(`^${wanted.toLocaleString("en-US")} trajectories of 3,072$`));
+        const wanted = Number(
+          (await page.locator(".finding.active .finding-count").innerText()).replace(",", ""),
+        );
+        assert.match(
+          await text(page, ".table-bar [role=status]"),
+          new RegExp(`^${wanted.toLocaleString("en-US")} trajectories of 3,072$`),
+        );
         await page.locator(".finding.active").click();
         await page.locator(".multiples-grid").focus();
         await page.keyboard.press("Home");
         await page.keyboard.press("Shift+ArrowRight");
         await page.waitForTimeout(200);
-        const brushed = (await sent(page, "rows")).findLast((message) => message["end"] !== 1)?.["query"] as Record<string, unknown>;
+        const brushed = (await sent(page, "rows")).findLast((message) => message["end"] !== 1)?.[
+          "query"
+        ] as Record<string, unknown>;
         assert.deepEqual([brushed["trainingStepFrom"], brushed["trainingStepTo"]], [0, 1]);
-        await until(page, "512 rows", `document.querySelector(".table-bar [role=status]").textContent.startsWith("512 ")`);
+        await until(
+          page,
+          "512 rows",
+          `document.querySelector(".table-bar [role=status]").textContent.startsWith("512 ")`,
+        );
         await page.keyboard.press("Escape");
         await page.keyboard.press("/");
         await page.keyboard.type("the last of");
-        await until(page, "the one row", `document.querySelector(".table-bar [role=status]").textContent.startsWith("1 trajectory")`);
+        await until(
+          page,
+          "the one row",
+          `document.querySelector(".table-bar [role=status]").textContent.startsWith("1 trajectory")`,
+        );
       }),
   },
   {
@@ -80,7 +109,10 @@ export const datasetChecks: readonly Check[] = [
         await page.keyboard.press("Enter");
         await page.keyboard.press("Control+Enter");
         const opened = await sent(page, "open");
-        assert.deepEqual(opened.map((message) => message["beside"]), [false, false, true]);
+        assert.deepEqual(
+          opened.map((message) => message["beside"]),
+          [false, false, true],
+        );
         assert.equal(opened[1]?.["trajectoryId"], opened[2]?.["trajectoryId"]);
         assert.notEqual(opened[0]?.["trajectoryId"], opened[1]?.["trajectoryId"]);
       }),
@@ -91,13 +123,21 @@ export const datasetChecks: readonly Check[] = [
       inPage(harness, { app: "dataset", scenario: "run" }, async (page) => {
         await until(page, "the rows", `document.querySelectorAll(".table .vlist-row").length > 5`);
         await page.keyboard.press("g");
-        await until(page, "the groups", `document.querySelectorAll(".groups .vlist-row").length > 5 && !document.querySelector(".groups .vlist-row").textContent.includes("…")`);
+        await until(
+          page,
+          "the groups",
+          `document.querySelectorAll(".groups .vlist-row").length > 5 && !document.querySelector(".groups .vlist-row").textContent.includes("…")`,
+        );
         await page.locator(".groups .vlist").focus();
         await page.keyboard.press("ArrowDown");
         await page.keyboard.press("t");
         assert.equal((await sent(page, "openTree")).at(-1)?.["groupId"], "g1");
         await page.keyboard.press("Enter");
-        await until(page, "the members", `document.querySelector(".table-bar [role=status]").textContent.startsWith("8 trajectories of 3,072")`);
+        await until(
+          page,
+          "the members",
+          `document.querySelector(".table-bar [role=status]").textContent.startsWith("8 trajectories of 3,072")`,
+        );
       }),
   },
   {

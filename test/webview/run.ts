@@ -17,17 +17,28 @@ if (missing.length > 0) {
   console.error(`webview: dist/webview/${missing[0]}.js is not built; run "npm run build" first.`);
   process.exit(1);
 }
-const checks: readonly Check[] = [...safetyChecks, ...trajectoryChecks, ...datasetChecks, ...treeChecks, ...stateChecks, ...clippingChecks].filter((check) => check.name.includes(only));
+const checks: readonly Check[] = [
+  ...safetyChecks,
+  ...trajectoryChecks,
+  ...datasetChecks,
+  ...treeChecks,
+  ...stateChecks,
+  ...clippingChecks,
+].filter((check) => check.name.includes(only));
 const harness = await WebviewHarness.start(browser);
 let failed = 0;
 for (const check of checks) {
   const start = performance.now();
   try {
     const remark = await check.run(harness);
-    console.log(`ok    ${check.name}${remark ? ` (${remark})` : ""}, ${((performance.now() - start) / 1000).toFixed(1)} s`);
+    console.log(
+      `ok    ${check.name}${remark ? ` (${remark})` : ""}, ${((performance.now() - start) / 1000).toFixed(1)} s`,
+    );
   } catch (error) {
     failed++;
-    console.log(`FAIL  ${check.name}\n      ${error instanceof Error ? error.message.split("\n").slice(0, 14).join("\n      ") : String(error)}`);
+    console.log(
+      `FAIL  ${check.name}\n      ${error instanceof Error ? error.message.split("\n").slice(0, 14).join("\n      ") : String(error)}`,
+    );
   }
 }
 await harness.close();

@@ -55,7 +55,11 @@ export const trajectoryChecks: readonly Check[] = [
         await list.focus();
         await page.keyboard.press("ArrowDown");
         await page.keyboard.press("End");
-        await until(page, "the last step", `document.querySelector(".step-detail")?.innerText.includes("the last of 3000 steps")`);
+        await until(
+          page,
+          "the last step",
+          `document.querySelector(".step-detail")?.innerText.includes("the last of 3000 steps")`,
+        );
         assert.equal(await activeStep(page), "3000");
         const active = page.locator(".list-pane .vlist-row.active");
         assert.equal(await active.getAttribute("aria-rowindex"), "3000");
@@ -69,12 +73,18 @@ export const trajectoryChecks: readonly Check[] = [
   {
     name: "three steps and three thousand: lists, tracks and numbers",
     run: async (harness) => {
-      for (const [scenario, count] of [["three", 3], ["threeThousand", 3_000]] as const) {
+      for (const [scenario, count] of [
+        ["three", 3],
+        ["threeThousand", 3_000],
+      ] as const) {
         await inPage(harness, { app: "trajectory", scenario }, async (page) => {
           assert.equal(await page.locator(".list-pane .vlist").getAttribute("aria-rowcount"), String(count));
           const drawn = await page.evaluate(() => {
             const canvas = document.querySelector<HTMLCanvasElement>(".track-canvas")!;
-            return canvas.getContext("2d")!.getImageData(0, 0, canvas.width, canvas.height).data.some((value) => value > 0);
+            return canvas
+              .getContext("2d")!
+              .getImageData(0, 0, canvas.width, canvas.height)
+              .data.some((value) => value > 0);
           });
           assert.equal(drawn, true, "the first track has a picture");
         });
@@ -99,15 +109,23 @@ export const trajectoryChecks: readonly Check[] = [
       inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
         // Eight rewards 1 1 0 0 1 1 0 1: mean 0.625, sample standard deviation sqrt(15/56).
         const wanted = -0.625 / (Math.sqrt(15 / 56) + 1e-6);
-        await until(page, "the explanation", `document.querySelector(".explain-value")?.textContent === "-1.21"`);
+        await until(
+          page,
+          "the explanation",
+          `document.querySelector(".explain-value")?.textContent === "-1.21"`,
+        );
         const shown = Number.parseFloat((await page.locator(".explain-value").getAttribute("title")) ?? "");
         assert.ok(Math.abs(shown - wanted) < 1e-12, `${shown} is ${wanted}`);
         assert.match(await text(page, ".fact-advantage"), /adv\s*-1\.21\s*verl/);
         assert.ok((await page.locator(".fact-advantage").getAttribute("title"))?.includes(String(shown)));
-        assert.equal(await page.locator(".explain .fraction").count() > 0, true, "fractions are drawn");
+        assert.equal((await page.locator(".explain .fraction").count()) > 0, true, "fractions are drawn");
         assert.equal(await page.locator(".explain-group .member").count(), 8);
         await page.locator("vscode-button", { hasText: "advantages.py:41" }).click();
-        assert.deepEqual((await sent(page, "openCode"))[0], { type: "openCode", path: "/workspace/advantages.py", line: 41 });
+        assert.deepEqual((await sent(page, "openCode"))[0], {
+          type: "openCode",
+          path: "/workspace/advantages.py",
+          line: 41,
+        });
       }),
   },
   {
@@ -120,7 +138,11 @@ export const trajectoryChecks: readonly Check[] = [
         const total = Number((await unfold.innerText()).replace(/\D/g, ""));
         assert.ok(total > 12_000);
         await unfold.click();
-        await until(page, "the whole text", `[...document.querySelectorAll(".step-detail .text")].some((box) => box.textContent.length === ${total})`);
+        await until(
+          page,
+          "the whole text",
+          `[...document.querySelectorAll(".step-detail .text")].some((box) => box.textContent.length === ${total})`,
+        );
       }),
   },
   {
@@ -128,8 +150,16 @@ export const trajectoryChecks: readonly Check[] = [
     run: (harness) =>
       inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
         await page.evaluate(() => window.harness.post({ type: "cursor", stepIndex: 4 }));
-        await until(page, "the list", `document.querySelector(".list-pane .vlist-row.active .step-index")?.textContent === "5"`);
-        await until(page, "the tokens", `document.querySelector(".tokens-head")?.textContent.includes("step 5")`);
+        await until(
+          page,
+          "the list",
+          `document.querySelector(".list-pane .vlist-row.active .step-index")?.textContent === "5"`,
+        );
+        await until(
+          page,
+          "the tokens",
+          `document.querySelector(".tokens-head")?.textContent.includes("step 5")`,
+        );
         assert.ok((await text(page, ".step-detail")).includes("7 - 3 = 4"));
         assert.equal((await sent(page, "cursor")).length, 0, "what the host said is not told back");
         const track = page.locator(".track", { hasText: "Recorded advantage" });
@@ -146,11 +176,18 @@ export const trajectoryChecks: readonly Check[] = [
     run: (harness) =>
       inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
         await page.evaluate(() => window.harness.post({ type: "cursor", stepIndex: 2 }));
-        await until(page, "the step's tokens", `document.querySelector(".tokens-head")?.textContent.includes("step 3")`);
+        await until(
+          page,
+          "the step's tokens",
+          `document.querySelector(".tokens-head")?.textContent.includes("step 3")`,
+        );
         await page.locator(".token-canvas").focus();
         await page.keyboard.press("ArrowRight");
         const spoken = (await page.locator(".token-canvas").getAttribute("aria-valuetext")) ?? "";
-        assert.match(spoken, /^token \d+ ".*" · id \d+ · trained · advantage [+-][\d.]+ · logprob -[\d.]+ · p [\d.]+ · entropy [\d.]+$/);
+        assert.match(
+          spoken,
+          /^token \d+ ".*" · id \d+ · trained · advantage [+-][\d.]+ · logprob -[\d.]+ · p [\d.]+ · entropy [\d.]+$/,
+        );
         assert.equal(await text(page, ".token-readout"), spoken);
         await page.locator(".tokens-head vscode-button[title='Show the tokens as a table']").click();
         await until(page, "the table", `document.querySelectorAll(".token-table .vlist-row").length >= 3`);
@@ -162,7 +199,9 @@ export const trajectoryChecks: readonly Check[] = [
       inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
         await page.locator(".tracks-tools vscode-button[title='Show the tracks as a table']").click();
         await until(page, "the table", `document.querySelectorAll(".track-table .vlist-row").length === 7`);
-        const rows = await page.locator(".track-table .vlist-row").evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
+        const rows = await page
+          .locator(".track-table .vlist-row")
+          .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.textContent)));
         const last = rows.find((row) => row[0] === "7")!;
         const first = rows.find((row) => row[0] === "1")!;
         assert.deepEqual(last.slice(1, 4), ["-1.21", "-0.300", "+0.00"]);
@@ -177,7 +216,10 @@ export const trajectoryChecks: readonly Check[] = [
         await page.keyboard.press("j");
         await page.waitForTimeout(200);
         assert.match(await text(page, ".column-values"), /cos 0\.0498/);
-        assert.match(await page.locator(".list-pane .vlist-row.active").innerText(), /actions 0\.0997|actions 0\.0996/);
+        assert.match(
+          await page.locator(".list-pane .vlist-row.active").innerText(),
+          /actions 0\.0997|actions 0\.0996/,
+        );
       }),
   },
 ];

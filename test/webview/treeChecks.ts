@@ -14,7 +14,10 @@ export const treeChecks: readonly Check[] = [
         assert.equal(await selected(), "node 11");
         await page.keyboard.press("ArrowUp");
         assert.equal(await selected(), "node 10");
-        assert.match(await page.locator("#app > [role=status].visually-hidden").innerText(), /value .*; 3 children; branch 1 of 3/);
+        assert.match(
+          await page.locator("#app > [role=status].visually-hidden").innerText(),
+          /value .*; 3 children; branch 1 of 3/,
+        );
         await page.keyboard.press("Home");
         assert.equal(await selected(), "node 0");
         await page.keyboard.press("ArrowRight");
@@ -31,14 +34,23 @@ export const treeChecks: readonly Check[] = [
         await page.waitForTimeout(100);
         assert.match(await text(page, ".node-detail .text"), /= 31/);
         await page.evaluate(() => window.harness.post({ type: "select", trajectoryId: "t13", stepIndex: 2 }));
-        await until(page, "the other view's place", `document.querySelector(".node-detail .strong")?.textContent === "node 4"`);
+        await until(
+          page,
+          "the other view's place",
+          `document.querySelector(".node-detail .strong")?.textContent === "node 4"`,
+        );
       }),
   },
   {
     name: "a tree of 100,000 nodes loads, zooms and pans",
     run: (harness) =>
       inPage(harness, { app: "tree", scenario: "large" }, async (page) => {
-        await until(page, "all nodes", `document.querySelector(".facts")?.textContent.includes("75,000 ends")`, 60_000);
+        await until(
+          page,
+          "all nodes",
+          `document.querySelector(".facts")?.textContent.includes("75,000 ends")`,
+          60_000,
+        );
         assert.equal(await page.locator(".minimap").isVisible(), true);
         const box = (await page.locator(".tree-canvas").boundingBox())!;
         const frames = await page.evaluate(
@@ -49,7 +61,15 @@ export const treeChecks: readonly Check[] = [
               const start = performance.now();
               const next = (): void => {
                 count++;
-                canvas.dispatchEvent(new WheelEvent("wheel", { deltaY: count % 60 < 30 ? -60 : 60, clientX: x, clientY: y, bubbles: true, cancelable: true }));
+                canvas.dispatchEvent(
+                  new WheelEvent("wheel", {
+                    deltaY: count % 60 < 30 ? -60 : 60,
+                    clientX: x,
+                    clientY: y,
+                    bubbles: true,
+                    cancelable: true,
+                  }),
+                );
                 if (performance.now() - start < 2_000) requestAnimationFrame(next);
                 else done(count / ((performance.now() - start) / 1_000));
               };

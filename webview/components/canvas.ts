@@ -1,5 +1,7 @@
 /** Sizes a canvas to its box in device pixels and gives a context that draws in CSS pixels, cleared. */
-export function beginDrawing(canvas: HTMLCanvasElement): { context: CanvasRenderingContext2D; width: number; height: number } | undefined {
+export function beginDrawing(
+  canvas: HTMLCanvasElement,
+): { context: CanvasRenderingContext2D; width: number; height: number } | undefined {
   const width = canvas.clientWidth;
   const height = canvas.clientHeight;
   if (width === 0 || height === 0) return undefined;

@@ -13,6 +13,8 @@ export type ColumnShape = Omit<NumericColumn, "data">;
 const LINES = 6;
 const DASHES: readonly (readonly number[])[] = [[], [6, 3], [2, 2], [8, 3, 2, 3], [1, 3], [10, 4]];
 
+const flag = (shape: ColumnShape): boolean => shape.role === "terminated" || shape.role === "truncated";
+
 interface Plot {
   readonly shape: ColumnShape;
   readonly element: HTMLElement;
@@ -25,7 +27,12 @@ interface Plot {
 
 /** States and actions of a numeric episode: one plot a column over the shared steps. */
 export class ColumnPlots {
-  readonly element = el("div", { class: "columns", tabIndex: 0, role: "region", aria: { label: "States and actions" } });
+  readonly element = el("div", {
+    class: "columns",
+    tabIndex: 0,
+    role: "region",
+    aria: { label: "States and actions" },
+  });
   private readonly axis = new StepAxis();
   private plots: Plot[] = [];
   private step = 0;
@@ -46,12 +53,40 @@ export class ColumnPlots {
   /** Sets the columns; their numbers follow by `receive`. */
   set(columns: readonly ColumnShape[], steps: number): void {
     this.axis.setCount(steps);
-    this.plots = columns.map((shape) => {
-      const canvas = el("canvas", { class: "column-canvas", role: "img", aria: { label: `${shape.name}: ${plural(shape.width, "dimension")} over ${plural(shape.rows, "step")}` } });
-      const values = el("div", { class: "column-values number" });
-      const label = el("div", { class: "column-label", title: `${shape.name}, ${shape.role}, ${shape.rows} by ${shape.width}` }, el("span", { class: "track-title", text: shape.name }), shape.name !== shape.role && el("span", { class: "quiet", text: ` ${shape.role}` }), values);
-      return { shape, canvas, values, element: el("div", { class: shape.width > LINES ? "column tall" : "column" }, label, canvas), data: [], filled: 0, limits: undefined };
-    });
+    // What the episode did comes before the flags that say when it ended.
+    this.plots = [...columns]
+      .sort((a, b) => Number(flag(a)) - Number(flag(b)))
+      .map((shape) => {
+        const canvas = el("canvas", {
+          class: "column-canvas",
+          role: "img",
+          aria: {
+            label: `${shape.name}: ${plural(shape.width, "dimension")} over ${plural(shape.rows, "step")}`,
+          },
+        });
+        const values = el("div", { class: "column-values number" });
+        const label = el(
+          "div",
+          { class: "column-label", title: `${shape.name}, ${shape.role}, ${shape.rows} by ${shape.width}` },
+          el("span", { class: "track-title", text: shape.name }),
+          shape.name !== shape.role && el("span", { class: "quiet", text: ` ${shape.role}` }),
+          values,
+        );
+        return {
+          shape,
+          canvas,
+          values,
+          element: el(
+            "div",
+            { class: shape.width > LINES ? "column tall" : flag(shape) ? "column flag" : "column" },
+            label,
+            canvas,
+          ),
+          data: [],
+          filled: 0,
+          limits: undefined,
+        };
+      });
     this.element.replaceChildren(...this.plots.map((plot) => plot.element), this.cursor);
     this.redraw();
   }
@@ -77,7 +112,9 @@ export class ColumnPlots {
 
   /** Numbers of one column at a step, for the step list. */
   at(name: string, step: number): readonly number[] {
-    return this.plots.find((plot) => plot.shape.name === name)?.data.map((series) => series[step] ?? NaN) ?? [];
+    return (
+      this.plots.find((plot) => plot.shape.name === name)?.data.map((series) => series[step] ?? NaN) ?? []
+    );
   }
 
   setCursor(step: number): void {
@@ -116,8 +153,15 @@ export class ColumnPlots {
         for (let step = 0; step < series.length; step += stride) {
           const value = series[step]!;
           if (!Number.isFinite(value)) continue;
-          context.fillStyle = diverging ? divergingColour(value, extreme) : sequentialColour(value, limits.low, limits.high);
-          context.fillRect(this.axis.x(step), dimension * each, across * stride + 0.5, Math.max(1, each - 0.5));
+          context.fillStyle = diverging
+            ? divergingColour(value, extreme)
+            : sequentialColour(value, limits.low, limits.high);
+          context.fillRect(
+            this.axis.x(step),
+            dimension * each,
+            across * stride + 0.5,
+            Math.max(1, each - 0.5),
+          );
         }
       });
       return;
@@ -141,16 +185,25 @@ export class ColumnPlots {
     const numbers = this.at(plot.shape.name, this.step);
     const shown = numbers.slice(0, LINES);
     while (plot.values.childElementCount > shown.length) plot.values.lastElementChild!.remove();
-    while (plot.values.childElementCount < shown.length) plot.values.append(el("span", { class: "column-value" }, el("i", { class: "swatch" }), el("span")));
+    while (plot.values.childElementCount < shown.length)
+      plot.values.append(el("span", { class: "column-value" }, el("i", { class: "swatch" }), el("span")));
     shown.forEach((value, dimension) => {
       const item = plot.values.children[dimension] as HTMLElement;
       const label = plot.shape.labels?.[dimension];
-      setText(item.lastElementChild as HTMLElement, `${label !== undefined ? `${label} ` : shown.length > 1 ? `${dimension} ` : ""}${significant(value)}`);
-      setTitle(item, `${plot.shape.name}${label !== undefined ? ` ${label}` : `[${dimension}]`} = ${exact(value)}`);
+      setText(
+        item.lastElementChild as HTMLElement,
+        `${label !== undefined ? `${label} ` : shown.length > 1 ? `[${dimension}] ` : ""}${significant(value)}`,
+      );
+      setTitle(
+        item,
+        `${plot.shape.name}${label !== undefined ? ` ${label}` : `[${dimension}]`} = ${exact(value)}`,
+      );
       const swatch = item.firstElementChild as HTMLElement;
       swatch.hidden = plot.shape.width > LINES;
-      swatch.style.borderTopColor = plot.shape.width === 1 ? theme().positive : theme().series[dimension % theme().series.length]!;
-      swatch.style.borderTopStyle = dimension === 0 ? "solid" : dimension === 2 || dimension === 4 ? "dotted" : "dashed";
+      swatch.style.borderTopColor =
+        plot.shape.width === 1 ? theme().positive : theme().series[dimension % theme().series.length]!;
+      swatch.style.borderTopStyle =
+        dimension === 0 ? "solid" : dimension === 2 || dimension === 4 ? "dotted" : "dashed";
     });
   }
 }

@@ -34,7 +34,10 @@ export function button(options: ButtonOptions): Button {
   if (appearance !== "icon") element.append(label);
   const name = (title: string, text: string): void => {
     element.title = title;
-    element.setAttribute("aria-label", appearance === "icon" ? title : `${text}${title === text ? "" : `, ${title}`}`);
+    element.setAttribute(
+      "aria-label",
+      appearance === "icon" ? title : `${text}${title === text ? "" : `, ${title}`}`,
+    );
   };
   let title = options.title ?? options.label;
   let text = options.label;
@@ -116,7 +119,10 @@ export function select(options: { readonly label: string; onChange(id: string): 
     setChoices: (choices, selected) => {
       const same =
         element.options.length === choices.length &&
-        choices.every((choice, index) => element.options[index]?.value === choice.id && element.options[index]?.text === choice.title);
+        choices.every(
+          (choice, index) =>
+            element.options[index]?.value === choice.id && element.options[index]?.text === choice.title,
+        );
       if (!same) {
         element.replaceChildren(
           ...choices.map((choice) => {

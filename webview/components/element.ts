@@ -30,7 +30,8 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   if (properties.role !== undefined) element.setAttribute("role", properties.role);
   if (properties.tabIndex !== undefined) element.tabIndex = properties.tabIndex;
   if (properties.hidden !== undefined) element.hidden = properties.hidden;
-  for (const [name, value] of Object.entries(properties.aria ?? {})) element.setAttribute(`aria-${name}`, value);
+  for (const [name, value] of Object.entries(properties.aria ?? {}))
+    element.setAttribute(`aria-${name}`, value);
   for (const [name, value] of Object.entries(properties.data ?? {})) element.dataset[name] = value;
   for (const [name, listener] of Object.entries(properties.on ?? {})) {
     element.addEventListener(name, listener as EventListener);
@@ -62,7 +63,8 @@ export function setTitle(element: HTMLElement, title: string): void {
 export function typesText(event: Event): boolean {
   for (const target of event.composedPath()) {
     if (!(target instanceof HTMLElement)) continue;
-    if (/^(INPUT|TEXTAREA|SELECT|VSCODE-TEXT-FIELD)$/.test(target.tagName) || target.isContentEditable) return true;
+    if (/^(INPUT|TEXTAREA|SELECT|VSCODE-TEXT-FIELD)$/.test(target.tagName) || target.isContentEditable)
+      return true;
   }
   return false;
 }

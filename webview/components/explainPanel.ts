@@ -12,7 +12,12 @@ export interface ExplainActions {
 
 /** Why a number is what it is: the formula, the numbers put in, the value, the convention, the source. */
 export class ExplainPanel {
-  readonly element = el("div", { class: "explain", tabIndex: 0, role: "region", aria: { label: "Explanation", live: "polite" } });
+  readonly element = el("div", {
+    class: "explain",
+    tabIndex: 0,
+    role: "region",
+    aria: { label: "Explanation", live: "polite" },
+  });
 
   constructor(private readonly actions: ExplainActions) {}
 
@@ -24,7 +29,9 @@ export class ExplainPanel {
   show(explanation: ExplanationView, track: TrackData | undefined, where: string): void {
     const [main, ...others] = explanation.lines;
     const signed = track?.signed ?? false;
-    const copied = explanation.lines.map((line) => `${line.name} = ${line.formula} = ${line.substituted} = ${line.exact}`).join("\n");
+    const copied = explanation.lines
+      .map((line) => `${line.name} = ${line.formula} = ${line.substituted} = ${line.exact}`)
+      .join("\n");
     this.element.replaceChildren(
       el(
         "div",
@@ -36,7 +43,10 @@ export class ExplainPanel {
           icon: "copy",
           appearance: "icon",
           title: "Copy the formula with its numbers in full precision",
-          onClick: () => this.actions.copy(`${explanation.title}, ${where}\n${explanation.convention}\n${copied}\n${explanation.source}`),
+          onClick: () =>
+            this.actions.copy(
+              `${explanation.title}, ${where}\n${explanation.convention}\n${copied}\n${explanation.source}`,
+            ),
         }).element,
       ),
       ...(main ? [this.headline(main, signed), this.line(main, signed, true)] : []),
@@ -52,7 +62,8 @@ export class ExplainPanel {
               label: explanation.code.label,
               icon: "go-to-file",
               title: `Open the trainer's own line ${explanation.code.line}`,
-              onClick: () => explanation.code && this.actions.openCode(explanation.code.path, explanation.code.line),
+              onClick: () =>
+                explanation.code && this.actions.openCode(explanation.code.path, explanation.code.line),
             }).element,
           ]
         : []),
@@ -60,7 +71,11 @@ export class ExplainPanel {
   }
 
   private headline(line: ExplanationView["lines"][number], signed: boolean): HTMLElement {
-    const value = el("div", { class: "explain-value number", title: `${line.exact} (full precision)`, text: valueText(line.value, signed) });
+    const value = el("div", {
+      class: "explain-value number",
+      title: `${line.exact} (full precision)`,
+      text: valueText(line.value, signed),
+    });
     value.classList.toggle("below", signed && line.value < 0);
     value.classList.toggle("above", signed && line.value > 0);
     return value;
@@ -78,7 +93,11 @@ export class ExplainPanel {
         { class: "explain-right" },
         el("div", { class: "equals" }, "=", formula(line.formula)),
         !repeated && el("div", { class: "equals" }, "=", formula(line.substituted)),
-        el("div", { class: "number", title: `${line.exact} (full precision)` }, `= ${valueText(line.value, signed)}`),
+        el(
+          "div",
+          { class: "number", title: `${line.exact} (full precision)` },
+          `= ${valueText(line.value, signed)}`,
+        ),
       ),
     );
   }

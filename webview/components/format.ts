@@ -37,7 +37,8 @@ export function valueText(value: Recorded, signed: boolean): string {
  */
 export function aligned(value: number, largest: number, signed: boolean): string {
   const decimals = 2 - Math.floor(Math.log10(Math.abs(largest)));
-  if (!Number.isFinite(value) || !Number.isFinite(decimals) || decimals < 0 || decimals > 5) return valueText(value, signed);
+  if (!Number.isFinite(value) || !Number.isFinite(decimals) || decimals < 0 || decimals > 5)
+    return valueText(value, signed);
   const text = value.toFixed(decimals);
   if (Number(text) === 0 && value !== 0) return valueText(value, signed);
   return signed && value >= 0 && !Object.is(value, -0) ? `+${text}` : text;
@@ -59,7 +60,11 @@ export function count(value: number): string {
 
 /** "1 step", "12 steps", "2 trajectories". */
 export function plural(value: number, noun: string): string {
-  const many = /[^aeiou]y$/.test(noun) ? `${noun.slice(0, -1)}ies` : /(s|sh|ch|x)$/.test(noun) ? `${noun}es` : `${noun}s`;
+  const many = /[^aeiou]y$/.test(noun)
+    ? `${noun.slice(0, -1)}ies`
+    : /(s|sh|ch|x)$/.test(noun)
+      ? `${noun}es`
+      : `${noun}s`;
   return `${count(value)} ${value === 1 ? noun : many}`;
 }
 
@@ -88,7 +93,10 @@ export function bytes(value: number): string {
 
 /** Text on one line, cut at `limit` characters, for lists. */
 export function oneLine(text: string, limit = 160): string {
-  const line = text.slice(0, limit * 2).replace(/\s+/g, " ").trim();
+  const line = text
+    .slice(0, limit * 2)
+    .replace(/\s+/g, " ")
+    .trim();
   return line.length > limit ? `${line.slice(0, limit)}…` : line;
 }
 

@@ -2,14 +2,28 @@ import type { Expression } from "../../src/signals/expression";
 import { el, type ElementChild } from "./element";
 
 const GREEK: Readonly<Record<string, string>> = {
-  alpha: "α", beta: "β", gamma: "γ", delta: "δ", epsilon: "ε", eps: "ε", lambda: "λ", mu: "μ", pi: "π", rho: "ρ", sigma: "σ", tau: "τ", theta: "θ", omega: "ω",
+  alpha: "α",
+  beta: "β",
+  gamma: "γ",
+  delta: "δ",
+  epsilon: "ε",
+  eps: "ε",
+  lambda: "λ",
+  mu: "μ",
+  pi: "π",
+  rho: "ρ",
+  sigma: "σ",
+  tau: "τ",
+  theta: "θ",
+  omega: "ω",
 };
 
 type Token = { readonly kind: "number" | "name" | "sign"; readonly text: string };
 
 /** Splits a formula into numbers, names and signs; undefined when it holds anything else. */
 function tokens(text: string): Token[] | undefined {
-  const pattern = /\s*(?:(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([\p{L}_][\p{L}\p{N}_'.]*(?:\{[^{}]*\})?)|([-+*/^(),]))/uy;
+  const pattern =
+    /\s*(?:(\d+(?:\.\d+)?(?:e[+-]?\d+)?)|([\p{L}_][\p{L}\p{N}_'.]*(?:\{[^{}]*\})?)|([-+*/^(),]))/uy;
   const found: Token[] = [];
   let position = 0;
   const end = text.trimEnd().length;
@@ -26,7 +40,12 @@ function tokens(text: string): Token[] | undefined {
 }
 
 type Node = Exclude<Expression, { kind: "number" }> | { readonly kind: "number"; readonly text: string };
-type Binary = { readonly kind: "binary"; readonly op: "+" | "-" | "*" | "/" | "^"; readonly left: Node; readonly right: Node };
+type Binary = {
+  readonly kind: "binary";
+  readonly op: "+" | "-" | "*" | "/" | "^";
+  readonly left: Node;
+  readonly right: Node;
+};
 
 const POWER: Readonly<Record<string, number>> = { "+": 1, "-": 1, "*": 2, "/": 2, "^": 4 };
 
@@ -109,15 +128,24 @@ const TERMS = 4;
 const NUMBERS = 16;
 
 function listed(parts: readonly Node[]): ElementChild[] {
-  const simple = parts.every((part) => part.kind === "number" || part.kind === "symbol" || part.kind === "negate");
+  const simple = parts.every(
+    (part) => part.kind === "number" || part.kind === "symbol" || part.kind === "negate",
+  );
   const drawn = (part: Node): HTMLElement => draw(part, 0, false);
-  if (parts.length <= (simple ? NUMBERS : TERMS)) return parts.flatMap((part, index) => [index > 0 ? ", " : "", drawn(part)]);
-  return [...parts.slice(0, 2).flatMap((part) => [drawn(part), ", "]), "…, ", drawn(parts[parts.length - 1]!)];
+  if (parts.length <= (simple ? NUMBERS : TERMS))
+    return parts.flatMap((part, index) => [index > 0 ? ", " : "", drawn(part)]);
+  return [
+    ...parts.slice(0, 2).flatMap((part) => [drawn(part), ", "]),
+    "…, ",
+    drawn(parts[parts.length - 1]!),
+  ];
 }
 
 function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
   const brackets = (inner: readonly ElementChild[], needed: boolean): HTMLElement =>
-    needed ? el("span", { class: "formula-group" }, "(", ...inner, ")") : el("span", { class: "formula-group" }, ...inner);
+    needed
+      ? el("span", { class: "formula-group" }, "(", ...inner, ")")
+      : el("span", { class: "formula-group" }, ...inner);
   switch (node.kind) {
     case "number":
       return el("span", { text: node.text });
@@ -127,12 +155,19 @@ function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
       return brackets(["-", draw(node.of as Node, 3, true)], outer > 1);
     case "call":
       if (node.name === "sqrt" && node.arguments.length === 1) {
-        return el("span", { class: "radical" }, radicalSign(), el("span", { class: "radicand" }, draw(node.arguments[0] as Node, 0, false)));
+        return el(
+          "span",
+          { class: "radical" },
+          radicalSign(),
+          el("span", { class: "radicand" }, draw(node.arguments[0] as Node, 0, false)),
+        );
       }
       return el(
         "span",
         { class: "formula-group" },
-        /^[A-Za-z]$/.test(node.name) || node.name.includes("_") ? name(node.name) : el("span", { class: "formula-call", text: node.name }),
+        /^[A-Za-z]$/.test(node.name) || node.name.includes("_")
+          ? name(node.name)
+          : el("span", { class: "formula-call", text: node.name }),
         "(",
         ...listed(node.arguments as unknown as readonly Node[]),
         ")",
@@ -147,7 +182,13 @@ function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
           el("span", { class: "fraction-lower" }, draw(right, 0, false)),
         );
       }
-      if (op === "^") return el("span", { class: "formula-group" }, draw(left, 4, false), el("sup", {}, draw(right, 0, false)));
+      if (op === "^")
+        return el(
+          "span",
+          { class: "formula-group" },
+          draw(left, 4, false),
+          el("sup", {}, draw(right, 0, false)),
+        );
       const power = POWER[op]!;
       const inner = [draw(left, power, false), ` ${op === "*" ? "·" : op} `, draw(right, power, op === "-")];
       return brackets(inner, power < outer || (power === outer && rightSide));

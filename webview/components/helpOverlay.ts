@@ -13,7 +13,8 @@ export class HelpOverlay {
         "div",
         { class: "help-title" },
         el("span", { class: "strong", text: title }),
-        button({ label: "Close", icon: "close", appearance: "icon", onClick: () => this.element.close() }).element,
+        button({ label: "Close", icon: "close", appearance: "icon", onClick: () => this.element.close() })
+          .element,
       ),
       el(
         "dl",

@@ -66,7 +66,8 @@ export class ScrollSpace {
   reveal(row: number, virtualTop: number): number {
     const top = row * this.rowHeight;
     if (top < virtualTop) return this.clamp(top);
-    if (top + this.rowHeight > virtualTop + this.viewport) return this.clamp(top + this.rowHeight - this.viewport);
+    if (top + this.rowHeight > virtualTop + this.viewport)
+      return this.clamp(top + this.rowHeight - this.viewport);
     return virtualTop;
   }
 }

@@ -1,4 +1,14 @@
-import { bisectCenter, brushX, extent, line, scaleLinear, select as choose, type BrushBehavior, type D3BrushEvent, type ScaleLinear } from "d3";
+import {
+  bisectCenter,
+  brushX,
+  extent,
+  line,
+  scaleLinear,
+  select as choose,
+  type BrushBehavior,
+  type D3BrushEvent,
+  type ScaleLinear,
+} from "d3";
 import type { TrainingStepSummary } from "../../src/model/summary";
 import { onResize, oncePerFrame } from "./canvas";
 import { button } from "./controls";
@@ -29,7 +39,14 @@ const DASHES = ["", "5 3", "2 2", "7 3 2 3", "1 3", "9 4"];
 /** Small plots over training steps with one brush and one pointer for all; a table says the same in numbers. */
 export class SmallMultiples {
   readonly element = el("section", { class: "multiples", aria: { label: "Training steps" } });
-  private readonly grid = el("div", { class: "multiples-grid", tabIndex: 0, role: "group", aria: { label: "Plots over training steps: arrow keys move, Shift extends the selection, Escape clears it" } });
+  private readonly grid = el("div", {
+    class: "multiples-grid",
+    tabIndex: 0,
+    role: "group",
+    aria: {
+      label: "Plots over training steps: arrow keys move, Shift extends the selection, Escape clears it",
+    },
+  });
   private readonly table = el("div", { class: "multiples-table", hidden: true });
   private readonly tableHead = el("div", { class: "table-head multiples-row" });
   private readonly list: VirtualList;
@@ -45,7 +62,12 @@ export class SmallMultiples {
 
   /** @param onBrush the selection changed; undefined = all steps */
   constructor(private readonly onBrush: (steps: BrushedSteps | undefined) => void) {
-    this.list = new VirtualList({ role: "grid", label: "Training steps as a table", createRow: () => this.row(), onActivate: (index) => this.chooseSteps(index, index) });
+    this.list = new VirtualList({
+      role: "grid",
+      label: "Training steps as a table",
+      createRow: () => this.row(),
+      onActivate: (index) => this.chooseSteps(index, index),
+    });
     this.table.append(this.tableHead, this.list.element);
     this.tableButton = button({
       label: "Table",
@@ -67,7 +89,9 @@ export class SmallMultiples {
   }
 
   set(steps: readonly TrainingStepSummary[], components: readonly string[]): void {
-    const numbered = steps.filter((step) => step.trainingStep !== undefined).sort((a, b) => a.trainingStep! - b.trainingStep!);
+    const numbered = steps
+      .filter((step) => step.trainingStep !== undefined)
+      .sort((a, b) => a.trainingStep! - b.trainingStep!);
     this.series = trainingSeries(steps, components);
     this.steps = numbered;
     const several = numbered.length > 1;
@@ -79,7 +103,11 @@ export class SmallMultiples {
       this.plots = this.series.map((series) => this.plot(series));
       this.grid.replaceChildren(...this.plots.map((plot) => plot.element));
     } else this.plots = this.plots.map((plot, index) => ({ ...plot, series: this.series[index]! }));
-    this.tableHead.replaceChildren(el("span", { text: "step" }), el("span", { text: "trajectories" }), ...this.series.map((series) => el("span", { text: series.title, title: series.meaning })));
+    this.tableHead.replaceChildren(
+      el("span", { text: "step" }),
+      el("span", { text: "trajectories" }),
+      ...this.series.map((series) => el("span", { text: series.title, title: series.meaning })),
+    );
     this.list.setCount(numbered.length);
     this.redraw();
   }
@@ -97,7 +125,14 @@ export class SmallMultiples {
     const facts = this.series.flatMap((series) =>
       series.lines
         .filter((each) => each.at(step) !== undefined)
-        .map((each, index) => el("span", { class: "number", title: series.meaning }, el("span", { class: "quiet", text: `${index === 0 ? series.title : each.name} ` }), el("span", { class: index === 0 ? "strong" : "", text: series.format(each.at(step)) }))),
+        .map((each, index) =>
+          el(
+            "span",
+            { class: "number", title: series.meaning },
+            el("span", { class: "quiet", text: `${index === 0 ? series.title : each.name} ` }),
+            el("span", { class: index === 0 ? "strong" : "", text: series.format(each.at(step)) }),
+          ),
+        ),
     );
     this.grid.replaceChildren(...facts);
   }
@@ -107,15 +142,32 @@ export class SmallMultiples {
     const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", `${series.title} over training steps: ${series.meaning}`);
-    const element = el("figure", { class: "multiple" }, el("figcaption", { title: series.meaning }, el("span", { class: "quiet", text: series.title }), reading), svg);
-    svg.addEventListener("pointermove", (event) => this.point(this.nearest(event.clientX - svg.getBoundingClientRect().left)));
+    const element = el(
+      "figure",
+      { class: "multiple" },
+      el(
+        "figcaption",
+        { title: series.meaning },
+        el("span", { class: "quiet", text: series.title }),
+        reading,
+      ),
+      svg,
+    );
+    svg.addEventListener("pointermove", (event) =>
+      this.point(this.nearest(event.clientX - svg.getBoundingClientRect().left)),
+    );
     svg.addEventListener("pointerleave", () => this.point(undefined));
     return { series, element, svg, reading, x: scaleLinear(), brush: undefined };
   }
 
   private nearest(x: number): number {
     const plot = this.plots[0];
-    return plot ? bisectCenter(this.steps.map((step) => step.trainingStep!), plot.x.invert(x)) : 0;
+    return plot
+      ? bisectCenter(
+          this.steps.map((step) => step.trainingStep!),
+          plot.x.invert(x),
+        )
+      : 0;
   }
 
   private draw(): void {
@@ -128,7 +180,9 @@ export class SmallMultiples {
     if (width <= 0) return;
     const { series, svg } = plot;
     const { steps } = this;
-    const numbers = series.lines.flatMap((each) => steps.map((step) => each.at(step))).filter((value): value is number => value !== undefined && Number.isFinite(value));
+    const numbers = series.lines
+      .flatMap((each) => steps.map((step) => each.at(step)))
+      .filter((value): value is number => value !== undefined && Number.isFinite(value));
     let [low = 0, high = 1] = extent(numbers);
     if (series.share) low = 0;
     if (low === high) [low, high] = low === 0 ? [0, 1] : [Math.min(0, low), Math.max(0, high)];
@@ -138,14 +192,37 @@ export class SmallMultiples {
     const root = choose(svg).attr("width", width).attr("height", HEIGHT);
     root.selectAll("*").remove();
     const ground = root.append("g").attr("class", "ground");
-    for (const value of [low, high]) ground.append("line").attr("x1", 0).attr("x2", width).attr("y1", y(value)).attr("y2", y(value));
-    if (low < 0 && high > 0) ground.append("line").attr("class", "zero").attr("x1", 0).attr("x2", width).attr("y1", y(0)).attr("y2", y(0));
+    for (const value of [low, high])
+      ground.append("line").attr("x1", 0).attr("x2", width).attr("y1", y(value)).attr("y2", y(value));
+    if (low < 0 && high > 0)
+      ground
+        .append("line")
+        .attr("class", "zero")
+        .attr("x1", 0)
+        .attr("x2", width)
+        .attr("y1", y(0))
+        .attr("y2", y(0));
     series.lines.forEach((each, index) => {
-      const path = line<TrainingStepSummary>((step) => plot.x(step.trainingStep!), (step) => y(each.at(step)!)).defined((step) => Number.isFinite(each.at(step) ?? NaN));
-      root.append("path").attr("class", `series s${index}`).attr("d", path([...steps])).attr("stroke-dasharray", DASHES[index] ?? "");
+      const path = line<TrainingStepSummary>(
+        (step) => plot.x(step.trainingStep!),
+        (step) => y(each.at(step)!),
+      ).defined((step) => Number.isFinite(each.at(step) ?? NaN));
+      root
+        .append("path")
+        .attr("class", `series s${index}`)
+        .attr("d", path([...steps]))
+        .attr("stroke-dasharray", DASHES[index] ?? "");
       if (steps.length <= width / 10) {
         const points = steps.filter((step) => Number.isFinite(each.at(step) ?? NaN));
-        root.append("g").attr("class", `points s${index}`).selectAll("circle").data(points).join("circle").attr("r", index === 0 ? 2 : 1.5).attr("cx", (step) => plot.x(step.trainingStep!)).attr("cy", (step) => y(each.at(step)!));
+        root
+          .append("g")
+          .attr("class", `points s${index}`)
+          .selectAll("circle")
+          .data(points)
+          .join("circle")
+          .attr("r", index === 0 ? 2 : 1.5)
+          .attr("cx", (step) => plot.x(step.trainingStep!))
+          .attr("cy", (step) => y(each.at(step)!));
       }
     });
     const labels = root.append("g").attr("class", "labels");
@@ -153,28 +230,60 @@ export class SmallMultiples {
       const end = [...steps].reverse().find((step) => Number.isFinite(each.at(step) ?? NaN));
       if (!end) return;
       const above = y(each.at(end)!);
-      labels.append("text").attr("x", width - 4).attr("y", above < 16 ? above + 12 : above - 4).attr("text-anchor", "end").text(each.name.length > 18 ? `${each.name.slice(0, 17)}…` : each.name);
+      labels
+        .append("text")
+        .attr("x", width - 4)
+        .attr("y", above < 16 ? above + 12 : above - 4)
+        .attr("text-anchor", "end")
+        .text(each.name.length > 18 ? `${each.name.slice(0, 17)}…` : each.name);
     });
-    labels.append("text").attr("x", 2).attr("y", HEIGHT - 3).text(count(first));
-    labels.append("text").attr("x", width - 2).attr("y", HEIGHT - 3).attr("text-anchor", "end").text(count(last));
-    labels.append("text").attr("x", width / 2).attr("y", HEIGHT - 3).attr("text-anchor", "middle").text(`${series.format(low)} to ${series.format(high)}`);
-    root.append("line").attr("class", "pointer").attr("y1", 2).attr("y2", HEIGHT - 14).attr("visibility", "hidden");
+    labels
+      .append("text")
+      .attr("x", 2)
+      .attr("y", HEIGHT - 3)
+      .text(count(first));
+    labels
+      .append("text")
+      .attr("x", width - 2)
+      .attr("y", HEIGHT - 3)
+      .attr("text-anchor", "end")
+      .text(count(last));
+    labels
+      .append("text")
+      .attr("x", width / 2)
+      .attr("y", HEIGHT - 3)
+      .attr("text-anchor", "middle")
+      .text(`${series.format(low)} to ${series.format(high)}`);
+    root
+      .append("line")
+      .attr("class", "pointer")
+      .attr("y1", 2)
+      .attr("y2", HEIGHT - 14)
+      .attr("visibility", "hidden");
     plot.brush = brushX()
-      .extent([[0, 0], [width, HEIGHT - 14]])
+      .extent([
+        [0, 0],
+        [width, HEIGHT - 14],
+      ])
       .on("end", (event: D3BrushEvent<unknown>) => {
         if (this.moving || !event.sourceEvent) return;
         const span = event.selection as [number, number] | null;
         if (!span) return this.chooseSteps(undefined, undefined);
-        const inside = steps.map((_, index) => index).filter((index) => {
-          const x = plot.x(steps[index]!.trainingStep!);
-          return x >= span[0] - 1 && x <= span[1] + 1;
-        });
+        const inside = steps
+          .map((_, index) => index)
+          .filter((index) => {
+            const x = plot.x(steps[index]!.trainingStep!);
+            return x >= span[0] - 1 && x <= span[1] + 1;
+          });
         const nearest = this.nearest((span[0] + span[1]) / 2);
         this.chooseSteps(inside[0] ?? nearest, inside.at(-1) ?? nearest);
       });
     const layer = root.append("g").attr("class", "brush").call(plot.brush);
     this.moving = true;
-    layer.call(plot.brush.move, this.brushed ? [plot.x(this.brushed.from) - 2, plot.x(this.brushed.to) + 2] : null);
+    layer.call(
+      plot.brush.move,
+      this.brushed ? [plot.x(this.brushed.from) - 2, plot.x(this.brushed.to) + 2] : null,
+    );
     this.moving = false;
   }
 
@@ -200,7 +309,9 @@ export class SmallMultiples {
     const step = this.steps[index];
     if (!step) return;
     for (const plot of this.plots) {
-      const parts = plot.series.lines.map((each, at) => `${at === 0 ? "" : `${each.name} `}${plot.series.format(each.at(step))}`);
+      const parts = plot.series.lines.map(
+        (each, at) => `${at === 0 ? "" : `${each.name} `}${plot.series.format(each.at(step))}`,
+      );
       setText(plot.reading, `${this.pointed === undefined ? "" : `step ${step.trainingStep}: `}${parts[0]}`);
       plot.reading.title = parts.join("\n");
       choose(plot.svg)
@@ -222,7 +333,12 @@ export class SmallMultiples {
       this.anchor = at;
       this.chooseSteps(at, at);
     } else {
-      const moves: Readonly<Record<string, number>> = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: last };
+      const moves: Readonly<Record<string, number>> = {
+        ArrowLeft: at - 1,
+        ArrowRight: at + 1,
+        Home: 0,
+        End: last,
+      };
       const target = moves[event.key];
       if (target === undefined) return;
       const next = Math.max(0, Math.min(last, target));
@@ -240,8 +356,13 @@ export class SmallMultiples {
       element,
       update: (index) => {
         const step = this.steps[index]!;
-        const texts = [String(step.trainingStep), count(step.trajectories), ...this.series.map((series) => series.format(series.lines[0]!.at(step)))];
-        while (element.childElementCount < texts.length) element.append(el("span", { class: "number", role: "gridcell" }));
+        const texts = [
+          String(step.trainingStep),
+          count(step.trajectories),
+          ...this.series.map((series) => series.format(series.lines[0]!.at(step))),
+        ];
+        while (element.childElementCount < texts.length)
+          element.append(el("span", { class: "number", role: "gridcell" }));
         while (element.childElementCount > texts.length) element.lastElementChild!.remove();
         texts.forEach((text, at) => setText(element.children[at] as HTMLElement, text));
       },

@@ -2,7 +2,12 @@ import { el, icon } from "./element";
 
 /** The thin progress line on top and the one sentence for errors and waiting below it. Neither moves what is drawn. */
 export class StatusLine {
-  readonly element = el("div", { class: "progress-line", role: "progressbar", aria: { label: "Loading" }, hidden: true });
+  readonly element = el("div", {
+    class: "progress-line",
+    role: "progressbar",
+    aria: { label: "Loading" },
+    hidden: true,
+  });
   readonly sentence = el("div", { class: "status-sentence", role: "status", hidden: true });
   private readonly fill = el("div", { class: "progress-fill" });
 

@@ -28,7 +28,12 @@ export interface StepDetailActions {
 
 /** One step in full: what was seen, thought and done, as text and never as markup. */
 export class StepDetail {
-  readonly element = el("div", { class: "step-detail", tabIndex: 0, role: "region", aria: { label: "Step" } });
+  readonly element = el("div", {
+    class: "step-detail",
+    tabIndex: 0,
+    role: "region",
+    aria: { label: "Step" },
+  });
   private readonly long = new Map<string, LongText>();
   private item: StepWindowItem | undefined;
 
@@ -61,7 +66,8 @@ export class StepDetail {
     if (!long || start > long.text.length) return;
     long.text = long.text.slice(0, start) + text;
     long.total = total;
-    if (long.text.length < Math.min(total, long.wanted) && text.length > 0) this.actions.requestText(stepIndex, field, long.text.length);
+    if (long.text.length < Math.min(total, long.wanted) && text.length > 0)
+      this.actions.requestText(stepIndex, field, long.text.length);
     if (this.item?.step.index === stepIndex) this.draw();
   }
 
@@ -75,19 +81,28 @@ export class StepDetail {
         { class: "detail-title" },
         icon(stepIcon(step)),
         el("span", { class: "strong", text: `step ${step.index + 1}` }),
-        el("span", { text: step.kind !== undefined && stepKind(step) !== step.role ? `${step.role} · ${stepKind(step)}` : step.role }),
+        el("span", {
+          text:
+            step.kind !== undefined && stepKind(step) !== step.role
+              ? `${step.role} · ${stepKind(step)}`
+              : step.role,
+        }),
         ...numbers(step),
         step.terminated === true && el("span", { class: "chip", text: "terminated" }),
         step.truncated === true && el("span", { class: "chip", text: "truncated" }),
       ),
       ...(["observation", "thought", "action"] as const).flatMap((field) => this.text(item, field)),
       ...(step.toolCalls ?? []).map((call) =>
-        block("tool call", el("div", {}, el("code", { class: "strong", text: call.name }), textBox(json(call.arguments)))),
+        block(
+          "tool call",
+          el("div", {}, el("code", { class: "strong", text: call.name }), textBox(json(call.arguments))),
+        ),
       ),
       ...this.media(item),
       ...extra(step),
     );
-    if (this.element.childElementCount === 1) this.element.append(el("p", { class: "quiet", text: "This step holds no text." }));
+    if (this.element.childElementCount === 1)
+      this.element.append(el("p", { class: "quiet", text: "This step holds no text." }));
   }
 
   private text(item: StepWindowItem, field: TextField): HTMLElement[] {
@@ -115,7 +130,8 @@ export class StepDetail {
     };
     const all = Number.isNaN(kept.total) ? "Show all" : `Show all ${count(kept.total)} characters`;
     const controls = el("div", { class: "fold-line" });
-    if (!kept.open) controls.append(button({ label: all, icon: "unfold", onClick: () => toggle(true) }).element);
+    if (!kept.open)
+      controls.append(button({ label: all, icon: "unfold", onClick: () => toggle(true) }).element);
     else {
       if (!complete) {
         const label = `${count(kept.text.length)} of ${Number.isNaN(kept.total) ? "…" : count(kept.total)} characters, show more`;
@@ -123,15 +139,30 @@ export class StepDetail {
       }
       controls.append(button({ label: "Show less", icon: "fold", onClick: () => toggle(false) }).element);
     }
-    controls.append(button({ label: "Copy", icon: "copy", appearance: "icon", title: "Copy what is loaded of this text", onClick: () => this.actions.copy(kept.text) }).element);
+    controls.append(
+      button({
+        label: "Copy",
+        icon: "copy",
+        appearance: "icon",
+        title: "Copy what is loaded of this text",
+        onClick: () => this.actions.copy(kept.text),
+      }).element,
+    );
     return [block(field, el("div", {}, box, controls))];
   }
 
   private media(item: StepWindowItem): HTMLElement[] {
     return (item.step.media ?? []).map((media, index) => {
       const uri = item.mediaUris?.[index];
-      const caption = el("div", { class: "quiet", text: uri === undefined ? `${media.path}: not inside the dataset's own folder, so it is not loaded.` : media.path });
-      if (uri === undefined || media.kind === "other") return block(media.kind === "other" ? "file" : media.kind, caption);
+      const caption = el("div", {
+        class: "quiet",
+        text:
+          uri === undefined
+            ? `${media.path}: not inside the dataset's own folder, so it is not loaded.`
+            : media.path,
+      });
+      if (uri === undefined || media.kind === "other")
+        return block(media.kind === "other" ? "file" : media.kind, caption);
       if (media.kind === "video") {
         const video = el("video", { class: "media" });
         video.controls = true;
@@ -173,7 +204,11 @@ function textBox(text: string): HTMLElement {
 
 function extra(step: Step): HTMLElement[] {
   if (!step.extra || Object.keys(step.extra).length === 0) return [];
-  const details = el("details", { class: "detail-extra" }, el("summary", { text: `other fields (${Object.keys(step.extra).length})` }));
+  const details = el(
+    "details",
+    { class: "detail-extra" },
+    el("summary", { text: `other fields (${Object.keys(step.extra).length})` }),
+  );
   details.append(textBox(json(step.extra as JsonValue)));
   return [details];
 }

@@ -2,11 +2,24 @@ import type { Step } from "../../src/model/trajectory";
 import type { StepWindowItem } from "../../src/protocol/webviewMessages";
 import { ABSENT, aligned, exact, oneLine } from "./format";
 import { el, icon, setText, setTitle } from "./element";
+import { reach } from "./limits";
 import type { StepSeries } from "./stepSeries";
 import { VirtualList, type RowView } from "./virtualList";
 
-const KIND_ICONS: Readonly<Record<string, string>> = { prompt: "comment", think: "lightbulb", act: "play", answer: "pass", observe: "eye" };
-const ROLE_ICONS: Readonly<Record<string, string>> = { system: "gear", user: "account", assistant: "hubot", tool: "tools", environment: "globe" };
+const KIND_ICONS: Readonly<Record<string, string>> = {
+  prompt: "comment",
+  think: "lightbulb",
+  act: "play",
+  answer: "pass",
+  observe: "eye",
+};
+const ROLE_ICONS: Readonly<Record<string, string>> = {
+  system: "gear",
+  user: "account",
+  assistant: "hubot",
+  tool: "tools",
+  environment: "globe",
+};
 
 /** Icon of a step: its kind where the format tells, its role otherwise. */
 export function stepIcon(step: Step): string {
@@ -21,7 +34,9 @@ export function stepKind(step: Step): string {
 /** First words of a step. */
 export function stepWords(step: Step): string {
   const call = step.toolCalls?.[0];
-  const text = [step.action, step.thought, step.observation].find((part) => part !== undefined && part.trim() !== "");
+  const text = [step.action, step.thought, step.observation].find(
+    (part) => part !== undefined && part.trim() !== "",
+  );
   return text !== undefined ? oneLine(text) : call ? `${call.name}(…)` : "";
 }
 
@@ -73,7 +88,10 @@ function stepRow(source: StepListSource): RowView {
       const number = series ? series.at(step) : NaN;
       const shown = Number.isFinite(number);
       setText(value, series ? (shown ? aligned(number, largest(series), series.signed) : ABSENT) : "");
-      setTitle(value, series ? `${series.title} ${shown ? exact(number) : "has no number at this step"}` : "");
+      setTitle(
+        value,
+        series ? `${series.title} ${shown ? exact(number) : "has no number at this step"}` : "",
+      );
       bar.hidden = !series;
       drawBar(bar, fill, shown ? number : undefined, series);
     },
@@ -81,7 +99,7 @@ function stepRow(source: StepListSource): RowView {
 }
 
 function largest(series: StepSeries): number {
-  return series.limits ? Math.max(Math.abs(series.limits.low), Math.abs(series.limits.high)) : NaN;
+  return series.limits ? reach(series.limits) : NaN;
 }
 
 /** Puts a number into a bar: right of the middle above zero, left of it below; unsigned series start at the left. */
@@ -89,14 +107,19 @@ export function drawBar(
   bar: HTMLElement,
   fill: HTMLElement,
   value: number | undefined,
-  scale: { readonly signed: boolean; readonly limits: { readonly low: number; readonly high: number } | undefined } | undefined,
+  scale:
+    | {
+        readonly signed: boolean;
+        readonly limits: { readonly low: number; readonly high: number } | undefined;
+      }
+    | undefined,
 ): void {
   bar.classList.toggle("signed", scale?.signed ?? false);
   fill.hidden = value === undefined || !scale?.limits;
   if (value === undefined || !scale?.limits) return;
   const { low, high } = scale.limits;
   if (scale.signed) {
-    const share = Math.min(1, Math.abs(value) / high) * 50;
+    const share = Math.min(1, Math.abs(value) / reach(scale.limits)) * 50;
     fill.style.left = value < 0 ? `${50 - share}%` : "50%";
     fill.style.width = `${share}%`;
   } else {

@@ -16,7 +16,9 @@ export function stepTracks(tracks: readonly TrackData[]): readonly TrackData[] {
   const rank = (track: TrackData): number =>
     (track.unit === "advantage" ? 0 : 4) + (track.level === "step" ? 0 : 1) + (track.signed ? 0 : 2);
   return tracks
-    .filter((track) => track.values !== undefined && track.level !== "token" && track.values.some(Number.isFinite))
+    .filter(
+      (track) => track.values !== undefined && track.level !== "token" && track.values.some(Number.isFinite),
+    )
     .map((track, index) => ({ track, index }))
     .sort((a, b) => rank(a.track) - rank(b.track) || a.index - b.index)
     .map((each) => each.track);
@@ -37,5 +39,11 @@ export function stepSeries(track: TrackData): StepSeries {
 
 /** The number of the whole trajectory that the header shows, with its convention. */
 export function headlineAdvantage(tracks: readonly TrackData[]): TrackData | undefined {
-  return tracks.find((track) => track.unit === "advantage" && track.level === "trajectory" && track.values?.length === 1 && Number.isFinite(track.values[0]));
+  return tracks.find(
+    (track) =>
+      track.unit === "advantage" &&
+      track.level === "trajectory" &&
+      track.values?.length === 1 &&
+      Number.isFinite(track.values[0]),
+  );
 }

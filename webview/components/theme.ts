@@ -24,7 +24,8 @@ const listeners = new Set<() => void>();
 
 function read(): Theme {
   const style = getComputedStyle(document.body);
-  const variable = (name: string, fallback: string): string => style.getPropertyValue(name).trim() || fallback;
+  const variable = (name: string, fallback: string): string =>
+    style.getPropertyValue(name).trim() || fallback;
   const highContrast = /vscode-high-contrast/.test(document.body.className);
   const foreground = variable("--vscode-editor-foreground", variable("--vscode-foreground", "#808080"));
   return {
@@ -83,7 +84,10 @@ function ramp(kind: "above" | "below" | "sequential", share: number): string {
   const colours = theme();
   let made = ramps.get(colours);
   if (!made) {
-    const mix = (from: string, to: string, least: number): readonly string[] => Array.from({ length: RAMP + 1 }, (_, index) => interpolateRgb(from, to)(least + ((1 - least) * index) / RAMP));
+    const mix = (from: string, to: string, least: number): readonly string[] =>
+      Array.from({ length: RAMP + 1 }, (_, index) =>
+        interpolateRgb(from, to)(least + ((1 - least) * index) / RAMP),
+      );
     made = {
       above: mix(colours.neutral, colours.positive, 0.25),
       below: mix(colours.neutral, colours.negative, 0.25),

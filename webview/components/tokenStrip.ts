@@ -2,7 +2,7 @@ import { beginDrawing, onResize, oncePerFrame } from "./canvas";
 import { button, select } from "./controls";
 import { el } from "./element";
 import { ABSENT, count, exact, significant, valueText, visibleToken } from "./format";
-import { robustLimits } from "./limits";
+import { reach, robustLimits } from "./limits";
 import { divergingColour, onThemeChange, sequentialColour, theme } from "./theme";
 import { tokenTable, type TokenTable } from "./tokenTable";
 
@@ -33,14 +33,34 @@ const SIGNED = /advantage|reward|return|logprob_diff|kl/i;
 /** Tokens as a heat strip: a bar above or below each token's line, a tint, and the numbers of the one under the cursor. */
 export class TokenStrip {
   readonly element = el("div", { class: "tokens" });
-  private readonly canvas = el("canvas", { class: "token-canvas", tabIndex: 0, role: "slider", aria: { label: "Tokens" } });
+  private readonly canvas = el("canvas", {
+    class: "token-canvas",
+    tabIndex: 0,
+    role: "slider",
+    aria: { label: "Tokens" },
+  });
   private readonly scroller = el("div", { class: "token-scroller" }, this.canvas);
   private readonly readout = el("div", { class: "token-readout number", aria: { live: "off" } });
   private readonly range = el("span", { class: "quiet number" });
   private readonly scale = el("span", { class: "token-legend number" });
-  private readonly colourBy = select({ label: "Colour tokens by", onChange: (id) => this.actions.onSource(id) });
-  private readonly back = button({ label: "Earlier", icon: "chevron-left", appearance: "icon", title: "Earlier tokens", onClick: () => this.actions.onPage(-1) });
-  private readonly forward = button({ label: "Later", icon: "chevron-right", appearance: "icon", title: "Later tokens", onClick: () => this.actions.onPage(1) });
+  private readonly colourBy = select({
+    label: "Colour tokens by",
+    onChange: (id) => this.actions.onSource(id),
+  });
+  private readonly back = button({
+    label: "Earlier",
+    icon: "chevron-left",
+    appearance: "icon",
+    title: "Earlier tokens",
+    onClick: () => this.actions.onPage(-1),
+  });
+  private readonly forward = button({
+    label: "Later",
+    icon: "chevron-right",
+    appearance: "icon",
+    title: "Later tokens",
+    onClick: () => this.actions.onPage(1),
+  });
   private readonly table: TokenTable;
   private shown: TokenWindow | undefined;
   private series = "";
@@ -64,7 +84,18 @@ export class TokenStrip {
       },
     });
     this.element.append(
-      el("div", { class: "tokens-head" }, el("span", { class: "pane-title", text: "tokens" }), el("span", { class: "quiet", text: "coloured by" }), this.colourBy.element, this.scale, this.back.element, this.range, this.forward.element, asTable.element),
+      el(
+        "div",
+        { class: "tokens-head" },
+        el("span", { class: "pane-title", text: "tokens" }),
+        el("span", { class: "quiet", text: "coloured by" }),
+        this.colourBy.element,
+        this.scale,
+        this.back.element,
+        this.range,
+        this.forward.element,
+        asTable.element,
+      ),
       this.scroller,
       this.table.element,
       this.readout,
@@ -113,7 +144,11 @@ export class TokenStrip {
     this.canvas.setAttribute("aria-valuetext", this.words(this.active));
     this.redraw();
     const box = this.boxes[this.active];
-    if (box && (box.y < this.scroller.scrollTop || box.y + LINE > this.scroller.scrollTop + this.scroller.clientHeight)) this.scroller.scrollTop = box.y - LINE;
+    if (
+      box &&
+      (box.y < this.scroller.scrollTop || box.y + LINE > this.scroller.scrollTop + this.scroller.clientHeight)
+    )
+      this.scroller.scrollTop = box.y - LINE;
     if (tell) this.actions.onToken(window.start + this.active);
   }
 
@@ -126,7 +161,9 @@ export class TokenStrip {
     if (window.mask) parts.push(window.mask[index] === 1 ? "trained" : "not trained");
     for (const [name, values] of Object.entries(window.series)) {
       const value = values[index] ?? NaN;
-      parts.push(`${name} ${Number.isNaN(value) ? ABSENT : valueText(value, SIGNED.test(name) && !/logprob$/.test(name))}`);
+      parts.push(
+        `${name} ${Number.isNaN(value) ? ABSENT : valueText(value, SIGNED.test(name) && !/logprob$/.test(name))}`,
+      );
       if (name === "logprob" && Number.isFinite(value)) parts.push(`p ${significant(Math.exp(value))}`);
     }
     return parts.join(" · ");
@@ -147,7 +184,9 @@ export class TokenStrip {
     const box = this.canvas.getBoundingClientRect();
     const x = event.clientX - box.left;
     const y = event.clientY - box.top;
-    return this.boxes.findIndex((each) => y >= each.y && y < each.y + LINE && x >= each.x && x < each.x + each.width);
+    return this.boxes.findIndex(
+      (each) => y >= each.y && y < each.y + LINE && x >= each.x && x < each.x + each.width,
+    );
   }
 
   private key(event: KeyboardEvent): void {
@@ -207,16 +246,26 @@ export class TokenStrip {
     if (!drawing) return;
     const { context } = drawing;
     const values = window.series[this.series];
-    const signed = values !== undefined && values.some((value) => value < 0) && SIGNED.test(this.series) && !/logprob$/.test(this.series);
+    const signed =
+      values !== undefined &&
+      values.some((value) => value < 0) &&
+      SIGNED.test(this.series) &&
+      !/logprob$/.test(this.series);
     const limits = values ? robustLimits(values, signed) : undefined;
-    this.scale.textContent = limits ? `${valueText(limits.low, signed)} to ${valueText(limits.high, signed)}` : values ? "no numbers here" : "";
+    this.scale.textContent = limits
+      ? `${valueText(limits.low, signed)} to ${valueText(limits.high, signed)}`
+      : values
+        ? "no numbers here"
+        : "";
     context.font = font;
     context.textBaseline = "alphabetic";
     this.boxes.forEach((box, index) => {
       const value = values?.[index] ?? NaN;
       const trained = window.mask === undefined || window.mask[index] === 1;
       if (limits && Number.isFinite(value)) {
-        const colour = signed ? divergingColour(value, limits.high) : sequentialColour(value, limits.low, limits.high);
+        const colour = signed
+          ? divergingColour(value, reach(limits))
+          : sequentialColour(value, limits.low, limits.high);
         context.fillStyle = colour;
         if (!colours.highContrast) {
           context.globalAlpha = 0.28;
@@ -224,7 +273,9 @@ export class TokenStrip {
           context.globalAlpha = 1;
         }
         const base = box.y + LINE - (signed ? 5.5 : 1.5);
-        const share = signed ? Math.max(-1, Math.min(1, value / limits.high)) : Math.max(0, Math.min(1, (value - limits.low) / (limits.high - limits.low)));
+        const share = signed
+          ? Math.max(-1, Math.min(1, value / reach(limits)))
+          : Math.max(0, Math.min(1, (value - limits.low) / (limits.high - limits.low)));
         const size = Math.max(1, Math.abs(share) * (signed ? 4 : 8));
         context.fillStyle = signed ? (value < 0 ? colours.negative : colours.positive) : colours.positive;
         context.fillRect(box.x, share < 0 ? base : base - size, box.width - 1, size);

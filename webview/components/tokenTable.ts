@@ -22,7 +22,8 @@ export function tokenTable(onToken: (token: number) => void): TokenTable {
         update: (index) => {
           if (!window) return;
           const series = Object.values(window.series);
-          while (row.childElementCount < series.length + 4) row.append(el("span", { class: "number", role: "gridcell" }));
+          while (row.childElementCount < series.length + 4)
+            row.append(el("span", { class: "number", role: "gridcell" }));
           while (row.childElementCount > series.length + 4) row.lastElementChild!.remove();
           const cells = [...row.children] as HTMLElement[];
           setText(cells[0]!, String(window.start + index + 1));
@@ -43,7 +44,11 @@ export function tokenTable(onToken: (token: number) => void): TokenTable {
     element: el("div", { class: "token-table" }, head, list.element),
     set: (next) => {
       window = next;
-      head.replaceChildren(...["#", "token", "id", "mask", ...Object.keys(next.series)].map((name) => el("span", { text: name })));
+      head.replaceChildren(
+        ...["#", "token", "id", "mask", ...Object.keys(next.series)].map((name) =>
+          el("span", { text: name }),
+        ),
+      );
       list.setCount(next.text.length);
     },
   };

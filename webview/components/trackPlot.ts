@@ -17,7 +17,13 @@ export interface PlottedSeries {
 const MARGIN = 3;
 
 /** Draws bars around zero for signed series and a line for the others; gaps stay gaps, cut bars get a notch. */
-export function drawSeries(context: CanvasRenderingContext2D, width: number, height: number, axis: StepAxis, series: PlottedSeries): void {
+export function drawSeries(
+  context: CanvasRenderingContext2D,
+  width: number,
+  height: number,
+  axis: StepAxis,
+  series: PlottedSeries,
+): void {
   const { low, high } = series;
   const y = (value: number): number =>
     MARGIN + (1 - (Math.min(high, Math.max(low, value)) - low) / (high - low)) * (height - 2 * MARGIN);
@@ -32,9 +38,18 @@ export function drawSeries(context: CanvasRenderingContext2D, width: number, hei
 }
 
 /** One number for the whole trajectory: a level across, from zero to the number. */
-export function drawLevel(context: CanvasRenderingContext2D, width: number, height: number, value: number, signed: boolean, low: number, high: number): void {
+export function drawLevel(
+  context: CanvasRenderingContext2D,
+  width: number,
+  height: number,
+  value: number,
+  signed: boolean,
+  low: number,
+  high: number,
+): void {
   const { positive, negative, highContrast } = theme();
-  const y = (each: number): number => MARGIN + (1 - (Math.min(high, Math.max(low, each)) - low) / (high - low)) * (height - 2 * MARGIN);
+  const y = (each: number): number =>
+    MARGIN + (1 - (Math.min(high, Math.max(low, each)) - low) / (high - low)) * (height - 2 * MARGIN);
   const zero = y(Math.min(high, Math.max(low, 0)));
   const level = y(value);
   context.fillStyle = signed && value < 0 ? negative : positive;
@@ -61,7 +76,15 @@ function drawZero(context: CanvasRenderingContext2D, width: number, zero: number
 
 type Scale = (value: number) => number;
 
-function drawBars(context: CanvasRenderingContext2D, width: number, axis: StepAxis, series: PlottedSeries, y: Scale, first: number, end: number): void {
+function drawBars(
+  context: CanvasRenderingContext2D,
+  width: number,
+  axis: StepAxis,
+  series: PlottedSeries,
+  y: Scale,
+  first: number,
+  end: number,
+): void {
   const { positive, negative, highContrast, background } = theme();
   const zero = y(0);
   const each = end > first ? width / Math.max(1, end - first) : width;
@@ -109,7 +132,15 @@ function drawBars(context: CanvasRenderingContext2D, width: number, axis: StepAx
   }
 }
 
-function drawLine(context: CanvasRenderingContext2D, width: number, axis: StepAxis, series: PlottedSeries, y: Scale, first: number, end: number): void {
+function drawLine(
+  context: CanvasRenderingContext2D,
+  width: number,
+  axis: StepAxis,
+  series: PlottedSeries,
+  y: Scale,
+  first: number,
+  end: number,
+): void {
   const { positive } = theme();
   context.strokeStyle = context.fillStyle = series.colour ?? positive;
   context.lineWidth = 1.5;
@@ -158,7 +189,9 @@ function drawLine(context: CanvasRenderingContext2D, width: number, axis: StepAx
   for (let index = first; index < end; index++) {
     const value = series.values[index] as number;
     if (!Number.isFinite(value)) continue;
-    const alone = !Number.isFinite((series.values[index - 1] as number | undefined) ?? NaN) && !Number.isFinite((series.values[index + 1] as number | undefined) ?? NaN);
+    const alone =
+      !Number.isFinite((series.values[index - 1] as number | undefined) ?? NaN) &&
+      !Number.isFinite((series.values[index + 1] as number | undefined) ?? NaN);
     if (!points && !alone) continue;
     context.beginPath();
     context.arc(axis.x(series.position(index)), y(value), 2.5, 0, 2 * Math.PI);

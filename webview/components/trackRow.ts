@@ -18,7 +18,11 @@ export interface TrackActions {
   onExplain(key: string): void;
 }
 
-const MISSING_LABELS = { score: ["play", "Score"], chooseModel: ["chip", "Choose a model"], openGroup: ["group-by-ref-type", "Open the group"] } as const;
+const MISSING_LABELS = {
+  score: ["play", "Score"],
+  chooseModel: ["chip", "Choose a model"],
+  openGroup: ["group-by-ref-type", "Open the group"],
+} as const;
 
 /** One track: what it is, its number at the cursor, its picture, its limits. */
 export class TrackRow {
@@ -26,7 +30,10 @@ export class TrackRow {
   readonly canvas = el("canvas", { class: "track-canvas" });
   private readonly title = el("span", { class: "track-title" });
   private readonly convention = el("span", { class: "track-convention quiet" });
-  private readonly presets = select({ label: "Convention", onChange: (id) => this.actions.onPreset(this.track.key, id) });
+  private readonly presets = select({
+    label: "Convention",
+    onChange: (id) => this.actions.onPreset(this.track.key, id),
+  });
   private readonly value = el("div", { class: "track-value number", role: "gridcell" });
   private readonly plot = el("div", { class: "track-plot", role: "gridcell" });
   private readonly limitsBox = el("div", { class: "track-limits number", role: "slider", tabIndex: -1 });
@@ -37,14 +44,32 @@ export class TrackRow {
   private tokens: TokenPositions;
 
   constructor(private readonly actions: TrackActions) {
-    const label = el("div", { class: "track-label", role: "rowheader" }, this.title, this.convention, this.presets.element);
+    const label = el(
+      "div",
+      { class: "track-label", role: "rowheader" },
+      this.title,
+      this.convention,
+      this.presets.element,
+    );
     label.addEventListener("click", (event) => {
       if (event.target !== this.presets.element) this.actions.onSelect(this.track.key);
     });
     label.addEventListener("dblclick", () => this.actions.onExplain(this.track.key));
     this.menu.append(
-      button({ label: "Explain", icon: "question", appearance: "icon", title: "Explain this number (e)", onClick: () => this.actions.onExplain(this.track.key) }).element,
-      button({ label: "Remove", icon: "close", appearance: "icon", title: "Remove this track", onClick: () => this.actions.onRemove(this.track.key) }).element,
+      button({
+        label: "Explain",
+        icon: "question",
+        appearance: "icon",
+        title: "Explain this number (e)",
+        onClick: () => this.actions.onExplain(this.track.key),
+      }).element,
+      button({
+        label: "Remove",
+        icon: "close",
+        appearance: "icon",
+        title: "Remove this track",
+        onClick: () => this.actions.onRemove(this.track.key),
+      }).element,
     );
     this.element.append(label, this.value, this.plot, this.limitsBox, this.menu);
     this.dragLimits();
@@ -58,15 +83,23 @@ export class TrackRow {
   set(track: TrackData, axis: StepAxis, tokens: TokenPositions): void {
     if (this.track?.key !== track.key) this.scale = 1;
     this.track = track;
-    this.tokens = track.tokenText === undefined && tokens?.length === track.values?.length ? tokens : undefined;
+    this.tokens =
+      track.tokenText === undefined && tokens?.length === track.values?.length ? tokens : undefined;
     this.natural = track.values ? robustLimits(track.values, track.signed) : undefined;
     setText(this.title, track.title);
     const hasPresets = (track.presets?.length ?? 0) > 1;
     this.presets.element.hidden = !hasPresets;
     this.convention.hidden = hasPresets;
     setText(this.convention, track.convention);
-    setTitle(this.element.firstElementChild as HTMLElement, [`${track.title}, ${track.unit}`, track.convention, ...track.notes].join("\n"));
-    if (hasPresets) this.presets.setChoices(track.presets!.map((preset) => ({ id: preset.id, title: preset.title })), track.presetId);
+    setTitle(
+      this.element.firstElementChild as HTMLElement,
+      [`${track.title}, ${track.unit}`, track.convention, ...track.notes].join("\n"),
+    );
+    if (hasPresets)
+      this.presets.setChoices(
+        track.presets!.map((preset) => ({ id: preset.id, title: preset.title })),
+        track.presetId,
+      );
     this.plot.replaceChildren(...this.content(axis));
     this.element.classList.toggle("missing", track.missing !== undefined);
     this.limitsBox.hidden = !this.natural;
@@ -85,13 +118,28 @@ export class TrackRow {
           { class: "hatched" },
           icon("circle-slash"),
           el("span", { class: "hatched-text", text: how, title: how }),
-          action && label !== undefined && button({ label, icon: glyph, onClick: () => this.actions.onMissing(action) }).element,
+          action &&
+            label !== undefined &&
+            button({ label, icon: glyph, onClick: () => this.actions.onMissing(action) }).element,
         ),
       ];
     }
-    if (track.valueCount !== undefined) return [el("div", { class: "quiet track-waiting", text: `Reading ${plural(track.valueCount, "number")}…` })];
+    if (track.valueCount !== undefined)
+      return [
+        el("div", { class: "quiet track-waiting", text: `Reading ${plural(track.valueCount, "number")}…` }),
+      ];
     if (!track.values || !this.natural) {
-      return [el("div", { class: "hatched" }, icon("circle-slash"), el("span", { class: "hatched-text", text: track.notes[0] ?? "No number in this series is finite." }))];
+      return [
+        el(
+          "div",
+          { class: "hatched" },
+          icon("circle-slash"),
+          el("span", {
+            class: "hatched-text",
+            text: track.notes[0] ?? "No number in this series is finite.",
+          }),
+        ),
+      ];
     }
     this.canvas.setAttribute("role", "img");
     this.canvas.setAttribute("aria-label", this.summary(axis));
@@ -102,7 +150,8 @@ export class TrackRow {
   private summary(axis: StepAxis): string {
     const values = this.track.values ?? new Float64Array(0);
     const finite = values.filter(Number.isFinite);
-    if (this.track.level === "trajectory" && values.length === 1) return `${this.track.title} ${exact(values[0])} for the whole trajectory`;
+    if (this.track.level === "trajectory" && values.length === 1)
+      return `${this.track.title} ${exact(values[0])} for the whole trajectory`;
     const low = finite.reduce((least, value) => Math.min(least, value), Infinity);
     const high = finite.reduce((most, value) => Math.max(most, value), -Infinity);
     return `${this.track.title}: ${plural(finite.length, "number")} over ${plural(axis.count, "step")}, from ${valueText(low, this.track.signed)} to ${valueText(high, this.track.signed)}`;
@@ -112,7 +161,9 @@ export class TrackRow {
     const { natural, scale } = this;
     if (!natural || scale === 1) return natural;
     const low = this.track.signed ? natural.low * scale : natural.low;
-    const high = this.track.signed ? natural.high * scale : natural.low + (natural.high - natural.low) * scale;
+    const high = this.track.signed
+      ? natural.high * scale
+      : natural.low + (natural.high - natural.low) * scale;
     return { low, high, beyond: countBeyond(this.track.values ?? [], low, high) };
   }
 
@@ -122,11 +173,23 @@ export class TrackRow {
     const { signed } = this.track;
     const high = valueText(limits.high, signed);
     const low = valueText(limits.low, signed);
-    this.limitsBox.replaceChildren(el("span", { text: high }), limits.beyond > 0 && this.scale === 1 ? el("span", { class: "quiet", text: `${limits.beyond} beyond` }) : "", el("span", { text: low }));
+    this.limitsBox.replaceChildren(
+      el("span", { text: high }),
+      limits.beyond > 0 && this.scale === 1
+        ? el("span", { class: "quiet", text: `${limits.beyond} beyond` })
+        : "",
+      el("span", { text: low }),
+    );
     this.limitsBox.setAttribute("aria-label", `Limits of ${this.track.title}`);
     this.limitsBox.setAttribute("aria-valuenow", String(this.scale));
-    this.limitsBox.setAttribute("aria-valuetext", `${low} to ${high}${limits.beyond > 0 ? `, ${plural(limits.beyond, "value")} beyond` : ""}`);
-    setTitle(this.limitsBox, `Scale from ${low} to ${high}${limits.beyond > 0 ? `; ${plural(limits.beyond, "value")} beyond are cut` : ""}. Drag up or down to change, double-click to reset.`);
+    this.limitsBox.setAttribute(
+      "aria-valuetext",
+      `${low} to ${high}${limits.beyond > 0 ? `, ${plural(limits.beyond, "value")} beyond` : ""}`,
+    );
+    setTitle(
+      this.limitsBox,
+      `Scale from ${low} to ${high}${limits.beyond > 0 ? `; ${plural(limits.beyond, "value")} beyond are cut` : ""}. Drag up or down to change, double-click to reset.`,
+    );
   }
 
   private dragLimits(): void {
@@ -140,7 +203,11 @@ export class TrackRow {
       this.limitsBox.setPointerCapture(down.pointerId);
       const move = (event: PointerEvent): void => rescale(from * 2 ** ((event.clientY - down.clientY) / 40));
       this.limitsBox.addEventListener("pointermove", move);
-      this.limitsBox.addEventListener("pointerup", () => this.limitsBox.removeEventListener("pointermove", move), { once: true });
+      this.limitsBox.addEventListener(
+        "pointerup",
+        () => this.limitsBox.removeEventListener("pointermove", move),
+        { once: true },
+      );
     });
     this.limitsBox.addEventListener("dblclick", () => rescale(1));
     this.limitsBox.addEventListener("keydown", (event) => {
@@ -159,15 +226,23 @@ export class TrackRow {
     const { low, high } = limits;
     const shared = { values, signed: this.track.signed, low, high };
     if (this.track.level !== "token") {
-      return { ...shared, position: (index) => index + 0.5, range: (from, to) => [Math.max(0, Math.floor(from)), Math.min(values.length, Math.ceil(to))] };
+      return {
+        ...shared,
+        position: (index) => index + 0.5,
+        range: (from, to) => [Math.max(0, Math.floor(from)), Math.min(values.length, Math.ceil(to))],
+      };
     }
     const positions = this.tokens;
-    if (positions) return { ...shared, position: (index) => positions[index]!, range: () => [0, values.length] };
+    if (positions)
+      return { ...shared, position: (index) => positions[index]!, range: () => [0, values.length] };
     const each = axis.count / Math.max(1, values.length);
     return {
       ...shared,
       position: (index) => (index + 0.5) * each,
-      range: (from, to) => [Math.max(0, Math.floor(from / each)), Math.min(values.length, Math.ceil(to / each))],
+      range: (from, to) => [
+        Math.max(0, Math.floor(from / each)),
+        Math.min(values.length, Math.ceil(to / each)),
+      ],
     };
   }
 
@@ -179,7 +254,8 @@ export class TrackRow {
     if (!drawing) return;
     const { context, width, height } = drawing;
     const { values, level, signed } = this.track;
-    if (level === "trajectory" && values!.length === 1) drawLevel(context, width, height, values![0]!, signed, limits.low, limits.high);
+    if (level === "trajectory" && values!.length === 1)
+      drawLevel(context, width, height, values![0]!, signed, limits.low, limits.high);
     else drawSeries(context, width, height, axis, this.plotted(axis, limits));
   }
 
@@ -196,7 +272,16 @@ export class TrackRow {
     const number = this.at(step, token);
     const { signed, level } = this.track;
     const shown = Number.isFinite(number);
-    setText(this.value, this.track.values ? (shown ? valueText(number, signed) : level === "token" && token === undefined ? "" : ABSENT) : "");
+    setText(
+      this.value,
+      this.track.values
+        ? shown
+          ? valueText(number, signed)
+          : level === "token" && token === undefined
+            ? ""
+            : ABSENT
+        : "",
+    );
     setTitle(this.value, shown ? `${exact(number)} ${this.track.unit}` : "no number here");
     this.value.classList.toggle("hovering", hovering);
     this.value.classList.toggle("below", signed && number < 0);

@@ -22,10 +22,14 @@ export function trackTable(onStep: (step: number) => void): TrackTable {
         element: row,
         update: (step) => {
           while (row.childElementCount > columns.length + 1) row.lastElementChild!.remove();
-          while (row.childElementCount < columns.length + 1) row.append(el("span", { class: "number", role: "gridcell" }));
+          while (row.childElementCount < columns.length + 1)
+            row.append(el("span", { class: "number", role: "gridcell" }));
           setText(row.children[0] as HTMLElement, String(step + 1));
           columns.forEach((track, index) => {
-            const value = track.level === "trajectory" && track.values?.length === 1 ? track.values[0] : track.values?.[step];
+            const value =
+              track.level === "trajectory" && track.values?.length === 1
+                ? track.values[0]
+                : track.values?.[step];
             const cell = row.children[index + 1] as HTMLElement;
             const shown = value !== undefined && !Number.isNaN(value);
             setText(cell, shown ? valueText(value, track.signed) : ABSENT);
@@ -40,7 +44,12 @@ export function trackTable(onStep: (step: number) => void): TrackTable {
     element: el("div", { class: "track-table" }, head, list.element),
     set: (tracks, steps) => {
       columns = tracks.filter((track) => track.level !== "token");
-      head.replaceChildren(el("span", { text: "step" }), ...columns.map((track) => el("span", { text: track.title, title: `${track.title}\n${track.convention}` })));
+      head.replaceChildren(
+        el("span", { text: "step" }),
+        ...columns.map((track) =>
+          el("span", { text: track.title, title: `${track.title}\n${track.convention}` }),
+        ),
+      );
       list.setCount(steps);
     },
     setCursor: (step) => list.setCursor(step),

@@ -17,7 +17,12 @@ export interface TracksActions extends TrackActions {
 export class Tracks {
   readonly element = el("div", { class: "tracks" });
   readonly axis = new StepAxis();
-  private readonly body = el("div", { class: "tracks-body", role: "grid", tabIndex: 0, aria: { label: "Tracks" } });
+  private readonly body = el("div", {
+    class: "tracks-body",
+    role: "grid",
+    tabIndex: 0,
+    aria: { label: "Tracks" },
+  });
   private readonly cursorMark = el("div", { class: "tracks-cursor" });
   private readonly emptyNote = el("p", { class: "quiet tracks-empty", text: "No tracks yet: + adds one." });
   private readonly ticks = el("div", { class: "tracks-ticks", aria: { hidden: "true" } });
@@ -34,11 +39,30 @@ export class Tracks {
   constructor(private readonly actions: TracksActions) {
     this.table = trackTable((step) => actions.onStep(step));
     this.table.element.hidden = true;
-    this.tableButton = button({ label: "Table", icon: "table", appearance: "icon", title: "Show the tracks as a table", onClick: () => this.showTable(this.table.element.hidden) });
+    this.tableButton = button({
+      label: "Table",
+      icon: "table",
+      appearance: "icon",
+      title: "Show the tracks as a table",
+      onClick: () => this.showTable(this.table.element.hidden),
+    });
     const head = el(
       "div",
       { class: "tracks-head" },
-      el("div", { class: "tracks-tools" }, el("span", { class: "pane-title", text: "tracks" }), button({ label: "Add track", icon: "add", appearance: "icon", title: "Add a track", onClick: () => actions.onAdd() }).element, this.tableButton.element, this.note),
+      el(
+        "div",
+        { class: "tracks-tools" },
+        el("span", { class: "pane-title", text: "tracks" }),
+        button({
+          label: "Add track",
+          icon: "add",
+          appearance: "icon",
+          title: "Add a track",
+          onClick: () => actions.onAdd(),
+        }).element,
+        this.tableButton.element,
+        this.note,
+      ),
       this.ticks,
     );
     this.body.append(this.emptyNote, this.cursorMark);
@@ -65,7 +89,11 @@ export class Tracks {
     });
     this.emptyNote.hidden = tracks.length > 0;
     const wanted = [...this.rows.map((row) => row.element), this.emptyNote, this.cursorMark];
-    if (wanted.some((element, index) => this.body.children[index] !== element) || this.body.children.length !== wanted.length) this.body.replaceChildren(...wanted);
+    if (
+      wanted.some((element, index) => this.body.children[index] !== element) ||
+      this.body.children.length !== wanted.length
+    )
+      this.body.replaceChildren(...wanted);
     this.body.setAttribute("aria-rowcount", String(tracks.length));
     if (!this.rows.some((row) => row.data.key === this.chosen)) this.chosen = undefined;
     this.mark();
@@ -132,7 +160,9 @@ export class Tracks {
     const { axis } = this;
     this.ticks.hidden = this.rows.every((row) => !row.canvas.isConnected);
     const scale = scaleLinear([axis.from + 1, axis.to], [0, axis.width]);
-    const values = scale.ticks(Math.max(2, Math.floor(axis.width / 70))).filter((value) => Number.isInteger(value) && value >= 1 && value <= axis.count);
+    const values = scale
+      .ticks(Math.max(2, Math.floor(axis.width / 70)))
+      .filter((value) => Number.isInteger(value) && value >= 1 && value <= axis.count);
     this.ticks.replaceChildren(
       ...values.map((value) => {
         const tick = el("span", { class: "tick", text: String(value) });
@@ -178,12 +208,15 @@ export class Tracks {
       const at = stepAt(event);
       if (!at) return;
       if (dragging && (event.buttons & 1) === 1) this.actions.onStep(at.step);
-      for (const row of this.rows) row.point(at.step, row.data.level === "token" ? this.token : undefined, at.step !== this.step);
+      for (const row of this.rows)
+        row.point(at.step, row.data.level === "token" ? this.token : undefined, at.step !== this.step);
       this.note.textContent = `step ${at.step + 1}`;
     });
     this.body.addEventListener("pointerleave", () => {
       for (const row of this.rows) row.point(this.step, this.token, false);
-      this.note.textContent = this.axis.zoomed ? `steps ${Math.floor(this.axis.from) + 1} to ${Math.ceil(this.axis.to)}` : "";
+      this.note.textContent = this.axis.zoomed
+        ? `steps ${Math.floor(this.axis.from) + 1} to ${Math.ceil(this.axis.to)}`
+        : "";
     });
     this.body.addEventListener(
       "wheel",
@@ -208,7 +241,8 @@ export class Tracks {
     if (event.target !== this.body) return;
     const at = this.rows.findIndex((row) => row.data.key === this.chosen);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-      const next = this.rows[Math.max(0, Math.min(this.rows.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)))];
+      const next =
+        this.rows[Math.max(0, Math.min(this.rows.length - 1, at + (event.key === "ArrowDown" ? 1 : -1)))];
       if (next) {
         this.actions.onSelect(next.data.key);
         next.element.scrollIntoView({ block: "nearest" });

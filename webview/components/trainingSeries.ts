@@ -13,7 +13,12 @@ export interface TrainingSeries {
   readonly share: boolean;
 }
 
-const share = (id: string, title: string, meaning: string, at: (step: TrainingStepSummary) => number | undefined): TrainingSeries => ({
+const share = (
+  id: string,
+  title: string,
+  meaning: string,
+  at: (step: TrainingStepSummary) => number | undefined,
+): TrainingSeries => ({
   id,
   title,
   meaning,
@@ -23,28 +28,64 @@ const share = (id: string, title: string, meaning: string, at: (step: TrainingSt
 });
 
 /** The plots for which some training step has a number, in reading order. */
-export function trainingSeries(steps: readonly TrainingStepSummary[], components: readonly string[]): readonly TrainingSeries[] {
+export function trainingSeries(
+  steps: readonly TrainingStepSummary[],
+  components: readonly string[],
+): readonly TrainingSeries[] {
   const length: readonly [string, (step: TrainingStepSummary) => number | undefined][] = [
     ["tokens", (step) => step.meanTokens],
     ["characters", (step) => step.meanResponseCharacters],
     ["steps", (step) => step.meanSteps],
   ];
-  const [unit, lengthAt] = length.find(([, at]) => steps.some((step) => at(step) !== undefined)) ?? length[2]!;
+  const [unit, lengthAt] =
+    length.find(([, at]) => steps.some((step) => at(step) !== undefined)) ?? length[2]!;
   const all: TrainingSeries[] = [
     {
       id: "reward",
       title: "reward",
       meaning: "mean reward of the trajectories that have one, and of its components",
       format: significant,
-      lines: [{ name: "reward", at: (step) => step.rewardMean }, ...components.slice(0, 5).map((name) => ({ name, at: (step: TrainingStepSummary) => step.componentMeans[name] }))],
+      lines: [
+        { name: "reward", at: (step) => step.rewardMean },
+        ...components
+          .slice(0, 5)
+          .map((name) => ({ name, at: (step: TrainingStepSummary) => step.componentMeans[name] })),
+      ],
       share: false,
     },
-    share("success", "success", "share of trajectories that succeeded, of those that tell", (step) => step.successRate),
-    { id: "length", title: `length (${unit})`, meaning: `mean ${unit} of a trajectory`, format: significant, lines: [{ name: unit, at: lengthAt }], share: false },
-    share("noContrast", "no contrast", "share of groups of two or more whose rewards are all equal: they teach nothing under GRPO", (step) => step.noContrastShare),
-    share("truncated", "truncated", "share of trajectories cut by a length or time limit", (step) => step.truncatedShare),
+    share(
+      "success",
+      "success",
+      "share of trajectories that succeeded, of those that tell",
+      (step) => step.successRate,
+    ),
+    {
+      id: "length",
+      title: `length (${unit})`,
+      meaning: `mean ${unit} of a trajectory`,
+      format: significant,
+      lines: [{ name: unit, at: lengthAt }],
+      share: false,
+    },
+    share(
+      "noContrast",
+      "no contrast",
+      "share of groups of two or more whose rewards are all equal: they teach nothing under GRPO",
+      (step) => step.noContrastShare,
+    ),
+    share(
+      "truncated",
+      "truncated",
+      "share of trajectories cut by a length or time limit",
+      (step) => step.truncatedShare,
+    ),
   ];
   return all
-    .map((series) => ({ ...series, lines: series.lines.filter((line, index) => index === 0 || steps.some((step) => line.at(step) !== undefined)) }))
+    .map((series) => ({
+      ...series,
+      lines: series.lines.filter(
+        (line, index) => index === 0 || steps.some((step) => line.at(step) !== undefined),
+      ),
+    }))
     .filter((series) => steps.some((step) => series.lines.some((line) => line.at(step) !== undefined)));
 }

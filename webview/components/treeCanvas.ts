@@ -23,7 +23,14 @@ export interface TreeCanvasActions {
 /** The tree on a canvas: zoom, pan, minimap, keyboard; draws only what is in view. */
 export class TreeCanvas {
   readonly element = el("div", { class: "tree-pane" });
-  private readonly canvas = el("canvas", { class: "tree-canvas", tabIndex: 0, role: "application", aria: { label: "Branching tree: arrow keys move between nodes, Enter opens, plus and minus zoom, 0 shows all" } });
+  private readonly canvas = el("canvas", {
+    class: "tree-canvas",
+    tabIndex: 0,
+    role: "application",
+    aria: {
+      label: "Branching tree: arrow keys move between nodes, Enter opens, plus and minus zoom, 0 shows all",
+    },
+  });
   private readonly minimap: TreeMinimap;
   private nodes: readonly TreeNode[] = [];
   private layout: TreeLayout = layoutTree([]);
@@ -104,7 +111,8 @@ export class TreeCanvas {
     this.fitted = true;
     this.rowScale = Math.min(1.2, (height - 2 * PADDING) / (Math.max(1, this.layout.rows) * ROW));
     this.left = PADDING;
-    this.top = Math.max(PADDING, (height - this.layout.rows * ROW * this.rowScale) / 2) + (ROW * this.rowScale) / 2;
+    this.top =
+      Math.max(PADDING, (height - this.layout.rows * ROW * this.rowScale) / 2) + (ROW * this.rowScale) / 2;
     this.sync();
   }
 
@@ -115,11 +123,26 @@ export class TreeCanvas {
     const natural = Math.max(COLUMN, Math.min(WIDEST, (width - 2 * PADDING) / columns));
     const narrowest = Math.min(natural, Math.max(10, (width - 2 * PADDING - 60) / columns));
     const columnPixels = Math.max(narrowest, Math.min(natural, natural * this.rowScale));
-    return { width, height: this.canvas.clientHeight, rowPixels: ROW * this.rowScale, top: this.top, columnPixels, left: this.left };
+    return {
+      width,
+      height: this.canvas.clientHeight,
+      rowPixels: ROW * this.rowScale,
+      top: this.top,
+      columnPixels,
+      left: this.left,
+    };
   }
 
   private scene(): TreeScene {
-    return { nodes: this.nodes, layout: this.layout, scales: this.scales, path: this.path, selected: this.selected, hovered: this.hovered, found: this.found };
+    return {
+      nodes: this.nodes,
+      layout: this.layout,
+      scales: this.scales,
+      path: this.path,
+      selected: this.selected,
+      hovered: this.hovered,
+      found: this.found,
+    };
   }
 
   /** Tells the zoom behaviour where we are, after a move that did not come from it. */
@@ -155,7 +178,11 @@ export class TreeCanvas {
   }
 
   private zoomBy(factor: number): void {
-    this.zoomAt(Math.min(4, Math.max(1e-5, this.rowScale * factor)), this.canvas.clientWidth / 2, this.canvas.clientHeight / 2);
+    this.zoomAt(
+      Math.min(4, Math.max(1e-5, this.rowScale * factor)),
+      this.canvas.clientWidth / 2,
+      this.canvas.clientHeight / 2,
+    );
     this.sync();
   }
 

@@ -31,7 +31,9 @@ export function layoutTree(nodes: readonly Pick<TreeNode, "parent">[]): TreeLayo
   const column = new Int32Array(nodes.length);
   const columns: number[][] = [];
   if (nodes.length > 0) {
-    const top = hierarchy<Place>({ index: -1 }, (place) => (place.index < 0 ? roots : children[place.index]!).map((index) => ({ index })));
+    const top = hierarchy<Place>({ index: -1 }, (place) =>
+      (place.index < 0 ? roots : children[place.index]!).map((index) => ({ index })),
+    );
     const placed = tree<Place>()
       .nodeSize([1, 1])
       .separation((a, b) => (a.parent === b.parent ? 1 : 1.35))(top);
@@ -51,7 +53,13 @@ export function layoutTree(nodes: readonly Pick<TreeNode, "parent">[]): TreeLayo
     if (each > high) high = each;
   }
   for (let index = 0; index < row.length; index++) row[index]! -= low;
-  return { row, column, children, columns: columns.map((each) => Int32Array.from(each)), rows: nodes.length === 0 ? 0 : high - low + 1 };
+  return {
+    row,
+    column,
+    children,
+    columns: columns.map((each) => Int32Array.from(each)),
+    rows: nodes.length === 0 ? 0 : high - low + 1,
+  };
 }
 
 /** First position in a column whose row is at least `row`. */
@@ -69,7 +77,7 @@ export function firstAtOrBelow(layout: TreeLayout, column: Int32Array, row: numb
 /** Nodes from the root to `index`. */
 export function ancestry(nodes: readonly Pick<TreeNode, "parent">[], index: number): number[] {
   const path: number[] = [];
-  for (let at = index; at >= 0 && at < nodes.length; ) {
+  for (let at = index; at >= 0 && at < nodes.length;) {
     path.push(at);
     const parent = nodes[at]!.parent;
     at = parent < at ? parent : -1;
@@ -81,14 +89,21 @@ export function ancestry(nodes: readonly Pick<TreeNode, "parent">[], index: numb
 export function wayDown(nodes: readonly TreeNode[], layout: TreeLayout, index: number): number {
   let at = index;
   for (;;) {
-    const next = layout.children[at]?.reduce<number | undefined>((best, child) => (best === undefined || better(nodes[child]!, nodes[best]!) ? child : best), undefined);
+    const next = layout.children[at]?.reduce<number | undefined>(
+      (best, child) => (best === undefined || better(nodes[child]!, nodes[best]!) ? child : best),
+      undefined,
+    );
     if (next === undefined) return at;
     at = next;
   }
 }
 
 function better(a: TreeNode, b: TreeNode): boolean {
-  const kept = Number(a.status !== "pruned" && a.status !== "suppressed") - Number(b.status !== "pruned" && b.status !== "suppressed");
+  const kept =
+    Number(a.status !== "pruned" && a.status !== "suppressed") -
+    Number(b.status !== "pruned" && b.status !== "suppressed");
   if (kept !== 0) return kept > 0;
-  return (a.visits ?? 0) !== (b.visits ?? 0) ? (a.visits ?? 0) > (b.visits ?? 0) : (a.value ?? -Infinity) > (b.value ?? -Infinity);
+  return (a.visits ?? 0) !== (b.visits ?? 0)
+    ? (a.visits ?? 0) > (b.visits ?? 0)
+    : (a.value ?? -Infinity) > (b.value ?? -Infinity);
 }

@@ -2,6 +2,7 @@ import { beginDrawing } from "./canvas";
 import { button } from "./controls";
 import { el } from "./element";
 import { count, significant, withSign } from "./format";
+import { reach } from "./limits";
 import { divergingColour, sequentialColour } from "./theme";
 import type { TreeScales } from "./treeScales";
 
@@ -18,15 +19,33 @@ export class TreeLegend {
 
   show(scales: TreeScales, valueSource: string, advantageSource: string): void {
     const { value } = scales;
-    const line = (mark: HTMLElement, text: string, title = text): HTMLElement => el("div", { class: "legend-line", title }, mark, el("span", { text }));
+    const line = (mark: HTMLElement, text: string, title = text): HTMLElement =>
+      el("div", { class: "legend-line", title }, mark, el("span", { text }));
     const swatch = (name: string): HTMLElement => el("i", { class: `legend-mark ${name}` });
     const body = el(
       "div",
       { hidden: !this.open },
-      el("div", { class: "legend-line", title: valueSource }, this.ramp, el("span", { class: "number", text: value ? `${significant(value.low)} to ${significant(value.high)}` : "no values" })),
+      el(
+        "div",
+        { class: "legend-line", title: valueSource },
+        this.ramp,
+        el("span", {
+          class: "number",
+          text: value ? `${significant(value.low)} to ${significant(value.high)}` : "no values",
+        }),
+      ),
       el("div", { class: "legend-note quiet", text: `fill: value, ${valueSource}` }),
-      line(swatch("edge above"), scales.advantage > 0 ? `advantage up to ${withSign(scales.advantage)}` : "no advantages", advantageSource),
-      ...(scales.advantage > 0 ? [line(swatch("edge below"), `and down to ${withSign(-scales.advantage)}`), el("div", { class: "legend-note quiet", text: advantageSource })] : []),
+      line(
+        swatch("edge above"),
+        scales.advantage > 0 ? `advantage up to ${withSign(scales.advantage)}` : "no advantages",
+        advantageSource,
+      ),
+      ...(scales.advantage > 0
+        ? [
+            line(swatch("edge below"), `and down to ${withSign(-scales.advantage)}`),
+            el("div", { class: "legend-note quiet", text: advantageSource }),
+          ]
+        : []),
       ...(scales.visits > 1 ? [line(swatch("ring"), `ring: visits, up to ${count(scales.visits)}`)] : []),
       line(swatch("end"), "square: an end"),
       line(swatch("dashed"), "dashed: pruned or suppressed"),
@@ -55,7 +74,9 @@ export class TreeLegend {
       if (!drawing || !value) return;
       for (let x = 0; x < drawing.width; x++) {
         const at = value.low + ((value.high - value.low) * x) / drawing.width;
-        drawing.context.fillStyle = scales.diverging ? divergingColour(at, value.high) : sequentialColour(at, value.low, value.high);
+        drawing.context.fillStyle = scales.diverging
+          ? divergingColour(at, reach(value))
+          : sequentialColour(at, value.low, value.high);
         drawing.context.fillRect(x, 0, 1, drawing.height);
       }
     });

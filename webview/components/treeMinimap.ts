@@ -23,7 +23,10 @@ export class TreeMinimap {
     const go = (event: PointerEvent): void => {
       if ((event.buttons & 1) === 0 || !this.layout) return;
       const box = this.element.getBoundingClientRect();
-      goTo(((event.clientX - box.left) / WIDTH) * this.columns(), ((event.clientY - box.top) / HEIGHT) * this.layout.rows);
+      goTo(
+        ((event.clientX - box.left) / WIDTH) * this.columns(),
+        ((event.clientY - box.top) / HEIGHT) * this.layout.rows,
+      );
     };
     this.element.addEventListener("pointerdown", (event) => {
       this.element.setPointerCapture(event.pointerId);
@@ -59,7 +62,12 @@ export class TreeMinimap {
     context.lineWidth = 1.5;
     const width = (view.width / view.columnPixels / this.columns()) * WIDTH;
     const height = (view.height / view.rowPixels / layout.rows) * HEIGHT;
-    context.strokeRect(Math.max(0.75, x), Math.max(0.75, y), Math.min(WIDTH - 1.5 - Math.max(0, x), width + Math.min(0, x)), Math.min(HEIGHT - 1.5 - Math.max(0, y), height + Math.min(0, y)));
+    context.strokeRect(
+      Math.max(0.75, x),
+      Math.max(0.75, y),
+      Math.min(WIDTH - 1.5 - Math.max(0, x), width + Math.min(0, x)),
+      Math.min(HEIGHT - 1.5 - Math.max(0, y), height + Math.min(0, y)),
+    );
   }
 
   private columns(): number {
@@ -77,7 +85,12 @@ export class TreeMinimap {
     const across = WIDTH / this.columns();
     for (let index = 0; index < this.nodes.length; index++) {
       context.fillStyle = valueColour(this.nodes[index]!, this.scales) ?? theme().neutral;
-      context.fillRect(layout.column[index]! * across + across / 2 - 1, (layout.row[index]! / layout.rows) * HEIGHT, Math.max(1.5, Math.min(4, across - 1)), Math.max(0.8, Math.min(3, HEIGHT / layout.rows)));
+      context.fillRect(
+        layout.column[index]! * across + across / 2 - 1,
+        (layout.row[index]! / layout.rows) * HEIGHT,
+        Math.max(1.5, Math.min(4, across - 1)),
+        Math.max(0.8, Math.min(3, HEIGHT / layout.rows)),
+      );
     }
     return picture;
   }

@@ -1,5 +1,5 @@
 import type { TreeNode } from "../../src/model/tree";
-import { robustLimits, type Limits } from "./limits";
+import { reach, robustLimits, type Limits } from "./limits";
 import { divergingColour, sequentialColour } from "./theme";
 
 /** How values, advantages and visits become colour, width and ring. */
@@ -11,7 +11,8 @@ export interface TreeScales {
   readonly visits: number;
 }
 
-const finite = (value: number | null | undefined): value is number => typeof value === "number" && Number.isFinite(value);
+const finite = (value: number | null | undefined): value is number =>
+  typeof value === "number" && Number.isFinite(value);
 
 export function treeScales(nodes: readonly TreeNode[]): TreeScales {
   const values = Float64Array.from(nodes.map((node) => (finite(node.value) ? node.value : NaN)));
@@ -19,12 +20,13 @@ export function treeScales(nodes: readonly TreeNode[]): TreeScales {
   const shares = !diverging && values.every((value) => Number.isNaN(value) || value <= 1);
   const natural = robustLimits(values, diverging);
   const advantages = Float64Array.from(nodes.map((node) => (finite(node.advantage) ? node.advantage : NaN)));
+  const advantageLimits = robustLimits(advantages, true);
   let visits = 1;
   for (const node of nodes) visits = Math.max(visits, node.visits ?? 1);
   return {
     value: natural && shares ? { ...natural, low: 0, high: 1 } : natural,
     diverging,
-    advantage: robustLimits(advantages, true)?.high ?? 0,
+    advantage: advantageLimits ? reach(advantageLimits) : 0,
     visits,
   };
 }
@@ -32,18 +34,25 @@ export function treeScales(nodes: readonly TreeNode[]): TreeScales {
 /** Fill of a node; undefined = it has no value and stays hollow. */
 export function valueColour(node: TreeNode, scales: TreeScales): string | undefined {
   if (!finite(node.value) || !scales.value) return undefined;
-  return scales.diverging ? divergingColour(node.value, scales.value.high) : sequentialColour(node.value, scales.value.low, scales.value.high);
+  return scales.diverging
+    ? divergingColour(node.value, reach(scales.value))
+    : sequentialColour(node.value, scales.value.low, scales.value.high);
 }
 
 /** 0 to 1: how strong the advantage of an edge is; undefined = it has none. */
 export function advantageShare(node: TreeNode, scales: TreeScales): number | undefined {
-  return finite(node.advantage) && scales.advantage > 0 ? Math.min(1, Math.abs(node.advantage) / scales.advantage) : undefined;
+  return finite(node.advantage) && scales.advantage > 0
+    ? Math.min(1, Math.abs(node.advantage) / scales.advantage)
+    : undefined;
 }
 
 /** 0 to 1 on a logarithmic scale: how often a node was visited. */
 export function visitShare(node: TreeNode, scales: TreeScales): number {
-  return scales.visits > 1 && node.visits !== undefined ? Math.log(Math.max(1, node.visits)) / Math.log(scales.visits) : 0;
+  return scales.visits > 1 && node.visits !== undefined
+    ? Math.log(Math.max(1, node.visits)) / Math.log(scales.visits)
+    : 0;
 }
 
 /** Branches that are not followed are dashed. */
-export const abandoned = (node: TreeNode): boolean => node.status === "pruned" || node.status === "suppressed";
+export const abandoned = (node: TreeNode): boolean =>
+  node.status === "pruned" || node.status === "suppressed";

@@ -29,8 +29,10 @@ export interface TreeScene {
 /** Edges that cross the picture without an end in it, looked for on either side of a column at most. */
 const CROSSING = 150;
 
-export const nodeX = (scene: Pick<TreeScene, "layout">, view: TreeViewport, index: number): number => view.left + scene.layout.column[index]! * view.columnPixels;
-export const nodeY = (scene: Pick<TreeScene, "layout">, view: TreeViewport, index: number): number => view.top + scene.layout.row[index]! * view.rowPixels;
+export const nodeX = (scene: Pick<TreeScene, "layout">, view: TreeViewport, index: number): number =>
+  view.left + scene.layout.column[index]! * view.columnPixels;
+export const nodeY = (scene: Pick<TreeScene, "layout">, view: TreeViewport, index: number): number =>
+  view.top + scene.layout.row[index]! * view.rowPixels;
 
 /** Radius of a node at a zoom. */
 export function nodeRadius(view: TreeViewport): number {
@@ -53,7 +55,10 @@ function visible(scene: TreeScene, view: TreeViewport): number[][] {
     while (at < column.length && layout.row[column[at]!]! <= to) {
       const node = column[at]!;
       list.push(node);
-      at = view.rowPixels >= 1 ? at + 1 : Math.max(at + 1, firstAtOrBelow(layout, column, layout.row[node]! + 1 / view.rowPixels));
+      at =
+        view.rowPixels >= 1
+          ? at + 1
+          : Math.max(at + 1, firstAtOrBelow(layout, column, layout.row[node]! + 1 / view.rowPixels));
     }
     shown[depth] = list;
   }
@@ -72,10 +77,18 @@ export function drawTree(context: CanvasRenderingContext2D, scene: TreeScene, vi
   if (view.rowPixels >= 11) drawLabels(context, scene, view, shown, radius);
 }
 
-function drawEdges(context: CanvasRenderingContext2D, scene: TreeScene, view: TreeViewport, shown: readonly number[][]): void {
+function drawEdges(
+  context: CanvasRenderingContext2D,
+  scene: TreeScene,
+  view: TreeViewport,
+  shown: readonly number[][],
+): void {
   const { nodes, layout, scales } = scene;
   const colours = theme();
-  const batches = new Map<string, { path: Path2D; colour: string; width: number; dashed: boolean; alpha: number }>();
+  const batches = new Map<
+    string,
+    { path: Path2D; colour: string; width: number; dashed: boolean; alpha: number }
+  >();
   const add = (index: number): void => {
     const node = nodes[index]!;
     if (node.parent < 0 || node.parent >= index) return;
@@ -96,9 +109,15 @@ function drawEdges(context: CanvasRenderingContext2D, scene: TreeScene, view: Tr
       };
       batches.set(key, batch);
     }
-    const [x0, y0, x1, y1] = [nodeX(scene, view, node.parent), nodeY(scene, view, node.parent), nodeX(scene, view, index), nodeY(scene, view, index)];
+    const [x0, y0, x1, y1] = [
+      nodeX(scene, view, node.parent),
+      nodeY(scene, view, node.parent),
+      nodeX(scene, view, index),
+      nodeY(scene, view, index),
+    ];
     batch.path.moveTo(x0, y0);
-    if (view.columnPixels < 14 || (view.rowPixels < 2 && !onPath && Math.abs(y1 - y0) < 24)) batch.path.lineTo(x1, y1);
+    if (view.columnPixels < 14 || (view.rowPixels < 2 && !onPath && Math.abs(y1 - y0) < 24))
+      batch.path.lineTo(x1, y1);
     else batch.path.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
   };
   const [top, bottom] = [-view.top / view.rowPixels, (view.height - view.top) / view.rowPixels];
@@ -120,7 +139,9 @@ function drawEdges(context: CanvasRenderingContext2D, scene: TreeScene, view: Tr
     }
   });
   for (const index of scene.path) add(index);
-  const ordered = [...batches.entries()].sort(([a], [b]) => Number(a.endsWith("true")) - Number(b.endsWith("true")));
+  const ordered = [...batches.entries()].sort(
+    ([a], [b]) => Number(a.endsWith("true")) - Number(b.endsWith("true")),
+  );
   for (const [, { path, colour, width, dashed, alpha }] of ordered) {
     context.strokeStyle = colour;
     context.lineWidth = width;
@@ -132,7 +153,13 @@ function drawEdges(context: CanvasRenderingContext2D, scene: TreeScene, view: Tr
   context.globalAlpha = 1;
 }
 
-function drawNode(context: CanvasRenderingContext2D, scene: TreeScene, view: TreeViewport, index: number, radius: number): void {
+function drawNode(
+  context: CanvasRenderingContext2D,
+  scene: TreeScene,
+  view: TreeViewport,
+  index: number,
+  radius: number,
+): void {
   const node = scene.nodes[index]!;
   const x = nodeX(scene, view, index);
   const y = nodeY(scene, view, index);
@@ -150,7 +177,13 @@ function drawNode(context: CanvasRenderingContext2D, scene: TreeScene, view: Tre
   const shape = (grow: number): void => {
     context.beginPath();
     // Ends are squares, so that they stand out without colour.
-    if (node.leaf) context.rect(x - radius - grow + 0.5, y - radius - grow + 0.5, (radius + grow) * 2 - 1, (radius + grow) * 2 - 1);
+    if (node.leaf)
+      context.rect(
+        x - radius - grow + 0.5,
+        y - radius - grow + 0.5,
+        (radius + grow) * 2 - 1,
+        (radius + grow) * 2 - 1,
+      );
     else context.arc(x, y, radius + grow, 0, 2 * Math.PI);
   };
   shape(0);
@@ -181,7 +214,13 @@ function drawNode(context: CanvasRenderingContext2D, scene: TreeScene, view: Tre
   }
 }
 
-function drawLabels(context: CanvasRenderingContext2D, scene: TreeScene, view: TreeViewport, shown: readonly number[][], radius: number): void {
+function drawLabels(
+  context: CanvasRenderingContext2D,
+  scene: TreeScene,
+  view: TreeViewport,
+  shown: readonly number[][],
+  radius: number,
+): void {
   const colours = theme();
   const size = Math.min(colours.fontSize, Math.max(9, view.rowPixels * 0.6));
   context.textBaseline = "middle";
@@ -206,9 +245,23 @@ function drawLabels(context: CanvasRenderingContext2D, scene: TreeScene, view: T
         x += context.measureText(text).width + 5;
       };
       if (typeof node.value === "number") put(significant(node.value), colours.foreground, true);
-      if (typeof node.advantage === "number") put(withSign(node.advantage), colours.highContrast ? colours.foreground : node.advantage < 0 ? colours.negative : colours.positive, onPath);
+      if (typeof node.advantage === "number")
+        put(
+          withSign(node.advantage),
+          colours.highContrast
+            ? colours.foreground
+            : node.advantage < 0
+              ? colours.negative
+              : colours.positive,
+          onPath,
+        );
       const characters = Math.floor((end - x) / (size * 0.56));
-      if (characters > 4) put(oneLine(node.text, Math.min(120, characters)), onPath ? colours.foreground : colours.muted, false);
+      if (characters > 4)
+        put(
+          oneLine(node.text, Math.min(120, characters)),
+          onPath ? colours.foreground : colours.muted,
+          false,
+        );
     }
   });
 }

@@ -42,7 +42,11 @@ export class VirtualList {
   private readonly queue: () => void;
 
   constructor(private readonly options: VirtualListOptions) {
-    this.element = el("div", { class: "vlist", role: options.role, tabIndex: 0, aria: { label: options.label } }, this.spacer);
+    this.element = el(
+      "div",
+      { class: "vlist", role: options.role, tabIndex: 0, aria: { label: options.label } },
+      this.spacer,
+    );
     this.spacer.append(this.pane);
     this.queue = oncePerFrame(() => this.render());
     this.element.addEventListener("scroll", () => this.scrolled(), { passive: true });
@@ -164,7 +168,8 @@ export class VirtualList {
     };
     const target = moves[event.key];
     if (target !== undefined) this.move(Math.max(0, Math.min(this.rowCount - 1, target)));
-    else if ((event.key === "Enter" || event.key === " ") && this.active >= 0) this.options.onActivate?.(this.active, event);
+    else if ((event.key === "Enter" || event.key === " ") && this.active >= 0)
+      this.options.onActivate?.(this.active, event);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -173,7 +178,10 @@ export class VirtualList {
   private createRow(): RowView {
     const row = this.options.createRow();
     row.element.classList.add("vlist-row");
-    row.element.setAttribute("role", this.options.role === "grid" ? "row" : this.options.role === "tree" ? "treeitem" : "option");
+    row.element.setAttribute(
+      "role",
+      this.options.role === "grid" ? "row" : this.options.role === "tree" ? "treeitem" : "option",
+    );
     this.pane.append(row.element);
     return row;
   }
@@ -192,7 +200,10 @@ export class VirtualList {
         row = this.spare.pop() ?? this.createRow();
         row.element.dataset["index"] = String(index);
         row.element.id = `${this.id}-${index}`;
-        row.element.setAttribute(this.options.role === "grid" ? "aria-rowindex" : "aria-posinset", String(index + 1));
+        row.element.setAttribute(
+          this.options.role === "grid" ? "aria-rowindex" : "aria-posinset",
+          String(index + 1),
+        );
         if (this.options.role !== "grid") row.element.setAttribute("aria-setsize", String(this.rowCount));
         this.rows.set(index, row);
       }
@@ -202,7 +213,8 @@ export class VirtualList {
       row.update(index);
     }
     for (const row of this.spare.splice(0)) row.element.remove();
-    if (this.active >= start && this.active < end) this.element.setAttribute("aria-activedescendant", `${this.id}-${this.active}`);
+    if (this.active >= start && this.active < end)
+      this.element.setAttribute("aria-activedescendant", `${this.id}-${this.active}`);
     else this.element.removeAttribute("aria-activedescendant");
     if (end > start) this.options.onRange?.(start, end);
   }

@@ -15,8 +15,8 @@ export class WindowCache<T> {
   private pending: { start: number; end: number } | undefined;
   private wanted: { start: number; end: number } = { start: 0, end: 0 };
   private total = 0;
-  private timer = 0;
-  private late = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  private late: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly request: (start: number, end: number) => void,
@@ -45,7 +45,7 @@ export class WindowCache<T> {
     this.pending = undefined;
     clearTimeout(this.timer);
     clearTimeout(this.late);
-    this.timer = 0;
+    this.timer = undefined;
   }
 
   /** Forgets everything; the caller asks for the first window itself. */
@@ -59,16 +59,19 @@ export class WindowCache<T> {
     for (const index of [...this.items.keys()]) {
       if (index < this.wanted.start || index >= this.wanted.end) this.items.delete(index);
     }
-    this.pending = { start: this.wanted.start, end: Math.min(this.wanted.end + MARGIN, this.wanted.start + this.limit) };
+    this.pending = {
+      start: this.wanted.start,
+      end: Math.min(this.wanted.end + MARGIN, this.wanted.start + this.limit),
+    };
     this.request(this.pending.start, this.pending.end);
   }
 
   /** Says that rows [start, end) are in view. */
   want(start: number, end: number): void {
     this.wanted = { start, end };
-    if (this.timer === 0 && this.missing()) {
-      this.timer = window.setTimeout(() => {
-        this.timer = 0;
+    if (this.timer === undefined && this.missing()) {
+      this.timer = setTimeout(() => {
+        this.timer = undefined;
         this.send();
       }, 16);
     }
@@ -79,10 +82,14 @@ export class WindowCache<T> {
     if (this.items.size > KEPT) this.evict();
     clearTimeout(this.late);
     const { pending } = this;
-    const more = pending !== undefined && items.length > 0 && start + items.length < pending.end && start >= pending.start;
+    const more =
+      pending !== undefined &&
+      items.length > 0 &&
+      start + items.length < pending.end &&
+      start >= pending.start;
     if (more) {
       // The rest of the answer follows in further messages; what has not come after a while is asked for again.
-      this.late = window.setTimeout(() => {
+      this.late = setTimeout(() => {
         this.pending = undefined;
         this.send();
       }, LATE_MS);

@@ -5,7 +5,12 @@ import { extname, join } from "node:path";
 import type { AddressInfo } from "node:net";
 import { chromium, type Browser, type Page } from "playwright-core";
 
-const TYPES: Readonly<Record<string, string>> = { ".js": "text/javascript", ".css": "text/css", ".ttf": "font/ttf", ".html": "text/html; charset=utf-8" };
+const TYPES: Readonly<Record<string, string>> = {
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".ttf": "font/ttf",
+  ".html": "text/html; charset=utf-8",
+};
 
 /** SHA-256 of nothing, as a refused empty <style> is reported. */
 const EMPTY_STYLE_HASH = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
@@ -14,7 +19,12 @@ export type ThemeName = "dark" | "light" | "high-contrast";
 
 /** Path of a Chromium to test with, or undefined. */
 export function chromiumPath(): string | undefined {
-  return [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((path) => path !== undefined && existsSync(path));
+  return [
+    process.env["CHROMIUM"],
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+  ].find((path) => path !== undefined && existsSync(path));
 }
 
 /** The real bundles in a real browser, under the content security policy that the editors set. */
@@ -28,13 +38,24 @@ export class WebviewHarness {
 
   static async start(executablePath: string): Promise<WebviewHarness> {
     const root = process.cwd();
-    const bundled = await build({ entryPoints: [join(root, "test/webview/harness/viewHost.ts")], bundle: true, write: false, platform: "browser", format: "iife", target: "chrome120", logLevel: "error" });
+    const bundled = await build({
+      entryPoints: [join(root, "test/webview/harness/viewHost.ts")],
+      bundle: true,
+      write: false,
+      platform: "browser",
+      format: "iife",
+      target: "chrome120",
+      logLevel: "error",
+    });
     const script = bundled.outputFiles[0]!.text;
     const server = createServer((request, response) => {
       const url = new URL(request.url ?? "/", "http://localhost");
-      const send = (body: string | Buffer, type: string): void => void response.writeHead(200, { "content-type": type }).end(body);
-      if (url.pathname === "/") return send(page(url.searchParams, `http://${request.headers.host}`), TYPES[".html"]!);
-      if (url.pathname === "/themes.css") return send(readFileSync(join(root, "test/webview/harness/themes.css")), TYPES[".css"]!);
+      const send = (body: string | Buffer, type: string): void =>
+        void response.writeHead(200, { "content-type": type }).end(body);
+      if (url.pathname === "/")
+        return send(page(url.searchParams, `http://${request.headers.host}`), TYPES[".html"]!);
+      if (url.pathname === "/themes.css")
+        return send(readFileSync(join(root, "test/webview/harness/themes.css")), TYPES[".css"]!);
       const file = join(root, "dist/webview", url.pathname.replace(/\.\.+/g, ""));
       if (!existsSync(file)) return void response.writeHead(404).end();
       return send(readFileSync(file), TYPES[extname(file)] ?? "application/octet-stream");
@@ -42,17 +63,40 @@ export class WebviewHarness {
     await new Promise<void>((ready) => server.listen(0, "127.0.0.1", ready));
     const browser = await chromium.launch({
       executablePath,
-      args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
     });
-    return new WebviewHarness(server, browser, script, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    return new WebviewHarness(
+      server,
+      browser,
+      script,
+      `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    );
   }
 
   /**
    * Opens one app with a scenario.
    * @returns the page and the list of console errors, page errors and policy violations, which keeps growing
    */
-  async open(options: { readonly app: "trajectory" | "dataset" | "tree"; readonly scenario: string; readonly theme?: ThemeName; readonly width?: number; readonly height?: number; readonly delay?: number; readonly real?: unknown }): Promise<{ page: Page; errors: string[] }> {
-    const context = await this.browser.newContext({ viewport: { width: options.width ?? 1400, height: options.height ?? 860 } });
+  async open(options: {
+    readonly app: "trajectory" | "dataset" | "tree";
+    readonly scenario: string;
+    readonly theme?: ThemeName;
+    readonly width?: number;
+    readonly height?: number;
+    readonly delay?: number;
+    readonly real?: unknown;
+  }): Promise<{ page: Page; errors: string[] }> {
+    const context = await this.browser.newContext({
+      viewport: { width: options.width ?? 1400, height: options.height ?? 860 },
+    });
     const opened = await context.newPage();
     const errors: string[] = [];
     opened.on("console", (message) => {
@@ -61,9 +105,15 @@ export class WebviewHarness {
       if (message.type() === "error" || message.type() === "warning") errors.push(message.text());
     });
     opened.on("pageerror", (error) => errors.push(String(error)));
-    if (options.real !== undefined) await opened.addInitScript(`window.realScenario = ${JSON.stringify(options.real)};`);
+    if (options.real !== undefined)
+      await opened.addInitScript(`window.realScenario = ${JSON.stringify(options.real)};`);
     await opened.addInitScript(this.script);
-    const query = new URLSearchParams({ app: options.app, scenario: options.scenario, theme: options.theme ?? "dark", delay: String(options.delay ?? 0) });
+    const query = new URLSearchParams({
+      app: options.app,
+      scenario: options.scenario,
+      theme: options.theme ?? "dark",
+      delay: String(options.delay ?? 0),
+    });
     await opened.goto(`${this.origin}/?${query}`);
     return { page: opened, errors };
   }

@@ -19,7 +19,13 @@ export function spread(index: number): number {
 const GROUP_REWARDS = [1, 1, 0, 0, 1, 1, 0, 1];
 
 export function groupMembers(steps = 7): TrajectoryScenario["members"] {
-  return GROUP_REWARDS.map((reward, index) => ({ id: `t${index}`, reward, success: reward === 1, truncated: index === 6, stepCount: steps }));
+  return GROUP_REWARDS.map((reward, index) => ({
+    id: `t${index}`,
+    reward,
+    success: reward === 1,
+    truncated: index === 6,
+    stepCount: steps,
+  }));
 }
 
 const PUZZLE: readonly Pick<Step, "role" | "kind" | "observation" | "thought" | "action">[] = [
@@ -27,8 +33,17 @@ const PUZZLE: readonly Pick<Step, "role" | "kind" | "observation" | "thought" | 
   { role: "assistant", kind: "think", thought: "24 is 8 times 3, so 7 and 2 would have to vanish." },
   { role: "assistant", kind: "act", action: "7 - 2 = 5" },
   { role: "assistant", kind: "act", action: "8 - 5 = 3" },
-  { role: "assistant", kind: "act", thought: "8 / (3 - 7/3) would need another 3, and only one is left.", action: "7 - 3 = 4" },
-  { role: "assistant", kind: "think", thought: "That leaves 8, 2 and 4: 8 * 2 = 16 and 16 + 4 = 20, which is not 24." },
+  {
+    role: "assistant",
+    kind: "act",
+    thought: "8 / (3 - 7/3) would need another 3, and only one is left.",
+    action: "7 - 3 = 4",
+  },
+  {
+    role: "assistant",
+    kind: "think",
+    thought: "That leaves 8, 2 and 4: 8 * 2 = 16 and 16 + 4 = 20, which is not 24.",
+  },
   { role: "assistant", kind: "answer", action: "8 * 2 + 7 - 3 = 20" },
 ];
 const CREDIT = [undefined, 0.02, 0.31, 0.12, -0.74, -0.1, -0.3];
@@ -37,14 +52,28 @@ const CREDIT = [undefined, 0.02, 0.31, 0.12, -0.74, -0.1, -0.3];
 export function puzzle(): TrajectoryScenario {
   const words: string[] = [];
   const steps = PUZZLE.map((part, index): Step => {
-    const own = [part.observation, part.thought, part.action].filter((text) => text !== undefined).join("\n").match(/\s?[^\s]+|\s/g) ?? [];
+    const own =
+      [part.observation, part.thought, part.action]
+        .filter((text) => text !== undefined)
+        .join("\n")
+        .match(/\s?[^\s]+|\s/g) ?? [];
     const tokenStart = words.length;
     words.push(...own);
     const advantage = CREDIT[index];
-    return { index, ...part, tokenStart, tokenEnd: words.length, ...(advantage === undefined ? {} : { advantage }), ...(index === PUZZLE.length - 1 ? { reward: 0, terminated: true } : {}) };
+    return {
+      index,
+      ...part,
+      tokenStart,
+      tokenEnd: words.length,
+      ...(advantage === undefined ? {} : { advantage }),
+      ...(index === PUZZLE.length - 1 ? { reward: 0, terminated: true } : {}),
+    };
   });
   const prompt = steps[0]!.tokenEnd!;
-  const number = (low: number, high: number, shift: number): Float64Array => Float64Array.from(words, (_, index) => (index < prompt ? NaN : low + (high - low) * spread(index + shift)));
+  const number = (low: number, high: number, shift: number): Float64Array =>
+    Float64Array.from(words, (_, index) =>
+      index < prompt ? NaN : low + (high - low) * spread(index + shift),
+    );
   const trajectory: Trajectory = {
     id: "t3",
     datasetId: "d",
@@ -65,7 +94,18 @@ export function puzzle(): TrajectoryScenario {
     extra: {},
     notes: [],
   };
-  return { trajectory, members: groupMembers(), signals: [["grpo", "verl"], ["recorded-advantage"], ["recorded-reward"], ["recorded-value"], ["logprob"], ["entropy"]] };
+  return {
+    trajectory,
+    members: groupMembers(),
+    signals: [
+      ["grpo", "verl"],
+      ["recorded-advantage"],
+      ["recorded-reward"],
+      ["recorded-value"],
+      ["logprob"],
+      ["entropy"],
+    ],
+  };
 }
 
 /** `count` steps of alternating thoughts and actions; the last text says that it is the last. */
@@ -76,8 +116,11 @@ export function long(count: number): TrajectoryScenario {
     ...(index === count - 1
       ? { action: `the last of ${count} steps` }
       : index % 3 === 2
-        ? { observation: `screen ${index}: a page with ${index * 7 % 90} links` }
-        : { thought: `at step ${index} the way on is to look further`, action: `click(${index * 13 % 640}, ${index * 29 % 480})` }),
+        ? { observation: `screen ${index}: a page with ${(index * 7) % 90} links` }
+        : {
+            thought: `at step ${index} the way on is to look further`,
+            action: `click(${(index * 13) % 640}, ${(index * 29) % 480})`,
+          }),
     reward: index === count - 1 ? 1 : 0,
     value: 0.5 + 0.4 * Math.sin(index / 40) + 0.1 * spread(index),
     advantage: (spread(index) - 0.5) * (index % 97 === 0 ? 4 : 1),
@@ -93,7 +136,18 @@ export function long(count: number): TrajectoryScenario {
     extra: {},
     notes: [],
   };
-  return { trajectory, members: [], signals: [["recorded-advantage"], ["recorded-value"], ["recorded-reward"], ["return"], ["gae"], ["grpo", "verl"]] };
+  return {
+    trajectory,
+    members: [],
+    signals: [
+      ["recorded-advantage"],
+      ["recorded-value"],
+      ["recorded-reward"],
+      ["return"],
+      ["gae"],
+      ["grpo", "verl"],
+    ],
+  };
 }
 
 export const HOSTILE = `<img src=x onerror="document.body.dataset.hacked='1'"><script>document.body.dataset.hacked='1'</script><b>bold</b>`;
@@ -104,7 +158,15 @@ export function hostile(): TrajectoryScenario {
   const big = `${HOSTILE}\n${"a long action that goes on. ".repeat(500)}`;
   const steps: Step[] = [
     { index: 0, role: "user", kind: "prompt", observation: HOSTILE },
-    { index: 1, role: "assistant", thought: HOSTILE, action: big, toolCalls: [{ name: HOSTILE, arguments: { query: HOSTILE } }], extra: { [HOSTILE]: HOSTILE }, media: [{ kind: "image", path: "../../etc/passwd" }] },
+    {
+      index: 1,
+      role: "assistant",
+      thought: HOSTILE,
+      action: big,
+      toolCalls: [{ name: HOSTILE, arguments: { query: HOSTILE } }],
+      extra: { [HOSTILE]: HOSTILE },
+      media: [{ kind: "image", path: "../../etc/passwd" }],
+    },
     { index: 2, role: "tool", observation: "javascript:alert(1)", reward: NaN, advantage: null },
   ];
   return {
@@ -123,7 +185,13 @@ export function hostile(): TrajectoryScenario {
 
 /** A pendulum-like episode without text. */
 export function episode(count = 200): TrajectoryScenario {
-  const column = (name: string, role: "observation" | "action" | "reward" | "value", width: number, rows: number, labels?: readonly string[]) => ({
+  const column = (
+    name: string,
+    role: "observation" | "action" | "reward" | "value",
+    width: number,
+    rows: number,
+    labels?: readonly string[],
+  ) => ({
     name,
     role,
     rows,
@@ -131,7 +199,9 @@ export function episode(count = 200): TrajectoryScenario {
     ...(labels ? { labels } : {}),
     data: Float32Array.from({ length: rows * width }, (_, entry) => {
       const step = Math.floor(entry / width);
-      return role === "reward" ? -Math.abs(Math.sin(step / 25)) * 8 * Math.exp(-step / 120) : Math.sin(step / 20 + (entry % width) * 1.6) * (role === "action" ? 2 : 1) * Math.exp(-step / 300);
+      return role === "reward"
+        ? -Math.abs(Math.sin(step / 25)) * 8 * Math.exp(-step / 120)
+        : Math.sin(step / 20 + (entry % width) * 1.6) * (role === "action" ? 2 : 1) * Math.exp(-step / 300);
     }),
   });
   const columns = [
@@ -160,7 +230,11 @@ export function episode(count = 200): TrajectoryScenario {
 export function empty(): TrajectoryScenario {
   const { trajectory } = puzzle();
   const { tokens: _tokens, groupId: _group, trainingStep: _step, ...rest } = trajectory;
-  return { trajectory: { ...rest, steps: [], outcome: { components: {} }, task: {} }, members: [], signals: [] };
+  return {
+    trajectory: { ...rest, steps: [], outcome: { components: {} }, task: {} },
+    members: [],
+    signals: [],
+  };
 }
 
 export const trajectoryScenarios: Readonly<Record<string, () => TrajectoryScenario>> = {

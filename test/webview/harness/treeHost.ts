@@ -29,17 +29,30 @@ function search(count: number, branching: number, hostile = false): TreeNode[] {
   }
   return parents.map((parent, index): TreeNode => {
     const value = sums[index]! / visits[index]!;
-    const status = index > 3 && spread(index + 11) < 0.06 ? "pruned" : index > 3 && spread(index + 12) < 0.04 ? "generated" : "kept";
+    const status =
+      index > 3 && spread(index + 11) < 0.06
+        ? "pruned"
+        : index > 3 && spread(index + 12) < 0.04
+          ? "generated"
+          : "kept";
     return {
       parent,
       depth: depths[index]!,
-      text: hostile ? HOSTILE : index === 0 ? "Use 3 7 8 2 to make 24." : `${1 + (index % 9)} ${"+-*/"[index % 4]} ${1 + ((index * 7) % 9)} = ${index % 50}, then go on with what is left of it`,
+      text: hostile
+        ? HOSTILE
+        : index === 0
+          ? "Use 3 7 8 2 to make 24."
+          : `${1 + (index % 9)} ${"+-*/"[index % 4]} ${1 + ((index * 7) % 9)} = ${index % 50}, then go on with what is left of it`,
       value: index % 37 === 5 ? null : value,
       ...(parent >= 0 ? { advantage: value - sums[parent]! / visits[parent]! } : {}),
       visits: visits[index]!,
       leaf: leaf[index]!,
       status,
-      ...(status === "pruned" ? { reason: "no number left to combine" } : status === "generated" ? { reason: "policy on webgpu" } : {}),
+      ...(status === "pruned"
+        ? { reason: "no number left to combine" }
+        : status === "generated"
+          ? { reason: "policy on webgpu" }
+          : {}),
       ...(leaf[index] ? { trajectoryId: `t${index}`, reward: sums[index]! } : {}),
       stepIndex: depths[index]!,
     };
@@ -59,13 +72,30 @@ export function playTree(name: string, answer: Answer): (message: FromTreeView) 
   const make = SCENARIOS[name];
   if (!make) throw new Error(`There is no scenario ${name}.`);
   const nodes = make();
-  const tree: Omit<Tree, "nodes"> = { id: name, title: "Use 3 7 8 2 to make 24.", datasetId: "d", groupId: "g0", origin: "prefix", valueSource: "mean reward of the leaves below", advantageSource: "value minus the parent's value" };
+  const tree: Omit<Tree, "nodes"> = {
+    id: name,
+    title: "Use 3 7 8 2 to make 24.",
+    datasetId: "d",
+    groupId: "g0",
+    origin: "prefix",
+    valueSource: "mean reward of the leaves below",
+    advantageSource: "value minus the parent's value",
+  };
   return (message) => {
     switch (message.type) {
       case "ready":
-        return answer({ type: "tree", tree, nodeCount: nodes.length, selectedTrajectoryId: nodes.findLast((node) => node.leaf && node.reward === 1)?.trajectoryId });
+        return answer({
+          type: "tree",
+          tree,
+          nodeCount: nodes.length,
+          selectedTrajectoryId: nodes.findLast((node) => node.leaf && node.reward === 1)?.trajectoryId,
+        });
       case "nodes":
-        return answer({ type: "nodes", start: message.start, nodes: nodes.slice(message.start, Math.min(message.end, message.start + 500)) });
+        return answer({
+          type: "nodes",
+          start: message.start,
+          nodes: nodes.slice(message.start, Math.min(message.end, message.start + 500)),
+        });
     }
   };
 }

@@ -26,7 +26,11 @@ declare global {
     harness: Harness;
     /** A trajectory read by the command line, put here before the page starts. */
     realScenario?: TrajectoryScenario;
-    acquireVsCodeApi(): { postMessage(message: unknown): void; getState(): unknown; setState(state: unknown): void };
+    acquireVsCodeApi(): {
+      postMessage(message: unknown): void;
+      getState(): unknown;
+      setState(state: unknown): void;
+    };
   }
 }
 
@@ -38,7 +42,11 @@ function wire<T>(value: T): T {
   if (ArrayBuffer.isView(value)) return structuredClone(value);
   if (Array.isArray(value)) return value.map((item: unknown) => wire(item)) as T;
   if (typeof value === "object" && value !== null) {
-    return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined).map(([key, item]) => [key, wire(item)])) as T;
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([, item]) => item !== undefined)
+        .map(([key, item]) => [key, wire(item)]),
+    ) as T;
   }
   return (typeof value === "number" && !Number.isFinite(value) ? null : value) as T;
 }
@@ -52,7 +60,8 @@ const later: Answer = (message) => {
 
 /** Puts typed arrays back that JSON turned into objects. */
 function revive(scenario: TrajectoryScenario): TrajectoryScenario {
-  const numbers = (values: unknown): number[] => Object.values(values as Record<string, number | string>).map(Number);
+  const numbers = (values: unknown): number[] =>
+    Object.values(values as Record<string, number | string>).map(Number);
   const { trajectory } = scenario;
   const { tokens, columns } = trajectory;
   return {
@@ -65,11 +74,26 @@ function revive(scenario: TrajectoryScenario): TrajectoryScenario {
               ...tokens,
               ...(tokens.ids ? { ids: Int32Array.from(numbers(tokens.ids)) } : {}),
               ...(tokens.mask ? { mask: Uint8Array.from(numbers(tokens.mask)) } : {}),
-              series: Object.fromEntries(Object.entries(tokens.series).map(([key, values]) => [key, Float64Array.from(numbers(values))])),
+              series: Object.fromEntries(
+                Object.entries(tokens.series).map(([key, values]) => [
+                  key,
+                  Float64Array.from(numbers(values)),
+                ]),
+              ),
             },
           }
         : {}),
-      ...(columns ? { columns: { ...columns, columns: columns.columns.map((column) => ({ ...column, data: Float64Array.from(numbers(column.data)) })) } } : {}),
+      ...(columns
+        ? {
+            columns: {
+              ...columns,
+              columns: columns.columns.map((column) => ({
+                ...column,
+                data: Float64Array.from(numbers(column.data)),
+              })),
+            },
+          }
+        : {}),
     },
   };
 }
@@ -80,7 +104,19 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
   const stepCount = Math.max(trajectory.steps.length, trajectory.columns?.steps ?? 0);
   const context: SignalContext = {
     trajectory,
-    ...(members.length > 0 ? { group: { groupId: "g0", members: members.map((member) => ({ trajectoryId: member.id, reward: member.reward, components: {}, stepCount: member.stepCount })) } } : {}),
+    ...(members.length > 0
+      ? {
+          group: {
+            groupId: "g0",
+            members: members.map((member) => ({
+              trajectoryId: member.id,
+              reward: member.reward,
+              components: {},
+              stepCount: member.stepCount,
+            })),
+          },
+        }
+      : {}),
   };
   const presets = new Map(scenario.signals.map(([id, preset]) => [id, preset]));
   const compute = (id: string) => {
@@ -101,37 +137,92 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
       presets: signal.presets.map((each) => ({ id: each.id, title: each.title })),
       ...(preset ? { presetId: preset.id } : {}),
     };
-    const level = (wanted: string): TrackData["level"] => (wanted === "token" || wanted === "step" ? wanted : "trajectory");
+    const level = (wanted: string): TrackData["level"] =>
+      wanted === "token" || wanted === "step" ? wanted : "trajectory";
     if ("missing" in result) {
-      const action = result.missing.includes("group") ? ("openGroup" as const) : result.missing.includes("logprobs") || result.missing.includes("values") || result.missing.includes("entropies") ? ("score" as const) : undefined;
-      return { ...shared, level: level(signal.level), missing: { how: result.how, ...(action ? { action } : {}) }, notes: [], explainable: false };
+      const action = result.missing.includes("group")
+        ? ("openGroup" as const)
+        : result.missing.includes("logprobs") ||
+            result.missing.includes("values") ||
+            result.missing.includes("entropies")
+          ? ("score" as const)
+          : undefined;
+      return {
+        ...shared,
+        level: level(signal.level),
+        missing: { how: result.how, ...(action ? { action } : {}) },
+        notes: [],
+        explainable: false,
+      };
     }
-    return { ...shared, level: level(result.level), values: result.values, notes: result.notes, explainable: signal.explain !== undefined };
+    return {
+      ...shared,
+      level: level(result.level),
+      values: result.values,
+      notes: result.notes,
+      explainable: signal.explain !== undefined,
+    };
   };
   let shown = scenario.signals.map(([id]) => id);
   const sendTracks = (): void => {
     const tracks = shown.map(track);
     const isLong = (each: TrackData): boolean => (each.values?.length ?? 0) > 5_000;
-    answer({ type: "tracks", tracks: tracks.map(({ values, ...rest }) => (values === undefined ? rest : isLong({ ...rest, values }) ? { ...rest, valueCount: values.length } : { ...rest, values })) });
+    answer({
+      type: "tracks",
+      tracks: tracks.map(({ values, ...rest }) =>
+        values === undefined
+          ? rest
+          : isLong({ ...rest, values })
+            ? { ...rest, valueCount: values.length }
+            : { ...rest, values },
+      ),
+    });
     for (const { key, values } of tracks.filter(isLong)) {
-      for (let start = 0; start < values!.length; start += 4_000) answer({ type: "trackValues", key, start, values: values!.slice(start, start + 4_000) });
+      for (let start = 0; start < values!.length; start += 4_000)
+        answer({ type: "trackValues", key, start, values: values!.slice(start, start + 4_000) });
     }
   };
   const head: Extract<ToTrajectoryView, { type: "head" }> = {
     type: "head",
     head: {
       row: {
-        id: trajectory.id, datasetId: "d", path: trajectory.source.path, row: trajectory.source.row, part: 0, title: trajectory.task.prompt ?? trajectory.source.member ?? trajectory.id,
-        stepCount, components: trajectory.outcome.components,
+        id: trajectory.id,
+        datasetId: "d",
+        path: trajectory.source.path,
+        row: trajectory.source.row,
+        part: 0,
+        title: trajectory.task.prompt ?? trajectory.source.member ?? trajectory.id,
+        stepCount,
+        components: trajectory.outcome.components,
         ...(trajectory.trainingStep === undefined ? {} : { trainingStep: trajectory.trainingStep }),
         ...(members.length > 0 ? { groupId: "g0", memberIndex: self, groupSize: members.length } : {}),
       },
-      format: trajectory.format, formatTitle: trajectory.format, datasetName: "rollouts", source: trajectory.source,
-      prompt: trajectory.task.prompt, groundTruth: trajectory.task.groundTruth === undefined ? undefined : String(trajectory.task.groundTruth),
-      outcome: trajectory.outcome, notes: trajectory.notes, stepCount, tokenCount: trajectory.tokens?.count ?? 0, tokenSeries: Object.keys(trajectory.tokens?.series ?? {}),
+      format: trajectory.format,
+      formatTitle: trajectory.format,
+      datasetName: "rollouts",
+      source: trajectory.source,
+      prompt: trajectory.task.prompt,
+      groundTruth:
+        trajectory.task.groundTruth === undefined ? undefined : String(trajectory.task.groundTruth),
+      outcome: trajectory.outcome,
+      notes: trajectory.notes,
+      stepCount,
+      tokenCount: trajectory.tokens?.count ?? 0,
+      tokenSeries: Object.keys(trajectory.tokens?.series ?? {}),
       columns: (trajectory.columns?.columns ?? []).map(({ data: _data, ...column }) => column),
-      group: members, hasTree: members.length > 1,
-      models: [{ path: "/models/prm", name: "prm", kind: "process-reward", layout: "huggingface-folder", bytes: 3_100_000 }], modelPath: "/models/prm", provider: "webgpu",
+      group: members,
+      hasTree: members.length > 1,
+      models: [
+        {
+          path: "/models/prm",
+          name: "prm",
+          kind: "process-reward",
+          layout: "huggingface-folder",
+          bytes: 3_100_000,
+        },
+      ],
+      modelPath: "/models/prm",
+      provider: "webgpu",
     },
   };
   return (message) => {
@@ -141,21 +232,46 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
         sendTracks();
         return;
       case "steps": {
-        const items = trajectory.steps.slice(message.start, Math.min(message.end, message.start + 500)).map((step) => {
-          const cut = (["observation", "thought", "action"] as const).filter((field) => (step[field]?.length ?? 0) > 4_000);
-          const texts = Object.fromEntries(cut.map((field) => [field, step[field]!.slice(0, 4_000)]));
-          return { step: { ...step, ...texts }, cut, totals: Object.fromEntries(cut.map((field) => [field, step[field]!.length])) };
-        });
+        const items = trajectory.steps
+          .slice(message.start, Math.min(message.end, message.start + 500))
+          .map((step) => {
+            const cut = (["observation", "thought", "action"] as const).filter(
+              (field) => (step[field]?.length ?? 0) > 4_000,
+            );
+            const texts = Object.fromEntries(cut.map((field) => [field, step[field]!.slice(0, 4_000)]));
+            return {
+              step: { ...step, ...texts },
+              cut,
+              totals: Object.fromEntries(cut.map((field) => [field, step[field]!.length])),
+            };
+          });
         return answer({ type: "steps", start: message.start, items });
       }
       case "text": {
         const text = trajectory.steps[message.stepIndex]?.[message.field] ?? "";
-        return answer({ ...message, text: text.slice(message.start, message.start + 60_000), total: text.length });
+        return answer({
+          ...message,
+          text: text.slice(message.start, message.start + 60_000),
+          total: text.length,
+        });
       }
       case "tokens": {
         const { tokens } = trajectory;
-        const series = Object.fromEntries(Object.entries(tokens?.series ?? {}).map(([key, values]) => [key, values.slice(message.start, message.end)]));
-        return answer({ type: "tokens", id: message.id, start: message.start, text: tokens?.text?.slice(message.start, message.end), ids: tokens?.ids?.slice(message.start, message.end), mask: tokens?.mask?.slice(message.start, message.end), series });
+        const series = Object.fromEntries(
+          Object.entries(tokens?.series ?? {}).map(([key, values]) => [
+            key,
+            values.slice(message.start, message.end),
+          ]),
+        );
+        return answer({
+          type: "tokens",
+          id: message.id,
+          start: message.start,
+          text: tokens?.text?.slice(message.start, message.end),
+          ids: tokens?.ids?.slice(message.start, message.end),
+          mask: tokens?.mask?.slice(message.start, message.end),
+          series,
+        });
       }
       case "column": {
         const column = trajectory.columns?.columns.find((each) => each.name === message.name);
@@ -170,14 +286,41 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
         return sendTracks();
       case "explain": {
         const { signal, result } = compute(message.key);
-        const explanation = signal.explain?.(context, resolveParameters(signal, presets.get(message.key)), message.index);
+        const explanation = signal.explain?.(
+          context,
+          resolveParameters(signal, presets.get(message.key)),
+          message.index,
+        );
         const group = { result } as Parameters<typeof explanationView>[2];
         const code = { label: "advantages.py:41", path: "/workspace/advantages.py", line: 41 };
-        return answer({ type: "explanation", id: message.id, key: message.key, index: message.index, explanation: explanation && explanationView(explanation, "", group, trajectory.id, message.key === "grpo" ? code : undefined), why: explanation ? undefined : "There is no number here to explain." });
+        return answer({
+          type: "explanation",
+          id: message.id,
+          key: message.key,
+          index: message.index,
+          explanation:
+            explanation &&
+            explanationView(explanation, "", group, trajectory.id, message.key === "grpo" ? code : undefined),
+          why: explanation ? undefined : "There is no number here to explain.",
+        });
       }
       case "score":
-        answer({ type: "scoring", state: "running", message: "Scoring 1 trajectory with prm.", done: 0, total: 2, provider: "webgpu" });
-        return answer({ type: "scoring", state: "done", message: "Scored 1 trajectory with prm on webgpu: 82 tokens in 0.031 s.", done: 2, total: 2, provider: "webgpu" });
+        answer({
+          type: "scoring",
+          state: "running",
+          message: "Scoring 1 trajectory with prm.",
+          done: 0,
+          total: 2,
+          provider: "webgpu",
+        });
+        return answer({
+          type: "scoring",
+          state: "done",
+          message: "Scored 1 trajectory with prm on webgpu: 82 tokens in 0.031 s.",
+          done: 2,
+          total: 2,
+          provider: "webgpu",
+        });
     }
   };
 }
@@ -185,7 +328,8 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
 function player(): (message: never) => void {
   if (app === "dataset") return playDataset(name, later) as (message: never) => void;
   if (app === "tree") return playTree(name, later) as (message: never) => void;
-  if (name === "real" && window.realScenario) return playTrajectory(revive(window.realScenario), later) as (message: never) => void;
+  if (name === "real" && window.realScenario)
+    return playTrajectory(revive(window.realScenario), later) as (message: never) => void;
   const scenario = trajectoryScenarios[name];
   if (!scenario) throw new Error(`There is no scenario ${name}.`);
   return playTrajectory(scenario(), later) as (message: never) => void;

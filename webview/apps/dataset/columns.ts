@@ -30,17 +30,40 @@ const number = (cell: HTMLElement, text: string, title: string): void => {
   setTitle(cell, title);
 };
 
-const numeric = (id: string, title: string, hint: string, sort: SortKey | undefined, dispensable: number, value: (row: TrajectoryRow) => number | undefined): Column => ({
-  id, title, hint, size: "64px", pixels: 64, dispensable, numeric: true,
+const numeric = (
+  id: string,
+  title: string,
+  hint: string,
+  sort: SortKey | undefined,
+  dispensable: number,
+  value: (row: TrajectoryRow) => number | undefined,
+): Column => ({
+  id,
+  title,
+  hint,
+  size: "64px",
+  pixels: 64,
+  dispensable,
+  numeric: true,
   ...(sort ? { sort } : {}),
   create: (cell) => (row) => {
     const shown = value(row);
-    number(cell, shown === undefined ? "-" : count(shown), shown === undefined ? "not recorded" : String(shown));
+    number(
+      cell,
+      shown === undefined ? "-" : count(shown),
+      shown === undefined ? "not recorded" : String(shown),
+    );
   },
 });
 
 const outcome: Column = {
-  id: "outcome", title: "outcome", hint: "passed or failed, where the file tells", size: "72px", pixels: 72, dispensable: 3, numeric: false,
+  id: "outcome",
+  title: "outcome",
+  hint: "passed or failed, where the file tells",
+  size: "72px",
+  pixels: 72,
+  dispensable: 3,
+  numeric: false,
   create: (cell) => {
     const mark = icon("blank");
     const word = el("span");
@@ -48,13 +71,23 @@ const outcome: Column = {
     return (row) => {
       const name = row.success === true ? "pass-filled" : row.success === false ? "error" : "blank";
       mark.className = `codicon codicon-${name} ${row.success === true ? "passed" : row.success === false ? "failed" : ""}`;
-      setText(word, row.success === true ? "pass" : row.success === false ? "fail" : row.success === null ? "null" : "");
+      setText(
+        word,
+        row.success === true ? "pass" : row.success === false ? "fail" : row.success === null ? "null" : "",
+      );
     };
   },
 };
 
 const reward: Column = {
-  id: "reward", title: "reward", hint: "total reward as the file records it", sort: "reward", size: "124px", pixels: 124, dispensable: 0, numeric: true,
+  id: "reward",
+  title: "reward",
+  hint: "total reward as the file records it",
+  sort: "reward",
+  size: "124px",
+  pixels: 124,
+  dispensable: 0,
+  numeric: true,
   create: (cell) => {
     const text = el("span", { class: "number" });
     const fill = el("span", { class: "bar-fill" });
@@ -62,16 +95,34 @@ const reward: Column = {
     cell.classList.add("with-bar");
     cell.append(text, bar);
     return (row, { reward: { low, high } }) => {
-      number(text, typeof row.reward === "number" ? aligned(row.reward, Math.max(Math.abs(low), Math.abs(high)), low < 0) : significant(row.reward), `reward ${exact(row.reward)}`);
+      number(
+        text,
+        typeof row.reward === "number"
+          ? aligned(row.reward, Math.max(Math.abs(low), Math.abs(high)), low < 0)
+          : significant(row.reward),
+        `reward ${exact(row.reward)}`,
+      );
       const signed = low < 0;
       const limit = Math.max(Math.abs(low), Math.abs(high));
-      drawBar(bar, fill, typeof row.reward === "number" && Number.isFinite(row.reward) ? row.reward : undefined, { signed, limits: signed ? { low: -limit, high: limit } : { low: 0, high } });
+      drawBar(
+        bar,
+        fill,
+        typeof row.reward === "number" && Number.isFinite(row.reward) ? row.reward : undefined,
+        { signed, limits: signed ? { low: -limit, high: limit } : { low: 0, high } },
+      );
     };
   },
 };
 
 const advantage: Column = {
-  id: "advantage", title: "advantage", hint: "advantage as the file records it", sort: "advantage", size: "124px", pixels: 124, dispensable: 1, numeric: true,
+  id: "advantage",
+  title: "advantage",
+  hint: "advantage as the file records it",
+  sort: "advantage",
+  size: "124px",
+  pixels: 124,
+  dispensable: 1,
+  numeric: true,
   create: (cell) => {
     const text = el("span", { class: "number" });
     const fill = el("span", { class: "bar-fill" });
@@ -79,8 +130,17 @@ const advantage: Column = {
     cell.classList.add("with-bar");
     cell.append(text, bar);
     return (row, { advantage: limit }) => {
-      number(text, typeof row.advantage === "number" ? aligned(row.advantage, limit, true) : withSign(row.advantage), `advantage ${exact(row.advantage)}, recorded by the file`);
-      drawBar(bar, fill, typeof row.advantage === "number" && Number.isFinite(row.advantage) ? row.advantage : undefined, { signed: true, limits: { low: -limit, high: limit } });
+      number(
+        text,
+        typeof row.advantage === "number" ? aligned(row.advantage, limit, true) : withSign(row.advantage),
+        `advantage ${exact(row.advantage)}, recorded by the file`,
+      );
+      drawBar(
+        bar,
+        fill,
+        typeof row.advantage === "number" && Number.isFinite(row.advantage) ? row.advantage : undefined,
+        { signed: true, limits: { low: -limit, high: limit } },
+      );
     };
   },
 };
@@ -89,35 +149,90 @@ const advantage: Column = {
 export function tableColumns(dataset: DatasetInfo, sample: readonly TrajectoryRow[]): readonly Column[] {
   const some = (test: (row: TrajectoryRow) => boolean): boolean => sample.some(test);
   const title: Column = {
-    id: "title", title: "trajectory", hint: "order of the file", sort: "row", size: "minmax(120px, 1fr)", pixels: 160, dispensable: -1, numeric: false,
+    id: "title",
+    title: "trajectory",
+    hint: "order of the file",
+    sort: "row",
+    size: "minmax(120px, 1fr)",
+    pixels: 160,
+    dispensable: -1,
+    numeric: false,
     create: (cell) => (row) => {
       setText(cell, oneLine(row.title || row.ownId || `row ${row.row}`));
       setTitle(cell, `${row.title}\n${row.path} row ${row.row}${row.part > 0 ? `, part ${row.part}` : ""}`);
     },
   };
   const member: Column = {
-    id: "member", title: "#", hint: "member of its group, counted from 0", size: "40px", pixels: 40, dispensable: 4, numeric: true,
-    create: (cell) => (row) => number(cell, row.memberIndex === undefined ? "" : `#${row.memberIndex}`, row.groupSize === undefined ? "" : `member ${row.memberIndex} of ${row.groupSize}${row.groupGuess === undefined ? "" : `, ${row.groupGuess}`}`),
+    id: "member",
+    title: "#",
+    hint: "member of its group, counted from 0",
+    size: "40px",
+    pixels: 40,
+    dispensable: 4,
+    numeric: true,
+    create: (cell) => (row) =>
+      number(
+        cell,
+        row.memberIndex === undefined ? "" : `#${row.memberIndex}`,
+        row.groupSize === undefined
+          ? ""
+          : `member ${row.memberIndex} of ${row.groupSize}${row.groupGuess === undefined ? "" : `, ${row.groupGuess}`}`,
+      ),
   };
   const flags: Column = {
-    id: "flags", title: "flags", hint: "truncated, stop reason", size: "96px", pixels: 96, dispensable: 6, numeric: false,
-    create: (cell) => (row) => number(cell, [row.truncated === true ? "truncated" : "", row.stopReason ?? ""].filter((text, index, all) => text !== "" && all.indexOf(text) === index).join(", "), row.stopReason ?? ""),
+    id: "flags",
+    title: "flags",
+    hint: "truncated, stop reason",
+    size: "96px",
+    pixels: 96,
+    dispensable: 6,
+    numeric: false,
+    create: (cell) => (row) =>
+      number(
+        cell,
+        [row.truncated === true ? "truncated" : "", row.stopReason ?? ""]
+          .filter((text, index, all) => text !== "" && all.indexOf(text) === index)
+          .join(", "),
+        row.stopReason ?? "",
+      ),
   };
   const components = dataset.components.slice(0, 3).map((name): Column => ({
-    id: `component ${name}`, title: name, hint: `component ${name}`, size: "76px", pixels: 76, dispensable: 7, numeric: true,
-    create: (cell) => (row) => number(cell, significant(row.components[name]), `${name} ${exact(row.components[name])}`),
+    id: `component ${name}`,
+    title: name,
+    hint: `component ${name}`,
+    size: "76px",
+    pixels: 76,
+    dispensable: 7,
+    numeric: true,
+    create: (cell) => (row) =>
+      number(cell, significant(row.components[name]), `${name} ${exact(row.components[name])}`),
   }));
   return [
     title,
-    ...(dataset.trainingSteps > 1 ? [numeric("trainingStep", "step", "training step", "trainingStep", 2, (row) => row.trainingStep)] : []),
+    ...(dataset.trainingSteps > 1
+      ? [numeric("trainingStep", "step", "training step", "trainingStep", 2, (row) => row.trainingStep)]
+      : []),
     ...(some((row) => (row.groupSize ?? 1) > 1) ? [member] : []),
     ...(some((row) => row.success !== undefined) ? [outcome] : []),
     reward,
     ...(some((row) => row.advantage !== undefined) ? [advantage] : []),
     ...components,
     numeric("steps", "steps", "steps of the trajectory", "steps", 5, (row) => row.stepCount),
-    ...(some((row) => row.tokenCount !== undefined) ? [numeric("tokens", "tokens", "tokens of the trajectory", "tokens", 5, (row) => row.tokenCount)] : []),
-    ...(some((row) => row.responseCharacters !== undefined) ? [numeric("length", "chars", "characters of the policy's own text", "length", 8, (row) => row.responseCharacters)] : []),
+    ...(some((row) => row.tokenCount !== undefined)
+      ? [numeric("tokens", "tokens", "tokens of the trajectory", "tokens", 5, (row) => row.tokenCount)]
+      : []),
+    ...(some((row) => row.responseCharacters !== undefined)
+      ? [
+          numeric(
+            "length",
+            "chars",
+            "characters of the policy's own text",
+            "length",
+            8,
+            (row) => row.responseCharacters,
+          ),
+        ]
+      : []),
     ...(some((row) => row.truncated === true || row.stopReason !== undefined) ? [flags] : []),
   ];
 }

@@ -1,6 +1,10 @@
 import type { DatasetInfo, TrainingStepSummary, TrajectoryRow } from "../../../src/model/summary";
 import type { RowQuery } from "../../../src/protocol/storeCalls";
-import { WINDOW_LIMIT, type FromDatasetView, type ToDatasetView } from "../../../src/protocol/webviewMessages";
+import {
+  WINDOW_LIMIT,
+  type FromDatasetView,
+  type ToDatasetView,
+} from "../../../src/protocol/webviewMessages";
 import { button, textField } from "../../components/controls";
 import { el, icon, setText } from "../../components/element";
 import { bytes, count, plural, significant } from "../../components/format";
@@ -73,7 +77,11 @@ export class DatasetView {
     this.rows = new WindowCache((start, end) => {
       if (!this.renewing) this.requests.table(this.query, start, end);
     }, WINDOW_LIMIT);
-    this.groupItems = new WindowCache((start, end) => post({ type: "groups", id: this.newestGroups.next(), trainingStep: this.groupStep(), start, end }), WINDOW_LIMIT);
+    this.groupItems = new WindowCache(
+      (start, end) =>
+        post({ type: "groups", id: this.newestGroups.next(), trainingStep: this.groupStep(), start, end }),
+      WINDOW_LIMIT,
+    );
     this.table = new TrajectoryTable(this.rows, {
       open: (row, beside) => post({ type: "open", trajectoryId: row.id, beside }),
       onSort: (sort, descending) => this.setQuery({ ...this.query, sort, descending }),
@@ -87,7 +95,8 @@ export class DatasetView {
       openTree: (group) => post({ type: "openTree", groupId: group.groupId }),
     });
     this.findings = new Findings({
-      countRows: (filter, counted) => this.requests.ask({ ...this.stepFilter(), ...filter }, 0, 1, (total) => counted(total)),
+      countRows: (filter, counted) =>
+        this.requests.ask({ ...this.stepFilter(), ...filter }, 0, 1, (total) => counted(total)),
       onFilter: (filter) => {
         this.setMode("trajectories");
         this.setQuery({ ...this.cleared(), ...filter });
@@ -103,7 +112,16 @@ export class DatasetView {
       onEnter: () => this.activeList().focus(),
       onEscape: () => this.activeList().focus(),
     });
-    this.modes = (["trajectories", "groups"] as const).map((mode) => el("button", { class: "tab", role: "tab", text: mode, title: `Show ${mode} (g)`, data: { mode }, on: { click: () => this.setMode(mode) } }));
+    this.modes = (["trajectories", "groups"] as const).map((mode) =>
+      el("button", {
+        class: "tab",
+        role: "tab",
+        text: mode,
+        title: `Show ${mode} (g)`,
+        data: { mode },
+        on: { click: () => this.setMode(mode) },
+      }),
+    );
     const header = el(
       "header",
       { class: "header header-line" },
@@ -112,19 +130,54 @@ export class DatasetView {
       el(
         "div",
         { class: "header-actions", role: "toolbar", aria: { label: "Actions" } },
-        button({ label: "Open as text", icon: "go-to-file", title: "Open the file as text", class: "collapses", onClick: () => post({ type: "openAsText" }) }).element,
-        button({ label: "Keys", icon: "keyboard", appearance: "icon", title: "Keys (?)", onClick: () => this.help.toggle() }).element,
+        button({
+          label: "Open as text",
+          icon: "go-to-file",
+          title: "Open the file as text",
+          class: "collapses",
+          onClick: () => post({ type: "openAsText" }),
+        }).element,
+        button({
+          label: "Keys",
+          icon: "keyboard",
+          appearance: "icon",
+          title: "Keys (?)",
+          onClick: () => this.help.toggle(),
+        }).element,
       ),
     );
-    const bar = el("div", { class: "pane-head table-bar" }, el("div", { class: "tabs", role: "tablist", aria: { label: "Rows" } }, ...this.modes), this.filterField.element, this.chips, this.total);
-    const rowsPane = el("section", { class: "pane rows-pane" }, bar, this.table.element, this.groups.element, this.nothing);
-    root.replaceChildren(this.status.element, header, this.status.sentence, this.multiples.element, this.returns.element, el("main", { class: "dataset-body" }, this.findings.element, rowsPane), this.help.element);
+    const bar = el(
+      "div",
+      { class: "pane-head table-bar" },
+      el("div", { class: "tabs", role: "tablist", aria: { label: "Rows" } }, ...this.modes),
+      this.filterField.element,
+      this.chips,
+      this.total,
+    );
+    const rowsPane = el(
+      "section",
+      { class: "pane rows-pane" },
+      bar,
+      this.table.element,
+      this.groups.element,
+      this.nothing,
+    );
+    root.replaceChildren(
+      this.status.element,
+      header,
+      this.status.sentence,
+      this.multiples.element,
+      this.returns.element,
+      el("main", { class: "dataset-body" }, this.findings.element, rowsPane),
+      this.help.element,
+    );
     this.status.busy(undefined);
     setText(this.title, "Reading…");
     this.filterField.setValue(this.query.text ?? "");
     this.drawMode();
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !event.defaultPrevented && !this.help.element.open) this.setQuery(this.cleared());
+      if (event.key === "Escape" && !event.defaultPrevented && !this.help.element.open)
+        this.setQuery(this.cleared());
     });
   }
 
@@ -188,9 +241,30 @@ export class DatasetView {
       fact(plural(dataset.trajectories, "trajectory")),
       ...(dataset.trainingSteps > 1 ? [fact(plural(dataset.trainingSteps, "training step"))] : []),
       ...(dataset.groups > 0 ? [fact(plural(dataset.groups, "group"))] : []),
-      ...(dataset.rewardMean === undefined ? [] : [el("span", { class: "number", title: `mean reward ${dataset.rewardMean}` }, el("span", { class: "quiet", text: "mean reward " }), el("span", { class: "strong", text: significant(dataset.rewardMean) }))]),
-      el("span", { class: "quiet number", text: `${dataset.files > 1 ? `${count(dataset.files)} files, ` : ""}${bytes(dataset.bytes)}` }),
-      ...(live ? [el("span", { class: "live", title: "This dataset is still being written; new rows appear by themselves" }, icon("circle-filled"), "live")] : []),
+      ...(dataset.rewardMean === undefined
+        ? []
+        : [
+            el(
+              "span",
+              { class: "number", title: `mean reward ${dataset.rewardMean}` },
+              el("span", { class: "quiet", text: "mean reward " }),
+              el("span", { class: "strong", text: significant(dataset.rewardMean) }),
+            ),
+          ]),
+      el("span", {
+        class: "quiet number",
+        text: `${dataset.files > 1 ? `${count(dataset.files)} files, ` : ""}${bytes(dataset.bytes)}`,
+      }),
+      ...(live
+        ? [
+            el(
+              "span",
+              { class: "live", title: "This dataset is still being written; new rows appear by themselves" },
+              icon("circle-filled"),
+              "live",
+            ),
+          ]
+        : []),
     );
     this.modes[1]!.hidden = dataset.groups === 0;
     this.multiples.set(steps, dataset.components);
@@ -216,26 +290,47 @@ export class DatasetView {
     const returns: (number | undefined)[] = [];
     const turn = (this.fetchedReturns = `${this.dataset?.trajectories}`);
     const ask = (start: number): void =>
-      this.requests.ask({ sort: "row" }, start, Math.min(start + WINDOW_LIMIT, PLOTTED_EPISODES), (total, at, rows) => {
-        if (turn !== this.fetchedReturns) return;
-        (rows as readonly TrajectoryRow[]).forEach((row, offset) => (returns[at + offset] = row.reward ?? undefined));
-        this.returns.set(returns, total);
-        const got = at + rows.length;
-        if (rows.length > 0 && got >= Math.min(start + WINDOW_LIMIT, total) && got < Math.min(total, PLOTTED_EPISODES)) ask(got);
-      });
+      this.requests.ask(
+        { sort: "row" },
+        start,
+        Math.min(start + WINDOW_LIMIT, PLOTTED_EPISODES),
+        (total, at, rows) => {
+          if (turn !== this.fetchedReturns) return;
+          (rows as readonly TrajectoryRow[]).forEach(
+            (row, offset) => (returns[at + offset] = row.reward ?? undefined),
+          );
+          this.returns.set(returns, total);
+          const got = at + rows.length;
+          if (
+            rows.length > 0 &&
+            got >= Math.min(start + WINDOW_LIMIT, total) &&
+            got < Math.min(total, PLOTTED_EPISODES)
+          )
+            ask(got);
+        },
+      );
     ask(0);
   }
 
   private setTotal(total: number): void {
     this.rows.setTotal(total);
     if (this.table.list.count !== total) this.table.list.setCount(total);
-    if (this.mode === "trajectories") this.say(total, `${plural(total, "trajectory")}${this.dataset && total < this.dataset.trajectories ? ` of ${count(this.dataset.trajectories)}` : ""}`);
+    if (this.mode === "trajectories")
+      this.say(
+        total,
+        `${plural(total, "trajectory")}${this.dataset && total < this.dataset.trajectories ? ` of ${count(this.dataset.trajectories)}` : ""}`,
+      );
   }
 
   private say(total: number, text: string): void {
     setText(this.total, text);
     this.nothing.hidden = total > 0;
-    setText(this.nothing, this.dataset?.trajectories === 0 ? "This dataset holds no trajectories yet." : "No row fits these filters. Escape shows all again.");
+    setText(
+      this.nothing,
+      this.dataset?.trajectories === 0
+        ? "This dataset holds no trajectories yet."
+        : "No row fits these filters. Escape shows all again.",
+    );
   }
 
   private setQuery(query: RowQuery): void {
@@ -256,7 +351,13 @@ export class DatasetView {
     this.status.busy(undefined);
     this.groupItems.reset();
     this.groups.list.toStart();
-    this.channel.post({ type: "groups", id: this.newestGroups.next(), trainingStep: this.groupStep(), start: 0, end: 100 });
+    this.channel.post({
+      type: "groups",
+      id: this.newestGroups.next(),
+      trainingStep: this.groupStep(),
+      start: 0,
+      end: 100,
+    });
   }
 
   private brush(steps: BrushedSteps | undefined): void {
@@ -278,7 +379,11 @@ export class DatasetView {
 
   private stepFilter(): RowQuery {
     const { trainingStep, trainingStepFrom, trainingStepTo } = this.query;
-    return { ...(trainingStep === undefined ? {} : { trainingStep }), ...(trainingStepFrom === undefined ? {} : { trainingStepFrom }), ...(trainingStepTo === undefined ? {} : { trainingStepTo }) };
+    return {
+      ...(trainingStep === undefined ? {} : { trainingStep }),
+      ...(trainingStepFrom === undefined ? {} : { trainingStepFrom }),
+      ...(trainingStepTo === undefined ? {} : { trainingStepTo }),
+    };
   }
 
   /** Groups can be asked for one training step, or for all. */
@@ -290,21 +395,42 @@ export class DatasetView {
   /** The query without its filters: order and training steps stay. */
   private cleared(): RowQuery {
     const { sort, descending } = this.query;
-    return { ...this.stepFilter(), ...(sort === undefined ? {} : { sort }), ...(descending === undefined ? {} : { descending }) };
+    return {
+      ...this.stepFilter(),
+      ...(sort === undefined ? {} : { sort }),
+      ...(descending === undefined ? {} : { descending }),
+    };
   }
 
   private drawChips(): void {
     const { query } = this;
-    if (this.filterField.value !== (query.text ?? "") && document.activeElement !== this.filterField.element) this.filterField.setValue(query.text ?? "");
-    const without = (...keys: (keyof RowQuery)[]): RowQuery => Object.fromEntries(Object.entries(query).filter(([key]) => !keys.includes(key as keyof RowQuery)));
-    const chip = (text: string, next: RowQuery): HTMLElement => el("button", { class: "link chip", title: `${text}; click to clear`, on: { click: () => this.setQuery(next) } }, text, icon("close"));
+    if (this.filterField.value !== (query.text ?? "") && document.activeElement !== this.filterField.element)
+      this.filterField.setValue(query.text ?? "");
+    const without = (...keys: (keyof RowQuery)[]): RowQuery =>
+      Object.fromEntries(Object.entries(query).filter(([key]) => !keys.includes(key as keyof RowQuery)));
+    const chip = (text: string, next: RowQuery): HTMLElement =>
+      el(
+        "button",
+        { class: "link chip", title: `${text}; click to clear`, on: { click: () => this.setQuery(next) } },
+        text,
+        icon("close"),
+      );
     const steps = this.brushed();
     this.chips.replaceChildren(
-      ...(steps ? [chip(steps.from === steps.to ? `step ${steps.from}` : `steps ${steps.from} to ${steps.to}`, without("trainingStep", "trainingStepFrom", "trainingStepTo"))] : []),
+      ...(steps
+        ? [
+            chip(
+              steps.from === steps.to ? `step ${steps.from}` : `steps ${steps.from} to ${steps.to}`,
+              without("trainingStep", "trainingStepFrom", "trainingStepTo"),
+            ),
+          ]
+        : []),
       ...(query.groupId === undefined ? [] : [chip("one group", without("groupId"))]),
       ...(query.noContrast === true ? [chip("no contrast", without("noContrast"))] : []),
       ...(query.success === undefined ? [] : [chip(query.success ? "passed" : "failed", without("success"))]),
-      ...(query.truncated === undefined ? [] : [chip(query.truncated ? "truncated" : "not truncated", without("truncated"))]),
+      ...(query.truncated === undefined
+        ? []
+        : [chip(query.truncated ? "truncated" : "not truncated", without("truncated"))]),
     );
   }
 
@@ -318,7 +444,8 @@ export class DatasetView {
   }
 
   private drawMode(): void {
-    for (const tab of this.modes) tab.setAttribute("aria-selected", String(tab.dataset["mode"] === this.mode));
+    for (const tab of this.modes)
+      tab.setAttribute("aria-selected", String(tab.dataset["mode"] === this.mode));
     this.table.element.hidden = this.mode !== "trajectories";
     this.groups.element.hidden = this.mode !== "groups";
   }
@@ -334,7 +461,8 @@ export class DatasetView {
       "/": () => this.filterField.focus(),
       "?": () => this.help.toggle(),
       g: () => {
-        if (this.dataset && this.dataset.groups > 0) this.setMode(this.mode === "groups" ? "trajectories" : "groups");
+        if (this.dataset && this.dataset.groups > 0)
+          this.setMode(this.mode === "groups" ? "trajectories" : "groups");
       },
       t: () => row?.groupId !== undefined && this.channel.post({ type: "openTree", groupId: row.groupId }),
       s: () => row && this.channel.post({ type: "score", trajectoryIds: [row.id] }),

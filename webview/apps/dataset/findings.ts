@@ -12,13 +12,34 @@ interface Finding {
   readonly applies: (dataset: DatasetInfo) => boolean;
 }
 
-const grouped = (dataset: DatasetInfo): boolean => dataset.groups > 0 && dataset.groups < dataset.trajectories;
+const grouped = (dataset: DatasetInfo): boolean =>
+  dataset.groups > 0 && dataset.groups < dataset.trajectories;
 
 const FINDINGS: readonly Finding[] = [
-  { id: "all-failed", filter: { noContrast: true, success: false }, sentence: "in groups that failed as a whole: they teach nothing under GRPO", applies: grouped },
-  { id: "all-passed", filter: { noContrast: true, success: true }, sentence: "in groups that passed as a whole: nothing left to learn there", applies: grouped },
-  { id: "no-contrast", filter: { noContrast: true }, sentence: "in groups without contrast (all rewards equal)", applies: grouped },
-  { id: "truncated", filter: { truncated: true }, sentence: "cut by a length or time limit", applies: () => true },
+  {
+    id: "all-failed",
+    filter: { noContrast: true, success: false },
+    sentence: "in groups that failed as a whole: they teach nothing under GRPO",
+    applies: grouped,
+  },
+  {
+    id: "all-passed",
+    filter: { noContrast: true, success: true },
+    sentence: "in groups that passed as a whole: nothing left to learn there",
+    applies: grouped,
+  },
+  {
+    id: "no-contrast",
+    filter: { noContrast: true },
+    sentence: "in groups without contrast (all rewards equal)",
+    applies: grouped,
+  },
+  {
+    id: "truncated",
+    filter: { truncated: true },
+    sentence: "cut by a length or time limit",
+    applies: () => true,
+  },
   { id: "failed", filter: { success: false }, sentence: "failed", applies: () => true },
   { id: "passed", filter: { success: true }, sentence: "passed", applies: () => true },
 ];
@@ -61,7 +82,12 @@ export class Findings {
 
   /** Marks the finding that the table shows. */
   setFilter(query: RowQuery): void {
-    const found = FINDINGS.find((each) => each.filter.noContrast === query.noContrast && each.filter.success === query.success && each.filter.truncated === query.truncated);
+    const found = FINDINGS.find(
+      (each) =>
+        each.filter.noContrast === query.noContrast &&
+        each.filter.success === query.success &&
+        each.filter.truncated === query.truncated,
+    );
     this.active = found?.id;
     this.draw();
   }
@@ -72,22 +98,47 @@ export class Findings {
     const of = (id: string): number => this.counts.get(id) ?? 0;
     // Where every flat group failed or passed as a whole, the sum says nothing new.
     const covered = of("all-failed") + of("all-passed") === of("no-contrast");
-    const ranked = FINDINGS.filter((each) => of(each.id) > 0 && !(each.id === "no-contrast" && covered)).sort((a, b) => rank(a) - rank(b) || this.counts.get(b.id)! - this.counts.get(a.id)!);
+    const ranked = FINDINGS.filter((each) => of(each.id) > 0 && !(each.id === "no-contrast" && covered)).sort(
+      (a, b) => rank(a) - rank(b) || this.counts.get(b.id)! - this.counts.get(a.id)!,
+    );
     const items = ranked.map((finding) => {
       const rows = this.counts.get(finding.id)!;
       const active = finding.id === this.active;
       const item = el(
         "button",
-        { class: active ? "finding active" : "finding", title: `${plural(rows, "trajectory")} ${finding.sentence}${active ? "; click to show all again" : "; click to show them"}`, on: { click: () => this.actions.onFilter(active ? undefined : finding.filter) } },
+        {
+          class: active ? "finding active" : "finding",
+          title: `${plural(rows, "trajectory")} ${finding.sentence}${active ? "; click to show all again" : "; click to show them"}`,
+          on: { click: () => this.actions.onFilter(active ? undefined : finding.filter) },
+        },
         el("span", { class: "number strong finding-count", text: count(rows) }),
-        el("span", { class: "number quiet finding-share", text: this.total > 0 ? percent(rows / this.total) : "" }),
+        el("span", {
+          class: "number quiet finding-share",
+          text: this.total > 0 ? percent(rows / this.total) : "",
+        }),
         el("span", { class: "finding-sentence", text: finding.sentence }),
       );
       item.setAttribute("aria-pressed", String(active));
       return item;
     });
-    const warnings = dataset.warnings.slice(0, 20).map((note) => el("div", { class: "finding-note", title: note.where ?? "" }, icon("warning"), el("span", { text: note.message })));
-    this.element.replaceChildren(el("div", { class: "pane-title", text: "findings" }), ...items, ...warnings, ...(items.length + warnings.length === 0 ? [el("div", { class: "quiet", text: this.counts.size === 0 ? "Counting…" : "Nothing stands out." })] : []));
+    const warnings = dataset.warnings
+      .slice(0, 20)
+      .map((note) =>
+        el(
+          "div",
+          { class: "finding-note", title: note.where ?? "" },
+          icon("warning"),
+          el("span", { text: note.message }),
+        ),
+      );
+    this.element.replaceChildren(
+      el("div", { class: "pane-title", text: "findings" }),
+      ...items,
+      ...warnings,
+      ...(items.length + warnings.length === 0
+        ? [el("div", { class: "quiet", text: this.counts.size === 0 ? "Counting…" : "Nothing stands out." })]
+        : []),
+    );
   }
 }
 

@@ -47,7 +47,17 @@ export class GroupTable {
       },
     });
     this.element.append(
-      el("div", { class: "table-head group-row", role: "row" }, ...["group", "step", "size", "rewards", "mean", "spread", "passed", ""].map((text, index) => el("div", { class: index === 1 || index === 2 || (index > 3 && index < 7) ? "cell numeric" : "cell", role: "columnheader", text }))),
+      el(
+        "div",
+        { class: "table-head group-row", role: "row" },
+        ...["group", "step", "size", "rewards", "mean", "spread", "passed", ""].map((text, index) =>
+          el("div", {
+            class: index === 1 || index === 2 || (index > 3 && index < 7) ? "cell numeric" : "cell",
+            role: "columnheader",
+            text,
+          }),
+        ),
+      ),
       this.list.element,
     );
     onThemeChange(() => this.list.refresh());
@@ -66,14 +76,29 @@ export class GroupTable {
     const title = el("div", { class: "cell", role: "gridcell" });
     const [step, size, mean, spread, passed] = [cell(), cell(), cell(), cell(), cell()];
     const canvas = el("canvas", { class: "group-canvas", role: "img" });
-    const tree = el("button", { class: "link", title: "Open the branching tree (t)", aria: { label: "Open the branching tree" } }, icon("git-merge"));
+    const tree = el(
+      "button",
+      { class: "link", title: "Open the branching tree (t)", aria: { label: "Open the branching tree" } },
+      icon("git-merge"),
+    );
     tree.tabIndex = -1;
     let shown: GroupSummary | undefined;
     tree.addEventListener("click", (event) => {
       event.stopPropagation();
       if (shown) this.actions.openTree(shown);
     });
-    const element = el("div", { class: "group-row" }, title, step, size, el("div", { class: "cell", role: "gridcell" }, canvas), mean, spread, passed, el("div", { class: "cell", role: "gridcell" }, tree));
+    const element = el(
+      "div",
+      { class: "group-row" },
+      title,
+      step,
+      size,
+      el("div", { class: "cell", role: "gridcell" }, canvas),
+      mean,
+      spread,
+      passed,
+      el("div", { class: "cell", role: "gridcell" }, tree),
+    );
     return {
       element,
       update: (index) => {
@@ -95,10 +120,20 @@ export class GroupTable {
         setTitle(mean, `mean ${exact(group.rewardMean)} of ${plural(group.rewardCount, "reward")}`);
         const flat = group.rewardCount > 1 && group.rewardMin === group.rewardMax;
         setText(spread, flat ? "none" : significant(group.rewardStd));
-        setTitle(spread, flat ? "all rewards are equal: this group teaches nothing under GRPO" : `sample standard deviation (n-1) ${exact(group.rewardStd)}`);
+        setTitle(
+          spread,
+          flat
+            ? "all rewards are equal: this group teaches nothing under GRPO"
+            : `sample standard deviation (n-1) ${exact(group.rewardStd)}`,
+        );
         spread.classList.toggle("flat", flat);
         setText(passed, group.successes === undefined ? "" : `${group.successes}/${group.size}`);
-        canvas.setAttribute("aria-label", item.rewards ? `rewards ${item.rewards.map((reward) => significant(reward)).join(", ")}` : `rewards from ${significant(group.rewardMin)} to ${significant(group.rewardMax)}`);
+        canvas.setAttribute(
+          "aria-label",
+          item.rewards
+            ? `rewards ${item.rewards.map((reward) => significant(reward)).join(", ")}`
+            : `rewards from ${significant(group.rewardMin)} to ${significant(group.rewardMax)}`,
+        );
         requestAnimationFrame(() => this.draw(canvas, item));
       },
     };
@@ -116,7 +151,12 @@ export class GroupTable {
     if (!rewards) {
       if (group.rewardMin === undefined || group.rewardMax === undefined) return;
       const x = (value: number): number => 2 + ((value - this.low) / span) * (width - 4);
-      context.fillRect(x(group.rewardMin), height / 2 - 0.5, Math.max(1, x(group.rewardMax) - x(group.rewardMin)), 1);
+      context.fillRect(
+        x(group.rewardMin),
+        height / 2 - 0.5,
+        Math.max(1, x(group.rewardMax) - x(group.rewardMin)),
+        1,
+      );
       context.fillStyle = positive;
       if (group.rewardMean !== undefined) context.fillRect(x(group.rewardMean) - 1, 4, 3, height - 8);
       return;
@@ -132,7 +172,12 @@ export class GroupTable {
       }
       const top = y(reward);
       context.fillStyle = reward < 0 ? negative : positive;
-      context.fillRect(left, Math.min(top, zero - 1), Math.max(1, each - 2), Math.max(2, Math.abs(top - zero)));
+      context.fillRect(
+        left,
+        Math.min(top, zero - 1),
+        Math.max(1, each - 2),
+        Math.max(2, Math.abs(top - zero)),
+      );
     });
   }
 }

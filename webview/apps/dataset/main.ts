@@ -6,7 +6,9 @@ import { DatasetView, type DatasetViewState } from "./datasetView";
 
 const root = document.getElementById("app");
 if (root) {
-  const channel = connect<ToDatasetView, FromDatasetView, DatasetViewState>((message) => view.receive(message));
+  const channel = connect<ToDatasetView, FromDatasetView, DatasetViewState>((message) =>
+    view.receive(message),
+  );
   const view = new DatasetView(root, channel);
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || typesText(event) || event.ctrlKey || event.metaKey || event.altKey) return;

@@ -21,7 +21,9 @@ export class ReturnsPlot {
     this.element.append(this.caption, this.svg);
     this.svg.addEventListener("click", (event) => {
       const box = this.svg.getBoundingClientRect();
-      const index = Math.round(scaleLinear([4, box.width - 4], [0, this.returns.length - 1])(event.clientX - box.left));
+      const index = Math.round(
+        scaleLinear([4, box.width - 4], [0, this.returns.length - 1])(event.clientX - box.left),
+      );
       if (index >= 0 && index < this.returns.length) this.onEpisode(index);
     });
     onResize(this.element, this.redraw);
@@ -38,19 +40,41 @@ export class ReturnsPlot {
   private draw(): void {
     const width = this.element.clientWidth - 16;
     if (width <= 0) return;
-    const finite = this.returns.filter((value): value is number => value !== undefined && Number.isFinite(value));
+    const finite = this.returns.filter(
+      (value): value is number => value !== undefined && Number.isFinite(value),
+    );
     const [low, high] = extent(finite);
     const root = select(this.svg).attr("width", width).attr("height", HEIGHT);
     root.selectAll("*").remove();
-    const part = this.returns.length < this.total ? `first ${count(this.returns.length)} of ${plural(this.total, "episode")}` : plural(this.total, "episode");
-    this.caption.textContent = low === undefined || high === undefined ? "return: no episode records rewards" : `return over episodes (${part}): mean ${significant(mean(finite))}, ${significant(low)} to ${significant(high)}`;
+    const part =
+      this.returns.length < this.total
+        ? `first ${count(this.returns.length)} of ${plural(this.total, "episode")}`
+        : plural(this.total, "episode");
+    this.caption.textContent =
+      low === undefined || high === undefined
+        ? "return: no episode records rewards"
+        : `return over episodes (${part}): mean ${significant(mean(finite))}, ${significant(low)} to ${significant(high)}`;
     if (low === undefined || high === undefined) return;
     this.svg.setAttribute("aria-label", this.caption.textContent ?? "");
     const x = scaleLinear([0, Math.max(1, this.returns.length - 1)], [4, width - 4]);
     const y = scaleLinear(low === high ? [low - 1, high + 1] : [low, high], [HEIGHT - 6, 6]);
     const ground = root.append("g").attr("class", "ground");
-    for (const value of [low, high]) ground.append("line").attr("x1", 0).attr("x2", width).attr("y1", y(value)).attr("y2", y(value));
-    const points = this.returns.map((value, index) => ({ value, index })).filter((point): point is { value: number; index: number } => point.value !== undefined && Number.isFinite(point.value));
-    root.append("g").attr("class", "points s0").selectAll("circle").data(points).join("circle").attr("r", points.length > 500 ? 1.2 : 2.2).attr("cx", (point) => x(point.index)).attr("cy", (point) => y(point.value));
+    for (const value of [low, high])
+      ground.append("line").attr("x1", 0).attr("x2", width).attr("y1", y(value)).attr("y2", y(value));
+    const points = this.returns
+      .map((value, index) => ({ value, index }))
+      .filter(
+        (point): point is { value: number; index: number } =>
+          point.value !== undefined && Number.isFinite(point.value),
+      );
+    root
+      .append("g")
+      .attr("class", "points s0")
+      .selectAll("circle")
+      .data(points)
+      .join("circle")
+      .attr("r", points.length > 500 ? 1.2 : 2.2)
+      .attr("cx", (point) => x(point.index))
+      .attr("cy", (point) => y(point.value));
   }
 }

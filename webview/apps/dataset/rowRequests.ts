@@ -57,7 +57,7 @@ export class RowRequests {
     }
     if (id !== this.tableId) return false;
     this.tableBusy = false;
-    window.setTimeout(() => this.next(), 30);
+    setTimeout(() => this.next(), 30);
     return true;
   }
 

@@ -47,7 +47,8 @@ export class TrajectoryTable {
         this.scales.reward.low = Math.min(this.scales.reward.low, row.reward);
         this.scales.reward.high = Math.max(this.scales.reward.high, row.reward);
       }
-      if (typeof row.advantage === "number" && Number.isFinite(row.advantage)) this.scales.advantage = Math.max(this.scales.advantage, Math.abs(row.advantage));
+      if (typeof row.advantage === "number" && Number.isFinite(row.advantage))
+        this.scales.advantage = Math.max(this.scales.advantage, Math.abs(row.advantage));
     }
     const columns = tableColumns(dataset, [...sample]);
     const ids = columns.map((column) => column.id).join();
@@ -69,7 +70,8 @@ export class TrajectoryTable {
     const width = this.element.clientWidth;
     if (width === 0) return;
     const shown = fittingColumns(this.columns, width);
-    if (shown.length === this.shown.length && shown.every((column, index) => column === this.shown[index])) return;
+    if (shown.length === this.shown.length && shown.every((column, index) => column === this.shown[index]))
+      return;
     this.shown = shown;
     this.element.style.setProperty("--columns", shown.map((column) => column.size).join(" "));
     this.drawHead();
@@ -81,12 +83,26 @@ export class TrajectoryTable {
       ...this.shown.map((column) => {
         const { sort } = column;
         const sorted = sort !== undefined && (this.query.sort ?? "row") === sort;
-        const cell = el("div", { class: column.numeric ? "cell numeric" : "cell", role: "columnheader", title: column.hint });
+        const cell = el("div", {
+          class: column.numeric ? "cell numeric" : "cell",
+          role: "columnheader",
+          title: column.hint,
+        });
         if (sort === undefined) cell.textContent = column.title;
         else {
-          cell.setAttribute("aria-sort", sorted ? (this.query.descending === true ? "descending" : "ascending") : "none");
+          cell.setAttribute(
+            "aria-sort",
+            sorted ? (this.query.descending === true ? "descending" : "ascending") : "none",
+          );
           const next = sorted ? this.query.descending !== true : sort === "reward" || sort === "advantage";
-          cell.append(el("button", { class: "link sort", title: `${column.hint}; click to sort`, text: `${column.title}${sorted ? (this.query.descending === true ? " ↓" : " ↑") : ""}`, on: { click: () => this.actions.onSort(sort, next) } }));
+          cell.append(
+            el("button", {
+              class: "link sort",
+              title: `${column.hint}; click to sort`,
+              text: `${column.title}${sorted ? (this.query.descending === true ? " ↓" : " ↑") : ""}`,
+              on: { click: () => this.actions.onSort(sort, next) },
+            }),
+          );
         }
         return cell;
       }),
@@ -104,7 +120,10 @@ export class TrajectoryTable {
           drawn = this.shown;
           element.replaceChildren();
           updates = drawn.map((column) => {
-            const cell = el("div", { class: column.numeric ? "cell numeric number" : "cell", role: "gridcell" });
+            const cell = el("div", {
+              class: column.numeric ? "cell numeric number" : "cell",
+              role: "gridcell",
+            });
             element.append(cell);
             return column.create(cell);
           });
@@ -112,7 +131,8 @@ export class TrajectoryTable {
         const row = this.rows.get(index);
         element.classList.toggle("waiting", !row);
         if (row) for (const update of updates) update(row, this.scales);
-        else if (element.firstElementChild && updates.length > 0) setText(element.firstElementChild as HTMLElement, "…");
+        else if (element.firstElementChild && updates.length > 0)
+          setText(element.firstElementChild as HTMLElement, "…");
       },
     };
   }

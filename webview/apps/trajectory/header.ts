@@ -30,10 +30,33 @@ export class Header {
   private head: TrajectoryHead | undefined;
 
   constructor(private readonly actions: HeaderActions) {
-    this.model = button({ label: "Choose a model", icon: "chip", title: "Choose the model that scores", onClick: () => actions.chooseModel() });
-    this.scoreButton = button({ label: "Score", icon: "play", appearance: "primary", title: "Score this trajectory with the chosen model (s)", onClick: () => (this.scoring ? actions.cancelScore() : actions.score()) });
-    this.tree = button({ label: "Tree", icon: "git-merge", title: "Open the branching tree (t)", class: "collapses", onClick: () => actions.openTree() });
-    this.groupButton = button({ label: "Group", icon: "group-by-ref-type", title: "Open the group (g)", class: "collapses", onClick: () => actions.openGroup() });
+    this.model = button({
+      label: "Choose a model",
+      icon: "chip",
+      title: "Choose the model that scores",
+      onClick: () => actions.chooseModel(),
+    });
+    this.scoreButton = button({
+      label: "Score",
+      icon: "play",
+      appearance: "primary",
+      title: "Score this trajectory with the chosen model (s)",
+      onClick: () => (this.scoring ? actions.cancelScore() : actions.score()),
+    });
+    this.tree = button({
+      label: "Tree",
+      icon: "git-merge",
+      title: "Open the branching tree (t)",
+      class: "collapses",
+      onClick: () => actions.openTree(),
+    });
+    this.groupButton = button({
+      label: "Group",
+      icon: "group-by-ref-type",
+      title: "Open the group (g)",
+      class: "collapses",
+      onClick: () => actions.openGroup(),
+    });
     this.element.append(
       el(
         "div",
@@ -47,8 +70,20 @@ export class Header {
           this.scoreButton.element,
           this.tree.element,
           this.groupButton.element,
-          button({ label: "Source", icon: "go-to-file", title: "Show where this trajectory lies in its file", class: "collapses", onClick: () => actions.openSource() }).element,
-          button({ label: "Keys", icon: "keyboard", appearance: "icon", title: "Keys (?)", onClick: () => actions.help() }).element,
+          button({
+            label: "Source",
+            icon: "go-to-file",
+            title: "Show where this trajectory lies in its file",
+            class: "collapses",
+            onClick: () => actions.openSource(),
+          }).element,
+          button({
+            label: "Keys",
+            icon: "keyboard",
+            appearance: "icon",
+            title: "Keys (?)",
+            onClick: () => actions.help(),
+          }).element,
         ),
       ),
       this.strip,
@@ -63,8 +98,18 @@ export class Header {
     this.tree.element.hidden = !head.hasTree;
     this.groupButton.element.hidden = head.row.groupId === undefined;
     const chosen = head.models.find((model) => model.path === head.modelPath);
-    this.model.setLabel(chosen ? `${chosen.name}${head.provider ? ` on ${head.provider}` : ""}` : head.models.length > 0 ? "Choose a model" : "No model");
-    this.model.setTitle(chosen ? `${chosen.kind} model ${chosen.path}, click to choose another` : "Choose the model that scores");
+    this.model.setLabel(
+      chosen
+        ? `${chosen.name}${head.provider ? ` on ${head.provider}` : ""}`
+        : head.models.length > 0
+          ? "Choose a model"
+          : "No model",
+    );
+    this.model.setTitle(
+      chosen
+        ? `${chosen.kind} model ${chosen.path}, click to choose another`
+        : "Choose the model that scores",
+    );
     this.drawFacts();
     this.drawStrip();
   }
@@ -85,14 +130,49 @@ export class Header {
     if (!head) return;
     const { row, outcome } = head;
     const facts: (HTMLElement | false | undefined)[] = [
-      row.memberIndex !== undefined && row.groupSize !== undefined && row.groupSize > 1 && el("span", { class: "number", text: `#${row.memberIndex} of ${row.groupSize}`, title: row.groupGuess ?? `member ${row.memberIndex}, counted from 0, of a group of ${row.groupSize}` }),
+      row.memberIndex !== undefined &&
+        row.groupSize !== undefined &&
+        row.groupSize > 1 &&
+        el("span", {
+          class: "number",
+          text: `#${row.memberIndex} of ${row.groupSize}`,
+          title:
+            row.groupGuess ?? `member ${row.memberIndex}, counted from 0, of a group of ${row.groupSize}`,
+        }),
       this.outcome(),
-      (outcome.truncated ?? row.truncated) === true && el("span", { class: "chip", title: outcome.stopReason ?? "cut by a length or time limit" }, icon("ellipsis"), "truncated"),
+      (outcome.truncated ?? row.truncated) === true &&
+        el(
+          "span",
+          { class: "chip", title: outcome.stopReason ?? "cut by a length or time limit" },
+          icon("ellipsis"),
+          "truncated",
+        ),
       this.advantageFact(),
-      row.trainingStep !== undefined && el("span", { class: "number", title: "training step (optimiser iteration)" }, el("span", { class: "quiet", text: "step " }), count(row.trainingStep)),
-      el("span", { class: "number quiet", text: plural(head.stepCount, "step") + (head.tokenCount > 0 ? `, ${plural(head.tokenCount, "token")}` : "") }),
-      head.groundTruth !== undefined && el("span", { class: "fact-truth", title: `ground truth: ${head.groundTruth}` }, el("span", { class: "quiet", text: "truth " }), oneLine(head.groundTruth, 40)),
-      el("span", { class: "quiet fact-dataset", text: `${head.datasetName} · ${head.formatTitle}`, title: head.source.path }),
+      row.trainingStep !== undefined &&
+        el(
+          "span",
+          { class: "number", title: "training step (optimiser iteration)" },
+          el("span", { class: "quiet", text: "step " }),
+          count(row.trainingStep),
+        ),
+      el("span", {
+        class: "number quiet",
+        text:
+          plural(head.stepCount, "step") +
+          (head.tokenCount > 0 ? `, ${plural(head.tokenCount, "token")}` : ""),
+      }),
+      head.groundTruth !== undefined &&
+        el(
+          "span",
+          { class: "fact-truth", title: `ground truth: ${head.groundTruth}` },
+          el("span", { class: "quiet", text: "truth " }),
+          oneLine(head.groundTruth, 40),
+        ),
+      el("span", {
+        class: "quiet fact-dataset",
+        text: `${head.datasetName} · ${head.formatTitle}`,
+        title: head.source.path,
+      }),
     ];
     this.facts.replaceChildren(...facts.filter((fact) => fact instanceof HTMLElement));
   }
@@ -105,10 +185,19 @@ export class Header {
     const parts = Object.entries(outcome.components).map(([name, value]) => `${name} ${exact(value)}`);
     return el(
       "span",
-      { class: `outcome ${word}`, title: [`reward ${exact(reward)}${outcome.rewardSource !== undefined ? ` (${outcome.rewardSource})` : ""}`, ...parts].join("\n") },
+      {
+        class: `outcome ${word}`,
+        title: [
+          `reward ${exact(reward)}${outcome.rewardSource !== undefined ? ` (${outcome.rewardSource})` : ""}`,
+          ...parts,
+        ].join("\n"),
+      },
       word !== "reward" && icon(word === "pass" ? "pass-filled" : "error"),
       el("span", { text: word }),
-      el("span", { class: "number strong", text: reward === undefined ? "not recorded" : significant(reward) }),
+      el("span", {
+        class: "number strong",
+        text: reward === undefined ? "not recorded" : significant(reward),
+      }),
     );
   }
 
@@ -120,7 +209,11 @@ export class Header {
     const below = typeof value === "number" && value < 0;
     return el(
       "button",
-      { class: "fact-advantage", title: `advantage ${exact(value)}\n${convention}\nclick to explain (e)`, on: { click: () => this.actions.explainHeadline() } },
+      {
+        class: "fact-advantage",
+        title: `advantage ${exact(value)}\n${convention}\nclick to explain (e)`,
+        on: { click: () => this.actions.explainHeadline() },
+      },
       el("span", { class: "quiet", text: "adv " }),
       el("span", { class: `number strong ${below ? "below" : "above"}`, text: withSign(value) }),
       el("span", { class: "quiet fact-convention", text: ` ${convention}` }),
@@ -131,7 +224,9 @@ export class Header {
     const { group, row } = this.head!;
     this.strip.hidden = group.length < 2;
     if (group.length < 2) return;
-    const rewards = group.map((member) => member.reward).filter((reward): reward is number => typeof reward === "number" && Number.isFinite(reward));
+    const rewards = group
+      .map((member) => member.reward)
+      .filter((reward): reward is number => typeof reward === "number" && Number.isFinite(reward));
     const high = Math.max(...rewards.map(Math.abs), 0);
     this.strip.replaceChildren(
       el("span", { class: "quiet", text: `group of ${row.groupSize ?? group.length}` }),
@@ -139,7 +234,9 @@ export class Header {
         const self = member.id === row.id;
         const word = member.success === true ? "pass" : member.success === false ? "fail" : "";
         const share = typeof member.reward === "number" && high > 0 ? Math.abs(member.reward) / high : 0;
-        const mark = el("i", { class: typeof member.reward === "number" && member.reward < 0 ? "member-bar below" : "member-bar" });
+        const mark = el("i", {
+          class: typeof member.reward === "number" && member.reward < 0 ? "member-bar below" : "member-bar",
+        });
         mark.style.height = `${Math.round(share * 100)}%`;
         const chip = el(
           "button",

@@ -34,14 +34,40 @@ export class Layout {
     private readonly keep: (state: LayoutState) => void,
     private readonly changed: () => void,
   ) {
-    const list = splitter({ label: "Width of the step list", direction: "vertical", after: false, size: () => panes.list.clientWidth, onSize: (size, done) => this.resize({ listWidth: size }, done) });
-    this.explainSplitter = splitter({ label: "Width of the explanation", direction: "vertical", after: true, size: () => panes.explain.clientWidth, onSize: (size, done) => this.resize({ explainWidth: size }, done) });
-    const tracks = splitter({ label: "Height of the tracks", direction: "horizontal", after: true, size: () => this.lower.clientHeight, onSize: (size, done) => this.resize({ tracksHeight: size }, done) });
+    const list = splitter({
+      label: "Width of the step list",
+      direction: "vertical",
+      after: false,
+      size: () => panes.list.clientWidth,
+      onSize: (size, done) => this.resize({ listWidth: size }, done),
+    });
+    this.explainSplitter = splitter({
+      label: "Width of the explanation",
+      direction: "vertical",
+      after: true,
+      size: () => panes.explain.clientWidth,
+      onSize: (size, done) => this.resize({ explainWidth: size }, done),
+    });
+    const tracks = splitter({
+      label: "Height of the tracks",
+      direction: "horizontal",
+      after: true,
+      size: () => this.lower.clientHeight,
+      onSize: (size, done) => this.resize({ tracksHeight: size }, done),
+    });
     this.upper.append(panes.list, list, panes.detail, this.explainSplitter, panes.explain);
     this.lower.append(this.tabs, panes.tracks);
     this.element.append(this.upper, tracks, this.lower);
     for (const tab of ["tracks", "explain"] as const) {
-      this.tabs.append(el("button", { class: "tab", role: "tab", text: tab, data: { tab }, on: { click: () => this.update({ bottomTab: tab }) } }));
+      this.tabs.append(
+        el("button", {
+          class: "tab",
+          role: "tab",
+          text: tab,
+          data: { tab },
+          on: { click: () => this.update({ bottomTab: tab }) },
+        }),
+      );
     }
     onResize(this.element, () => this.apply());
     this.apply();
@@ -84,8 +110,10 @@ export class Layout {
     panes.explain.hidden = !this.explainVisible;
     this.explainSplitter.hidden = this.narrow || !state.explainOpen;
     panes.tracks.hidden = this.narrow && state.bottomTab === "explain";
-    for (const tab of this.tabs.children) tab.setAttribute("aria-selected", String((tab as HTMLElement).dataset["tab"] === state.bottomTab));
-    const explainWidth = this.narrow || !state.explainOpen ? 0 : Math.max(180, Math.min(state.explainWidth, width * 0.4));
+    for (const tab of this.tabs.children)
+      tab.setAttribute("aria-selected", String((tab as HTMLElement).dataset["tab"] === state.bottomTab));
+    const explainWidth =
+      this.narrow || !state.explainOpen ? 0 : Math.max(180, Math.min(state.explainWidth, width * 0.4));
     const listWidth = Math.max(150, Math.min(state.listWidth, width - explainWidth - 240));
     panes.list.style.width = `${this.narrow ? Math.min(listWidth, width * 0.4) : listWidth}px`;
     panes.explain.style.width = this.narrow ? "" : `${explainWidth}px`;

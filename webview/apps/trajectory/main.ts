@@ -6,7 +6,9 @@ import type { FromTrajectoryView, ToTrajectoryView } from "../../../src/protocol
 
 const root = document.getElementById("app");
 if (root) {
-  const channel = connect<ToTrajectoryView, FromTrajectoryView, TrajectoryViewState>((message) => view.receive(message));
+  const channel = connect<ToTrajectoryView, FromTrajectoryView, TrajectoryViewState>((message) =>
+    view.receive(message),
+  );
   const view = new TrajectoryView(root, channel);
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || typesText(event) || event.ctrlKey || event.metaKey || event.altKey) return;

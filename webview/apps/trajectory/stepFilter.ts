@@ -4,7 +4,9 @@ import type { StepWindowItem } from "../../../src/protocol/webviewMessages";
 export function stepMatches(item: StepWindowItem, wanted: string): boolean {
   const { action, thought, observation, role, kind, toolCalls } = item.step;
   const small = wanted.toLowerCase();
-  return [action, thought, observation, role, kind, ...(toolCalls ?? []).map((call) => call.name)].some((text) => text?.toLowerCase().includes(small) ?? false);
+  return [action, thought, observation, role, kind, ...(toolCalls ?? []).map((call) => call.name)].some(
+    (text) => text?.toLowerCase().includes(small) ?? false,
+  );
 }
 
 /**
@@ -46,6 +48,9 @@ export class StepFilter {
       this.shown = undefined;
       return;
     }
-    this.shown = [...items].filter(([, item]) => stepMatches(item, this.text)).map(([index]) => index).sort((a, b) => a - b);
+    this.shown = [...items]
+      .filter(([, item]) => stepMatches(item, this.text))
+      .map(([index]) => index)
+      .sort((a, b) => a - b);
   }
 }

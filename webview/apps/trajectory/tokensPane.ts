@@ -1,4 +1,9 @@
-import { WINDOW_LIMIT, type StepWindowItem, type TrackData, type TrajectoryHead } from "../../../src/protocol/webviewMessages";
+import {
+  WINDOW_LIMIT,
+  type StepWindowItem,
+  type TrackData,
+  type TrajectoryHead,
+} from "../../../src/protocol/webviewMessages";
 import { NewestWins } from "../../components/messages";
 import { TokenStrip, type TokenWindow } from "../../components/tokenStrip";
 
@@ -15,7 +20,9 @@ function part(window: TokenWindow, start: number, end: number): TokenWindow {
     text: window.text.slice(from, to),
     ids: window.ids?.subarray(from, to),
     mask: window.mask?.subarray(from, to),
-    series: Object.fromEntries(Object.entries(window.series).map(([name, values]) => [name, values.subarray(from, to)])),
+    series: Object.fromEntries(
+      Object.entries(window.series).map(([name, values]) => [name, values.subarray(from, to)]),
+    ),
   };
 }
 
@@ -71,22 +78,35 @@ export class TokensPane {
   }
 
   setStep(item: StepWindowItem | undefined): void {
-    if (item?.step.index === this.item?.step.index && item?.step.tokenStart === this.item?.step.tokenStart) return;
+    if (item?.step.index === this.item?.step.index && item?.step.tokenStart === this.item?.step.tokenStart)
+      return;
     this.item = item;
     this.page = undefined;
     this.update();
   }
 
-  receive(id: number, window: { start: number; text: readonly string[] | undefined; ids: Int32Array | undefined; mask: Uint8Array | undefined; series: Readonly<Record<string, Float64Array>> }): void {
+  receive(
+    id: number,
+    window: {
+      start: number;
+      text: readonly string[] | undefined;
+      ids: Int32Array | undefined;
+      mask: Uint8Array | undefined;
+      series: Readonly<Record<string, Float64Array>>;
+    },
+  ): void {
     if (!this.newest.accepts(id)) return;
     const length = window.text?.length ?? window.ids?.length ?? Object.values(window.series)[0]?.length ?? 0;
-    const text = window.text ?? Array.from({ length }, (_, index) => (window.ids ? String(window.ids[index]) : "·"));
+    const text =
+      window.text ?? Array.from({ length }, (_, index) => (window.ids ? String(window.ids[index]) : "·"));
     this.window = { start: window.start, text, ids: window.ids, mask: window.mask, series: window.series };
     this.update();
   }
 
   private modelTracks(): readonly TrackData[] {
-    return this.tracks.filter((track) => track.level === "token" && track.tokenText !== undefined && track.values !== undefined);
+    return this.tracks.filter(
+      (track) => track.level === "token" && track.tokenText !== undefined && track.values !== undefined,
+    );
   }
 
   private total(): number {
@@ -95,7 +115,9 @@ export class TokensPane {
   }
 
   private modelTrack(): TrackData | undefined {
-    return this.source.startsWith(MODEL) ? this.modelTracks().find((track) => MODEL + track.key === this.source) : undefined;
+    return this.source.startsWith(MODEL)
+      ? this.modelTracks().find((track) => MODEL + track.key === this.source)
+      : undefined;
   }
 
   private turn(offset: 1 | -1): void {
@@ -126,7 +148,10 @@ export class TokensPane {
     }
     const recorded = head.tokenCount > 0 ? (head.tokenSeries.length > 0 ? head.tokenSeries : [""]) : [];
     const sources = [
-      ...recorded.map((name) => ({ id: RECORDED + name, title: name === "" ? "nothing recorded" : `${name} (recorded)` })),
+      ...recorded.map((name) => ({
+        id: RECORDED + name,
+        title: name === "" ? "nothing recorded" : `${name} (recorded)`,
+      })),
       ...models.map((track) => ({ id: MODEL + track.key, title: `${track.title} (${track.convention})` })),
     ];
     if (!sources.some((source) => source.id === this.source)) this.source = sources[0]!.id;
@@ -138,9 +163,15 @@ export class TokensPane {
       const series: Record<string, Float64Array> = {};
       for (const track of models) {
         // Series of one model share their tokens; another model's tokens are cut elsewhere.
-        if (track.tokenText!.length === model.tokenText!.length) series[track.title] = track.values!.subarray(start, end);
+        if (track.tokenText!.length === model.tokenText!.length)
+          series[track.title] = track.values!.subarray(start, end);
       }
-      this.strip.show({ start, text: model.tokenText!.slice(start, end), ids: undefined, mask: undefined, series }, model.title, this.total(), "the model's own tokens");
+      this.strip.show(
+        { start, text: model.tokenText!.slice(start, end), ids: undefined, mask: undefined, series },
+        model.title,
+        this.total(),
+        "the model's own tokens",
+      );
       return;
     }
     const window = this.window;
@@ -150,8 +181,10 @@ export class TokensPane {
       this.actions.request(this.newest.next(), start, end);
     }
     if (!window) return;
-    const ofStep = this.item?.step.tokenStart === start && this.page === undefined ? `step ${this.item.step.index + 1}` : "";
+    const ofStep =
+      this.item?.step.tokenStart === start && this.page === undefined
+        ? `step ${this.item.step.index + 1}`
+        : "";
     this.strip.show(part(window, start, end), this.source.slice(RECORDED.length), this.total(), ofStep);
   }
-
 }

@@ -1,4 +1,11 @@
-import { WINDOW_LIMIT, type FromTrajectoryView, type StepWindowItem, type ToTrajectoryView, type TrackData, type TrajectoryHead } from "../../../src/protocol/webviewMessages";
+import {
+  WINDOW_LIMIT,
+  type FromTrajectoryView,
+  type StepWindowItem,
+  type ToTrajectoryView,
+  type TrackData,
+  type TrajectoryHead,
+} from "../../../src/protocol/webviewMessages";
 import { ColumnPlots } from "../../components/columnPlots";
 import { button, select, textField } from "../../components/controls";
 import { el } from "../../components/element";
@@ -28,7 +35,13 @@ export interface TrajectoryViewState {
   layout: LayoutState;
 }
 
-const DEFAULT_LAYOUT: LayoutState = { listWidth: 380, explainWidth: 340, tracksHeight: 220, explainOpen: true, bottomTab: "tracks" };
+const DEFAULT_LAYOUT: LayoutState = {
+  listWidth: 380,
+  explainWidth: 340,
+  tracksHeight: 220,
+  explainOpen: true,
+  bottomTab: "tracks",
+};
 
 /** The trajectory editor: one cursor, and every pane follows it. */
 export class TrajectoryView {
@@ -46,7 +59,10 @@ export class TrajectoryView {
   private readonly filter = new StepFilter();
   private readonly filterField;
   private readonly filterCount = el("span", { class: "quiet number" });
-  private readonly listBy = select({ label: "Number shown beside each step", onChange: (key) => this.chooseListSeries(key) });
+  private readonly listBy = select({
+    label: "Number shown beside each step",
+    onChange: (key) => this.chooseListSeries(key),
+  });
   private readonly newestExplain = new NewestWins();
   private head: TrajectoryHead | undefined;
   private trackData: readonly TrackData[] = [];
@@ -92,7 +108,8 @@ export class TrajectoryView {
       },
     });
     this.detail = new StepDetail({
-      requestText: (stepIndex, field, start) => post({ type: "text", id: stepIndex, stepIndex, field, start }),
+      requestText: (stepIndex, field, start) =>
+        post({ type: "text", id: stepIndex, stepIndex, field, start }),
       copy: (text) => post({ type: "copy", text }),
     });
     this.columns = new ColumnPlots((step) => this.moveTo(step, true));
@@ -129,12 +146,34 @@ export class TrajectoryView {
       onEnter: () => this.list.focus(),
       onEscape: () => this.list.focus(),
     });
-    const listPane = el("section", { class: "pane list-pane", aria: { label: "Steps" } }, el("div", { class: "pane-head" }, this.filterField.element, this.filterCount, this.listBy.element), this.list.element);
-    const detailPane = el("section", { class: "pane detail-pane" }, this.detail.element, this.columns.element, this.tokens.strip.element);
+    const listPane = el(
+      "section",
+      { class: "pane list-pane", aria: { label: "Steps" } },
+      el("div", { class: "pane-head" }, this.filterField.element, this.filterCount, this.listBy.element),
+      this.list.element,
+    );
+    const detailPane = el(
+      "section",
+      { class: "pane detail-pane" },
+      this.detail.element,
+      this.columns.element,
+      this.tokens.strip.element,
+    );
     const explainPane = el(
       "section",
       { class: "pane explain-pane" },
-      el("div", { class: "pane-head" }, el("span", { class: "pane-title", text: "explain" }), button({ label: "Close", icon: "close", appearance: "icon", title: "Close the explanation (e)", onClick: () => this.layout.showExplain(false) }).element),
+      el(
+        "div",
+        { class: "pane-head" },
+        el("span", { class: "pane-title", text: "explain" }),
+        button({
+          label: "Close",
+          icon: "close",
+          appearance: "icon",
+          title: "Close the explanation (e)",
+          onClick: () => this.layout.showExplain(false),
+        }).element,
+      ),
       this.explain.element,
     );
     this.layout = new Layout(
@@ -143,7 +182,13 @@ export class TrajectoryView {
       (layout) => channel.keep({ layout }),
       () => this.askExplanation(),
     );
-    root.replaceChildren(this.status.element, this.header.element, this.status.sentence, this.layout.element, this.help.element);
+    root.replaceChildren(
+      this.status.element,
+      this.header.element,
+      this.status.sentence,
+      this.layout.element,
+      this.help.element,
+    );
     this.status.busy(undefined);
     this.detail.say("Reading the trajectory…");
     this.explain.say("The explanation follows the cursor.");
@@ -156,7 +201,13 @@ export class TrajectoryView {
       case "steps":
         return this.receiveSteps(message.start, message.items);
       case "text":
-        return this.detail.receive(message.stepIndex, message.field, message.start, message.text, message.total);
+        return this.detail.receive(
+          message.stepIndex,
+          message.field,
+          message.start,
+          message.text,
+          message.total,
+        );
       case "tokens":
         return this.tokens.receive(message.id, message);
       case "column":
@@ -252,7 +303,9 @@ export class TrajectoryView {
     if (columns.length === 0) return undefined;
     const action = columns.find((column) => column.role === "action") ?? columns[0]!;
     const values = this.columns.at(action.name, step);
-    return values.length === 0 ? "" : `${action.name} ${values.slice(0, 4).map(significant).join(", ")}${values.length > 4 ? ", …" : ""}`;
+    return values.length === 0
+      ? ""
+      : `${action.name} ${values.slice(0, 4).map(significant).join(", ")}${values.length > 4 ? ", …" : ""}`;
   }
 
   private setTracks(tracks: readonly TrackData[]): void {
@@ -261,22 +314,41 @@ export class TrajectoryView {
     this.tokens.setTracks(tracks);
     this.header.setAdvantage(headlineAdvantage(tracks));
     const choices = stepTracks(tracks);
-    this.listBy.setChoices(choices.map((track) => ({ id: track.key, title: track.title })), undefined);
+    this.listBy.setChoices(
+      choices.map((track) => ({ id: track.key, title: track.title })),
+      undefined,
+    );
     this.listBy.element.hidden = choices.length === 0;
-    this.chooseListSeries(choices.find((track) => track.key === this.channel.state.listSeries)?.key ?? choices[0]?.key, false);
+    this.chooseListSeries(
+      choices.find((track) => track.key === this.channel.state.listSeries)?.key ?? choices[0]?.key,
+      false,
+    );
     if (!this.tracks.selected) {
       const kept = tracks.find((track) => track.key === this.channel.state.track);
-      const first = kept ?? headlineAdvantage(tracks) ?? tracks.find((track) => track.explainable && track.values !== undefined) ?? tracks.find((track) => track.values !== undefined);
+      const first =
+        kept ??
+        headlineAdvantage(tracks) ??
+        tracks.find((track) => track.explainable && track.values !== undefined) ??
+        tracks.find((track) => track.values !== undefined);
       if (first) this.selectTrack(first.key, false);
     } else this.askExplanation();
     this.tracks.setCursor(this.step, this.token);
   }
 
   /** Adds a window of a long track; it is drawn when the last one is there. */
-  private addTrackValues({ key, start, values, tokenText }: Extract<ToTrajectoryView, { type: "trackValues" }>): void {
+  private addTrackValues({
+    key,
+    start,
+    values,
+    tokenText,
+  }: Extract<ToTrajectoryView, { type: "trackValues" }>): void {
     const track = this.trackData.find((each) => each.key === key);
     if (!track || track.valueCount === undefined) return;
-    const long = this.longTracks.get(key) ?? { values: new Float64Array(track.valueCount).fill(NaN), text: [], filled: 0 };
+    const long = this.longTracks.get(key) ?? {
+      values: new Float64Array(track.valueCount).fill(NaN),
+      text: [],
+      filled: 0,
+    };
     this.longTracks.set(key, long);
     long.values.set(values.subarray(0, Math.max(0, track.valueCount - start)), start);
     for (const [offset, text] of (tokenText ?? []).entries()) long.text[start + offset] = text;
@@ -284,7 +356,11 @@ export class TrajectoryView {
     if (long.filled < track.valueCount) return;
     this.longTracks.delete(key);
     const { valueCount: _count, ...rest } = track;
-    const whole: TrackData = { ...rest, values: long.values, ...(long.text.length > 0 ? { tokenText: long.text } : {}) };
+    const whole: TrackData = {
+      ...rest,
+      values: long.values,
+      ...(long.text.length > 0 ? { tokenText: long.text } : {}),
+    };
     this.setTracks(this.trackData.map((each) => (each.key === key ? whole : each)));
   }
 
@@ -322,13 +398,19 @@ export class TrajectoryView {
     this.channel.keep({ step: this.step });
     if (!tell) return;
     clearTimeout(this.cursorTimer);
-    this.cursorTimer = window.setTimeout(() => this.channel.post({ type: "cursor", stepIndex: this.step }), 60);
+    this.cursorTimer = window.setTimeout(
+      () => this.channel.post({ type: "cursor", stepIndex: this.step }),
+      60,
+    );
   }
 
   private showStep(): void {
     const item = this.steps.get(this.step);
     if (!item) return;
-    const textless = item.step.action === undefined && item.step.thought === undefined && item.step.observation === undefined;
+    const textless =
+      item.step.action === undefined &&
+      item.step.thought === undefined &&
+      item.step.observation === undefined;
     const numeric = (this.head?.columns.length ?? 0) > 0;
     this.detail.element.hidden = numeric && textless;
     this.detail.show(item);
@@ -351,18 +433,24 @@ export class TrajectoryView {
       const { tokenStart, tokenEnd } = item.step;
       if (tokenStart === undefined || tokenEnd === undefined) continue;
       told = true;
-      for (let token = tokenStart; token < tokenEnd; token++) positions[token] = index + (token + 0.5 - tokenStart) / (tokenEnd - tokenStart);
+      for (let token = tokenStart; token < tokenEnd; token++)
+        positions[token] = index + (token + 0.5 - tokenStart) / (tokenEnd - tokenStart);
     }
     return told ? positions : undefined;
   }
 
   private placeTokens(): void {
-    if ((this.head?.tokenCount ?? 0) > 0 && this.steps.loaded === this.head?.stepCount) this.tracks.setTokens(this.tokenPositions());
+    if ((this.head?.tokenCount ?? 0) > 0 && this.steps.loaded === this.head?.stepCount)
+      this.tracks.setTokens(this.tokenPositions());
   }
 
   private where(): string {
     const level = this.tracks.selected?.level;
-    return level === "trajectory" ? "the trajectory" : level === "token" ? `token ${count(this.explainIndex() + 1)} (index ${this.explainIndex()})` : `step ${count(this.step + 1)} (t = ${this.step})`;
+    return level === "trajectory"
+      ? "the trajectory"
+      : level === "token"
+        ? `token ${count(this.explainIndex() + 1)} (index ${this.explainIndex()})`
+        : `step ${count(this.step + 1)} (t = ${this.step})`;
   }
 
   private explainIndex(): number {
@@ -377,8 +465,20 @@ export class TrajectoryView {
     const track = this.tracks.selected;
     if (!track) return this.explain.say("Choose a track to see how its number came about.");
     if (track.missing) return this.explain.say(track.missing.how);
-    if (!track.explainable) return this.explain.say(`${track.title} is ${track.source === "recorded" ? "recorded by the file" : `given by ${track.convention}`}: there is no formula behind it.`);
-    this.explainTimer = window.setTimeout(() => this.channel.post({ type: "explain", id: this.newestExplain.next(), key: track.key, index: this.explainIndex() }), 50);
+    if (!track.explainable)
+      return this.explain.say(
+        `${track.title} is ${track.source === "recorded" ? "recorded by the file" : `given by ${track.convention}`}: there is no formula behind it.`,
+      );
+    this.explainTimer = window.setTimeout(
+      () =>
+        this.channel.post({
+          type: "explain",
+          id: this.newestExplain.next(),
+          key: track.key,
+          index: this.explainIndex(),
+        }),
+      50,
+    );
   }
 
   private setScoring(message: Extract<ToTrajectoryView, { type: "scoring" }>): void {
@@ -393,7 +493,8 @@ export class TrajectoryView {
     this.status.idle();
     if (message.state === "failed") this.status.error(message.message, "");
     else if (message.state === "done" && message.message !== "") this.status.tell(message.message);
-    else if (this.scoringNotice) this.status.tell(this.head?.notes.map((note) => note.message).join(" ") ?? "");
+    else if (this.scoringNotice)
+      this.status.tell(this.head?.notes.map((note) => note.message).join(" ") ?? "");
     this.scoringNotice = false;
   }
 
@@ -401,7 +502,9 @@ export class TrajectoryView {
     this.filter.apply(text, this.steps.entries());
     const shown = this.filter.count(this.head?.stepCount ?? 0);
     this.list.setCount(shown);
-    this.filterCount.textContent = this.filter.active ? `${count(shown)} of ${plural(this.head?.stepCount ?? 0, "step")}` : "";
+    this.filterCount.textContent = this.filter.active
+      ? `${count(shown)} of ${plural(this.head?.stepCount ?? 0, "step")}`
+      : "";
     this.list.setCursor(this.filter.rowOf(this.step), this.filter.active);
     if (this.filter.active) this.loadForFilter();
     this.list.refresh();

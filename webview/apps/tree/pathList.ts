@@ -11,10 +11,19 @@ export interface PathSource {
   readonly scales: TreeScales;
 }
 
-const STATUS_ICONS: Readonly<Record<TreeNode["status"], string>> = { kept: "circle-outline", pruned: "circle-slash", suppressed: "circle-slash", generated: "sparkle" };
+const STATUS_ICONS: Readonly<Record<TreeNode["status"], string>> = {
+  kept: "circle-outline",
+  pruned: "circle-slash",
+  suppressed: "circle-slash",
+  generated: "sparkle",
+};
 
 /** The selected path as rows: the tree's twin in words. */
-export function pathList(source: () => PathSource, onNode: (index: number) => void, onOpen: (index: number) => void): VirtualList {
+export function pathList(
+  source: () => PathSource,
+  onNode: (index: number) => void,
+  onOpen: (index: number) => void,
+): VirtualList {
   return new VirtualList({
     role: "tree",
     label: "Selected path",
@@ -48,9 +57,26 @@ export function pathList(source: () => PathSource, onNode: (index: number) => vo
           setTitle(words, node.text.slice(0, 600));
           setText(value, significant(node.value));
           setTitle(value, `value ${exact(node.value)}`);
-          setText(advantage, typeof node.advantage === "number" ? aligned(node.advantage, scales.advantage, true) : node.advantage === null ? "null" : "");
+          setText(
+            advantage,
+            typeof node.advantage === "number"
+              ? aligned(node.advantage, scales.advantage, true)
+              : node.advantage === null
+                ? "null"
+                : "",
+          );
           setTitle(advantage, `advantage ${exact(node.advantage)}`);
-          drawBar(bar, fill, typeof node.advantage === "number" && Number.isFinite(node.advantage) ? node.advantage : undefined, { signed: true, limits: scales.advantage > 0 ? { low: -scales.advantage, high: scales.advantage } : undefined });
+          drawBar(
+            bar,
+            fill,
+            typeof node.advantage === "number" && Number.isFinite(node.advantage)
+              ? node.advantage
+              : undefined,
+            {
+              signed: true,
+              limits: scales.advantage > 0 ? { low: -scales.advantage, high: scales.advantage } : undefined,
+            },
+          );
         },
       };
     },

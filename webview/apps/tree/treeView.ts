@@ -40,7 +40,12 @@ export class TreeView {
   private readonly legend = new TreeLegend(window.innerWidth >= 1000);
   private readonly hover = el("div", { class: "tree-hover", hidden: true });
   private readonly list;
-  private readonly detail = el("div", { class: "step-detail node-detail", tabIndex: 0, role: "region", aria: { label: "Selected node" } });
+  private readonly detail = el("div", {
+    class: "step-detail node-detail",
+    tabIndex: 0,
+    role: "region",
+    aria: { label: "Selected node" },
+  });
   private readonly spoken = el("div", { class: "visually-hidden", role: "status" });
   private readonly findField;
   private readonly findCount = el("span", { class: "quiet number" });
@@ -79,7 +84,18 @@ export class TreeView {
       onEscape: () => this.canvas.focus(),
     });
     this.canvas.element.append(this.legend.element, this.hover);
-    this.side = el("section", { class: "pane side-pane" }, el("div", { class: "pane-head" }, el("span", { class: "pane-title", text: "selected path" }), el("span", { class: "quiet", text: "value, advantage" })), this.list.element, this.detail);
+    this.side = el(
+      "section",
+      { class: "pane side-pane" },
+      el(
+        "div",
+        { class: "pane-head" },
+        el("span", { class: "pane-title", text: "selected path" }),
+        el("span", { class: "quiet", text: "value, advantage" }),
+      ),
+      this.list.element,
+      this.detail,
+    );
     this.setSideWidth(channel.state.sideWidth ?? 380);
     const header = el(
       "header",
@@ -91,8 +107,20 @@ export class TreeView {
         { class: "header-actions", role: "toolbar", aria: { label: "Actions" } },
         this.findField.element,
         this.findCount,
-        button({ label: "Show all", icon: "screen-full", appearance: "icon", title: "Show all (0)", onClick: () => this.canvas.fit() }).element,
-        button({ label: "Keys", icon: "keyboard", appearance: "icon", title: "Keys (?)", onClick: () => this.help.toggle() }).element,
+        button({
+          label: "Show all",
+          icon: "screen-full",
+          appearance: "icon",
+          title: "Show all (0)",
+          onClick: () => this.canvas.fit(),
+        }).element,
+        button({
+          label: "Keys",
+          icon: "keyboard",
+          appearance: "icon",
+          title: "Keys (?)",
+          onClick: () => this.help.toggle(),
+        }).element,
       ),
     );
     const bar = splitter({
@@ -105,7 +133,14 @@ export class TreeView {
         if (done) channel.keep({ sideWidth: size });
       },
     });
-    root.replaceChildren(this.status.element, header, this.status.sentence, el("main", { class: "tree-body" }, this.canvas.element, bar, this.side), this.spoken, this.help.element);
+    root.replaceChildren(
+      this.status.element,
+      header,
+      this.status.sentence,
+      el("main", { class: "tree-body" }, this.canvas.element, bar, this.side),
+      this.spoken,
+      this.help.element,
+    );
     this.status.busy(undefined);
     setText(this.title, "Reading the tree…");
   }
@@ -117,7 +152,8 @@ export class TreeView {
         this.total = message.nodeCount;
         this.loading = [];
         this.complete = false;
-        if (message.selectedTrajectoryId !== undefined) this.wanted = { trajectoryId: message.selectedTrajectoryId, stepIndex: undefined };
+        if (message.selectedTrajectoryId !== undefined)
+          this.wanted = { trajectoryId: message.selectedTrajectoryId, stepIndex: undefined };
         this.drawHead();
         if (this.total === 0) {
           this.status.idle();
@@ -139,7 +175,11 @@ export class TreeView {
   }
 
   private requestNodes(): void {
-    this.channel.post({ type: "nodes", start: this.loading.length, end: Math.min(this.total, this.loading.length + WINDOW_LIMIT) });
+    this.channel.post({
+      type: "nodes",
+      start: this.loading.length,
+      end: Math.min(this.total, this.loading.length + WINDOW_LIMIT),
+    });
   }
 
   private receiveNodes(start: number, nodes: readonly TreeNode[]): void {
@@ -162,7 +202,8 @@ export class TreeView {
     this.drawHead();
     if (this.wanted) return this.follow();
     const { treeId, selected } = this.channel.state;
-    const kept = treeId === this.tree?.id && selected !== undefined && selected < this.nodes.length ? selected : 0;
+    const kept =
+      treeId === this.tree?.id && selected !== undefined && selected < this.nodes.length ? selected : 0;
     this.select(kept, false);
   }
 
@@ -172,11 +213,16 @@ export class TreeView {
     document.title = tree.title;
     setText(this.title, oneLine(tree.title, 120));
     const leaves = this.nodes.filter((node) => node.leaf).length;
-    const apart = this.nodes.filter((node) => node.status === "pruned" || node.status === "suppressed").length;
+    const apart = this.nodes.filter(
+      (node) => node.status === "pruned" || node.status === "suppressed",
+    ).length;
     const made = this.nodes.filter((node) => node.status === "generated").length;
     const fact = (text: string, title = ""): HTMLElement => el("span", { class: "number", text, title });
     this.facts.replaceChildren(
-      el("span", { class: "quiet", text: tree.origin === "file" ? "tree of the file" : "shared prefixes of the group" }),
+      el("span", {
+        class: "quiet",
+        text: tree.origin === "file" ? "tree of the file" : "shared prefixes of the group",
+      }),
       fact(plural(this.total, "node")),
       ...(this.complete ? [fact(`${count(leaves)} ends`)] : []),
       ...(apart > 0 ? [fact(`${count(apart)} pruned or suppressed`)] : []),
@@ -205,14 +251,18 @@ export class TreeView {
     const node = this.nodes[index];
     if (!node) return;
     this.selected = index;
-    if (!this.path.includes(index)) this.path = ancestry(this.nodes, wayDown(this.nodes, this.canvas.treeLayout, index));
+    if (!this.path.includes(index))
+      this.path = ancestry(this.nodes, wayDown(this.nodes, this.canvas.treeLayout, index));
     this.canvas.select(index, new Set(this.path), true);
     this.list.setCount(this.path.length);
     this.list.setCursor(this.path.indexOf(index));
     this.drawDetail(index, node);
     const siblings = node.parent >= 0 ? (this.canvas.treeLayout.children[node.parent] ?? []) : [];
     const children = this.canvas.treeLayout.children[index]?.length ?? 0;
-    setText(this.spoken, `${oneLine(node.text, 100)}; ${this.numbers(node)}; ${node.leaf ? "an end" : `${count(children)} ${children === 1 ? "child" : "children"}`}${siblings.length > 1 ? `; branch ${siblings.indexOf(index) + 1} of ${siblings.length}` : ""}`);
+    setText(
+      this.spoken,
+      `${oneLine(node.text, 100)}; ${this.numbers(node)}; ${node.leaf ? "an end" : `${count(children)} ${children === 1 ? "child" : "children"}`}${siblings.length > 1 ? `; branch ${siblings.indexOf(index) + 1} of ${siblings.length}` : ""}`,
+    );
     this.channel.keep({ treeId: this.tree?.id ?? "", selected: index });
     if (tell) this.tellCursor();
   }
@@ -223,13 +273,21 @@ export class TreeView {
     if (leaf?.trajectoryId === undefined || stepIndex === undefined) return;
     clearTimeout(this.cursorTimer);
     const { trajectoryId } = leaf;
-    this.cursorTimer = window.setTimeout(() => this.channel.post({ type: "cursor", trajectoryId, stepIndex }), 60);
+    this.cursorTimer = window.setTimeout(
+      () => this.channel.post({ type: "cursor", trajectoryId, stepIndex }),
+      60,
+    );
   }
 
   private open(index: number): void {
     this.select(index, false);
     const leaf = this.nodes[this.path.at(-1) ?? -1];
-    if (leaf?.trajectoryId !== undefined) this.channel.post({ type: "open", trajectoryId: leaf.trajectoryId, stepIndex: this.nodes[index]?.stepIndex });
+    if (leaf?.trajectoryId !== undefined)
+      this.channel.post({
+        type: "open",
+        trajectoryId: leaf.trajectoryId,
+        stepIndex: this.nodes[index]?.stepIndex,
+      });
   }
 
   private numbers(node: TreeNode): string {
@@ -245,7 +303,8 @@ export class TreeView {
   }
 
   private drawDetail(index: number, node: TreeNode): void {
-    const fact = (name: string, text: string, title: string): HTMLElement => el("span", { class: "number", title }, el("span", { class: "quiet", text: `${name} ` }), text);
+    const fact = (name: string, text: string, title: string): HTMLElement =>
+      el("span", { class: "number", title }, el("span", { class: "quiet", text: `${name} ` }), text);
     const leaf = this.nodes[this.path.at(-1) ?? -1];
     this.detail.replaceChildren(
       el(
@@ -253,21 +312,54 @@ export class TreeView {
         { class: "detail-title" },
         el("span", { class: "strong", text: `node ${count(index)}` }),
         fact("value", significant(node.value), `${exact(node.value)}, ${this.tree?.valueSource ?? ""}`),
-        ...(node.advantage === undefined ? [] : [fact("advantage", withSign(node.advantage), `${exact(node.advantage)}, ${this.tree?.advantageSource ?? ""}`)]),
-        ...(node.valueStd === undefined ? [] : [fact("spread", significant(node.valueStd), exact(node.valueStd))]),
+        ...(node.advantage === undefined
+          ? []
+          : [
+              fact(
+                "advantage",
+                withSign(node.advantage),
+                `${exact(node.advantage)}, ${this.tree?.advantageSource ?? ""}`,
+              ),
+            ]),
+        ...(node.valueStd === undefined
+          ? []
+          : [fact("spread", significant(node.valueStd), exact(node.valueStd))]),
         ...(node.reward === undefined ? [] : [fact("reward", significant(node.reward), exact(node.reward))]),
         ...(node.visits === undefined ? [] : [fact("visits", count(node.visits), String(node.visits))]),
-        ...(node.logprob === undefined ? [] : [fact("logprob", significant(node.logprob), `${exact(node.logprob)} nats`)]),
+        ...(node.logprob === undefined
+          ? []
+          : [fact("logprob", significant(node.logprob), `${exact(node.logprob)} nats`)]),
         ...(node.tokenCount === undefined ? [] : [fact("tokens", count(node.tokenCount), "")]),
         ...(node.finishReason === undefined ? [] : [el("span", { class: "chip", text: node.finishReason })]),
       ),
-      ...(node.status === "kept" ? [] : [el("p", { class: "note", text: `${node.status}${node.reason === undefined ? "" : `: ${node.reason}`}` })]),
+      ...(node.status === "kept"
+        ? []
+        : [
+            el("p", {
+              class: "note",
+              text: `${node.status}${node.reason === undefined ? "" : `: ${node.reason}`}`,
+            }),
+          ]),
       el("div", { class: "text", text: node.text === "" ? "(no text)" : node.text }),
       el(
         "div",
         { class: "fold-line" },
-        ...(leaf?.trajectoryId === undefined ? [] : [button({ label: "Open trajectory", icon: "go-to-file", title: "Open the trajectory of this path at this node (Enter)", onClick: () => this.open(index) }).element]),
-        button({ label: "Copy", icon: "copy", title: "Copy this node's text", onClick: () => this.channel.post({ type: "copy", text: node.text }) }).element,
+        ...(leaf?.trajectoryId === undefined
+          ? []
+          : [
+              button({
+                label: "Open trajectory",
+                icon: "go-to-file",
+                title: "Open the trajectory of this path at this node (Enter)",
+                onClick: () => this.open(index),
+              }).element,
+            ]),
+        button({
+          label: "Copy",
+          icon: "copy",
+          title: "Copy this node's text",
+          onClick: () => this.channel.post({ type: "copy", text: node.text }),
+        }).element,
       ),
     );
   }
@@ -276,7 +368,10 @@ export class TreeView {
     const node = this.nodes[index];
     this.hover.hidden = !node;
     if (!node) return;
-    this.hover.replaceChildren(el("div", { class: "number strong", text: this.numbers(node) }), el("div", { text: oneLine(node.text, 240) }));
+    this.hover.replaceChildren(
+      el("div", { class: "number strong", text: this.numbers(node) }),
+      el("div", { text: oneLine(node.text, 240) }),
+    );
     const box = this.canvas.element.getBoundingClientRect();
     this.hover.style.left = `${Math.min(x + 14, Math.max(0, box.width - this.hover.offsetWidth - 8))}px`;
     this.hover.style.top = `${y + 18 + this.hover.offsetHeight > box.height ? y - this.hover.offsetHeight - 10 : y + 18}px`;
@@ -284,7 +379,10 @@ export class TreeView {
 
   private find(text: string): void {
     const small = text.trim().toLowerCase();
-    this.matches = small === "" ? [] : this.nodes.flatMap((node, index) => (node.text.toLowerCase().includes(small) ? [index] : []));
+    this.matches =
+      small === ""
+        ? []
+        : this.nodes.flatMap((node, index) => (node.text.toLowerCase().includes(small) ? [index] : []));
     this.canvas.setFound(new Set(this.matches));
     setText(this.findCount, small === "" ? "" : plural(this.matches.length, "match"));
   }
@@ -293,7 +391,14 @@ export class TreeView {
     if (this.matches.length === 0) return;
     const after = this.matches.findIndex((index) => index > this.selected);
     const at = this.matches.indexOf(this.selected);
-    const next = at >= 0 ? at + offset : offset > 0 ? (after < 0 ? 0 : after) : (after < 0 ? this.matches.length : after) - 1;
+    const next =
+      at >= 0
+        ? at + offset
+        : offset > 0
+          ? after < 0
+            ? 0
+            : after
+          : (after < 0 ? this.matches.length : after) - 1;
     this.select(this.matches[(next + this.matches.length) % this.matches.length]!, true);
   }
 
