@@ -4,6 +4,7 @@ import { remax } from "./advantage/remax";
 import { gigpo } from "./agentic/gigpo";
 import { igpo, igpoGain } from "./agentic/igpoSignals";
 import { istarTokenReward } from "./agentic/istar";
+import { rlfrPenalty } from "./agentic/rlfr";
 import { spaCredit, taroReward } from "./agentic/spa";
 import { spoChain } from "./agentic/spoChain";
 import { uis1, uis1Return } from "./agentic/uis1";
@@ -61,6 +62,7 @@ export const signals: readonly Signal[] = [
   igpoGain,
   igpo,
   unirGuidance,
+  rlfrPenalty,
   vtraceAdvantage,
   klPenalty,
   clippedPolicyLoss,

@@ -42,6 +42,7 @@ function contexts(): readonly SignalContext[] {
             rm_logprob: numbers(size).map((x) => -Math.abs(x)),
             ref_logprob: numbers(size).map((x) => -Math.abs(x)),
             entropy: numbers(size).map(Math.abs),
+            flow_deviation: numbers(size).map(Math.abs),
             advantage: numbers(size),
             return: numbers(size),
             sum_pi_squared: numbers(size).map(Math.abs),
