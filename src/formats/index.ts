@@ -1,21 +1,58 @@
+import { areal } from "./areal";
+import { atif } from "./atif";
+import { atropos } from "./atropos";
 import { chatList, chatMessages } from "./chatMessages";
 import type { Format } from "./format";
 import { minari } from "./minari";
+import { miniSweAgent } from "./miniSweAgent";
+import { nemoGym } from "./nemoGym";
+import { nemoRl } from "./nemoRl";
+import { openHandsEvents, openHandsOutput } from "./openHands";
+import { preferencePairs } from "./preferencePairs";
 import { primeRlTokens } from "./primeRlTokens";
+import { rllm } from "./rllm";
+import { rlLoggingBoard } from "./rlLoggingBoard";
 import { shareGpt } from "./shareGpt";
+import { skyRlEval } from "./skyRlEval";
 import { spoTree } from "./spoTree";
+import { prm800k, processBench } from "./stepLabels";
+import { sweAgent } from "./sweAgent";
+import { tau2Bench, tauBench } from "./tauBench";
 import { trlCompletions } from "./trlCompletions";
 import { verifiersResults } from "./verifiersResults";
+import { verifiersTraces } from "./verifiersTraces";
 import { verl } from "./verl";
+import { verlAgent } from "./verlAgent";
+import { wandbTable } from "./wandbTable";
 
 /** The catalogue of formats. A new one is one file here and one line below; the store takes the highest confidence. */
 export const formats: readonly Format[] = [
   verl,
+  verlAgent,
   primeRlTokens,
+  verifiersTraces,
+  verifiersResults,
   trlCompletions,
+  wandbTable,
+  nemoRl,
+  nemoGym,
+  areal,
+  rllm,
+  skyRlEval,
+  atropos,
+  rlLoggingBoard,
   spoTree,
   minari,
-  verifiersResults,
+  sweAgent,
+  miniSweAgent,
+  openHandsOutput,
+  openHandsEvents,
+  atif,
+  tauBench,
+  tau2Bench,
+  prm800k,
+  processBench,
+  preferencePairs,
   shareGpt,
   chatMessages,
   chatList,

@@ -22,6 +22,8 @@ const ROLES: Readonly<Record<string, StepRole>> = {
   observation: "tool",
   ipython: "tool",
   environment: "environment",
+  // mini-swe-agent's last message says how the run ended.
+  exit: "environment",
 };
 
 const MAPPED = new Set(["role", "from", "content", "value", "tool_calls", "reasoning_content", "reasoning", "thinking", "message_type", "thought"]);

@@ -193,3 +193,49 @@ export function spokenStep(index: number, turn: Turn, kind: StepKind): Step {
     ? { index, role: turn.role, kind, action: turn.text }
     : { index, role: turn.role, kind, observation: turn.text };
 }
+
+/** Headers of chat templates that keep their special tokens: ChatML, Llama 3, DeepSeek, Gemma. */
+const MARKED = /<\|im_start\|>(\w+)\n?|<\|start_header_id\|>(\w+)<\|end_header_id\|>\n*|<[|｜](User|Assistant)[|｜]>|<start_of_turn>(\w+)\n/g;
+const MARKED_END = /(?:<\|im_end\|>|<\|eot_id\|>|<\|end_of_text\|>|<[|｜]end▁of▁sentence[|｜]>|<end_of_turn>)\s*$/;
+const MARKED_ROLES: Readonly<Record<string, StepRole>> = { system: "system", user: "user", assistant: "assistant", model: "assistant", tool: "tool", ipython: "tool", observation: "tool", User: "user", Assistant: "assistant" };
+
+/** Splits text that kept its chat template's special tokens. Nothing is guessed. @returns undefined when there are none */
+export function splitMarked(text: string, first: StepRole): readonly Turn[] | undefined {
+  const turns: Turn[] = [];
+  let role = first;
+  let start = 0;
+  let found = false;
+  const add = (end: number): void => {
+    const body = text.slice(start, end).replace(MARKED_END, "").replace(/^<[|｜](?:begin[▁_]of[▁_](?:sentence|text))[|｜]>/, "");
+    if (body.trim() !== "") turns.push({ role, text: body });
+  };
+  for (const match of text.matchAll(MARKED)) {
+    found = true;
+    add(match.index);
+    role = MARKED_ROLES[match[1] ?? match[2] ?? match[3] ?? match[4] ?? ""] ?? "user";
+    start = match.index + match[0].length;
+  }
+  if (!found) return undefined;
+  add(text.length);
+  return turns;
+}
+
+/** Steps of a prompt and a response whose special tokens were kept; falls back to bare role lines. */
+export function stepsOfMarkedText(prompt: string, output: string): { readonly steps: readonly Step[]; readonly notes: readonly Note[] } {
+  const asked = splitMarked(prompt, "user");
+  const marked = splitMarked(output, "assistant");
+  if (asked === undefined && marked === undefined && !MARKED_END.test(output)) return stepsOfFlatText(prompt, output);
+  const said = marked ?? [{ role: "assistant" as const, text: output.replace(MARKED_END, "") }];
+  const steps: Step[] = (asked ?? splitPrompt(prompt).turns).map((turn, index) => spokenStep(index, turn, "prompt"));
+  let guessed = false;
+  for (const turn of said) {
+    if (turn.role !== "assistant") {
+      steps.push(spokenStep(steps.length, turn, "observe"));
+      continue;
+    }
+    const pieces = splitReasoning(turn.text);
+    guessed ||= pieces.length > 1;
+    for (const piece of pieces) steps.push({ index: steps.length, role: "assistant", kind: piece.kind, ...(piece.kind === "think" ? { thought: piece.text } : { action: piece.text }) });
+  }
+  return { steps, notes: guessed ? [GUESSED_STEPS] : [] };
+}

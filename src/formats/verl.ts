@@ -67,7 +67,7 @@ function rowOf(record: FormatRecord): JsonObject {
 }
 
 function outcomeOf(row: JsonObject): Outcome {
-  const { reward, source } = rewardOf(row["score"]);
+  const { reward, source } = "score" in row ? rewardOf(row["score"]) : { ...rewardOf(isList(row["rewards"]) ? row["rewards"] : undefined), source: "sum of rewards over tokens" };
   const success = successOf(row);
   return {
     ...(reward === undefined ? {} : { reward, rewardSource: source }),
@@ -108,7 +108,9 @@ export const verl: Format = {
       if (["input", "output", "score", "step"].every((name) => names.has(name))) return { confidence: 0.7, reason: "columns input, output, score, step" };
       return undefined;
     }
-    if (!isObject(row) || typeof row["input"] !== "string" || typeof row["output"] !== "string" || !("score" in row)) return undefined;
+    if (!isObject(row) || typeof row["input"] !== "string" || typeof row["output"] !== "string") return undefined;
+    // Forks that reward tokens or turns write `rewards`, one number a token, in place of the score.
+    if (!("score" in row)) return isList(row["rewards"]) && "step" in row ? { confidence: 0.8, reason: "keys input, output, rewards, step" } : undefined;
     if ("input_prompt" in row || "messages" in row) return undefined;
     if (!isObject(row["score"]) && !isList(row["score"]) && recordedNumber(row["score"]) === undefined) return undefined;
     if ("step" in row) return { confidence: 0.9, reason: "keys input, output, score, step" };

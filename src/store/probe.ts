@@ -92,27 +92,40 @@ function probeText(path: string, bytes: Buffer, size: number): Pick<FileHead, "c
     const value = tryParse(whole.toString("utf8", start)) ?? parseJsonPrefix(whole.toString("utf8", start));
     return { container: "json", array: true, ...withRecord(Array.isArray(value) ? (value as readonly JsonValue[])[0] : undefined) };
   }
-  // JSON lines, whatever the extension: the first lines parse alone.
-  let at = start;
-  for (let attempt = 0; attempt < 20; attempt++) {
-    const line = firstLine(whole, at);
-    if (line === undefined) break;
-    const value = line.text.trim() === "" ? undefined : tryParse(line.text);
-    if (typeof value === "object" && value !== null) {
-      const onlyLine = attempt === 0 && (line.next === undefined || textStart(whole.subarray(line.next)) + line.next >= whole.length);
-      // One line alone: a JSON document if it is called so, otherwise the first line of a file that will grow.
-      if (onlyLine && whole.length === size && /\.(json|traj)$/i.test(path)) return { container: "json", firstRecord: value };
-      return { container: "jsonl", firstRecord: value };
-    }
-    if (line.next === undefined) break;
-    at = line.next;
+  // JSON lines, whatever the extension: the first line parses alone.
+  const line = firstLine(whole, start);
+  const value = line === undefined ? undefined : tryParse(line.text);
+  if (line !== undefined && isContainer(value)) {
+    const onlyLine = line.next === undefined || textStart(whole.subarray(line.next)) + line.next >= whole.length;
+    // One line alone: a JSON document if it is called so, otherwise the first line of a file that will grow.
+    return { container: onlyLine && whole.length === size && /\.(json|traj)$/i.test(path) ? "json" : "jsonl", firstRecord: value };
   }
   const document = tryParse(whole.toString("utf8", start));
   if (document !== undefined) return { container: "json", firstRecord: document };
+  // A broken first line, and whole ones after it; a document spread over lines has none that ends where it began.
+  const later = laterLine(whole, line?.next);
+  if (later !== undefined) return { container: "jsonl", firstRecord: later };
   const prefix = parseJsonPrefix(whole.toString("utf8", start, Math.min(whole.length, start + WHOLE_RECORD_BYTES)));
   // A first line cut in two by the end of the file is a JSONL file whose writer has just begun.
   const oneLine = whole.indexOf(0x0a, start) < 0;
   return { container: oneLine && !/\.json$/i.test(path) ? "jsonl" : "json", ...withRecord(prefix) };
+}
+
+/** The first record among the next lines that is an object with several keys and starts its line. */
+function laterLine(bytes: Buffer, from: number | undefined): JsonValue | undefined {
+  let at = from;
+  for (let attempt = 0; attempt < 20 && at !== undefined; attempt++) {
+    const line = firstLine(bytes, at);
+    if (line === undefined) return undefined;
+    const value = line.text.startsWith("{") ? tryParse(line.text) : undefined;
+    if (isContainer(value) && Object.keys(value).length >= 2) return value;
+    at = line.next;
+  }
+  return undefined;
+}
+
+function isContainer(value: JsonValue | undefined): value is Exclude<JsonValue, string | number | boolean | null> {
+  return typeof value === "object" && value !== null;
 }
 
 function withRecord(value: JsonValue | undefined): Pick<FileHead, "firstRecord"> {

@@ -1,0 +1,116 @@
+import { Failure } from "../model/failure";
+import type { JsonObject, JsonValue } from "../model/json";
+import type { Step, StepRole } from "../model/trajectory";
+import { draftedFormat, given, type TrajectoryDraft } from "./draft";
+import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import { contentOf, toolCallsOf } from "./messages";
+import { numbersOf } from "./outcomeFields";
+
+const STEP_MAPPED = new Set(["step_id", "source", "message", "reasoning_content", "tool_calls", "observation"]);
+const ROLES: Readonly<Record<string, StepRole>> = { user: "user", system: "system", agent: "assistant", assistant: "assistant", tool: "tool", environment: "environment" };
+
+function observationOf(value: JsonValue | undefined): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  const results = isObject(value) && isList(value["results"]) ? value["results"] : undefined;
+  if (results === undefined) return contentOf(value).text;
+  return results.map((result) => (isObject(result) ? contentOf(result["content"]).text : contentOf(result).text)).join("\n");
+}
+
+function logprobOf(metrics: JsonValue | undefined): number | undefined {
+  const logprobs = isObject(metrics) ? metrics["logprobs"] : undefined;
+  if (!isList(logprobs) || logprobs.length === 0) return undefined;
+  return logprobs.reduce<number>((sum, value) => sum + (recordedNumber(value) ?? Number.NaN), 0);
+}
+
+/** An agent's step acts and then observes, so its observation is a step of its own after it. */
+function stepsOf(list: readonly JsonValue[]): Step[] {
+  const steps: Step[] = [];
+  let spoken = false;
+  for (const step of list.filter(isObject)) {
+    const role = ROLES[textOf(step["source"]) ?? ""] ?? "environment";
+    const { text, media } = contentOf(step["message"]);
+    const observation = observationOf(step["observation"]);
+    const extra = without(step, STEP_MAPPED);
+    const calls = toolCallsOf(step["tool_calls"]);
+    const thought = textOf(step["reasoning_content"]);
+    if (role === "assistant") {
+      spoken = true;
+      steps.push({
+        index: steps.length,
+        role,
+        kind: "act",
+        ...(thought === undefined || thought === "" ? {} : { thought }),
+        action: text,
+        ...(calls.length === 0 ? {} : { toolCalls: calls }),
+        ...given("logprob", logprobOf(step["metrics"])),
+        ...(media.length === 0 ? {} : { media }),
+        extra,
+      });
+      if (observation !== undefined && observation !== "") steps.push({ index: steps.length, role: "tool", kind: "observe", observation });
+    } else {
+      steps.push({ index: steps.length, role, kind: spoken ? "observe" : "prompt", observation: [text, observation].filter((part) => part !== undefined && part !== "").join("\n"), ...(media.length === 0 ? {} : { media }), extra });
+    }
+  }
+  const last = steps.findLastIndex((step) => step.role === "assistant");
+  const answer = steps[last];
+  if (answer !== undefined && answer.toolCalls === undefined) steps[last] = { ...answer, kind: "answer" };
+  return steps;
+}
+
+function draftsOf(document: JsonObject, path: string, parent?: string): TrajectoryDraft[] {
+  const list = isList(document["steps"]) ? document["steps"] : [];
+  const steps = stepsOf(list);
+  const id = textOf(document["trajectory_id"]) ?? textOf(document["session_id"]);
+  const prompt = steps.find((step) => step.role === "user")?.observation;
+  const children = isList(document["subagent_trajectories"]) ? document["subagent_trajectories"].filter(isObject) : [];
+  // Harbor keeps a trial in `<task>__<random>/agent/trajectory.json`; its attempts are the group.
+  const trial = /([^/\\]+)__[A-Za-z0-9]{7}[/\\]agent[/\\][^/\\]+$/.exec(path)?.[1];
+  const metrics = isObject(document["final_metrics"]) ? numbersOf(document["final_metrics"], new Set()) : {};
+  const extra = isObject(document["extra"]) ? document["extra"] : {};
+  const reward = recordedNumber(document["reward"]) ?? recordedNumber(extra["reward"]);
+  const success = recordedFlag(extra["success"]);
+  return [
+    {
+      ...given("ownId", id),
+      ...(trial === undefined ? {} : { groupKey: trial }),
+      ...given("parentId", parent),
+      title: titleOf(prompt ?? textOf(document["notes"]) ?? ""),
+      task: { ...given("id", trial), ...given("prompt", prompt) },
+      steps,
+      outcome: { ...(reward === undefined ? {} : { reward, rewardSource: "reward" }), ...given("success", success), components: metrics },
+      extra: without(document, new Set(["steps", "subagent_trajectories", "final_metrics"])),
+      notes: reward === undefined ? [{ code: "no-reward", message: "ATIF holds no reward: where there is one, it is in the trial's result.json beside it." }] : [],
+    },
+    ...children.flatMap((child) => draftsOf(child, path, id)),
+  ];
+}
+
+/** ATIF, the agent trajectory interchange format that Harbor and others write; sub-agents are parts of the record. */
+export const atif = draftedFormat({
+  id: "atif",
+  title: "ATIF trajectory",
+  source: "Harbor (terminal-bench), NeMo Agent Toolkit and others, schema ATIF-v1.0 to v1.8",
+  containers: ["json", "jsonl"],
+  grouping: "key",
+  nativeTree: false,
+
+  detect(head) {
+    const row = head.firstRecord;
+    if (!isObject(row)) return undefined;
+    const version = textOf(row["schema_version"]) ?? "";
+    const first = isList(row["steps"]) ? row["steps"][0] : undefined;
+    if (!isList(row["steps"])) return undefined;
+    if (version.startsWith("ATIF-")) return { confidence: 0.97, reason: `schema_version ${version}` };
+    if (isObject(first) && "step_id" in first && "source" in first && isObject(row["agent"])) return { confidence: 0.85, reason: "agent, and steps of {step_id, source}" };
+    return undefined;
+  },
+
+  datasetPath(path) {
+    return path.replace(/[/\\][^/\\]+__[A-Za-z0-9]{7}[/\\]agent[/\\][^/\\]+$/, "");
+  },
+
+  drafts(record, context) {
+    if (record.kind !== "value" || !isObject(record.value) || !isList(record.value["steps"])) throw new Failure("missing-field", "The document has no `steps`.", "Check that it is an ATIF trajectory.");
+    return draftsOf(record.value, context.path);
+  },
+});
