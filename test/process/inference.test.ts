@@ -272,6 +272,33 @@ describe("inference process", () => {
     await expect(dropped.result).rejects.toMatchObject({ code: "cancelled" });
   });
 
+  it("answers fifty queued calls of which some are cancelled, each once", async () => {
+    const before = process.memoryUsage().rss;
+    const calls = Array.from({ length: 50 }, (_, i) => {
+      const call = client.start("score", {
+        modelPath: fixture(["tiny-policy", "tiny-prm", "tiny-reward"][i % 3]!),
+        provider: "cpu",
+        trajectories: texts,
+        maxBatchTokens: 64,
+      });
+      const cancelled = (i * 7) % 5 < 2;
+      if (cancelled) setTimeout(() => client.cancel(call.id), (i * 37) % 400);
+      return { call, cancelled };
+    });
+    const outcomes = await Promise.allSettled(calls.map(({ call }) => call.result));
+    outcomes.forEach((outcome, i) => {
+      if (outcome.status === "fulfilled") expect(outcome.value.series.length).toBeGreaterThanOrEqual(4);
+      else {
+        expect(calls[i]!.cancelled).toBe(true);
+        expect(outcome.reason).toMatchObject({ code: "cancelled" });
+      }
+    });
+    expect(outcomes.filter((outcome) => outcome.status === "rejected").length).toBeGreaterThan(0);
+    expect(outcomes.filter((outcome) => outcome.status === "fulfilled").length).toBeGreaterThanOrEqual(30);
+    expect(process.memoryUsage().rss - before).toBeLessThan(300 * 2 ** 20);
+    expect((await score("tiny-prm", texts)).series).toHaveLength(4);
+  });
+
   it("answers an unknown call with a sentence", async () => {
     await expect(client.call("nonsense" as "unload", {})).rejects.toMatchObject({ code: "unknown-call" });
     expect(await client.call("unload", {})).toBeNull();
