@@ -19,11 +19,21 @@ try {
     extensionDevelopmentPath: root,
     extensionTestsPath: join(root, "dist/test/index.cjs"),
     extensionTestsEnv: { TRAJECTORY_LENS_REPORT: report },
-    launchArgs: [workspace, "--disable-extensions", "--disable-workspace-trust", "--user-data-dir", join(folder, "data")],
+    launchArgs: [
+      workspace,
+      "--disable-extensions",
+      "--disable-workspace-trust",
+      "--user-data-dir",
+      join(folder, "data"),
+    ],
   }).catch((error) => console.error(error.message));
   process.exitCode = summarise(report);
 } catch (error) {
-  console.error(error.code === "ENOENT" ? "Desktop VS Code did not run the suite; use npm run test:integration where it cannot be downloaded." : error.message);
+  console.error(
+    error.code === "ENOENT"
+      ? "Desktop VS Code did not run the suite; use npm run test:integration where it cannot be downloaded."
+      : error.message,
+  );
   console.log("0 passed, 1 failed, 0 skipped");
   process.exitCode = 1;
 } finally {

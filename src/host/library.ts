@@ -44,10 +44,13 @@ export class Library implements vscode.Disposable {
         return;
       }
       // A first index of old files is no growth; only rows that arrive while we watch are.
-      if (change.addedRows > 0 && Date.now() - change.dataset.modifiedMs < LIVE_MS) this.markLive(change.dataset);
+      if (change.addedRows > 0 && Date.now() - change.dataset.modifiedMs < LIVE_MS)
+        this.markLive(change.dataset);
       this.changes.fire({ kind: "changed", dataset: change.dataset, addedRows: change.addedRows });
     });
-    services.datasets.onWarning((note) => this.log.warn(note.where ? `${note.message} (${note.where})` : note.message));
+    services.datasets.onWarning((note) =>
+      this.log.warn(note.where ? `${note.message} (${note.where})` : note.message),
+    );
     return services;
   }
 
@@ -75,8 +78,11 @@ export class Library implements vscode.Disposable {
           { location: { viewId: "trajectoryLens.trajectories" } },
           () => this.services.datasets.index(roots, { watch: true }, {}),
         );
-        for (const warning of result.warnings) this.log.warn(warning.where ? `${warning.message} (${warning.where})` : warning.message);
-        this.log.info(`Indexed ${roots.join(", ")} in ${Date.now() - started} ms: ${result.datasets.length} datasets.`);
+        for (const warning of result.warnings)
+          this.log.warn(warning.where ? `${warning.message} (${warning.where})` : warning.message);
+        this.log.info(
+          `Indexed ${roots.join(", ")} in ${Date.now() - started} ms: ${result.datasets.length} datasets.`,
+        );
       }
     } catch (error) {
       // The next question tries again.
@@ -102,11 +108,17 @@ export class Library implements vscode.Disposable {
    * The dataset that holds a file, indexing the file first when it is new.
    * @throws Failure when there are no trajectories in it
    */
-  async ofFile(path: string, report?: (progress: { done: number; total: number; path: string }) => void): Promise<DatasetInfo> {
+  async ofFile(
+    path: string,
+    report?: (progress: { done: number; total: number; path: string }) => void,
+  ): Promise<DatasetInfo> {
     const known = await this.services.datasets.ofFile(path);
     if (known) return known;
     const result = await this.services.datasets.index([path], { watch: true }, report ? { report } : {});
-    const found = (await this.services.datasets.ofFile(path)) ?? result.datasets.find((dataset) => dataset.path === resolve(path)) ?? result.datasets[0];
+    const found =
+      (await this.services.datasets.ofFile(path)) ??
+      result.datasets.find((dataset) => dataset.path === resolve(path)) ??
+      result.datasets[0];
     if (found) {
       void this.publishPaths();
       return found;
@@ -167,6 +179,8 @@ export class Library implements vscode.Disposable {
   dispose(): void {
     for (const timer of this.timers) clearTimeout(timer);
     this.changes.dispose();
-    void this.running?.dispose().catch((error: unknown) => this.failures.note(error, "end the child processes"));
+    void this.running
+      ?.dispose()
+      .catch((error: unknown) => this.failures.note(error, "end the child processes"));
   }
 }

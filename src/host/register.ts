@@ -61,7 +61,12 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
     credit: new CreditIndex(),
   };
 
-  own(vscode.workspace.registerFileSystemProvider(scheme, new LensFiles(library), { isReadonly: true, isCaseSensitive: true }));
+  own(
+    vscode.workspace.registerFileSystemProvider(scheme, new LensFiles(library), {
+      isReadonly: true,
+      isCaseSensitive: true,
+    }),
+  );
   const trajectoryEditor = new TrajectoryEditor(host);
   const datasetEditor = new DatasetEditor(host);
   const treeEditor = new TreeEditor(host);
@@ -71,25 +76,61 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
   own(vscode.window.registerCustomEditorProvider(viewTypes.tree, treeEditor, editorOptions));
 
   const tree = own(new TrajectoriesTree(host));
-  const view = own(vscode.window.createTreeView<TreeEntry>("trajectoryLens.trajectories", { treeDataProvider: tree, canSelectMany: true, showCollapseAll: true }));
+  const view = own(
+    vscode.window.createTreeView<TreeEntry>("trajectoryLens.trajectories", {
+      treeDataProvider: tree,
+      canSelectMany: true,
+      showCollapseAll: true,
+    }),
+  );
 
   const notes = own(new TrainerNotes(host));
-  own(vscode.languages.registerHoverProvider([{ language: "jsonl", scheme: "file" }, { scheme: "file", pattern: "**/*.{jsonl,ndjson}" }], new RewardHovers(host)));
-  own(vscode.languages.registerHoverProvider({ language: "python", scheme: "file" }, new TrainerHovers(host, notes)));
-  own(vscode.languages.registerCodeLensProvider({ language: "python", scheme: "file" }, own(new TrainerCodeLens(host, notes))));
+  own(
+    vscode.languages.registerHoverProvider(
+      [
+        { language: "jsonl", scheme: "file" },
+        { scheme: "file", pattern: "**/*.{jsonl,ndjson}" },
+      ],
+      new RewardHovers(host),
+    ),
+  );
+  own(
+    vscode.languages.registerHoverProvider(
+      { language: "python", scheme: "file" },
+      new TrainerHovers(host, notes),
+    ),
+  );
+  own(
+    vscode.languages.registerCodeLensProvider(
+      { language: "python", scheme: "file" },
+      own(new TrainerCodeLens(host, notes)),
+    ),
+  );
 
   const tasks = new TrainTaskProvider(host);
   own(vscode.tasks.registerTaskProvider(taskType, tasks));
-  own(vscode.tasks.onDidStartTask(({ execution }) => tasks.followOutputs(execution.task).catch((error: unknown) => failures.note(error, "follow the task's output"))));
+  own(
+    vscode.tasks.onDidStartTask(({ execution }) =>
+      tasks
+        .followOutputs(execution.task)
+        .catch((error: unknown) => failures.note(error, "follow the task's output")),
+    ),
+  );
 
   own(new ScoringStatus(host));
   const parts: CommandParts = { host, tree, view, trajectoryEditor, datasetEditor, treeEditor, tasks };
   for (const [name, command] of Object.entries(commandTable)) {
-    own(vscode.commands.registerCommand(`trajectoryLens.${name}`, failures.guarded(command.what, command.make(parts))));
+    own(
+      vscode.commands.registerCommand(
+        `trajectoryLens.${name}`,
+        failures.guarded(command.what, command.make(parts)),
+      ),
+    );
   }
   own(
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (settings.affects(event, "index") && library.started) void library.refresh().catch((error: unknown) => failures.show(error, "index the workspace"));
+      if (settings.affects(event, "index") && library.started)
+        void library.refresh().catch((error: unknown) => failures.show(error, "index the workspace"));
       if (settings.affects(event, "models")) host.models.refresh();
       if (settings.affects(event, "view") || settings.affects(event, "signals")) tree.refresh();
     }),

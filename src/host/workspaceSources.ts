@@ -6,7 +6,8 @@ const SIZE_LIMIT_BYTES = 1_000_000;
 const FILE_LIMIT = 2_000;
 /** How long a list of files is believed before the workspace is searched again. */
 const FRESH_MS = 2_000;
-const excluded = "**/{node_modules,.git,.venv,venv,env,site-packages,__pycache__,.tox,.mypy_cache,dist,build}/**";
+const excluded =
+  "**/{node_modules,.git,.venv,venv,env,site-packages,__pycache__,.tox,.mypy_cache,dist,build}/**";
 
 export interface SourceText {
   readonly path: string;
@@ -24,10 +25,17 @@ export class WorkspaceSources {
   /** All matching files with their text; unsaved editors count with what they show. */
   async all(): Promise<readonly SourceText[]> {
     if (!this.found || Date.now() - this.found.at > FRESH_MS) {
-      this.found = { at: Date.now(), files: Promise.resolve(vscode.workspace.findFiles(this.pattern, excluded, FILE_LIMIT)) };
+      this.found = {
+        at: Date.now(),
+        files: Promise.resolve(vscode.workspace.findFiles(this.pattern, excluded, FILE_LIMIT)),
+      };
     }
     const files = await this.found.files;
-    const unsaved = new Map(vscode.workspace.textDocuments.filter((document) => document.isDirty).map((document) => [document.uri.toString(), document]));
+    const unsaved = new Map(
+      vscode.workspace.textDocuments
+        .filter((document) => document.isDirty)
+        .map((document) => [document.uri.toString(), document]),
+    );
     const sources: SourceText[] = [];
     for (const uri of files) {
       if (uri.scheme !== "file") continue;

@@ -13,13 +13,17 @@ test("activates in less than 50 ms without starting anything", async () => {
 test("loads no native library into the extension host", async () => {
   await api();
   const maps = process.platform === "linux" ? readFileSync("/proc/self/maps", "utf8") : "";
-  for (const library of ["onnxruntime", "duckdb"]) assert.ok(!maps.includes(library), `${library} is mapped into the extension host`);
+  for (const library of ["onnxruntime", "duckdb"])
+    assert.ok(!maps.includes(library), `${library} is mapped into the extension host`);
 });
 
 test("registers every command of package.json, each with a category and an icon", async () => {
   await api();
   const { contributes } = vscode.extensions.getExtension("trajectory-lens.trajectory-lens")?.packageJSON as {
-    contributes: { commands: { command: string; category?: string; icon?: string }[]; menus: Record<string, { command: string; when?: string }[]> };
+    contributes: {
+      commands: { command: string; category?: string; icon?: string }[];
+      menus: Record<string, { command: string; when?: string }[]>;
+    };
   };
   const registered = new Set(await vscode.commands.getCommands(true));
   for (const { command, category, icon } of contributes.commands) {

@@ -21,7 +21,9 @@ test("opens a trajectory whose view comes up and asks for it", async () => {
   const started = Date.now();
   await vscode.commands.executeCommand("trajectoryLens.openTrajectory", { trajectoryId: row.id });
   await activeCustom(viewTypes.trajectory);
-  await until("the view to say that it is ready", () => parts.trajectoryEditor.readyTrajectoryIds.includes(row.id));
+  await until("the view to say that it is ready", () =>
+    parts.trajectoryEditor.readyTrajectoryIds.includes(row.id),
+  );
   return `ready after ${Date.now() - started} ms`;
 });
 
@@ -31,7 +33,11 @@ test("a trajectory reads as canonical JSON and cannot be written", async () => {
   const row = (await services().datasets.rows({ datasetId: dataset.id }, 0, 1)).rows[0];
   assert.ok(row);
   const uri = trajectoryUri(row, dataset.name);
-  const parsed = JSON.parse(new TextDecoder().decode(await vscode.workspace.fs.readFile(uri))) as { id: string; steps: unknown[]; outcome: { reward: number } };
+  const parsed = JSON.parse(new TextDecoder().decode(await vscode.workspace.fs.readFile(uri))) as {
+    id: string;
+    steps: unknown[];
+    outcome: { reward: number };
+  };
   assert.equal(parsed.id, row.id);
   assert.equal(parsed.outcome.reward, row.reward);
   assert.ok(parsed.steps.length > 0);
@@ -48,7 +54,9 @@ test("opens the branching tree of a group, and the table of a dataset and of a g
   await vscode.commands.executeCommand("trajectoryLens.openTree", { trajectoryId: row.id });
   await activeCustom(viewTypes.tree);
   await until("the tree's view to be ready", () => parts.treeEditor.readyViews > 0);
-  const tree = JSON.parse(new TextDecoder().decode(await vscode.workspace.fs.readFile(treeUri("tree", row.groupId)))) as { nodes: { parent: number }[] };
+  const tree = JSON.parse(
+    new TextDecoder().decode(await vscode.workspace.fs.readFile(treeUri("tree", row.groupId))),
+  ) as { nodes: { parent: number }[] };
   assert.ok(tree.nodes.length > 1 && tree.nodes[0]?.parent === -1);
 
   await vscode.commands.executeCommand("trajectoryLens.openDataset", { datasetId: dataset.id });
@@ -83,7 +91,11 @@ test("opens a numeric episode, and two trajectories side by side", async () => {
   await vscode.commands.executeCommand("trajectoryLens.selectForCompare", { trajectoryId: first.id });
   await vscode.commands.executeCommand("trajectoryLens.compareWithSelected", { trajectoryId: second.id });
   await until("two columns", () => vscode.window.tabGroups.all.length === 2);
-  const shown = vscode.window.tabGroups.all.map((group) => group.activeTab?.input).map((input) => (input instanceof vscode.TabInputCustom ? new URLSearchParams(input.uri.query).get("id") : undefined));
+  const shown = vscode.window.tabGroups.all
+    .map((group) => group.activeTab?.input)
+    .map((input) =>
+      input instanceof vscode.TabInputCustom ? new URLSearchParams(input.uri.query).get("id") : undefined,
+    );
   assert.deepEqual(shown, [first.id, second.id]);
   await closeEditors();
 });
@@ -94,7 +106,11 @@ test("Show in File opens the trajectory's own line", async () => {
   const row = (await services().datasets.rows({ datasetId: dataset.id, sort: "row" }, 5, 6)).rows[0];
   assert.ok(row);
   await vscode.commands.executeCommand("trajectoryLens.showInFile", { trajectoryId: row.id });
-  const editor = await until("the file's text", () => (vscode.window.activeTextEditor?.document.uri.fsPath === row.path ? vscode.window.activeTextEditor : undefined));
+  const editor = await until("the file's text", () =>
+    vscode.window.activeTextEditor?.document.uri.fsPath === row.path
+      ? vscode.window.activeTextEditor
+      : undefined,
+  );
   await until("the cursor on the line", () => editor.selection.active.line === row.row);
   await closeEditors();
 });
@@ -102,7 +118,9 @@ test("Show in File opens the trajectory's own line", async () => {
 test("the cursor is shared by all views of a trajectory", async () => {
   const { parts } = await api();
   const heard: string[] = [];
-  const subscription = parts.host.cursor.onMove((move) => heard.push(`${move.trajectoryId}@${move.stepIndex}`));
+  const subscription = parts.host.cursor.onMove((move) =>
+    heard.push(`${move.trajectoryId}@${move.stepIndex}`),
+  );
   parts.host.cursor.move("a:0", 3, {});
   parts.host.cursor.move("a:0", 3, {});
   parts.host.cursor.move("a:0", 4, {});

@@ -23,12 +23,16 @@ export const inWorkspace = (...parts: string[]): string => join(workspaceFolder(
 /** Datasets of the committed examples: those that tests write themselves live under `scratch`. */
 export async function exampleDatasets(): Promise<readonly DatasetInfo[]> {
   const { parts } = await api();
-  return (await parts.host.library.list()).filter((dataset) => !dataset.path.startsWith(inWorkspace("scratch")));
+  return (await parts.host.library.list()).filter(
+    (dataset) => !dataset.path.startsWith(inWorkspace("scratch")),
+  );
 }
 
 /** The dataset with the most training steps in verl's own format: the reasoning example's rollouts. */
 export async function reasoningDataset(): Promise<DatasetInfo> {
-  const found = (await exampleDatasets()).filter((dataset) => dataset.format === "verl").sort((a, b) => b.trainingSteps - a.trainingSteps)[0];
+  const found = (await exampleDatasets())
+    .filter((dataset) => dataset.format === "verl")
+    .sort((a, b) => b.trainingSteps - a.trainingSteps)[0];
   assert.ok(found, "the reasoning example's rollouts are indexed");
   return found;
 }
@@ -40,8 +44,12 @@ export async function controlDataset(): Promise<DatasetInfo> {
   return found;
 }
 
-export const closeEditors = (): Thenable<unknown> => vscode.commands.executeCommand("workbench.action.closeAllEditors");
+export const closeEditors = (): Thenable<unknown> =>
+  vscode.commands.executeCommand("workbench.action.closeAllEditors");
 
 export const near = (actual: number | undefined, expected: number, tolerance: number, what: string): void => {
-  assert.ok(actual !== undefined && Math.abs(actual - expected) <= tolerance, `${what}: ${actual} is not ${expected} ± ${tolerance}`);
+  assert.ok(
+    actual !== undefined && Math.abs(actual - expected) <= tolerance,
+    `${what}: ${actual} is not ${expected} ± ${tolerance}`,
+  );
 };

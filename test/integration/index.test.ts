@@ -6,7 +6,10 @@ test("indexes the example workspace without configuration", async () => {
   const datasets = await exampleDatasets();
   const reasoning = await reasoningDataset();
   const control = await controlDataset();
-  assert.ok(reasoning.trainingSteps > 1 && reasoning.groups > 1, "the reasoning rollouts have training steps and groups");
+  assert.ok(
+    reasoning.trainingSteps > 1 && reasoning.groups > 1,
+    "the reasoning rollouts have training steps and groups",
+  );
   assert.ok(control.trajectories > 0 && control.rewardMean !== undefined, "the episodes have returns");
   return datasets.map((dataset) => `${dataset.name} ${dataset.format} ${dataset.trajectories}`).join(", ");
 });
@@ -14,10 +17,16 @@ test("indexes the example workspace without configuration", async () => {
 test("gives the same mean reward as SQL over the index", async () => {
   const { services } = await api();
   const dataset = await reasoningDataset();
-  const result = await services().datasets.query("select avg(reward) as mean, count(*) as n from trajectories", { datasetId: dataset.id });
+  const result = await services().datasets.query(
+    "select avg(reward) as mean, count(*) as n from trajectories",
+    { datasetId: dataset.id },
+  );
   const [mean, n] = result.rows[0] ?? [];
   assert.equal(Number(n), dataset.trajectories);
-  assert.ok(dataset.rewardMean !== undefined && Math.abs(Number(mean) - dataset.rewardMean) < 1e-9, `${String(mean)} is ${dataset.rewardMean}`);
+  assert.ok(
+    dataset.rewardMean !== undefined && Math.abs(Number(mean) - dataset.rewardMean) < 1e-9,
+    `${String(mean)} is ${dataset.rewardMean}`,
+  );
 });
 
 test("comes back after the data process was killed", async () => {

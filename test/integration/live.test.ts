@@ -5,13 +5,15 @@ import * as vscode from "vscode";
 import { api, inWorkspace } from "./extension";
 import { test, until } from "./runner";
 
-const row = (step: number, output: string, score: number): string => `${JSON.stringify({ input: "count to three", output, gts: "3", score, step })}\n`;
+const row = (step: number, output: string, score: number): string =>
+  `${JSON.stringify({ input: "count to three", output, gts: "3", score, step })}\n`;
 
 test("a growing file shows up within two seconds", async () => {
   const { parts } = await api();
   const file = inWorkspace("scratch", "growing", "rollouts", "1.jsonl");
   mkdirSync(dirname(file), { recursive: true });
-  const find = async () => (await parts.host.library.list()).find((dataset) => dataset.path.includes("growing"));
+  const find = async () =>
+    (await parts.host.library.list()).find((dataset) => dataset.path.includes("growing"));
   const measure = async (write: () => void, total: number): Promise<number> => {
     write();
     const started = Date.now();
@@ -26,7 +28,8 @@ test("a growing file shows up within two seconds", async () => {
   await new Promise((done) => setTimeout(done, 700));
   assert.equal((await find())?.trajectories, 3);
   const completed = await measure(() => appendFileSync(file, line.slice(20)), 4);
-  for (const [what, ms] of Object.entries({ created, grown, completed })) assert.ok(ms < 2000, `${what} took ${ms} ms`);
+  for (const [what, ms] of Object.entries({ created, grown, completed }))
+    assert.ok(ms < 2000, `${what} took ${ms} ms`);
   return `new file ${created} ms, appended ${grown} ms, completed line ${completed} ms`;
 });
 
@@ -37,8 +40,16 @@ test("hovers and lenses follow the newest rows", async () => {
   await until("the text to have four lines", () => document.lineCount >= 4);
   const found = await services().datasets.rowAt(uri.fsPath, 3);
   assert.equal(found?.reward, 1);
-  const hovers = await vscode.commands.executeCommand<vscode.Hover[]>("vscode.executeHoverProvider", uri, new vscode.Position(3, 2));
-  const text = hovers.flatMap((hover) => hover.contents.map((content) => (typeof content === "string" ? content : content.value))).join("\n");
+  const hovers = await vscode.commands.executeCommand<vscode.Hover[]>(
+    "vscode.executeHoverProvider",
+    uri,
+    new vscode.Position(3, 2),
+  );
+  const text = hovers
+    .flatMap((hover) =>
+      hover.contents.map((content) => (typeof content === "string" ? content : content.value)),
+    )
+    .join("\n");
   assert.match(text, /reward 1\.00/);
   assert.match(text, /group 0\.50/);
 });

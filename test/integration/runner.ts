@@ -36,7 +36,8 @@ export async function runAll(report: (result: TestResult) => void): Promise<read
       result = { name, state: "passed", ms: Date.now() - started, message: message ?? "" };
     } catch (error) {
       const skipped = error instanceof Skipped;
-      const message = error instanceof Error ? (skipped ? error.message : (error.stack ?? error.message)) : String(error);
+      const message =
+        error instanceof Error ? (skipped ? error.message : (error.stack ?? error.message)) : String(error);
       result = { name, state: skipped ? "skipped" : "failed", ms: Date.now() - started, message };
     }
     results.push(result);
@@ -46,10 +47,16 @@ export async function runAll(report: (result: TestResult) => void): Promise<read
 }
 
 const timeout = (name: string): Promise<never> =>
-  new Promise((_done, fail) => setTimeout(() => fail(new Error(`"${name}" did not end within ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS));
+  new Promise((_done, fail) =>
+    setTimeout(() => fail(new Error(`"${name}" did not end within ${TIMEOUT_MS / 1000} s`)), TIMEOUT_MS),
+  );
 
 /** Waits until `condition` gives something truthy. @throws Error naming what was waited for */
-export async function until<T>(what: string, condition: () => Promise<T | undefined | false> | T | undefined | false, timeoutMs = 20_000): Promise<T> {
+export async function until<T>(
+  what: string,
+  condition: () => Promise<T | undefined | false> | T | undefined | false,
+  timeoutMs = 20_000,
+): Promise<T> {
   const end = Date.now() + timeoutMs;
   for (;;) {
     const value = await condition();

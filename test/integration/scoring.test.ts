@@ -7,10 +7,18 @@ import { Skipped, test } from "./runner";
 
 async function modelFor(domain: "text" | "numeric", kinds: readonly string[]): Promise<ModelInfo> {
   const { parts } = await api();
-  const models = (await parts.host.models.list()).filter((model) => model.problem === undefined && modelDomain(model) === domain);
-  const found = kinds.map((kind) => models.find((model) => model.kind === kind)).find((model) => model !== undefined);
+  const models = (await parts.host.models.list()).filter(
+    (model) => model.problem === undefined && modelDomain(model) === domain,
+  );
+  const found = kinds
+    .map((kind) => models.find((model) => model.kind === kind))
+    .find((model) => model !== undefined);
   if (!found) throw new Skipped(`there is no ${domain} model in the workspace`);
-  await vscode.commands.executeCommand("trajectoryLens.chooseModel", { kind: "model", key: `model:${found.path}`, model: found });
+  await vscode.commands.executeCommand("trajectoryLens.chooseModel", {
+    kind: "model",
+    key: `model:${found.path}`,
+    model: found,
+  });
   return found;
 }
 
@@ -20,20 +28,32 @@ async function scored(datasetId: string, model: ModelInfo): Promise<string> {
   assert.ok(row);
   const states: string[] = [];
   const subscription = parts.host.scoreRuns.onProgress((progress) => states.push(progress.state));
-  const report = await vscode.commands.executeCommand<ScoreReport | undefined>("trajectoryLens.scoreTrajectory", { trajectoryId: row.id });
+  const report = await vscode.commands.executeCommand<ScoreReport | undefined>(
+    "trajectoryLens.scoreTrajectory",
+    { trajectoryId: row.id },
+  );
   subscription.dispose();
   assert.ok(report, "the command gives a report");
   assert.deepEqual(report.failures, []);
   assert.equal(report.modelPath, model.path);
   assert.ok(report.series.length > 0, "the model gave numbers");
-  for (const series of report.series) assert.ok([...series.values].some((value) => Number.isFinite(value)), `${series.name} has finite values`);
+  for (const series of report.series)
+    assert.ok(
+      [...series.values].some((value) => Number.isFinite(value)),
+      `${series.name} has finite values`,
+    );
   assert.equal(states.at(-1), "done");
   const stored = await services().datasets.scores(row.id);
   for (const series of report.series) {
-    const same = stored.find((candidate) => candidate.name === series.name && candidate.modelPath === series.modelPath);
+    const same = stored.find(
+      (candidate) => candidate.name === series.name && candidate.modelPath === series.modelPath,
+    );
     assert.deepEqual([...(same?.values ?? [])], [...series.values], `${series.name} is in the index`);
   }
-  const again = await vscode.commands.executeCommand<ScoreReport | undefined>("trajectoryLens.scoreTrajectory", { trajectoryId: row.id });
+  const again = await vscode.commands.executeCommand<ScoreReport | undefined>(
+    "trajectoryLens.scoreTrajectory",
+    { trajectoryId: row.id },
+  );
   assert.equal(again?.cached, 1, "the second time the answer comes from the cache");
   return `${model.name} (${model.kind}) on ${report.provider}: ${report.series.map((series) => `${series.name} × ${series.values.length}`).join(", ")} in ${report.seconds.toFixed(3)} s`;
 }
@@ -45,7 +65,10 @@ test("Score Trajectory runs a text model with onnxruntime and keeps the scores",
 
 test("Score Trajectory runs a value or policy model on an episode", async () => {
   const dataset = await controlDataset();
-  return scored(dataset.id, await modelFor("numeric", ["value", "transition-reward", "policy-gaussian", "policy-discrete"]));
+  return scored(
+    dataset.id,
+    await modelFor("numeric", ["value", "transition-reward", "policy-gaussian", "policy-discrete"]),
+  );
 });
 
 test("the provider in use is known afterwards", async () => {

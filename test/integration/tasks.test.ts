@@ -39,14 +39,23 @@ if __name__ == "__main__":
 test("offers the example trainers as tasks with the configured interpreter", async () => {
   await api();
   const tasks = await vscode.tasks.fetchTasks({ type: "trajectoryLens" });
-  assert.ok(tasks.some((task) => task.name.startsWith("reasoning")), "a task for the reasoning example");
-  assert.ok(tasks.some((task) => task.name.startsWith("control")), "a task for the control example");
+  assert.ok(
+    tasks.some((task) => task.name.startsWith("reasoning")),
+    "a task for the reasoning example",
+  );
+  assert.ok(
+    tasks.some((task) => task.name.startsWith("control")),
+    "a task for the control example",
+  );
   for (const task of tasks) {
     const execution = task.execution;
     assert.ok(execution instanceof vscode.ProcessExecution, "a process, not a shell");
     assert.match(execution.process, /python/);
     assert.ok(task.problemMatchers.includes("$trajectory-lens-python"));
-    assert.ok(!String(task.definition["launch"]).includes(workspaceFolder()), "definitions can be shared: no absolute paths");
+    assert.ok(
+      !String(task.definition["launch"]).includes(workspaceFolder()),
+      "definitions can be shared: no absolute paths",
+    );
   }
   return tasks.map((task) => task.name).join("; ");
 });
@@ -55,7 +64,11 @@ test("a task's rollouts arrive in the view while it runs", async () => {
   const { parts } = await api();
   mkdirSync(inWorkspace("scratch", "tiny"), { recursive: true });
   writeFileSync(inWorkspace("scratch", "tiny", "train.py"), script);
-  const task = await until("a task for the new script", async () => (await vscode.tasks.fetchTasks({ type: "trajectoryLens" })).find((candidate) => candidate.name.startsWith("tiny")));
+  const task = await until("a task for the new script", async () =>
+    (await vscode.tasks.fetchTasks({ type: "trajectoryLens" })).find((candidate) =>
+      candidate.name.startsWith("tiny"),
+    ),
+  );
   const ended = new Promise<number | undefined>((done) => {
     const subscription = vscode.tasks.onDidEndTaskProcess((event) => {
       if (event.execution.task.name !== task.name) return;
@@ -65,11 +78,16 @@ test("a task's rollouts arrive in the view while it runs", async () => {
   });
   let live = false;
   const subscription = parts.host.library.onChange((change) => {
-    if (change.kind === "changed" && change.dataset.path.includes("tiny")) live ||= parts.host.library.isLive(change.dataset.id);
+    if (change.kind === "changed" && change.dataset.path.includes("tiny"))
+      live ||= parts.host.library.isLive(change.dataset.id);
   });
   await vscode.tasks.executeTask(task);
   assert.equal(await ended, 0, "the task ends well");
-  const dataset = await until("24 rollouts", async () => (await parts.host.library.list()).find((candidate) => candidate.path.includes("tiny") && candidate.trajectories === 24));
+  const dataset = await until("24 rollouts", async () =>
+    (await parts.host.library.list()).find(
+      (candidate) => candidate.path.includes("tiny") && candidate.trajectories === 24,
+    ),
+  );
   subscription.dispose();
   assert.equal(dataset.trainingSteps, 3);
   assert.equal(dataset.rewardMean, 9 / 24);
@@ -79,14 +97,20 @@ test("a task's rollouts arrive in the view while it runs", async () => {
 test("recomputes rewards with the trainer's own function in the user's interpreter", async () => {
   await api();
   const path = inWorkspace("scratch", "tiny", "train.py");
-  const report = await vscode.commands.executeCommand<RecomputeReport | undefined>("trajectoryLens.recomputeRewards", { path, functionName: "compute_score" });
+  const report = await vscode.commands.executeCommand<RecomputeReport | undefined>(
+    "trajectoryLens.recomputeRewards",
+    { path, functionName: "compute_score" },
+  );
   assert.ok(report, "the command gives a report");
   assert.equal(report.rows.length, 8, "the newest training step");
   assert.equal(report.equal, 8);
   assert.equal(report.changed + report.failed + report.incomparable, 0);
   // The same rollouts under another rule: wrong answers earn half.
   writeFileSync(path, script.replace("else 0.0", "else 0.5"));
-  const other = await vscode.commands.executeCommand<RecomputeReport | undefined>("trajectoryLens.recomputeRewards", { path, functionName: "compute_score" });
+  const other = await vscode.commands.executeCommand<RecomputeReport | undefined>(
+    "trajectoryLens.recomputeRewards",
+    { path, functionName: "compute_score" },
+  );
   assert.equal(other?.changed, 5);
   assert.equal(other?.recomputedMean, (3 + 5 * 0.5) / 8);
   return `recorded mean ${report.recordedMean}, under the other rule ${other?.recomputedMean}`;

@@ -14,7 +14,9 @@ const itemOf = async (entry: TreeEntry | undefined): Promise<vscode.TreeItem> =>
 };
 
 async function datasetEntry(id: string): Promise<TreeEntry> {
-  const entry = (await childrenOf()).find((candidate) => candidate.kind === "dataset" && candidate.dataset.id === id);
+  const entry = (await childrenOf()).find(
+    (candidate) => candidate.kind === "dataset" && candidate.dataset.id === id,
+  );
   assert.ok(entry, "the dataset is in the view");
   return entry;
 }
@@ -44,7 +46,9 @@ test("shows group-relative advantages whose mean is zero under the trainer's con
     for (const group of await childrenOf(step)) {
       if (group.kind !== "group" || group.group.rewardMin === group.group.rewardMax) continue;
       const members = await childrenOf(group);
-      const advantages = members.map((member) => (member.kind === "trajectory" ? member.advantage?.value : undefined));
+      const advantages = members.map((member) =>
+        member.kind === "trajectory" ? member.advantage?.value : undefined,
+      );
       const sum = advantages.reduce<number>((total, value) => total + (value ?? NaN), 0);
       assert.ok(Math.abs(sum) < 1e-4, `the advantages of a group add up to ${sum}`);
       const { group: summary } = await services().datasets.group(group.group.groupId);
@@ -69,8 +73,14 @@ test("loads long lists in pages", async () => {
     assert.ok(more?.kind === "more" && more.rest > 0);
     await vscode.commands.executeCommand("trajectoryLens.showMore", more);
     assert.ok((await childrenOf(step)).length > 21, "more entries after Show More");
-    const rewards = page.map((entry) => (entry.kind === "trajectory" ? (entry.row.reward ?? -Infinity) : -Infinity));
-    assert.deepEqual(rewards.slice(0, 20), [...rewards.slice(0, 20)].sort((a, b) => b - a), "highest reward first");
+    const rewards = page.map((entry) =>
+      entry.kind === "trajectory" ? (entry.row.reward ?? -Infinity) : -Infinity,
+    );
+    assert.deepEqual(
+      rewards.slice(0, 20),
+      [...rewards.slice(0, 20)].sort((a, b) => b - a),
+      "highest reward first",
+    );
   } finally {
     parts.tree.setSort("file");
     await configuration.update("view.pageSize", undefined, vscode.ConfigurationTarget.Global);
@@ -99,10 +109,17 @@ test("filters by text and by outcome, and says so when nothing matches", async (
 test("lists episodes with their returns, and the models of the workspace", async () => {
   const dataset = await datasetEntry((await controlDataset()).id);
   const below = await childrenOf(dataset);
-  const episode = below.find((entry) => entry.kind === "trajectory") ?? (await childrenOf(below[0])).find((entry) => entry.kind === "trajectory");
+  const episode =
+    below.find((entry) => entry.kind === "trajectory") ??
+    (await childrenOf(below[0])).find((entry) => entry.kind === "trajectory");
   assert.ok(episode?.kind === "trajectory" && typeof episode.row.reward === "number");
   const models = (await childrenOf()).find((entry) => entry.kind === "models");
   const listed = await childrenOf(models);
-  assert.ok(listed.some((entry) => entry.kind === "model" && entry.model.problem === undefined), "at least one usable model");
-  return listed.map((entry) => (entry.kind === "model" ? `${entry.model.name}: ${entry.model.kind}` : entry.key)).join(", ");
+  assert.ok(
+    listed.some((entry) => entry.kind === "model" && entry.model.problem === undefined),
+    "at least one usable model",
+  );
+  return listed
+    .map((entry) => (entry.kind === "model" ? `${entry.model.name}: ${entry.model.kind}` : entry.key))
+    .join(", ");
 });

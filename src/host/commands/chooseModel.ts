@@ -12,11 +12,20 @@ export const chooseModelCommand: Command = {
     const { models } = parts.host;
     if (isEntry(argument)) {
       if (argument.kind !== "model") return;
-      if (modelDomain(argument.model) === undefined) throw new Failure("bad-model", `It is not clear what ${argument.model.name} computes.`, "Choose another model.");
+      if (modelDomain(argument.model) === undefined)
+        throw new Failure(
+          "bad-model",
+          `It is not clear what ${argument.model.name} computes.`,
+          "Choose another model.",
+        );
       await models.choose(argument.model);
       return;
     }
-    const given = trajectoryArgument(argument) ?? (parts.trajectoryEditor.activeTrajectoryId === undefined ? undefined : { trajectoryId: parts.trajectoryEditor.activeTrajectoryId });
+    const given =
+      trajectoryArgument(argument) ??
+      (parts.trajectoryEditor.activeTrajectoryId === undefined
+        ? undefined
+        : { trajectoryId: parts.trajectoryEditor.activeTrajectoryId });
     const model = await models.pick(given && (await domainOf(parts, given.trajectoryId)));
     // Asked for from a menu or the status bar, the provider belongs to the choice; inside a trajectory it does not.
     if (model && !given) await pickProvider(parts);
@@ -32,13 +41,19 @@ async function domainOf(parts: CommandParts, trajectoryId: string): Promise<Mode
 
 /** Lets the user choose the provider among those that work here; leaving it alone keeps the present one. */
 async function pickProvider(parts: CommandParts): Promise<void> {
-  const statuses = await vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title: "Probing execution providers" }, () =>
-    parts.host.library.services.scoring.providers(),
+  const statuses = await vscode.window.withProgress(
+    { location: vscode.ProgressLocation.Window, title: "Probing execution providers" },
+    () => parts.host.library.services.scoring.providers(),
   );
   const current = settings.provider();
   const best = statuses.find((status) => status.available)?.provider;
   const items: (vscode.QuickPickItem & { provider: Provider | "auto"; usable: boolean })[] = [
-    { label: "auto", description: best === undefined ? "none works here" : `the best that works here: ${best}`, provider: "auto", usable: true },
+    {
+      label: "auto",
+      description: best === undefined ? "none works here" : `the best that works here: ${best}`,
+      provider: "auto",
+      usable: true,
+    },
     ...statuses.map((status) => ({
       label: status.available ? status.provider : `$(circle-slash) ${status.provider}`,
       detail: status.detail,
@@ -46,9 +61,18 @@ async function pickProvider(parts: CommandParts): Promise<void> {
       usable: status.available,
     })),
   ];
-  for (const item of items) if (item.provider === current) item.description = `${item.description ?? ""} (chosen)`.trim();
-  const picked = await vscode.window.showQuickPick(items, { title: "Execution Provider", placeHolder: "Where the model runs" });
+  for (const item of items)
+    if (item.provider === current) item.description = `${item.description ?? ""} (chosen)`.trim();
+  const picked = await vscode.window.showQuickPick(items, {
+    title: "Execution Provider",
+    placeHolder: "Where the model runs",
+  });
   if (!picked || picked.provider === current) return;
-  if (!picked.usable) throw new Failure("provider-unavailable", `The provider ${picked.provider} does not work here: ${picked.detail ?? ""}`, "Choose another one.");
+  if (!picked.usable)
+    throw new Failure(
+      "provider-unavailable",
+      `The provider ${picked.provider} does not work here: ${picked.detail ?? ""}`,
+      "Choose another one.",
+    );
   await settings.setProvider(picked.provider);
 }

@@ -5,7 +5,14 @@ import { copyIdCommand } from "./copyId";
 import { explainHereCommand } from "./explainHere";
 import { exportParquetCommand } from "./exportParquet";
 import { clearFilterCommand, filterCommand, sortCommand } from "./filter";
-import { addToIndexCommand, clearIndexCommand, openWalkthroughCommand, refreshCommand, showLogCommand, showMoreCommand } from "./indexing";
+import {
+  addToIndexCommand,
+  clearIndexCommand,
+  openWalkthroughCommand,
+  refreshCommand,
+  showLogCommand,
+  showMoreCommand,
+} from "./indexing";
 import { openAsTextCommand } from "./openAsText";
 import { openDatasetCommand } from "./openDataset";
 import { openGroupCommand } from "./openGroup";

@@ -22,7 +22,12 @@ export const compareWithSelectedCommand: Command = {
     (parts) =>
     async (...args) => {
       const pair = await chosenPair(parts, args);
-      if (pair[0] === pair[1]) throw new Failure("same-trajectory", "Both are the same trajectory.", "Select another one to compare it with.");
+      if (pair[0] === pair[1])
+        throw new Failure(
+          "same-trajectory",
+          "Both are the same trajectory.",
+          "Select another one to compare it with.",
+        );
       await openTrajectory(parts.host, pair[0], { column: vscode.ViewColumn.One });
       await openTrajectory(parts.host, pair[1], { column: vscode.ViewColumn.Two });
     },
@@ -35,6 +40,11 @@ async function chosenPair(parts: CommandParts, args: readonly unknown[]): Promis
   const [left, right] = rows;
   if (left && right) return [left.row.id, right.row.id];
   const row = await oneTrajectory(parts, args);
-  if (source === undefined) throw new Failure("nothing-selected", "No trajectory was selected to compare with.", "Choose Select for Compare on the other one first.");
+  if (source === undefined)
+    throw new Failure(
+      "nothing-selected",
+      "No trajectory was selected to compare with.",
+      "Choose Select for Compare on the other one first.",
+    );
   return [source, row.id];
 }

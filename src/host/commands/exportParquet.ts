@@ -6,10 +6,15 @@ import { isEntry, pickDataset } from "./target";
 export const exportParquetCommand: Command = {
   what: "export to Parquet",
   make: (parts) => async (argument) => {
-    const dataset = isEntry(argument) && argument.kind === "dataset" ? argument.dataset : await pickDataset(parts, "Export to Parquet");
+    const dataset =
+      isEntry(argument) && argument.kind === "dataset"
+        ? argument.dataset
+        : await pickDataset(parts, "Export to Parquet");
     if (!dataset) return;
     const folder = vscode.Uri.joinPath(vscode.Uri.file(dataset.path), "..");
-    const name = dataset.name.replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/\.(jsonl|json|parquet|hdf5|h5)$/i, "");
+    const name = dataset.name
+      .replace(/[^\p{L}\p{N}._-]+/gu, "-")
+      .replace(/\.(jsonl|json|parquet|hdf5|h5)$/i, "");
     const to = await vscode.window.showSaveDialog({
       title: "Export to Parquet",
       saveLabel: "Export",
@@ -17,10 +22,14 @@ export const exportParquetCommand: Command = {
       filters: { Parquet: ["parquet"] },
     });
     if (!to) return;
-    const result = await vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title: `Exporting ${dataset.name}` }, () =>
-      parts.host.library.services.datasets.exportParquet([dataset.id], to.fsPath),
+    const result = await vscode.window.withProgress(
+      { location: vscode.ProgressLocation.Notification, title: `Exporting ${dataset.name}` },
+      () => parts.host.library.services.datasets.exportParquet([dataset.id], to.fsPath),
     );
-    const answer = await vscode.window.showInformationMessage(`Wrote ${counted(result.rows, "trajectory", "trajectories")} to ${vscode.workspace.asRelativePath(to)}.`, "Show File");
+    const answer = await vscode.window.showInformationMessage(
+      `Wrote ${counted(result.rows, "trajectory", "trajectories")} to ${vscode.workspace.asRelativePath(to)}.`,
+      "Show File",
+    );
     if (answer === "Show File") await vscode.commands.executeCommand("revealInExplorer", to);
   },
 };

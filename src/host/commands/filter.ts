@@ -6,7 +6,11 @@ const outcomes: readonly { label: string; detail: string; outcome: TreeFilter["o
   { label: "$(pass) Succeeded", detail: "Trajectories that the file calls a success", outcome: "pass" },
   { label: "$(error) Failed", detail: "Trajectories that the file calls a failure", outcome: "fail" },
   { label: "$(chrome-restore) Truncated", detail: "Cut by a length or time limit", outcome: "truncated" },
-  { label: "$(circle-slash) No contrast", detail: "Members of groups whose rewards are all equal", outcome: "noContrast" },
+  {
+    label: "$(circle-slash) No contrast",
+    detail: "Members of groups whose rewards are all equal",
+    outcome: "noContrast",
+  },
 ];
 
 /** One box: what is typed is looked for in the titles, unless it names one of the outcomes below it. */
@@ -15,15 +19,37 @@ export const filterCommand: Command = {
   make:
     ({ tree }) =>
     async (argument) => {
-      if (typeof argument === "object" && argument !== null && "text" in argument && typeof argument.text === "string") {
+      if (
+        typeof argument === "object" &&
+        argument !== null &&
+        "text" in argument &&
+        typeof argument.text === "string"
+      ) {
         tree.setFilter({ text: argument.text });
         return;
       }
       const pick = vscode.window.createQuickPick<vscode.QuickPickItem & { filter: TreeFilter }>();
       const show = (): void => {
         const text = pick.value.trim();
-        const typed = text === "" ? [] : [{ label: `$(search) ${text}`, detail: "Titles that contain this", alwaysShow: true, filter: { text } }];
-        pick.items = [...typed, ...outcomes.map(({ label, detail, outcome }) => ({ label, detail, filter: outcome === undefined ? {} : { outcome } }))];
+        const typed =
+          text === ""
+            ? []
+            : [
+                {
+                  label: `$(search) ${text}`,
+                  detail: "Titles that contain this",
+                  alwaysShow: true,
+                  filter: { text },
+                },
+              ];
+        pick.items = [
+          ...typed,
+          ...outcomes.map(({ label, detail, outcome }) => ({
+            label,
+            detail,
+            filter: outcome === undefined ? {} : { outcome },
+          })),
+        ];
       };
       pick.title = "Filter Trajectories";
       pick.placeholder = "Text in the task, or an outcome";

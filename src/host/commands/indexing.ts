@@ -22,7 +22,13 @@ export const addToIndexCommand: Command = {
       const given = argument instanceof vscode.Uri ? [argument] : undefined;
       const chosen =
         given ??
-        (await vscode.window.showOpenDialog({ canSelectFiles: true, canSelectFolders: true, canSelectMany: true, openLabel: "Add to Index", title: "Add File or Folder to Index" }));
+        (await vscode.window.showOpenDialog({
+          canSelectFiles: true,
+          canSelectFolders: true,
+          canSelectMany: true,
+          openLabel: "Add to Index",
+          title: "Add File or Folder to Index",
+        }));
       if (!chosen || chosen.length === 0) return;
       await host.library.ready();
       const datasets = await host.library.add(chosen.map((uri) => uri.fsPath));
@@ -58,7 +64,11 @@ export const openWalkthroughCommand: Command = {
   make:
     ({ host }) =>
     async () => {
-      await vscode.commands.executeCommand("workbench.action.openWalkthrough", `${host.context.extension.id}#start`, false);
+      await vscode.commands.executeCommand(
+        "workbench.action.openWalkthrough",
+        `${host.context.extension.id}#start`,
+        false,
+      );
     },
 };
 
@@ -67,6 +77,12 @@ export const showMoreCommand: Command = {
   make:
     ({ tree }) =>
     async (argument) => {
-      if (typeof argument === "object" && argument !== null && "parentKey" in argument && typeof argument.parentKey === "string") tree.showMore(argument.parentKey);
+      if (
+        typeof argument === "object" &&
+        argument !== null &&
+        "parentKey" in argument &&
+        typeof argument.parentKey === "string"
+      )
+        tree.showMore(argument.parentKey);
     },
 };

@@ -9,8 +9,14 @@ export const openAsTextCommand: Command = {
     ({ datasetEditor }) =>
     async (argument) => {
       const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
-      const uri = argument instanceof vscode.Uri ? argument : input instanceof vscode.TabInputCustom ? input.uri : datasetEditor.activeUri;
-      if (!uri) throw new Failure("no-editor", "No trajectories are open.", "Open a file as trajectories first.");
+      const uri =
+        argument instanceof vscode.Uri
+          ? argument
+          : input instanceof vscode.TabInputCustom
+            ? input.uri
+            : datasetEditor.activeUri;
+      if (!uri)
+        throw new Failure("no-editor", "No trajectories are open.", "Open a file as trajectories first.");
       await openAsText(uri);
     },
 };

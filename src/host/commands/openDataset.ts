@@ -15,13 +15,22 @@ export const openDatasetCommand: Command = {
     }
     if (argument instanceof vscode.Uri) {
       const stat = await vscode.workspace.fs.stat(argument);
-      if (stat.type & vscode.FileType.Directory) await openDataset(await parts.host.library.ofFile(argument.fsPath));
+      if (stat.type & vscode.FileType.Directory)
+        await openDataset(await parts.host.library.ofFile(argument.fsPath));
       else await vscode.commands.executeCommand("vscode.openWith", argument, viewTypes.dataset);
       return;
     }
-    if (typeof argument === "object" && argument !== null && "datasetId" in argument && typeof argument.datasetId === "string") {
+    if (
+      typeof argument === "object" &&
+      argument !== null &&
+      "datasetId" in argument &&
+      typeof argument.datasetId === "string"
+    ) {
       const dataset = await parts.host.library.dataset(argument.datasetId);
-      const trainingStep = "trainingStep" in argument && typeof argument.trainingStep === "number" ? argument.trainingStep : undefined;
+      const trainingStep =
+        "trainingStep" in argument && typeof argument.trainingStep === "number"
+          ? argument.trainingStep
+          : undefined;
       if (dataset) await openDataset(dataset, trainingStep === undefined ? {} : { trainingStep });
       return;
     }

@@ -9,7 +9,11 @@ export const openGroupCommand: Command = {
     async (...args) => {
       const [argument] = args;
       if (isEntry(argument) && argument.kind === "group") {
-        await openDataset(argument.dataset, { groupId: argument.group.groupId }, { label: argument.group.title });
+        await openDataset(
+          argument.dataset,
+          { groupId: argument.group.groupId },
+          { label: argument.group.title },
+        );
         return;
       }
       const target = await resolveTarget(parts, args);

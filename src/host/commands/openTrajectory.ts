@@ -12,19 +12,35 @@ export const openTrajectoryCommand: Command = {
   make: (parts) => async (argument) => {
     const given = trajectoryArgument(argument);
     if (given) {
-      await openTrajectory(parts.host, given.trajectoryId, { preview: given.preview ?? false, ...(given.stepIndex === undefined ? {} : { stepIndex: given.stepIndex }) });
+      await openTrajectory(parts.host, given.trajectoryId, {
+        preview: given.preview ?? false,
+        ...(given.stepIndex === undefined ? {} : { stepIndex: given.stepIndex }),
+      });
       return;
     }
     const dataset = await pickDataset(parts, "Open Trajectory");
     if (!dataset) return;
     const steps = await parts.host.library.services.datasets.trainingSteps(dataset.id);
-    const newest = steps.map((step) => step.trainingStep).filter((step) => step !== undefined).sort((a, b) => b - a)[0];
-    const { rows } = await parts.host.library.services.datasets.rows({ datasetId: dataset.id, ...(newest === undefined ? {} : { trainingStep: newest }) }, 0, OFFERED);
+    const newest = steps
+      .map((step) => step.trainingStep)
+      .filter((step) => step !== undefined)
+      .sort((a, b) => b - a)[0];
+    const { rows } = await parts.host.library.services.datasets.rows(
+      { datasetId: dataset.id, ...(newest === undefined ? {} : { trainingStep: newest }) },
+      0,
+      OFFERED,
+    );
     const picked = await vscode.window.showQuickPick(
       rows.map((row) => ({
         label: row.title || row.ownId || `#${row.row}`,
         description: typeof row.reward === "number" ? `reward ${digits(row.reward)}` : "no reward",
-        detail: [row.trainingStep === undefined ? undefined : `step ${row.trainingStep}`, row.memberIndex === undefined ? undefined : `#${row.memberIndex} of ${row.groupSize ?? "?"}`, `${row.stepCount} steps`].filter((part) => part !== undefined).join(", "),
+        detail: [
+          row.trainingStep === undefined ? undefined : `step ${row.trainingStep}`,
+          row.memberIndex === undefined ? undefined : `#${row.memberIndex} of ${row.groupSize ?? "?"}`,
+          `${row.stepCount} steps`,
+        ]
+          .filter((part) => part !== undefined)
+          .join(", "),
         row,
       })),
       { title: dataset.name, placeHolder: "Trajectory to open", matchOnDetail: true },

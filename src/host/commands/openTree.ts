@@ -16,9 +16,16 @@ export const openTreeCommand: Command = {
       }
       const row = await oneTrajectory(parts, args);
       if (row.groupId === undefined) {
-        throw new Failure("no-group", "This trajectory belongs to no group, so there are no branches to draw.", "Only rollouts of one prompt that were sampled several times, or a tree file, form a tree.");
+        throw new Failure(
+          "no-group",
+          "This trajectory belongs to no group, so there are no branches to draw.",
+          "Only rollouts of one prompt that were sampled several times, or a tree file, form a tree.",
+        );
       }
       const fromEditor = !isEntry(argument);
-      await openTree(row.groupId, row.title, { selected: row.id, column: fromEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active });
+      await openTree(row.groupId, row.title, {
+        selected: row.id,
+        column: fromEditor ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active,
+      });
     },
 };

@@ -19,7 +19,11 @@ export const scoreTrajectoryCommand: Command = {
     (parts) =>
     async (...args): Promise<ScoreReport | undefined> => {
       if (!vscode.workspace.isTrusted) {
-        throw new Failure("untrusted", "Models are not loaded in a folder that is not trusted.", "Trust the folder first (Manage Workspace Trust).");
+        throw new Failure(
+          "untrusted",
+          "Models are not loaded in a folder that is not trusted.",
+          "Trust the folder first (Manage Workspace Trust).",
+        );
       }
       const target = (await resolveTarget(parts, args)) ?? (await askForDataset(parts));
       const ids = target && (await trajectoryIds(parts, target));
@@ -56,26 +60,56 @@ async function trajectoryIds(parts: CommandParts, target: Target): Promise<reado
   return choose(parts, target.query, target.label);
 }
 
-async function choose(parts: CommandParts, query: RowQuery, label: string): Promise<readonly string[] | undefined> {
+async function choose(
+  parts: CommandParts,
+  query: RowQuery,
+  label: string,
+): Promise<readonly string[] | undefined> {
   const { datasets } = parts.host.library.services;
   const { total } = await datasets.rows(query, 0, 1);
-  if (total === 0) throw new Failure("nothing-to-score", `There are no trajectories in ${label}.`, "Choose another file or entry.");
+  if (total === 0)
+    throw new Failure(
+      "nothing-to-score",
+      `There are no trajectories in ${label}.`,
+      "Choose another file or entry.",
+    );
   if (total <= ASK_ABOVE) return rowIds(parts, query, total);
-  const steps = query.datasetId === undefined || query.trainingStep !== undefined ? [] : await datasets.trainingSteps(query.datasetId);
-  const newest = [...steps].filter((step) => step.trainingStep !== undefined).sort((a, b) => (b.trainingStep ?? 0) - (a.trainingStep ?? 0))[0];
+  const steps =
+    query.datasetId === undefined || query.trainingStep !== undefined
+      ? []
+      : await datasets.trainingSteps(query.datasetId);
+  const newest = [...steps]
+    .filter((step) => step.trainingStep !== undefined)
+    .sort((a, b) => (b.trainingStep ?? 0) - (a.trainingStep ?? 0))[0];
   const choices = [
     { label: `First ${counted(ASK_ABOVE, "trajectory", "trajectories")}`, query, limit: ASK_ABOVE },
-    ...(newest?.trainingStep === undefined ? [] : [{ label: `Newest training step (${newest.trainingStep})`, description: counted(newest.trajectories, "trajectory", "trajectories"), query: { ...query, trainingStep: newest.trainingStep }, limit: newest.trajectories }]),
+    ...(newest?.trainingStep === undefined
+      ? []
+      : [
+          {
+            label: `Newest training step (${newest.trainingStep})`,
+            description: counted(newest.trajectories, "trajectory", "trajectories"),
+            query: { ...query, trainingStep: newest.trainingStep },
+            limit: newest.trajectories,
+          },
+        ]),
     { label: `All ${counted(total, "trajectory", "trajectories")}`, description: label, query, limit: total },
   ];
-  const picked = await vscode.window.showQuickPick(choices, { title: "Score Trajectory", placeHolder: `${label} holds many trajectories; which of them?` });
+  const picked = await vscode.window.showQuickPick(choices, {
+    title: "Score Trajectory",
+    placeHolder: `${label} holds many trajectories; which of them?`,
+  });
   return picked && rowIds(parts, picked.query, picked.limit);
 }
 
 async function rowIds(parts: CommandParts, query: RowQuery, limit: number): Promise<readonly string[]> {
   const ids: string[] = [];
   while (ids.length < limit) {
-    const { rows } = await parts.host.library.services.datasets.rows({ ...query, sort: "row" }, ids.length, Math.min(limit, ids.length + PAGE));
+    const { rows } = await parts.host.library.services.datasets.rows(
+      { ...query, sort: "row" },
+      ids.length,
+      Math.min(limit, ids.length + PAGE),
+    );
     if (rows.length === 0) break;
     ids.push(...rows.map((row: TrajectoryRow) => row.id));
   }
@@ -87,14 +121,21 @@ async function score(parts: CommandParts, ids: readonly string[], model: ModelIn
   const cancel = new AbortController();
   const what = ids.length === 1 ? "trajectory" : counted(ids.length, "trajectory", "trajectories");
   const report = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Notification, title: `Scoring ${what} with ${model.name}`, cancellable: true },
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: `Scoring ${what} with ${model.name}`,
+      cancellable: true,
+    },
     async (progress, token) => {
       const subscription = token.onCancellationRequested(() => cancel.abort());
       let shown = 0;
       try {
         return await host.scoreRuns.run(ids, model, cancel, ({ done, total, provider, message }) => {
           const share = total === 0 ? 0 : (100 * done) / total;
-          progress.report({ message: [provider, message].filter((part) => part !== undefined && part !== "").join(": "), increment: Math.max(0, share - shown) });
+          progress.report({
+            message: [provider, message].filter((part) => part !== undefined && part !== "").join(": "),
+            increment: Math.max(0, share - shown),
+          });
           shown = Math.max(shown, share);
         });
       } finally {
@@ -112,17 +153,29 @@ async function score(parts: CommandParts, ids: readonly string[], model: ModelIn
 function reportSentence(report: ScoreReport, model: ModelInfo): string {
   const done = report.trajectories - report.failures.length;
   const fresh = done - report.cached;
-  const cost = fresh === 0 ? "all from the cache" : `${counted(report.tokens, "token")} in ${digits(report.seconds)} s${report.cached > 0 ? `, ${report.cached} from the cache` : ""}`;
+  const cost =
+    fresh === 0
+      ? "all from the cache"
+      : `${counted(report.tokens, "token")} in ${digits(report.seconds)} s${report.cached > 0 ? `, ${report.cached} from the cache` : ""}`;
   return `Scored ${counted(done, "trajectory", "trajectories")} with ${model.name} on ${report.provider}: ${cost}.`;
 }
 
-async function tell(parts: CommandParts, report: ScoreReport, model: ModelInfo, ids: readonly string[]): Promise<void> {
+async function tell(
+  parts: CommandParts,
+  report: ScoreReport,
+  model: ModelInfo,
+  ids: readonly string[],
+): Promise<void> {
   const only = ids.length === 1 ? ids[0] : undefined;
   const shown = only !== undefined && parts.trajectoryEditor.openTrajectoryIds.includes(only);
   const actions = only === undefined || shown ? [] : ["Open"];
   const failed = report.failures[0];
   const answer = failed
-    ? await vscode.window.showWarningMessage(`${reportSentence(report, model)} ${counted(report.failures.length, "trajectory was", "trajectories were")} left out: ${failed.message}`, ...actions, "Show Log")
+    ? await vscode.window.showWarningMessage(
+        `${reportSentence(report, model)} ${counted(report.failures.length, "trajectory was", "trajectories were")} left out: ${failed.message}`,
+        ...actions,
+        "Show Log",
+      )
     : await vscode.window.showInformationMessage(reportSentence(report, model), ...actions);
   if (answer === "Open" && only !== undefined) await openTrajectory(parts.host, only);
   if (answer === "Show Log") parts.host.log.show();

@@ -9,7 +9,11 @@ import type { CommandParts } from "./command";
 
 const key = v.pipe(v.string(), v.maxLength(512));
 const idsSchema = v.object({ trajectoryIds: v.pipe(v.array(key), v.maxLength(1_000_000)) });
-const idSchema = v.object({ trajectoryId: key, preview: v.optional(v.boolean()), stepIndex: v.optional(v.number()) });
+const idSchema = v.object({
+  trajectoryId: key,
+  preview: v.optional(v.boolean()),
+  stepIndex: v.optional(v.number()),
+});
 const kinds = new Set(["dataset", "step", "group", "trajectory", "more", "models", "model", "failure"]);
 
 /** What a command is about. */
@@ -19,7 +23,11 @@ export type Target =
   | { readonly kind: "file"; readonly uri: vscode.Uri };
 
 export const isEntry = (value: unknown): value is TreeEntry =>
-  typeof value === "object" && value !== null && "kind" in value && "key" in value && kinds.has(String(value.kind));
+  typeof value === "object" &&
+  value !== null &&
+  "kind" in value &&
+  "key" in value &&
+  kinds.has(String(value.kind));
 
 /** Arguments of a command as the id of one trajectory, if that is what they are. */
 export function trajectoryArgument(value: unknown): v.InferOutput<typeof idSchema> | undefined {
@@ -32,7 +40,10 @@ export function trajectoryArgument(value: unknown): v.InferOutput<typeof idSchem
  * Works out what a command is about from its arguments: entries of the view, files of the explorer, ids from links and
  * views; without arguments the trajectory, table or JSONL line that has the focus.
  */
-export async function resolveTarget(parts: CommandParts, args: readonly unknown[]): Promise<Target | undefined> {
+export async function resolveTarget(
+  parts: CommandParts,
+  args: readonly unknown[],
+): Promise<Target | undefined> {
   const [first, second] = args;
   const many = Array.isArray(second) ? second.filter(isEntry) : [];
   if (isEntry(first)) return entriesTarget(many.length > 1 ? many : [first]);
@@ -50,7 +61,14 @@ function entriesTarget(entries: readonly TreeEntry[]): Target | undefined {
   const first = entries[0];
   const query = first && entryQuery(first);
   if (!first || !query) return undefined;
-  const label = first.kind === "dataset" ? first.dataset.name : first.kind === "group" ? first.group.title : first.kind === "step" ? `step ${first.step.trainingStep ?? ""}`.trim() : "";
+  const label =
+    first.kind === "dataset"
+      ? first.dataset.name
+      : first.kind === "group"
+        ? first.group.title
+        : first.kind === "step"
+          ? `step ${first.step.trainingStep ?? ""}`.trim()
+          : "";
   return { kind: "query", query, label };
 }
 
@@ -68,7 +86,13 @@ function uriTarget(uri: vscode.Uri): Target | undefined {
   }
 }
 
-async function activeTarget({ host, trajectoryEditor, datasetEditor, treeEditor, view }: CommandParts): Promise<Target | undefined> {
+async function activeTarget({
+  host,
+  trajectoryEditor,
+  datasetEditor,
+  treeEditor,
+  view,
+}: CommandParts): Promise<Target | undefined> {
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
   if (input instanceof vscode.TabInputCustom) return uriTarget(input.uri);
   const editor = vscode.window.activeTextEditor;
@@ -76,14 +100,20 @@ async function activeTarget({ host, trajectoryEditor, datasetEditor, treeEditor,
     const row = await rowOfLine(host, editor.document.uri.fsPath, editor.selection.active.line);
     if (row) return { kind: "trajectories", ids: [row.id] };
   }
-  if (trajectoryEditor.activeTrajectoryId !== undefined) return { kind: "trajectories", ids: [trajectoryEditor.activeTrajectoryId] };
-  if (treeEditor.activeGroupId !== undefined) return { kind: "query", query: { groupId: treeEditor.activeGroupId }, label: "the tree's group" };
+  if (trajectoryEditor.activeTrajectoryId !== undefined)
+    return { kind: "trajectories", ids: [trajectoryEditor.activeTrajectoryId] };
+  if (treeEditor.activeGroupId !== undefined)
+    return { kind: "query", query: { groupId: treeEditor.activeGroupId }, label: "the tree's group" };
   if (datasetEditor.activeUri) return uriTarget(datasetEditor.activeUri);
   return view.selection.length > 0 ? entriesTarget(view.selection) : undefined;
 }
 
 /** The first trajectory on a line of a text file, indexing the file when it is new. */
-export async function rowOfLine(host: CommandParts["host"], path: string, line: number): Promise<TrajectoryRow | undefined> {
+export async function rowOfLine(
+  host: CommandParts["host"],
+  path: string,
+  line: number,
+): Promise<TrajectoryRow | undefined> {
   await host.library.ready();
   await host.library.ofFile(path);
   return host.library.services.datasets.rowAt(path, line);
@@ -97,16 +127,28 @@ export async function oneTrajectory(parts: CommandParts, args: readonly unknown[
     await parts.host.library.ready();
     const row = await datasets.row(target.ids[0]);
     if (row) return row;
-    throw new Failure("unknown-trajectory", `There is no trajectory ${target.ids[0]} in the index.`, "Its file was changed or removed; choose one in the Trajectories view.");
+    throw new Failure(
+      "unknown-trajectory",
+      `There is no trajectory ${target.ids[0]} in the index.`,
+      "Its file was changed or removed; choose one in the Trajectories view.",
+    );
   }
-  throw new Failure("no-trajectory", "No trajectory is selected.", "Select one in the Trajectories view, or open one.");
+  throw new Failure(
+    "no-trajectory",
+    "No trajectory is selected.",
+    "Select one in the Trajectories view, or open one.",
+  );
 }
 
 /** Lets the user choose among datasets; the only one is taken without asking. Undefined when given up. */
 export async function pickDataset(parts: CommandParts, title: string): Promise<DatasetInfo | undefined> {
   const datasets = await parts.host.library.list();
   if (datasets.length === 0) {
-    throw new Failure("no-datasets", "No trajectories were found in this workspace.", "Open a folder that holds rollouts, or add one with Add File or Folder to Index.");
+    throw new Failure(
+      "no-datasets",
+      "No trajectories were found in this workspace.",
+      "Open a folder that holds rollouts, or add one with Add File or Folder to Index.",
+    );
   }
   if (datasets.length === 1) return datasets[0];
   const picked = await vscode.window.showQuickPick(

@@ -6,7 +6,8 @@ export function canonicalJson(value: unknown): string {
   return JSON.stringify(
     value,
     (_key, item: unknown) => {
-      if (ArrayBuffer.isView(item) && !(item instanceof DataView)) return Array.from(item as unknown as ArrayLike<number>);
+      if (ArrayBuffer.isView(item) && !(item instanceof DataView))
+        return Array.from(item as unknown as ArrayLike<number>);
       if (typeof item === "number" && !Number.isFinite(item)) return String(item);
       if (typeof item === "bigint") return item.toString();
       return item;

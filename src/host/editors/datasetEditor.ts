@@ -69,14 +69,24 @@ class DatasetSession implements vscode.Disposable {
     panel: vscode.WebviewPanel,
     private readonly uri: vscode.Uri,
   ) {
-    this.channel = new ViewChannel(panel, host.failures, parseFromDatasetView, (message) => this.handle(message), (message, hint) => ({ type: "error", message, hint }));
+    this.channel = new ViewChannel(
+      panel,
+      host.failures,
+      parseFromDatasetView,
+      (message) => this.handle(message),
+      (message, hint) => ({ type: "error", message, hint }),
+    );
     this.disposables.push(
       host.library.onChange((change) => {
         if (change.kind === "changed" && change.dataset.id === this.dataset?.id) {
           this.dataset = change.dataset;
           this.refreshSoon();
         } else if (change.kind === "removed" && change.datasetId === this.dataset?.id) {
-          this.channel.post({ type: "error", message: `${this.dataset.name} is gone: its files were removed.`, hint: "What is still shown is what was read before." });
+          this.channel.post({
+            type: "error",
+            message: `${this.dataset.name} is gone: its files were removed.`,
+            hint: "What is still shown is what was read before.",
+          });
         }
       }),
     );
@@ -96,13 +106,18 @@ class DatasetSession implements vscode.Disposable {
       case "groups":
         return this.sendGroups(message);
       case "open":
-        return openTrajectory(this.host, message.trajectoryId, { preview: true, column: message.beside ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active });
+        return openTrajectory(this.host, message.trajectoryId, {
+          preview: true,
+          column: message.beside ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active,
+        });
       case "openTree": {
         const { group } = await this.host.library.services.datasets.group(message.groupId);
         return openTree(message.groupId, group.title, { column: vscode.ViewColumn.Beside });
       }
       case "score":
-        await vscode.commands.executeCommand("trajectoryLens.scoreTrajectory", { trajectoryIds: message.trajectoryIds });
+        await vscode.commands.executeCommand("trajectoryLens.scoreTrajectory", {
+          trajectoryIds: message.trajectoryIds,
+        });
         return;
       case "openAsText":
         return openAsText(this.uri.scheme === "file" ? this.uri : vscode.Uri.file((await this.load()).path));
@@ -121,7 +136,11 @@ class DatasetSession implements vscode.Disposable {
     } else if (dataset.files > 1) {
       // One shard of a run was opened: the table starts with the training step that it holds.
       const first = await this.host.library.services.datasets.rowAt(this.uri.fsPath, 0);
-      if (first?.trainingStep !== undefined) this.channel.post({ type: "filter", query: { datasetId: dataset.id, trainingStep: first.trainingStep } });
+      if (first?.trainingStep !== undefined)
+        this.channel.post({
+          type: "filter",
+          query: { datasetId: dataset.id, trainingStep: first.trainingStep },
+        });
     }
     await this.sendDataset(dataset);
   }
@@ -134,7 +153,12 @@ class DatasetSession implements vscode.Disposable {
       this.dataset = await this.host.library.dataset(what.datasetId);
     }
     this.dataset ??= await this.host.library.ofFile(this.uri.fsPath, ({ done, total, path }) =>
-      this.channel.post({ type: "progress", message: `Indexing ${vscode.workspace.asRelativePath(path)}`, done, total }),
+      this.channel.post({
+        type: "progress",
+        message: `Indexing ${vscode.workspace.asRelativePath(path)}`,
+        done,
+        total,
+      }),
     );
     return this.dataset;
   }
@@ -150,7 +174,12 @@ class DatasetSession implements vscode.Disposable {
     });
   }
 
-  private async sendRows({ id, query, start, end }: Extract<FromDatasetView, { type: "rows" }>): Promise<void> {
+  private async sendRows({
+    id,
+    query,
+    start,
+    end,
+  }: Extract<FromDatasetView, { type: "rows" }>): Promise<void> {
     const dataset = await this.load();
     const window = clampWindow(start, end, Number.MAX_SAFE_INTEGER);
     // A view only ever sees its own dataset, whatever it asks for.
@@ -164,7 +193,12 @@ class DatasetSession implements vscode.Disposable {
     }
   }
 
-  private async sendGroups({ id, trainingStep, start, end }: Extract<FromDatasetView, { type: "groups" }>): Promise<void> {
+  private async sendGroups({
+    id,
+    trainingStep,
+    start,
+    end,
+  }: Extract<FromDatasetView, { type: "groups" }>): Promise<void> {
     const dataset = await this.load();
     const window = clampWindow(start, end, Number.MAX_SAFE_INTEGER);
     const { datasets } = this.host.library.services;
@@ -173,14 +207,22 @@ class DatasetSession implements vscode.Disposable {
     const rewards: Record<string, readonly (number | null)[]> = {};
     for (const group of groups.slice(0, DOT_GROUPS)) {
       if (group.rewardCount === 0) continue;
-      const { rows } = await datasets.rows({ datasetId: dataset.id, groupId: group.groupId, sort: "row" }, 0, DOTS);
+      const { rows } = await datasets.rows(
+        { datasetId: dataset.id, groupId: group.groupId, sort: "row" },
+        0,
+        DOTS,
+      );
       // A missing reward has no dot; null is kept, the view draws it apart.
       rewards[group.groupId] = rows.map((row) => row.reward).filter((reward) => reward !== undefined);
       if (!this.channel.isNewest("groups", id)) return;
     }
     let at = window.start;
     for (const run of groups.length === 0 ? [[]] : splitBySize(groups)) {
-      const own = Object.fromEntries(run.flatMap((group) => (rewards[group.groupId] ? [[group.groupId, rewards[group.groupId] ?? []]] : [])));
+      const own = Object.fromEntries(
+        run.flatMap((group) =>
+          rewards[group.groupId] ? [[group.groupId, rewards[group.groupId] ?? []]] : [],
+        ),
+      );
       this.channel.post({ type: "groups", id, start: at, groups: run, total, rewards: own });
       at += run.length;
     }
@@ -191,7 +233,9 @@ class DatasetSession implements vscode.Disposable {
     this.refreshTimer ??= setTimeout(() => {
       this.refreshTimer = undefined;
       if (!this.dataset) return;
-      this.sendDataset(this.dataset).catch((error: unknown) => this.channel.error(error, "show the newest rows"));
+      this.sendDataset(this.dataset).catch((error: unknown) =>
+        this.channel.error(error, "show the newest rows"),
+      );
     }, 500);
   }
 

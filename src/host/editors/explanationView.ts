@@ -32,7 +32,9 @@ export function explanationView(
     ...(group === undefined
       ? {}
       : {
-          group: group.memberIds.slice(0, 500).map((id, index) => ({ id, reward: group.rewards[index], self: id === trajectoryId })),
+          group: group.memberIds
+            .slice(0, 500)
+            .map((id, index) => ({ id, reward: group.rewards[index], self: id === trajectoryId })),
         }),
   };
 }

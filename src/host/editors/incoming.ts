@@ -1,5 +1,10 @@
 import * as v from "valibot";
-import { WINDOW_LIMIT, type FromDatasetView, type FromTrajectoryView, type FromTreeView } from "../../protocol/webviewMessages";
+import {
+  WINDOW_LIMIT,
+  type FromDatasetView,
+  type FromTrajectoryView,
+  type FromTreeView,
+} from "../../protocol/webviewMessages";
 
 /**
  * Checks of what webviews send. A webview draws text that models wrote, so nothing that comes out of it is believed
@@ -92,7 +97,12 @@ export const parseFromDatasetView = parser<FromDatasetView>(datasetSchema);
 export const parseFromTreeView = parser<FromTreeView>(treeSchema);
 
 /** Start and end of a window inside `total` entries, at most `limit` long. */
-export function clampWindow(start: number, end: number, total: number, limit: number = WINDOW_LIMIT): { start: number; end: number } {
+export function clampWindow(
+  start: number,
+  end: number,
+  total: number,
+  limit: number = WINDOW_LIMIT,
+): { start: number; end: number } {
   const first = Math.min(Math.max(0, start), total);
   return { start: first, end: Math.max(first, Math.min(end, total, first + limit)) };
 }

@@ -29,7 +29,13 @@ export class LensFiles implements vscode.FileSystemProvider {
     if (!parseLensUri(uri)) throw vscode.FileSystemError.FileNotFound(uri);
     // The text is only made when it is read; editors of ours never read it.
     const known = await this.kept.get(uri.toString())?.catch(() => undefined);
-    return { type: vscode.FileType.File, ctime: 0, mtime: 0, size: known?.byteLength ?? 0, permissions: vscode.FilePermission.Readonly };
+    return {
+      type: vscode.FileType.File,
+      ctime: 0,
+      mtime: 0,
+      size: known?.byteLength ?? 0,
+      permissions: vscode.FilePermission.Readonly,
+    };
   }
 
   async readFile(uri: vscode.Uri): Promise<Uint8Array> {
@@ -45,7 +51,9 @@ export class LensFiles implements vscode.FileSystemProvider {
     try {
       return await bytes;
     } catch (error) {
-      throw vscode.FileSystemError.Unavailable(error instanceof Failure ? `${error.message} ${error.hint}` : String(error));
+      throw vscode.FileSystemError.Unavailable(
+        error instanceof Failure ? `${error.message} ${error.hint}` : String(error),
+      );
     }
   }
 

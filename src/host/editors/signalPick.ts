@@ -13,7 +13,11 @@ export async function pickSignal(): Promise<SignalRequest | undefined> {
     }
     items.push({ label: signal.title, description: signal.level, detail: signal.description, id: signal.id });
   }
-  const picked = await vscode.window.showQuickPick(items, { title: "Add Track", placeHolder: "Signal to show under the trajectory", matchOnDetail: true });
+  const picked = await vscode.window.showQuickPick(items, {
+    title: "Add Track",
+    placeHolder: "Signal to show under the trajectory",
+    matchOnDetail: true,
+  });
   const signal = catalogue.find((candidate) => candidate.id === picked?.id);
   if (!signal) return undefined;
   if (signal.presets.length < 2) {

@@ -19,9 +19,12 @@ export function stepItem(step: Step, mediaUri: (path: string) => string | undefi
   const texts = Object.fromEntries(cut.map((field) => [field, cutText(step[field] ?? "", STEP_TEXT_LIMIT)]));
   const sides: { toolCalls?: NonNullable<Step["toolCalls"]>; extra?: JsonObject } = {};
   if (step.toolCalls && wireBytes(step.toolCalls) > SIDE_LIMIT_BYTES) {
-    sides.toolCalls = step.toolCalls.slice(0, 50).map((call) => ({ ...call, arguments: shortened(call.arguments, 200) }));
+    sides.toolCalls = step.toolCalls
+      .slice(0, 50)
+      .map((call) => ({ ...call, arguments: shortened(call.arguments, 200) }));
   }
-  if (step.extra && wireBytes(step.extra) > SIDE_LIMIT_BYTES) sides.extra = shortened(step.extra, 200) as JsonObject;
+  if (step.extra && wireBytes(step.extra) > SIDE_LIMIT_BYTES)
+    sides.extra = shortened(step.extra, 200) as JsonObject;
   const mediaUris = step.media?.map((media) => mediaUri(media.path));
   return {
     step: { ...step, ...texts, ...sides },
@@ -33,7 +36,8 @@ export function stepItem(step: Step, mediaUri: (path: string) => string | undefi
 
 /** A JSON value with long texts and lists cut; each cut says how much there was. */
 export function shortened(value: JsonValue | undefined, limit: number, depth = 0): JsonValue {
-  if (typeof value === "string") return value.length > limit ? `${cutText(value, limit)}… (${value.length} characters)` : value;
+  if (typeof value === "string")
+    return value.length > limit ? `${cutText(value, limit)}… (${value.length} characters)` : value;
   if (typeof value !== "object" || value === null) return value ?? null;
   if (depth > 4) return "…";
   if (Array.isArray(value)) {
@@ -41,7 +45,9 @@ export function shortened(value: JsonValue | undefined, limit: number, depth = 0
     return value.length > 30 ? [...items, `… (${value.length} entries)`] : items;
   }
   const entries = Object.entries(value);
-  const kept = entries.slice(0, 60).map(([key, item]) => [cutText(key, 200), shortened(item, limit, depth + 1)] as const);
+  const kept = entries
+    .slice(0, 60)
+    .map(([key, item]) => [cutText(key, 200), shortened(item, limit, depth + 1)] as const);
   return Object.fromEntries(entries.length > 60 ? [...kept, ["…", `${entries.length} fields`]] : kept);
 }
 
@@ -59,4 +65,5 @@ export function mediaFile(folder: string, path: string): string | undefined {
 }
 
 /** Number of steps that a reader can move over: recorded steps, or the transitions of a numeric episode. */
-export const stepCount = (trajectory: Trajectory): number => Math.max(trajectory.steps.length, trajectory.columns?.steps ?? 0);
+export const stepCount = (trajectory: Trajectory): number =>
+  Math.max(trajectory.steps.length, trajectory.columns?.steps ?? 0);

@@ -23,7 +23,13 @@ export function trackMessages(tracks: readonly TrackData[]): ToTrajectoryView[] 
     const step = Math.max(1, Math.floor((CHUNK_BYTES / own) * count));
     for (let start = 0; start < count; start += step) {
       const part = tokenText === undefined ? {} : { tokenText: tokenText.slice(start, start + step) };
-      windows.push({ type: "trackValues", key: track.key, start, values: values.slice(start, start + step), ...part });
+      windows.push({
+        type: "trackValues",
+        key: track.key,
+        start,
+        values: values.slice(start, start + step),
+        ...part,
+      });
     }
   }
   return [{ type: "tracks", tracks: together }, ...windows];

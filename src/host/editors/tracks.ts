@@ -18,18 +18,25 @@ const modelSignal = "model-score";
 
 /** Key of a signal's track. The preset is no part of it: choosing another preset changes the track, not its place. */
 const signalKey = (request: SignalRequest): string =>
-  request.parameters && Object.keys(request.parameters).length > 0 ? `${request.signalId}?${JSON.stringify(request.parameters)}` : request.signalId;
+  request.parameters && Object.keys(request.parameters).length > 0
+    ? `${request.signalId}?${JSON.stringify(request.parameters)}`
+    : request.signalId;
 
 /** A request with the preset that the user's settings name for its signal, where the signal has such a preset. */
 function withUserPreset(request: SignalRequest): SignalRequest {
   const wanted = settings.presets()[request.signalId];
-  const known = catalogue.find((signal) => signal.id === request.signalId)?.presets.some((preset) => preset.id === wanted);
+  const known = catalogue
+    .find((signal) => signal.id === request.signalId)
+    ?.presets.some((preset) => preset.id === wanted);
   return wanted !== undefined && known ? { ...request, presetId: wanted } : request;
 }
 
 /** The tracks to show first: the service's defaults, the models' series, and what the settings add. */
 export async function defaultTracks(services: Services, trajectoryId: string): Promise<TrackRequest[]> {
-  const [requests, scores] = await Promise.all([services.signals.defaults(trajectoryId), services.datasets.scores(trajectoryId)]);
+  const [requests, scores] = await Promise.all([
+    services.signals.defaults(trajectoryId),
+    services.datasets.scores(trajectoryId),
+  ]);
   const tracks = new Map<string, TrackRequest>();
   const add = (request: SignalRequest): void => {
     const key = signalKey(request);
@@ -42,13 +49,14 @@ export async function defaultTracks(services: Services, trajectoryId: string): P
   for (const track of modelTracks(scores)) tracks.set(track.key, track);
   for (const entry of settings.tracks()) {
     const [signalId, presetId] = entry.split(":");
-    if (signalId && catalogue.some((signal) => signal.id === signalId)) add({ signalId, ...(presetId ? { presetId } : {}) });
+    if (signalId && catalogue.some((signal) => signal.id === signalId))
+      add({ signalId, ...(presetId ? { presetId } : {}) });
   }
   return [...tracks.values()];
 }
 
 /** One track for each quantity of each model; of several runs of one model the newest counts. */
-export function modelTracks(scores: readonly ScoreSeries[]): Extract<TrackRequest, { kind: "model" }>[] {
+function modelTracks(scores: readonly ScoreSeries[]): Extract<TrackRequest, { kind: "model" }>[] {
   const newest = new Map<string, Extract<TrackRequest, { kind: "model" }>>();
   for (const series of scores) {
     const key = `model:${series.modelPath}:${series.name}`;
@@ -58,7 +66,11 @@ export function modelTracks(scores: readonly ScoreSeries[]): Extract<TrackReques
 }
 
 /** Computes one track. What is missing becomes a sentence in the track, never an error of the whole view. */
-export async function computeTrack(services: Services, trajectoryId: string, track: TrackRequest): Promise<{ data: TrackData; computed: SignalTrack | undefined }> {
+export async function computeTrack(
+  services: Services,
+  trajectoryId: string,
+  track: TrackRequest,
+): Promise<{ data: TrackData; computed: SignalTrack | undefined }> {
   if (track.kind === "model") return { data: modelTrack(track.key, track.series), computed: undefined };
   const { request, key } = track;
   const signal = catalogue.find((candidate) => candidate.id === request.signalId);
@@ -82,9 +94,20 @@ export async function computeTrack(services: Services, trajectoryId: string, tra
       explainable: signal?.explain !== undefined && !("missing" in result),
     };
     if ("missing" in result) {
-      return { data: { ...shared, level: viewLevel(signal?.level), missing: missing(result.missing, result.how), notes: [] }, computed };
+      return {
+        data: {
+          ...shared,
+          level: viewLevel(signal?.level),
+          missing: missing(result.missing, result.how),
+          notes: [],
+        },
+        computed,
+      };
     }
-    return { data: { ...shared, level: viewLevel(result.level), values: result.values, notes: result.notes }, computed };
+    return {
+      data: { ...shared, level: viewLevel(result.level), values: result.values, notes: result.notes },
+      computed,
+    };
   } catch (error) {
     const { message, hint } = failureData(error);
     const data: TrackData = {
@@ -119,9 +142,19 @@ function modelTrack(key: string, series: ScoreSeries): TrackData {
 }
 
 /** Levels that one trajectory's view can draw; a group's or dataset's number is one number here. */
-const viewLevel = (level: string | undefined): TrackData["level"] => (level === "token" || level === "step" ? level : "trajectory");
+const viewLevel = (level: string | undefined): TrackData["level"] =>
+  level === "token" || level === "step" ? level : "trajectory";
 
-const byModel: ReadonlySet<Need> = new Set(["values", "logprobs", "refLogprobs", "entropies", "hiddenStates", "embeddings", "judge", "outcomeReward"]);
+const byModel: ReadonlySet<Need> = new Set([
+  "values",
+  "logprobs",
+  "refLogprobs",
+  "entropies",
+  "hiddenStates",
+  "embeddings",
+  "judge",
+  "outcomeReward",
+]);
 
 function missing(needs: readonly Need[], how: string): NonNullable<TrackData["missing"]> {
   if (needs.includes("group")) return { how, action: "openGroup" };

@@ -24,7 +24,11 @@ export class TrajectoryEditor implements vscode.CustomReadonlyEditorProvider<Tra
   openCustomDocument(uri: vscode.Uri): TrajectoryDocument {
     const what = parseLensUri(uri);
     if (what?.kind !== "trajectory") {
-      throw new Failure("not-a-trajectory", `${uri.path} does not stand for an indexed trajectory.`, "Open it from the Trajectories view.");
+      throw new Failure(
+        "not-a-trajectory",
+        `${uri.path} does not stand for an indexed trajectory.`,
+        "Open it from the Trajectories view.",
+      );
     }
     return new TrajectoryDocument(uri, what.trajectoryId);
   }
@@ -45,7 +49,12 @@ export class TrajectoryEditor implements vscode.CustomReadonlyEditorProvider<Tra
     await host.library.ready().catch((error: unknown) => host.failures.note(error, "index the workspace"));
     // Pictures are shown from the folder of the trajectory's own file and from nowhere else.
     const row = await host.library.services.datasets.row(document.trajectoryId).catch(() => undefined);
-    showApp(panel.webview, host.context.extensionUri, "trajectory", row ? [vscode.Uri.file(dirname(row.path))] : []);
+    showApp(
+      panel.webview,
+      host.context.extensionUri,
+      "trajectory",
+      row ? [vscode.Uri.file(dirname(row.path))] : [],
+    );
   }
 
   /** The trajectory whose editor has the focus, or had it last and is still open. */

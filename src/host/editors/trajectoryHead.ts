@@ -9,7 +9,11 @@ const GROUP_LIMIT = 500;
 const PROMPT_LIMIT = 16_000;
 
 /** What a view shows of a trajectory before any step: everything but its long parts. */
-export async function buildHead(host: Host, row: TrajectoryRow, trajectory: Trajectory): Promise<TrajectoryHead> {
+export async function buildHead(
+  host: Host,
+  row: TrajectoryRow,
+  trajectory: Trajectory,
+): Promise<TrajectoryHead> {
   const { datasets, scoring } = host.library.services;
   const [dataset, group, models] = await Promise.all([
     host.library.dataset(row.datasetId),
@@ -19,7 +23,8 @@ export async function buildHead(host: Host, row: TrajectoryRow, trajectory: Traj
   ]);
   const chosen = await host.models.chosen(dataset?.numeric ? "numeric" : "text").catch(() => undefined);
   const { groundTruth, prompt } = trajectory.task;
-  const runsOn = chosen !== undefined && scoring.state.modelPath === chosen.path ? scoring.state.provider : undefined;
+  const runsOn =
+    chosen !== undefined && scoring.state.modelPath === chosen.path ? scoring.state.provider : undefined;
   const members = (group?.members ?? []).slice(0, GROUP_LIMIT);
   return {
     row,
@@ -28,7 +33,10 @@ export async function buildHead(host: Host, row: TrajectoryRow, trajectory: Traj
     datasetName: dataset?.name ?? "",
     source: trajectory.source,
     prompt: prompt === undefined ? undefined : cutText(prompt, PROMPT_LIMIT),
-    groundTruth: groundTruth === undefined ? undefined : cutText(typeof groundTruth === "string" ? groundTruth : JSON.stringify(groundTruth), PROMPT_LIMIT),
+    groundTruth:
+      groundTruth === undefined
+        ? undefined
+        : cutText(typeof groundTruth === "string" ? groundTruth : JSON.stringify(groundTruth), PROMPT_LIMIT),
     outcome: trajectory.outcome,
     notes: trajectory.notes.slice(0, 50),
     stepCount: stepCount(trajectory),
@@ -42,7 +50,10 @@ export async function buildHead(host: Host, row: TrajectoryRow, trajectory: Traj
       ...(success === undefined ? {} : { success }),
       ...(truncated === undefined ? {} : { truncated }),
     })),
-    hasTree: row.groupId !== undefined && dataset?.numeric !== true && ((row.groupSize ?? 1) > 1 || dataset?.nativeTree === true),
+    hasTree:
+      row.groupId !== undefined &&
+      dataset?.numeric !== true &&
+      ((row.groupSize ?? 1) > 1 || dataset?.nativeTree === true),
     models: models.filter((model) => model.problem === undefined),
     modelPath: chosen?.path,
     ...(runsOn === undefined ? {} : { provider: runsOn }),

@@ -4,17 +4,13 @@ import { Failure } from "../../model/failure";
 import type { TrajectoryRow } from "../../model/summary";
 import type { Trajectory } from "../../model/trajectory";
 import { WINDOW_LIMIT, type FromTrajectoryView, type ToTrajectoryView } from "../../protocol/webviewMessages";
-import type { SignalTrack } from "../../services/services";
 import type { Host } from "../host";
 import { openCode, openGroup, openSource, openTrajectory, openTree } from "../open";
 import { clampWindow, parseFromTrajectoryView } from "./incoming";
 import { PAYLOAD_LIMIT_BYTES, cutText, splitBySize } from "./messageSize";
 import { mediaFile, stepItem } from "./stepWindow";
-import { trackMessages } from "./trackMessages";
 import { buildHead } from "./trajectoryHead";
-import { pickSignal } from "./signalPick";
-import { computeTrack, defaultTracks, modelTracks, withPreset, type TrackRequest } from "./tracks";
-import { explanationView } from "./explanationView";
+import { TrackBoard } from "./trackBoard";
 import { ViewChannel } from "./viewChannel";
 
 /** Characters of one folded text sent at a time. */
@@ -24,10 +20,8 @@ const TEXT_CHUNK = 60_000;
 export class TrajectorySession implements vscode.Disposable {
   private readonly channel: ViewChannel<ToTrajectoryView, FromTrajectoryView>;
   private readonly disposables: vscode.Disposable[] = [];
-  private tracks: TrackRequest[] = [];
-  private readonly computed = new Map<string, SignalTrack>();
+  private readonly tracks: TrackBoard;
   private trajectory: Promise<Trajectory> | undefined;
-  private shown = 0;
   private datasetId: string | undefined;
   private sentHead: string | undefined;
 
@@ -36,10 +30,18 @@ export class TrajectorySession implements vscode.Disposable {
     private readonly panel: vscode.WebviewPanel,
     readonly trajectoryId: string,
   ) {
-    this.channel = new ViewChannel(panel, host.failures, parseFromTrajectoryView, (message) => this.handle(message), (message, hint) => ({ type: "error", message, hint }));
+    this.channel = new ViewChannel(
+      panel,
+      host.failures,
+      parseFromTrajectoryView,
+      (message) => this.handle(message),
+      (message, hint) => ({ type: "error", message, hint }),
+    );
+    this.tracks = new TrackBoard(host, trajectoryId, this.channel);
     this.disposables.push(
       host.cursor.onMove((move) => {
-        if (move.origin !== this && move.trajectoryId === trajectoryId) this.channel.post({ type: "cursor", stepIndex: move.stepIndex });
+        if (move.origin !== this && move.trajectoryId === trajectoryId)
+          this.channel.post({ type: "cursor", stepIndex: move.stepIndex });
       }),
       host.scoreRuns.onProgress((progress) => {
         if (!progress.trajectoryIds.has(trajectoryId)) return;
@@ -49,10 +51,12 @@ export class TrajectorySession implements vscode.Disposable {
       }),
       host.models.onChange(() => void this.attempt("show the models", () => this.sendHead())),
       host.library.onChange((change) => {
-        if (change.kind === "all" || (change.kind === "changed" && change.dataset.id === this.datasetId)) this.refreshSoon();
+        if (change.kind === "all" || (change.kind === "changed" && change.dataset.id === this.datasetId))
+          this.refreshSoon();
       }),
       vscode.workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration("trajectoryLens.signals")) void this.attempt("show the tracks", () => this.startTracks());
+        if (event.affectsConfiguration("trajectoryLens.signals"))
+          void this.attempt("show the tracks", () => this.tracks.start());
       }),
     );
     panel.onDidDispose(() => this.dispose());
@@ -76,21 +80,24 @@ export class TrajectorySession implements vscode.Disposable {
       case "column":
         return this.sendColumn(message.name);
       case "preset":
-        return this.choosePreset(message.key, message.presetId);
+        return this.tracks.choosePreset(message.key, message.presetId);
       case "addTrack":
-        return this.addTrack();
+        return this.tracks.add();
       case "removeTrack":
-        this.tracks = this.tracks.filter((track) => track.key !== message.key);
-        return this.sendTracks();
+        return this.tracks.remove(message.key);
       case "explain":
-        return this.explain(message.id, message.key, message.index);
+        return this.tracks.explain(message, (await this.load()).source.path);
       case "score":
-        await vscode.commands.executeCommand("trajectoryLens.scoreTrajectory", { trajectoryId: this.trajectoryId });
+        await vscode.commands.executeCommand("trajectoryLens.scoreTrajectory", {
+          trajectoryId: this.trajectoryId,
+        });
         return;
       case "cancelScore":
         return this.host.scoreRuns.cancel(this.trajectoryId);
       case "chooseModel":
-        await vscode.commands.executeCommand("trajectoryLens.chooseModel", { trajectoryId: this.trajectoryId });
+        await vscode.commands.executeCommand("trajectoryLens.chooseModel", {
+          trajectoryId: this.trajectoryId,
+        });
         return;
       case "openCode":
         return openCode(this.host, message.path, message.line);
@@ -98,7 +105,8 @@ export class TrajectorySession implements vscode.Disposable {
         return openSource((await this.load()).source);
       case "openTree": {
         const row = await this.row();
-        if (row.groupId !== undefined) await openTree(row.groupId, row.title, { selected: row.id, column: vscode.ViewColumn.Beside });
+        if (row.groupId !== undefined)
+          await openTree(row.groupId, row.title, { selected: row.id, column: vscode.ViewColumn.Beside });
         return;
       }
       case "openGroup": {
@@ -106,7 +114,10 @@ export class TrajectorySession implements vscode.Disposable {
         return openGroup(this.host, row, { column: vscode.ViewColumn.Beside });
       }
       case "open":
-        return openTrajectory(this.host, message.trajectoryId, { preview: true, column: this.panel.viewColumn });
+        return openTrajectory(this.host, message.trajectoryId, {
+          preview: true,
+          column: this.panel.viewColumn,
+        });
       case "sibling":
         return this.openNeighbour("group", message.offset);
       case "next":
@@ -125,7 +136,7 @@ export class TrajectorySession implements vscode.Disposable {
     await this.sendSteps(0, WINDOW_LIMIT);
     const cursor = this.host.cursor.of(this.trajectoryId);
     if (cursor !== undefined) this.channel.post({ type: "cursor", stepIndex: cursor });
-    await this.startTracks();
+    await this.tracks.start();
   }
 
   private load(): Promise<Trajectory> {
@@ -137,7 +148,11 @@ export class TrajectorySession implements vscode.Disposable {
   private async row(): Promise<TrajectoryRow> {
     const row = await this.host.library.services.datasets.row(this.trajectoryId);
     if (row) return row;
-    throw new Failure("unknown-trajectory", "This trajectory is no longer in the index.", "Its file was changed or removed; open it anew from the Trajectories view.");
+    throw new Failure(
+      "unknown-trajectory",
+      "This trajectory is no longer in the index.",
+      "Its file was changed or removed; open it anew from the Trajectories view.",
+    );
   }
 
   private async sendHead(): Promise<void> {
@@ -155,7 +170,9 @@ export class TrajectorySession implements vscode.Disposable {
     const trajectory = await this.load();
     const folder = dirname(trajectory.source.path);
     const window = clampWindow(start, end, trajectory.steps.length);
-    const items = trajectory.steps.slice(window.start, window.end).map((step) => stepItem(step, (path) => this.mediaUri(folder, path)));
+    const items = trajectory.steps
+      .slice(window.start, window.end)
+      .map((step) => stepItem(step, (path) => this.mediaUri(folder, path)));
     let at = window.start;
     for (const run of splitBySize(items)) {
       this.channel.post({ type: "steps", start: at, items: run });
@@ -169,15 +186,37 @@ export class TrajectorySession implements vscode.Disposable {
     return file === undefined ? undefined : this.panel.webview.asWebviewUri(vscode.Uri.file(file)).toString();
   }
 
-  private async sendText({ id, stepIndex, field, start }: Extract<FromTrajectoryView, { type: "text" }>): Promise<void> {
+  private async sendText({
+    id,
+    stepIndex,
+    field,
+    start,
+  }: Extract<FromTrajectoryView, { type: "text" }>): Promise<void> {
     const text = (await this.load()).steps[stepIndex]?.[field] ?? "";
-    this.channel.post({ type: "text", id, stepIndex, field, start, text: cutText(text.slice(start), TEXT_CHUNK), total: text.length });
+    this.channel.post({
+      type: "text",
+      id,
+      stepIndex,
+      field,
+      start,
+      text: cutText(text.slice(start), TEXT_CHUNK),
+      total: text.length,
+    });
   }
 
-  private async sendTokens({ id, start, end }: Extract<FromTrajectoryView, { type: "tokens" }>): Promise<void> {
+  private async sendTokens({
+    id,
+    start,
+    end,
+  }: Extract<FromTrajectoryView, { type: "tokens" }>): Promise<void> {
     const { tokens } = await this.load();
     const window = clampWindow(start, end, tokens?.count ?? 0);
-    const series = Object.fromEntries(Object.entries(tokens?.series ?? {}).map(([name, values]) => [name, values.slice(window.start, window.end)]));
+    const series = Object.fromEntries(
+      Object.entries(tokens?.series ?? {}).map(([name, values]) => [
+        name,
+        values.slice(window.start, window.end),
+      ]),
+    );
     this.channel.post({
       type: "tokens",
       id,
@@ -198,68 +237,11 @@ export class TrajectorySession implements vscode.Disposable {
     }
   }
 
-  private async startTracks(): Promise<void> {
-    this.tracks = await defaultTracks(this.host.library.services, this.trajectoryId);
-    await this.sendTracks();
-  }
-
-  /** Computes every track and sends them together; long series follow in windows. */
-  private async sendTracks(): Promise<void> {
-    const turn = ++this.shown;
-    const { services } = this.host.library;
-    const results = await Promise.all(this.tracks.map((track) => computeTrack(services, this.trajectoryId, track)));
-    // A newer set of tracks is on its way.
-    if (turn !== this.shown) return;
-    this.computed.clear();
-    for (const { data, computed } of results) if (computed) this.computed.set(data.key, computed);
-    for (const message of trackMessages(results.map(({ data }) => data))) this.channel.post(message);
-  }
-
-  private async choosePreset(key: string, presetId: string): Promise<void> {
-    this.tracks = this.tracks.map((track) => (track.key === key ? withPreset(track, presetId) : track));
-    await this.sendTracks();
-  }
-
-  private async addTrack(): Promise<void> {
-    const request = await pickSignal();
-    if (!request) return;
-    const key = request.presetId === undefined ? request.signalId : `${request.signalId}:${request.presetId}`;
-    this.tracks = [...this.tracks.filter((track) => track.key !== key), { kind: "signal", key, request }];
-    await this.sendTracks();
-  }
-
-  /** New scores replace the model tracks; what the reader arranged stays. */
   private async showScores(): Promise<void> {
     await this.attempt("show the scores", async () => {
-      const fresh = modelTracks(await this.host.library.services.datasets.scores(this.trajectoryId));
-      const known = new Set(this.tracks.map((track) => track.key));
-      this.tracks = [
-        ...this.tracks.map((track) => fresh.find((candidate) => candidate.key === track.key) ?? track),
-        ...fresh.filter((track) => !known.has(track.key)),
-      ];
       await this.sendHead();
-      await this.sendTracks();
+      await this.tracks.refresh();
     });
-  }
-
-  private async explain(id: number, key: string, index: number): Promise<void> {
-    const track = this.tracks.find((candidate) => candidate.key === key);
-    const answer = (explanation: ReturnType<typeof explanationView> | undefined, why: string | undefined): void => {
-      if (this.channel.isNewest("explain", id)) this.channel.post({ type: "explanation", id, key, index, explanation, why });
-    };
-    if (!track) return answer(undefined, "This track is no longer shown.");
-    if (track.kind === "model") return answer(undefined, track.series.method);
-    const { services } = this.host.library;
-    try {
-      const explanation = await services.signals.explain(this.trajectoryId, track.request, index);
-      if (!explanation) return answer(undefined, "There is no number here to explain.");
-      const computed = this.computed.get(key);
-      const code = await this.host.credit.codeFor(track.request.signalId, (await this.load()).source.path);
-      answer(explanationView(explanation, computed?.convention ?? "", computed, this.trajectoryId, code), undefined);
-    } catch (error) {
-      const { message, hint } = this.host.failures.note(error, `explain ${key}`);
-      answer(undefined, `${message} ${hint}`);
-    }
   }
 
   private async openNeighbour(within: "group" | "dataset", offset: 1 | -1): Promise<void> {
@@ -274,7 +256,8 @@ export class TrajectorySession implements vscode.Disposable {
     } else {
       neighbour = await this.rowBeside(row, offset);
     }
-    if (neighbour) await openTrajectory(this.host, neighbour.id, { preview: true, column: this.panel.viewColumn });
+    if (neighbour)
+      await openTrajectory(this.host, neighbour.id, { preview: true, column: this.panel.viewColumn });
   }
 
   /** The next or previous trajectory of the file. */

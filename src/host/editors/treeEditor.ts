@@ -43,7 +43,11 @@ export class TreeEditor implements vscode.CustomReadonlyEditorProvider<TreeDocum
   openCustomDocument(uri: vscode.Uri): TreeDocument {
     const what = parseLensUri(uri);
     if (what?.kind !== "tree") {
-      throw new Failure("not-a-tree", `${uri.path} does not stand for a branching tree.`, "Open it from the Trajectories view.");
+      throw new Failure(
+        "not-a-tree",
+        `${uri.path} does not stand for a branching tree.`,
+        "Open it from the Trajectories view.",
+      );
     }
     return new TreeDocument(uri, what.groupId, what.selected);
   }
@@ -79,7 +83,13 @@ class TreeSession implements vscode.Disposable {
     private readonly document: TreeDocument,
   ) {
     this.selected = document.selected;
-    this.channel = new ViewChannel(panel, host.failures, parseFromTreeView, (message) => this.handle(message), (message, hint) => ({ type: "error", message, hint }));
+    this.channel = new ViewChannel(
+      panel,
+      host.failures,
+      parseFromTreeView,
+      (message) => this.handle(message),
+      (message, hint) => ({ type: "error", message, hint }),
+    );
     this.disposables.push(
       host.cursor.onMove((move) => {
         if (move.origin === this || !this.members.has(move.trajectoryId)) return;
@@ -103,8 +113,12 @@ class TreeSession implements vscode.Disposable {
       case "nodes":
         return this.sendNodes(message.start, message.end);
       case "open":
-        if (message.stepIndex !== undefined) this.host.cursor.move(message.trajectoryId, message.stepIndex, this);
-        return openTrajectory(this.host, message.trajectoryId, { preview: true, column: vscode.ViewColumn.Beside });
+        if (message.stepIndex !== undefined)
+          this.host.cursor.move(message.trajectoryId, message.stepIndex, this);
+        return openTrajectory(this.host, message.trajectoryId, {
+          preview: true,
+          column: vscode.ViewColumn.Beside,
+        });
       case "cursor":
         this.selected = message.trajectoryId;
         return this.host.cursor.move(message.trajectoryId, message.stepIndex, this);
@@ -115,7 +129,9 @@ class TreeSession implements vscode.Disposable {
   }
 
   private load(): Promise<Tree> {
-    this.tree ??= this.host.library.ready().then(() => this.host.library.services.datasets.tree(this.document.groupId));
+    this.tree ??= this.host.library
+      .ready()
+      .then(() => this.host.library.services.datasets.tree(this.document.groupId));
     this.tree.catch(() => (this.tree = undefined));
     return this.tree;
   }
@@ -125,13 +141,20 @@ class TreeSession implements vscode.Disposable {
     this.members = new Set(nodes.map((node) => node.trajectoryId).filter((id) => id !== undefined));
     this.channel.post({ type: "tree", tree, nodeCount: nodes.length, selectedTrajectoryId: this.selected });
     const cursor = this.selected === undefined ? undefined : this.host.cursor.of(this.selected);
-    if (this.selected !== undefined && cursor !== undefined) this.channel.post({ type: "select", trajectoryId: this.selected, stepIndex: cursor });
+    if (this.selected !== undefined && cursor !== undefined)
+      this.channel.post({ type: "select", trajectoryId: this.selected, stepIndex: cursor });
   }
 
   private async sendNodes(start: number, end: number): Promise<void> {
     const { nodes } = await this.load();
     const window = clampWindow(start, end, nodes.length);
-    const items = nodes.slice(window.start, window.end).map((node) => (node.text.length > NODE_TEXT_LIMIT ? { ...node, text: `${cutText(node.text, NODE_TEXT_LIMIT)}…` } : node));
+    const items = nodes
+      .slice(window.start, window.end)
+      .map((node) =>
+        node.text.length > NODE_TEXT_LIMIT
+          ? { ...node, text: `${cutText(node.text, NODE_TEXT_LIMIT)}…` }
+          : node,
+      );
     let at = window.start;
     for (const run of splitBySize(items)) {
       this.channel.post({ type: "nodes", start: at, nodes: run });

@@ -3,7 +3,9 @@ import { encodeNumbers } from "../../protocol/wireNumbers";
 import type { Failures } from "../ui/failures";
 
 /** One webview's line to the host: checked messages in, tagged numbers out, errors as a sentence in the view. */
-export class ViewChannel<To extends { readonly type: string }, From extends { readonly type: string }> implements vscode.Disposable {
+export class ViewChannel<To extends { readonly type: string }, From extends { readonly type: string }>
+  implements vscode.Disposable
+{
   private readonly subscription: vscode.Disposable;
   private readonly newestIds = new Map<string, number>();
   private closed = false;
@@ -23,7 +25,10 @@ export class ViewChannel<To extends { readonly type: string }, From extends { re
     this.subscription = panel.webview.onDidReceiveMessage(async (raw: unknown) => {
       const message = parse(raw);
       if (!message) {
-        failures.note(new Error("A view sent a message that is not part of the protocol; it was ignored."), "read a message");
+        failures.note(
+          new Error("A view sent a message that is not part of the protocol; it was ignored."),
+          "read a message",
+        );
         return;
       }
       this.heard = true;

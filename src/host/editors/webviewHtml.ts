@@ -7,7 +7,12 @@ export type WebviewApp = "trajectory" | "dataset" | "tree";
  * Page of a webview: one script with a nonce, one style sheet, nothing inline and nothing from the network.
  * @param mediaRoots folders outside the extension from which pictures and videos may be shown
  */
-export function showApp(webview: vscode.Webview, extensionUri: vscode.Uri, app: WebviewApp, mediaRoots: readonly vscode.Uri[] = []): void {
+export function showApp(
+  webview: vscode.Webview,
+  extensionUri: vscode.Uri,
+  app: WebviewApp,
+  mediaRoots: readonly vscode.Uri[] = [],
+): void {
   const dist = vscode.Uri.joinPath(extensionUri, "dist", "webview");
   webview.options = { enableScripts: true, localResourceRoots: [dist, ...mediaRoots] };
   const nonce = randomBytes(16).toString("base64url");
@@ -39,4 +44,5 @@ export function showApp(webview: vscode.Webview, extensionUri: vscode.Uri, app: 
 </html>`;
 }
 
-const attribute = (text: string): string => text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
+const attribute = (text: string): string =>
+  text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");

@@ -23,7 +23,10 @@ export class TrainerCodeLens implements vscode.CodeLensProvider, vscode.Disposab
     ];
   }
 
-  async provideCodeLenses(document: vscode.TextDocument, token: vscode.CancellationToken): Promise<vscode.CodeLens[]> {
+  async provideCodeLenses(
+    document: vscode.TextDocument,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.CodeLens[]> {
     if (!settings.codeLens()) return [];
     try {
       const found = await this.notes.of(document);
@@ -41,7 +44,8 @@ export class TrainerCodeLens implements vscode.CodeLensProvider, vscode.Disposab
         if (kind !== "reward" || !vscode.workspace.isTrusted) return [newest];
         const recompute = new vscode.CodeLens(range, {
           title: "recompute",
-          tooltip: "Run this function over the newest rollouts, in your own interpreter, and show what changes",
+          tooltip:
+            "Run this function over the newest rollouts, in your own interpreter, and show what changes",
           command: "trajectoryLens.recomputeRewards",
           arguments: [{ path: document.uri.fsPath, functionName: name }],
         });
@@ -63,7 +67,9 @@ export class TrainerCodeLens implements vscode.CodeLensProvider, vscode.Disposab
 export function lensTitle(note: DatasetNote): string {
   return [
     note.rewardMean === undefined ? "no rewards recorded" : `mean reward ${digits(note.rewardMean)}`,
-    note.noContrastShare === undefined ? undefined : `${percent(note.noContrastShare)} of groups without contrast`,
+    note.noContrastShare === undefined
+      ? undefined
+      : `${percent(note.noContrastShare)} of groups without contrast`,
     note.trainingStep === undefined ? note.dataset.name : `step ${note.trainingStep}`,
   ]
     .filter((part) => part !== undefined)

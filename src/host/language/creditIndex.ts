@@ -25,7 +25,8 @@ export class CreditIndex {
   async codeFor(signalId: string, dataPath: string): Promise<ExplanationView["code"]> {
     const kind = signalId.includes("reward") ? "reward" : "advantage";
     const word = signalWords[signalId];
-    let best: { readonly path: string; readonly found: CreditFunctionNote; readonly rank: number } | undefined;
+    let best:
+      { readonly path: string; readonly found: CreditFunctionNote; readonly rank: number } | undefined;
     for (const { path, text } of await this.python.all()) {
       for (const found of creditFunctions(path, text)) {
         if (found.kind !== kind) continue;
@@ -36,7 +37,11 @@ export class CreditIndex {
     }
     if (!best) return undefined;
     const name = vscode.workspace.asRelativePath(best.path);
-    return { label: `${best.found.name}, ${name}:${best.found.line + 1}`, path: best.path, line: best.found.line };
+    return {
+      label: `${best.found.name}, ${name}:${best.found.line + 1}`,
+      path: best.path,
+      line: best.found.line,
+    };
   }
 }
 

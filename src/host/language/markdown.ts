@@ -12,7 +12,12 @@ export function trustedMarkdown(): vscode.MarkdownString {
 }
 
 /** A link that calls one of our commands. */
-export function commandLink(label: string, command: (typeof linked)[number], argument: unknown, title: string): string {
+export function commandLink(
+  label: string,
+  command: (typeof linked)[number],
+  argument: unknown,
+  title: string,
+): string {
   const encoded = encodeURIComponent(JSON.stringify([argument]));
   return `[${label}](command:trajectoryLens.${command}?${encoded} "${title.replace(/"/g, "'")}")`;
 }

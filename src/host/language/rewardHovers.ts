@@ -12,7 +12,11 @@ const LISTED = 4;
 export class RewardHovers implements vscode.HoverProvider {
   constructor(private readonly host: Host) {}
 
-  async provideHover(document: vscode.TextDocument, position: vscode.Position, token: vscode.CancellationToken): Promise<vscode.Hover | undefined> {
+  async provideHover(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.Hover | undefined> {
     if (!settings.hovers() || document.uri.scheme !== "file") return undefined;
     try {
       const notes = await this.notes(document.uri.fsPath, position.line);
@@ -22,7 +26,8 @@ export class RewardHovers implements vscode.HoverProvider {
         if (index > 0) text.appendMarkdown("\n\n---\n\n");
         appendNote(text, note);
       }
-      if (notes.length > LISTED) text.appendMarkdown(`\n\n${notes.length - LISTED} more trajectories on this line`);
+      if (notes.length > LISTED)
+        text.appendMarkdown(`\n\n${notes.length - LISTED} more trajectories on this line`);
       const line = document.lineAt(position.line).range;
       return new vscode.Hover(text, line);
     } catch (error) {
@@ -47,7 +52,10 @@ function appendNote(text: vscode.MarkdownString, { row, group, advantage, rank }
     const spread = group.rewardStd === undefined ? "" : ` ± ${digits(group.rewardStd)}`;
     parts.push(`group ${digits(group.rewardMean)}${spread} (${group.size})`);
   }
-  if (advantage) parts.push(`**advantage ${signedDigits(advantage.value)}** ${advantage.request.signalId.toUpperCase()} · ${advantage.convention}`);
+  if (advantage)
+    parts.push(
+      `**advantage ${signedDigits(advantage.value)}** ${advantage.request.signalId.toUpperCase()} · ${advantage.convention}`,
+    );
   if (rank && rank.of > 1) parts.push(`rank ${rank.place} of ${rank.of}`);
   text.appendMarkdown(parts.join(" &nbsp; "));
   const components = Object.entries(row.components).slice(0, 6);
@@ -66,10 +74,27 @@ function appendNote(text: vscode.MarkdownString, { row, group, advantage, rank }
     text.appendText(facts.join(", "));
   }
   const links = [commandLink("Open", "openTrajectory", { trajectoryId: row.id }, "Open this trajectory")];
-  if (vscode.workspace.isTrusted) links.push(commandLink("Score", "scoreTrajectory", { trajectoryId: row.id }, "Score it with a model on this machine"));
+  if (vscode.workspace.isTrusted)
+    links.push(
+      commandLink(
+        "Score",
+        "scoreTrajectory",
+        { trajectoryId: row.id },
+        "Score it with a model on this machine",
+      ),
+    );
   if (row.groupId !== undefined && (row.groupSize ?? 1) > 1) {
-    links.push(commandLink("Compare", "openGroup", { trajectoryId: row.id }, "See it beside the other rollouts of its group"));
-    links.push(commandLink("Tree", "openTree", { trajectoryId: row.id }, "Where the rollouts of the group part"));
+    links.push(
+      commandLink(
+        "Compare",
+        "openGroup",
+        { trajectoryId: row.id },
+        "See it beside the other rollouts of its group",
+      ),
+    );
+    links.push(
+      commandLink("Tree", "openTree", { trajectoryId: row.id }, "Where the rollouts of the group part"),
+    );
   }
   text.appendMarkdown(`\n\n${links.join(" | ")}`);
 }

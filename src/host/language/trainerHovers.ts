@@ -14,7 +14,11 @@ export class TrainerHovers implements vscode.HoverProvider {
     private readonly notes: TrainerNotes,
   ) {}
 
-  async provideHover(document: vscode.TextDocument, position: vscode.Position, token: vscode.CancellationToken): Promise<vscode.Hover | undefined> {
+  async provideHover(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    token: vscode.CancellationToken,
+  ): Promise<vscode.Hover | undefined> {
     if (!settings.hovers()) return undefined;
     try {
       const found = await this.notes.of(document);
@@ -38,17 +42,41 @@ function appendNote(text: vscode.MarkdownString, note: DatasetNote): void {
   const last = series.at(-1);
   if (series.length > 1 && first && last) {
     text.appendMarkdown(`\n\n${sparklinePicture(series.map((entry) => entry.value))}`);
-    text.appendMarkdown(`\n\n${digits(first.value)} → ${digits(last.value)} over ${series.length} ${note.seriesOf}`);
+    text.appendMarkdown(
+      `\n\n${digits(first.value)} → ${digits(last.value)} over ${series.length} ${note.seriesOf}`,
+    );
   }
   const now = [
-    note.rewardMean === undefined ? "no rewards recorded" : `mean reward **${digits(note.rewardMean)}**${note.rewardStd === undefined ? "" : ` ± ${digits(note.rewardStd)}`}`,
-    note.noContrastShare === undefined ? undefined : `**${percent(note.noContrastShare)}** of groups without contrast`,
+    note.rewardMean === undefined
+      ? "no rewards recorded"
+      : `mean reward **${digits(note.rewardMean)}**${note.rewardStd === undefined ? "" : ` ± ${digits(note.rewardStd)}`}`,
+    note.noContrastShare === undefined
+      ? undefined
+      : `**${percent(note.noContrastShare)}** of groups without contrast`,
     `${count(note.trajectories)} trajectories`,
     note.trainingStep === undefined ? undefined : `step ${note.trainingStep}`,
   ].filter((part) => part !== undefined);
   text.appendMarkdown(`\n\n${now.join(" · ")}`);
-  const links = [commandLink("Open dataset", "openDataset", { datasetId: dataset.id }, "Open the table of its rollouts")];
-  if (note.best) links.push(commandLink(`Best ${digits(note.best.reward)}`, "openTrajectory", { trajectoryId: note.best.id }, "Open the best rollout of the newest step"));
-  if (note.worst) links.push(commandLink(`Worst ${digits(note.worst.reward)}`, "openTrajectory", { trajectoryId: note.worst.id }, "Open the worst rollout of the newest step"));
+  const links = [
+    commandLink("Open dataset", "openDataset", { datasetId: dataset.id }, "Open the table of its rollouts"),
+  ];
+  if (note.best)
+    links.push(
+      commandLink(
+        `Best ${digits(note.best.reward)}`,
+        "openTrajectory",
+        { trajectoryId: note.best.id },
+        "Open the best rollout of the newest step",
+      ),
+    );
+  if (note.worst)
+    links.push(
+      commandLink(
+        `Worst ${digits(note.worst.reward)}`,
+        "openTrajectory",
+        { trajectoryId: note.worst.id },
+        "Open the worst rollout of the newest step",
+      ),
+    );
   text.appendMarkdown(`\n\n${links.join(" | ")}`);
 }

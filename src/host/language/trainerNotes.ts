@@ -14,7 +14,10 @@ export interface TrainerNote {
 export class TrainerNotes implements vscode.Disposable {
   private readonly changes = new vscode.EventEmitter<void>();
   readonly onChange = this.changes.event;
-  private readonly kept = new Map<string, { readonly version: number; readonly at: number; readonly note: Promise<TrainerNote | undefined> }>();
+  private readonly kept = new Map<
+    string,
+    { readonly version: number; readonly at: number; readonly note: Promise<TrainerNote | undefined> }
+  >();
   private readonly subscription: vscode.Disposable;
   private timer: NodeJS.Timeout | undefined;
 
@@ -43,12 +46,19 @@ export class TrainerNotes implements vscode.Disposable {
     const source = document.getText();
     const { library } = this.host;
     // Most Python files hold no such function: they are told apart by their text alone, before anything is started.
-    if (!/\bdef\s+\w*(reward|score|advantage|return)/i.test(source) && !/register_adv|reward_func/.test(source)) return undefined;
+    if (
+      !/\bdef\s+\w*(reward|score|advantage|return)/i.test(source) &&
+      !/register_adv|reward_func/.test(source)
+    )
+      return undefined;
     await library.ready();
     const found = await library.services.annotations.script(document.uri.fsPath, source);
     if (!found) return undefined;
     const nearest = found.datasets[0];
-    return { functions: found.functions, note: nearest && (await library.services.annotations.dataset(nearest.id)) };
+    return {
+      functions: found.functions,
+      note: nearest && (await library.services.annotations.dataset(nearest.id)),
+    };
   }
 
   dispose(): void {

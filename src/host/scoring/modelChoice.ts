@@ -53,7 +53,8 @@ export class ModelChoice implements vscode.Disposable {
     if (!vscode.workspace.isTrusted) return Promise.resolve([]);
     if (this.cache && Date.now() - this.cache.at < FRESH_MS) return this.cache.models;
     const folders = settings.modelFolders();
-    const models = folders.length === 0 ? Promise.resolve([]) : this.library.services.scoring.findModels(folders);
+    const models =
+      folders.length === 0 ? Promise.resolve([]) : this.library.services.scoring.findModels(folders);
     this.cache = { at: Date.now(), models };
     models.catch(() => (this.cache = undefined));
     return models;
@@ -91,7 +92,11 @@ export class ModelChoice implements vscode.Disposable {
    */
   async pick(domain: ModelDomain | undefined): Promise<ModelInfo | undefined> {
     if (!vscode.workspace.isTrusted) {
-      throw new Failure("untrusted", "Models are not loaded in a folder that is not trusted.", "Trust the folder first (Manage Workspace Trust).");
+      throw new Failure(
+        "untrusted",
+        "Models are not loaded in a folder that is not trusted.",
+        "Trust the folder first (Manage Workspace Trust).",
+      );
     }
     const all = await this.list();
     const fitting = all.filter((model) => domain === undefined || modelDomain(model) === domain);
@@ -100,21 +105,45 @@ export class ModelChoice implements vscode.Disposable {
       const broken = fitting.find((model) => model.problem !== undefined);
       const where = folders.length === 0 ? "no folder is open" : `in ${folders.join(", ")}`;
       throw broken?.problem !== undefined
-        ? new Failure("no-model", `The only model found cannot be used: ${broken.problem}`, "Export it again, or add another folder in the setting trajectoryLens.models.folders.")
-        : new Failure("no-model", `No model that fits ${domain === "numeric" ? "control episodes" : domain === "text" ? "text" : "any trajectory"} was found (${where}).`, "Put an .onnx file or a Hugging Face folder with ONNX weights there, or name its folder in the setting trajectoryLens.models.folders.");
+        ? new Failure(
+            "no-model",
+            `The only model found cannot be used: ${broken.problem}`,
+            "Export it again, or add another folder in the setting trajectoryLens.models.folders.",
+          )
+        : new Failure(
+            "no-model",
+            `No model that fits ${domain === "numeric" ? "control episodes" : domain === "text" ? "text" : "any trajectory"} was found (${where}).`,
+            "Put an .onnx file or a Hugging Face folder with ONNX weights there, or name its folder in the setting trajectoryLens.models.folders.",
+          );
     }
     const items = fitting.map((model) => ({
       label: `$(chip) ${model.name}`,
       description: `${kindTitles[model.kind]}, ${bytes(model.bytes)}`,
-      detail: model.problem === undefined ? vscode.workspace.asRelativePath(model.path) : `$(warning) ${model.problem}`,
+      detail:
+        model.problem === undefined
+          ? vscode.workspace.asRelativePath(model.path)
+          : `$(warning) ${model.problem}`,
       model,
     }));
     const current = domain === undefined ? undefined : this.chosenPath(domain);
-    items.sort((a, b) => Number(!usable(a.model)) - Number(!usable(b.model)) || Number(b.model.path === current) - Number(a.model.path === current));
-    const picked = await vscode.window.showQuickPick(items, { title: "Choose Model", placeHolder: "Model to score trajectories with", matchOnDescription: true, matchOnDetail: true });
+    items.sort(
+      (a, b) =>
+        Number(!usable(a.model)) - Number(!usable(b.model)) ||
+        Number(b.model.path === current) - Number(a.model.path === current),
+    );
+    const picked = await vscode.window.showQuickPick(items, {
+      title: "Choose Model",
+      placeHolder: "Model to score trajectories with",
+      matchOnDescription: true,
+      matchOnDetail: true,
+    });
     if (!picked) return undefined;
     if (!usable(picked.model)) {
-      throw new Failure("bad-model", picked.model.problem ?? `It is not clear what ${picked.model.name} computes.`, "Choose another model.");
+      throw new Failure(
+        "bad-model",
+        picked.model.problem ?? `It is not clear what ${picked.model.name} computes.`,
+        "Choose another model.",
+      );
     }
     await this.choose(picked.model);
     return picked.model;

@@ -33,12 +33,25 @@ export class ScoreRuns implements vscode.Disposable {
    * Scores trajectories; what the cache already knows is not computed again.
    * @throws Failure in an untrusted workspace, and whatever the inference process reports
    */
-  async run(ids: readonly string[], model: ModelInfo, cancel: AbortController, report?: (progress: ScoreProgress) => void): Promise<ScoreReport> {
+  async run(
+    ids: readonly string[],
+    model: ModelInfo,
+    cancel: AbortController,
+    report?: (progress: ScoreProgress) => void,
+  ): Promise<ScoreReport> {
     if (!vscode.workspace.isTrusted) {
-      throw new Failure("untrusted", "Models are not loaded in a folder that is not trusted.", "Trust the folder first (Manage Workspace Trust).");
+      throw new Failure(
+        "untrusted",
+        "Models are not loaded in a folder that is not trusted.",
+        "Trust the folder first (Manage Workspace Trust).",
+      );
     }
     const trajectoryIds = new Set(ids);
-    let newest: Pick<ScoreProgress, "done" | "total" | "provider"> = { done: 0, total: ids.length, provider: undefined };
+    let newest: Pick<ScoreProgress, "done" | "total" | "provider"> = {
+      done: 0,
+      total: ids.length,
+      provider: undefined,
+    };
     const tell = (state: ScoreProgress["state"], message: string): void => {
       const progress: ScoreProgress = { trajectoryIds, state, message, ...newest };
       report?.(progress);

@@ -44,7 +44,8 @@ export class TrainTaskProvider implements vscode.TaskProvider {
     const found = new Map<string, Launch>();
     for (const trainer of trainers) {
       try {
-        for (const launch of trainer.launches(scripts)) if (!found.has(launch.id)) found.set(launch.id, launch);
+        for (const launch of trainer.launches(scripts))
+          if (!found.has(launch.id)) found.set(launch.id, launch);
       } catch (error) {
         this.host.failures.note(error, `look for launch scripts of ${trainer.title}`);
       }
@@ -55,7 +56,11 @@ export class TrainTaskProvider implements vscode.TaskProvider {
   private async task(definition: TrainTaskDefinition, launch: Launch): Promise<vscode.Task | undefined> {
     const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(launch.cwd));
     if (!folder) return undefined;
-    const [program, ...args] = launchCommand(launch, await pythonInterpreter(launch.cwd), runName(new Date()));
+    const [program, ...args] = launchCommand(
+      launch,
+      await pythonInterpreter(launch.cwd),
+      runName(new Date()),
+    );
     if (program === undefined) return undefined;
     // An argument list, no shell: nothing in a path or an argument is ever interpreted.
     const execution = new vscode.ProcessExecution(program, [...args, ...(definition.args ?? [])], {
@@ -64,7 +69,10 @@ export class TrainTaskProvider implements vscode.TaskProvider {
     });
     const task = new vscode.Task(definition, folder, launch.label, "Trajectory Lens", execution, matchers);
     task.detail = launch.detail;
-    task.presentationOptions = { reveal: vscode.TaskRevealKind.Always, panel: vscode.TaskPanelKind.Dedicated };
+    task.presentationOptions = {
+      reveal: vscode.TaskRevealKind.Always,
+      panel: vscode.TaskPanelKind.Dedicated,
+    };
     task.isBackground = false;
     return task;
   }
@@ -72,15 +80,22 @@ export class TrainTaskProvider implements vscode.TaskProvider {
   /** Follows what started tasks write, also outside the folders that are indexed anyway. */
   async followOutputs(task: vscode.Task): Promise<void> {
     if (task.definition.type !== taskType) return;
-    const launch = (await this.launches()).find((candidate) => launchId(candidate) === task.definition["launch"]);
+    const launch = (await this.launches()).find(
+      (candidate) => launchId(candidate) === task.definition["launch"],
+    );
     if (!launch) return;
     await this.host.library.ready();
-    const outside = launch.outputs.filter((path) => !vscode.workspace.getWorkspaceFolder(vscode.Uri.file(path)));
+    const outside = launch.outputs.filter(
+      (path) => !vscode.workspace.getWorkspaceFolder(vscode.Uri.file(path)),
+    );
     if (outside.length > 0) await this.host.library.add(outside);
   }
 }
 
 /** A launch's id with paths inside the workspace made relative, so that a tasks.json can be shared. */
 function launchId(launch: Launch): string {
-  return (vscode.workspace.workspaceFolders ?? []).reduce((id, folder) => id.replaceAll(`${folder.uri.fsPath}/`, "").replaceAll(`${folder.uri.fsPath}\\`, ""), launch.id);
+  return (vscode.workspace.workspaceFolders ?? []).reduce(
+    (id, folder) => id.replaceAll(`${folder.uri.fsPath}/`, "").replaceAll(`${folder.uri.fsPath}\\`, ""),
+    launch.id,
+  );
 }

@@ -44,7 +44,10 @@ export class Failures {
   }
 
   /** Wraps a command so that whatever it throws is shown. */
-  guarded<A extends unknown[], R>(what: string, action: (...args: A) => Promise<R> | R): (...args: A) => Promise<R | undefined> {
+  guarded<A extends unknown[], R>(
+    what: string,
+    action: (...args: A) => Promise<R> | R,
+  ): (...args: A) => Promise<R | undefined> {
     return async (...args) => {
       try {
         return await action(...args);
@@ -56,4 +59,5 @@ export class Failures {
   }
 }
 
-const sentence = (text: string): string => (/[.!?]$/.test(text.trim()) || text.trim() === "" ? text.trim() : `${text.trim()}.`);
+const sentence = (text: string): string =>
+  /[.!?]$/.test(text.trim()) || text.trim() === "" ? text.trim() : `${text.trim()}.`;

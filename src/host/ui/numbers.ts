@@ -10,7 +10,8 @@ export function digits(value: number): string {
 }
 
 /** As {@link digits}, always with a sign: advantages. */
-export const signedDigits = (value: number): string => (value > 0 || Object.is(value, 0) ? `+${digits(value)}` : digits(value));
+export const signedDigits = (value: number): string =>
+  value > 0 || Object.is(value, 0) ? `+${digits(value)}` : digits(value);
 
 /** A number that may be absent, null or NaN; the three look different. */
 export function recorded(value: number | null | undefined): string | undefined {
@@ -30,7 +31,8 @@ export function percent(share: number): string {
 export const count = (value: number): string => value.toLocaleString("en-US");
 
 /** "1 step", "12 steps". */
-export const counted = (value: number, one: string, many = `${one}s`): string => `${count(value)} ${value === 1 ? one : many}`;
+export const counted = (value: number, one: string, many = `${one}s`): string =>
+  `${count(value)} ${value === 1 ? one : many}`;
 
 /** Bytes in powers of 1,000, as file managers show them: "3.1 MB". */
 export function bytes(value: number): string {

@@ -4,7 +4,11 @@ import type { Host } from "../host";
 
 /** The status bar's word on scoring: which model, which provider, and whether it is busy. A click chooses another. */
 export class ScoringStatus implements vscode.Disposable {
-  private readonly item = vscode.window.createStatusBarItem("trajectoryLens.scoring", vscode.StatusBarAlignment.Right, 90);
+  private readonly item = vscode.window.createStatusBarItem(
+    "trajectoryLens.scoring",
+    vscode.StatusBarAlignment.Right,
+    90,
+  );
   private readonly disposables: vscode.Disposable[] = [];
   private listening = false;
 
@@ -35,15 +39,22 @@ export class ScoringStatus implements vscode.Disposable {
       item.tooltip = "Models are not loaded in a folder that is not trusted. Reading works.";
     } else if (state?.phase === "crashed") {
       item.text = `$(warning) ${model ?? "scoring"}`;
-      item.tooltip = state.message ?? "The inference process ended unexpectedly; it starts again with the next scoring.";
+      item.tooltip =
+        state.message ?? "The inference process ended unexpectedly; it starts again with the next scoring.";
       item.backgroundColor = new vscode.ThemeColor("statusBarItem.warningBackground");
     } else {
       const busy = state?.phase === "busy" || state?.phase === "starting";
       const where = state?.provider === undefined ? "" : ` · ${state.provider}`;
       item.text = `${busy ? "$(loading~spin)" : "$(chip)"} ${model === undefined ? "Choose model" : `${model}${where}`}`;
-      item.tooltip = model === undefined ? "Trajectory Lens: choose the model that scores trajectories" : `Trajectory Lens scores with ${path}${state?.provider === undefined ? "" : `, on ${state.provider}`}. Click to choose another model or provider.`;
+      item.tooltip =
+        model === undefined
+          ? "Trajectory Lens: choose the model that scores trajectories"
+          : `Trajectory Lens scores with ${path}${state?.provider === undefined ? "" : `, on ${state.provider}`}. Click to choose another model or provider.`;
     }
-    item.accessibilityInformation = { label: `Scoring model: ${item.text.replace(/\$\([^)]*\)\s*/g, "")}`, role: "button" };
+    item.accessibilityInformation = {
+      label: `Scoring model: ${item.text.replace(/\$\([^)]*\)\s*/g, "")}`,
+      role: "button",
+    };
     item.show();
   }
 

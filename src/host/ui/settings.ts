@@ -11,10 +11,16 @@ function read<T>(name: string, fallback: T, resource?: vscode.Uri): T {
 
 /** Absolute paths of a setting that lists files or folders, each relative to the workspace folders; all folders when empty. */
 function folders(name: string): string[] {
-  const roots = (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri).filter((uri) => uri.scheme === "file");
-  const given = read<readonly unknown[]>(name, []).filter((entry): entry is string => typeof entry === "string" && entry.trim() !== "");
+  const roots = (vscode.workspace.workspaceFolders ?? [])
+    .map((folder) => folder.uri)
+    .filter((uri) => uri.scheme === "file");
+  const given = read<readonly unknown[]>(name, []).filter(
+    (entry): entry is string => typeof entry === "string" && entry.trim() !== "",
+  );
   if (given.length === 0) return roots.map((uri) => uri.fsPath);
-  const paths = given.flatMap((entry) => (isAbsolute(entry) ? [entry] : roots.map((root) => join(root.fsPath, entry))));
+  const paths = given.flatMap((entry) =>
+    isAbsolute(entry) ? [entry] : roots.map((root) => join(root.fsPath, entry)),
+  );
   return [...new Set(paths)].filter((path) => existsSync(path));
 }
 
@@ -31,11 +37,15 @@ export const settings = {
   hovers: (): boolean => read("hovers.enabled", true),
   codeLens: (): boolean => read("codeLens.enabled", true),
   /** Preset to use for a signal in place of the trainer's own, by signal id. */
-  presets: (): Readonly<Record<string, string>> => read<Readonly<Record<string, string>>>("signals.presets", {}),
+  presets: (): Readonly<Record<string, string>> =>
+    read<Readonly<Record<string, string>>>("signals.presets", {}),
   /** Further tracks, as `signal` or `signal:preset`. */
   tracks: (): readonly string[] => read<readonly string[]>("signals.tracks", []),
   setProvider: async (provider: Provider | "auto"): Promise<void> => {
-    await vscode.workspace.getConfiguration(section).update("models.provider", provider, vscode.ConfigurationTarget.Global);
+    await vscode.workspace
+      .getConfiguration(section)
+      .update("models.provider", provider, vscode.ConfigurationTarget.Global);
   },
-  affects: (event: vscode.ConfigurationChangeEvent, name: string): boolean => event.affectsConfiguration(`${section}.${name}`),
+  affects: (event: vscode.ConfigurationChangeEvent, name: string): boolean =>
+    event.affectsConfiguration(`${section}.${name}`),
 };

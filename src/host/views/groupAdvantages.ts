@@ -1,10 +1,10 @@
 import type { TrajectoryRow } from "../../model/summary";
-import { trainerOfFormat } from "../../services/defaultSignals";
+import { groupEstimator } from "../../services/defaultSignals";
 import type { Library } from "../library";
 import { settings } from "../ui/settings";
 
 /** Members whose advantages are worth the reading when a group is unfolded. */
-const MEMBER_LIMIT = 64;
+const MEMBER_LIMIT = 256;
 /** Groups remembered; unfolding the same one again asks nothing. */
 const KEPT = 200;
 
@@ -12,26 +12,42 @@ type Advantage = { readonly value: number; readonly convention: string };
 
 /** Group-relative advantages for lists, under the convention of the trainer that wrote the file. */
 export class GroupAdvantages {
-  private readonly known = new Map<string, { readonly size: number; readonly preset: string; readonly values: ReadonlyMap<string, Advantage> }>();
+  private readonly known = new Map<
+    string,
+    { readonly stamp: string; readonly values: ReadonlyMap<string, Advantage> }
+  >();
 
   constructor(private readonly library: Library) {}
 
-  /** Advantage by trajectory id; empty where the trainer has no group-relative estimator or rewards are missing. */
+  /**
+   * Advantage by trajectory id; empty where the trainer has no group-relative estimator, where rewards are missing,
+   * and where the estimator gives every step a number of its own, so that a whole rollout has none.
+   */
   async of(groupId: string, members: readonly TrajectoryRow[]): Promise<ReadonlyMap<string, Advantage>> {
     const first = members[0];
-    if (!first || members.length > MEMBER_LIMIT || members.some((member) => typeof member.reward !== "number")) return new Map();
+    if (
+      !first ||
+      members.length > MEMBER_LIMIT ||
+      members.some((member) => typeof member.reward !== "number")
+    )
+      return new Map();
     const dataset = await this.library.dataset(first.datasetId);
-    const preset = settings.presets()["grpo"] ?? (dataset && trainerOfFormat(dataset.format)?.presets["grpo"]);
-    if (preset === undefined) return new Map();
+    const estimator = dataset && groupEstimator(dataset.format);
+    if (!estimator) return new Map();
+    const preset = settings.presets()[estimator.signalId];
+    const request = preset === undefined ? estimator : { ...estimator, presetId: preset };
+    const stamp = `${members.length} ${request.signalId} ${request.presetId ?? ""}`;
     const cached = this.known.get(groupId);
-    if (cached?.size === members.length && cached.preset === preset) return cached.values;
+    if (cached?.stamp === stamp) return cached.values;
     const values = new Map<string, Advantage>();
-    for (const member of members) {
-      const { result, convention } = await this.library.services.signals.compute(member.id, { signalId: "grpo", presetId: preset });
-      const value = "missing" in result ? undefined : result.values.find((entry) => !Number.isNaN(entry));
-      if (value !== undefined) values.set(member.id, { value, convention: `GRPO ${convention}` });
+    for await (const { row, track } of this.library.services.signals.computeRows(members, request)) {
+      if ("missing" in track.result) continue;
+      const numbers = track.result.values.filter((value) => !Number.isNaN(value));
+      const value = numbers[0];
+      if (value === undefined || numbers.some((other) => other !== value)) continue;
+      values.set(row.id, { value, convention: `${request.signalId.toUpperCase()} · ${track.convention}` });
     }
-    this.known.set(groupId, { size: members.length, preset, values });
+    this.known.set(groupId, { stamp, values });
     const oldest = this.known.keys().next().value;
     if (this.known.size > KEPT && oldest !== undefined) this.known.delete(oldest);
     return values;

@@ -5,7 +5,14 @@ import type { Host } from "../host";
 import { modelDomain } from "../scoring/modelChoice";
 import { settings } from "../ui/settings";
 import { GroupAdvantages } from "./groupAdvantages";
-import { filterQuery, isFiltered, type DatasetEntry, type TreeEntry, type TreeFilter, type TreeSort } from "./trajectoryNodes";
+import {
+  filterQuery,
+  isFiltered,
+  type DatasetEntry,
+  type TreeEntry,
+  type TreeFilter,
+  type TreeSort,
+} from "./trajectoryNodes";
 import { treeItem } from "./treeItems";
 
 /** How often the view is redrawn while a run grows, at most. */
@@ -32,7 +39,8 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
     this.disposables.push(
       host.library.onChange((change) => {
         // A dataset that is shown already is redrawn alone, so that what the reader opened elsewhere stays.
-        if (change.kind === "changed" && this.shownDatasets.has(change.dataset.id)) this.pending.add(change.dataset.id);
+        if (change.kind === "changed" && this.shownDatasets.has(change.dataset.id))
+          this.pending.add(change.dataset.id);
         else this.redrawAll = true;
         this.redrawSoon();
       }),
@@ -91,13 +99,18 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
   async getTreeItem(entry: TreeEntry): Promise<vscode.TreeItem> {
     const scoring = this.host.library.started ? this.host.library.services.scoring.state : undefined;
     const domain = entry.kind === "model" ? modelDomain(entry.model) : undefined;
-    const chosen = entry.kind === "model" && domain !== undefined && (await this.host.models.chosen(domain))?.path === entry.model.path;
+    const chosen =
+      entry.kind === "model" &&
+      domain !== undefined &&
+      (await this.host.models.chosen(domain))?.path === entry.model.path;
     const item = treeItem(entry, {
       live: entry.kind === "dataset" && this.host.library.isLive(entry.dataset.id),
-      provider: entry.kind === "model" && scoring?.modelPath === entry.model.path ? scoring.provider : undefined,
+      provider:
+        entry.kind === "model" && scoring?.modelPath === entry.model.path ? scoring.provider : undefined,
       chosen,
     });
-    if (entry.kind === "dataset" && this.shownDatasets.size === 1) item.collapsibleState = vscode.TreeItemCollapsibleState.Expanded;
+    if (entry.kind === "dataset" && this.shownDatasets.size === 1)
+      item.collapsibleState = vscode.TreeItemCollapsibleState.Expanded;
     return item;
   }
 
@@ -114,7 +127,9 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
   }
 
   private async roots(): Promise<TreeEntry[]> {
-    const datasets = [...(await this.host.library.list())].sort((a, b) => b.modifiedMs - a.modifiedMs || a.path.localeCompare(b.path));
+    const datasets = [...(await this.host.library.list())].sort(
+      (a, b) => b.modifiedMs - a.modifiedMs || a.path.localeCompare(b.path),
+    );
     // Datasets of one name are told apart by the folder around them.
     const names = new Map<string, number>();
     for (const { name } of datasets) names.set(name, (names.get(name) ?? 0) + 1);
@@ -122,7 +137,10 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
     const entries: TreeEntry[] = [];
     for (const dataset of datasets) {
       if (isFiltered(this.filter) && (await this.countRows({ datasetId: dataset.id })) === 0) continue;
-      const shown = (names.get(dataset.name) ?? 0) > 1 ? { ...dataset, name: vscode.workspace.asRelativePath(dataset.path) } : dataset;
+      const shown =
+        (names.get(dataset.name) ?? 0) > 1
+          ? { ...dataset, name: vscode.workspace.asRelativePath(dataset.path) }
+          : dataset;
       const entry: DatasetEntry = { kind: "dataset", key: `dataset:${dataset.id}`, dataset: shown };
       this.shownDatasets.set(dataset.id, entry);
       entries.push(entry);
@@ -133,7 +151,9 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
   }
 
   private async countRows(query: RowQuery): Promise<number> {
-    return (await this.host.library.services.datasets.rows({ ...query, ...filterQuery(this.filter, "file") }, 0, 1)).total;
+    return (
+      await this.host.library.services.datasets.rows({ ...query, ...filterQuery(this.filter, "file") }, 0, 1)
+    ).total;
   }
 
   private async children(entry: TreeEntry): Promise<TreeEntry[]> {
@@ -141,13 +161,25 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
       case "dataset":
         return this.inDataset(entry.dataset, entry.key);
       case "step":
-        return this.inStep(entry.dataset, entry.step.trainingStep, entry.key, entry.step.groups < entry.step.trajectories);
+        return this.inStep(
+          entry.dataset,
+          entry.step.trainingStep,
+          entry.key,
+          entry.step.groups < entry.step.trajectories,
+        );
       case "group":
         return this.inGroup(entry.dataset, entry.group.groupId, entry.key);
       case "models": {
         const models = await this.host.models.list();
         return models.length === 0
-          ? [{ kind: "failure", key: "models/none", message: "No models found", hint: "Put .onnx files or Hugging Face folders with ONNX weights into the workspace, or name their folder in trajectoryLens.models.folders." }]
+          ? [
+              {
+                kind: "failure",
+                key: "models/none",
+                message: "No models found",
+                hint: "Put .onnx files or Hugging Face folders with ONNX weights into the workspace, or name their folder in trajectoryLens.models.folders.",
+              },
+            ]
           : models.map((model) => ({ kind: "model", key: `model:${model.path}`, model }));
       }
       default:
@@ -160,9 +192,16 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
     if (isFiltered(this.filter)) return this.trajectories(dataset, { datasetId: dataset.id }, key);
     const steps = await this.host.library.services.datasets.trainingSteps(dataset.id);
     if (steps.length > 1) {
-      const newestFirst = [...steps].sort((a, b) => (b.trainingStep ?? -Infinity) - (a.trainingStep ?? -Infinity));
+      const newestFirst = [...steps].sort(
+        (a, b) => (b.trainingStep ?? -Infinity) - (a.trainingStep ?? -Infinity),
+      );
       const shown = newestFirst.slice(0, this.limit(key));
-      const entries: TreeEntry[] = shown.map((step) => ({ kind: "step", key: `${key}/step:${step.trainingStep ?? "none"}`, dataset, step }));
+      const entries: TreeEntry[] = shown.map((step) => ({
+        kind: "step",
+        key: `${key}/step:${step.trainingStep ?? "none"}`,
+        dataset,
+        step,
+      }));
       return this.paged(entries, steps.length, key);
     }
     const only = steps[0];
@@ -170,12 +209,30 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
     return this.inStep(dataset, only?.trainingStep, key, grouped);
   }
 
-  private async inStep(dataset: DatasetInfo, trainingStep: number | undefined, key: string, grouped: boolean): Promise<TreeEntry[]> {
-    const query: RowQuery = { datasetId: dataset.id, ...(trainingStep === undefined ? {} : { trainingStep }) };
+  private async inStep(
+    dataset: DatasetInfo,
+    trainingStep: number | undefined,
+    key: string,
+    grouped: boolean,
+  ): Promise<TreeEntry[]> {
+    const query: RowQuery = {
+      datasetId: dataset.id,
+      ...(trainingStep === undefined ? {} : { trainingStep }),
+    };
     if (!grouped || this.sort !== "file") return this.trajectories(dataset, query, key);
-    const { groups, total } = await this.host.library.services.datasets.groups(dataset.id, trainingStep, 0, this.limit(key));
+    const { groups, total } = await this.host.library.services.datasets.groups(
+      dataset.id,
+      trainingStep,
+      0,
+      this.limit(key),
+    );
     if (total === 0) return this.trajectories(dataset, query, key);
-    const entries: TreeEntry[] = groups.map((group) => ({ kind: "group", key: `${key}/group:${group.groupId}`, dataset, group }));
+    const entries: TreeEntry[] = groups.map((group) => ({
+      kind: "group",
+      key: `${key}/group:${group.groupId}`,
+      dataset,
+      group,
+    }));
     return this.paged(entries, total, key);
   }
 
@@ -183,17 +240,43 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
     const { members } = await this.host.library.services.datasets.group(groupId);
     const shown = members.slice(0, this.limit(key));
     const advantages = dataset.numeric ? new Map<string, never>() : await this.advantages.of(groupId, shown);
-    return this.paged(shown.map((row) => this.trajectory(dataset, row, key, advantages.get(row.id))), members.length, key);
+    return this.paged(
+      shown.map((row) => this.trajectory(dataset, row, key, advantages.get(row.id))),
+      members.length,
+      key,
+    );
   }
 
   private async trajectories(dataset: DatasetInfo, query: RowQuery, key: string): Promise<TreeEntry[]> {
-    const { rows, total } = await this.host.library.services.datasets.rows({ ...query, ...filterQuery(this.filter, this.sort) }, 0, this.limit(key));
-    return this.paged(rows.map((row) => this.trajectory(dataset, row, key, undefined)), total, key);
+    const { rows, total } = await this.host.library.services.datasets.rows(
+      { ...query, ...filterQuery(this.filter, this.sort) },
+      0,
+      this.limit(key),
+    );
+    return this.paged(
+      rows.map((row) => this.trajectory(dataset, row, key, undefined)),
+      total,
+      key,
+    );
   }
 
-  private trajectory(dataset: DatasetInfo, row: TrajectoryRow, key: string, advantage: { value: number; convention: string } | undefined): TreeEntry {
-    const own = typeof row.advantage === "number" && !Number.isNaN(row.advantage) ? { value: row.advantage, convention: "recorded" } : advantage;
-    return { kind: "trajectory", key: `${key}/${row.id}`, dataset, row, ...(own === undefined ? {} : { advantage: own }) };
+  private trajectory(
+    dataset: DatasetInfo,
+    row: TrajectoryRow,
+    key: string,
+    advantage: { value: number; convention: string } | undefined,
+  ): TreeEntry {
+    const own =
+      typeof row.advantage === "number" && !Number.isNaN(row.advantage)
+        ? { value: row.advantage, convention: "recorded" }
+        : advantage;
+    return {
+      kind: "trajectory",
+      key: `${key}/${row.id}`,
+      dataset,
+      row,
+      ...(own === undefined ? {} : { advantage: own }),
+    };
   }
 
   private limit(key: string): number {

@@ -3,7 +3,15 @@ import type { ModelInfo } from "../../model/score";
 import type { RowQuery } from "../../protocol/storeCalls";
 
 /** Entries of the Trajectories view. */
-export type TreeEntry = DatasetEntry | StepEntry | GroupEntry | TrajectoryEntry | MoreEntry | ModelsEntry | ModelEntry | FailureEntry;
+export type TreeEntry =
+  | DatasetEntry
+  | StepEntry
+  | GroupEntry
+  | TrajectoryEntry
+  | MoreEntry
+  | ModelsEntry
+  | ModelEntry
+  | FailureEntry;
 
 export interface DatasetEntry {
   readonly kind: "dataset";
@@ -82,7 +90,8 @@ export function filterQuery(filter: TreeFilter, sort: TreeSort): RowQuery {
   };
 }
 
-export const isFiltered = (filter: TreeFilter): boolean => filter.text !== undefined || filter.outcome !== undefined;
+export const isFiltered = (filter: TreeFilter): boolean =>
+  filter.text !== undefined || filter.outcome !== undefined;
 
 /** Trajectory ids that an entry stands for need a question; this names the question. Undefined = not trajectories. */
 export function entryQuery(entry: TreeEntry): RowQuery | undefined {
@@ -90,7 +99,10 @@ export function entryQuery(entry: TreeEntry): RowQuery | undefined {
     case "dataset":
       return { datasetId: entry.dataset.id };
     case "step":
-      return { datasetId: entry.dataset.id, ...(entry.step.trainingStep === undefined ? {} : { trainingStep: entry.step.trainingStep }) };
+      return {
+        datasetId: entry.dataset.id,
+        ...(entry.step.trainingStep === undefined ? {} : { trainingStep: entry.step.trainingStep }),
+      };
     case "group":
       return { datasetId: entry.dataset.id, groupId: entry.group.groupId };
     default:

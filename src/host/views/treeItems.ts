@@ -1,19 +1,33 @@
 import * as vscode from "vscode";
 import { kindTitles } from "../scoring/modelChoice";
 import { bytes, count, counted, digits, percent, recorded, signedDigits } from "../ui/numbers";
-import type { DatasetEntry, GroupEntry, ModelEntry, StepEntry, TrajectoryEntry, TreeEntry } from "./trajectoryNodes";
+import type {
+  DatasetEntry,
+  GroupEntry,
+  ModelEntry,
+  StepEntry,
+  TrajectoryEntry,
+  TreeEntry,
+} from "./trajectoryNodes";
 
-const joined = (parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined && part !== "").join("  ");
+const joined = (parts: readonly (string | undefined)[]): string =>
+  parts.filter((part) => part !== undefined && part !== "").join("  ");
 const { Collapsed, None } = vscode.TreeItemCollapsibleState;
 
 /** How the view draws an entry. `state` holds what the entry itself does not know. */
-export function treeItem(entry: TreeEntry, state: { readonly live: boolean; readonly provider: string | undefined; readonly chosen: boolean }): vscode.TreeItem {
+export function treeItem(
+  entry: TreeEntry,
+  state: { readonly live: boolean; readonly provider: string | undefined; readonly chosen: boolean },
+): vscode.TreeItem {
   const item = draw(entry, state);
   item.id = entry.key;
   return item;
 }
 
-function draw(entry: TreeEntry, state: { readonly live: boolean; readonly provider: string | undefined; readonly chosen: boolean }): vscode.TreeItem {
+function draw(
+  entry: TreeEntry,
+  state: { readonly live: boolean; readonly provider: string | undefined; readonly chosen: boolean },
+): vscode.TreeItem {
   switch (entry.kind) {
     case "dataset":
       return datasetItem(entry, state.live);
@@ -51,13 +65,27 @@ function draw(entry: TreeEntry, state: { readonly live: boolean; readonly provid
 
 function datasetItem({ dataset }: DatasetEntry, live: boolean): vscode.TreeItem {
   const item = new vscode.TreeItem(dataset.name, Collapsed);
-  const perStep = dataset.trainingSteps > 0 ? Math.round(dataset.trajectories / dataset.trainingSteps) : undefined;
+  const perStep =
+    dataset.trainingSteps > 0 ? Math.round(dataset.trajectories / dataset.trainingSteps) : undefined;
   const noun = dataset.numeric ? "episode" : "trajectory";
   const size =
-    dataset.trainingSteps > 1 ? `${counted(dataset.trainingSteps, "step")} × ${count(perStep ?? 0)}` : counted(dataset.trajectories, noun, dataset.numeric ? "episodes" : "trajectories");
-  const reward = dataset.rewardMean === undefined ? undefined : `${dataset.numeric ? "return" : "mean"} ${digits(dataset.rewardMean)}`;
-  item.description = joined([dataset.format, size, dataset.trainingSteps > 1 ? undefined : reward, live ? "live" : undefined, dataset.warnings.length > 0 ? counted(dataset.warnings.length, "warning") : undefined]);
-  item.iconPath = new vscode.ThemeIcon(live ? "sync~spin" : dataset.warnings.length > 0 ? "warning" : "database");
+    dataset.trainingSteps > 1
+      ? `${counted(dataset.trainingSteps, "step")} × ${count(perStep ?? 0)}`
+      : counted(dataset.trajectories, noun, dataset.numeric ? "episodes" : "trajectories");
+  const reward =
+    dataset.rewardMean === undefined
+      ? undefined
+      : `${dataset.numeric ? "return" : "mean"} ${digits(dataset.rewardMean)}`;
+  item.description = joined([
+    dataset.format,
+    size,
+    dataset.trainingSteps > 1 ? undefined : reward,
+    live ? "live" : undefined,
+    dataset.warnings.length > 0 ? counted(dataset.warnings.length, "warning") : undefined,
+  ]);
+  item.iconPath = new vscode.ThemeIcon(
+    live ? "sync~spin" : dataset.warnings.length > 0 ? "warning" : "database",
+  );
   item.contextValue = "dataset";
   item.tooltip = lines([
     dataset.path,
@@ -69,34 +97,57 @@ function datasetItem({ dataset }: DatasetEntry, live: boolean): vscode.TreeItem 
 }
 
 function stepItem({ step }: StepEntry): vscode.TreeItem {
-  const item = new vscode.TreeItem(step.trainingStep === undefined ? "no training step" : `step ${step.trainingStep}`, Collapsed);
+  const item = new vscode.TreeItem(
+    step.trainingStep === undefined ? "no training step" : `step ${step.trainingStep}`,
+    Collapsed,
+  );
   item.description = joined([
     step.rewardMean === undefined ? "no rewards" : `mean ${digits(step.rewardMean)}`,
     step.noContrastShare === undefined ? undefined : `${percent(step.noContrastShare)} no contrast`,
-    step.truncatedShare !== undefined && step.truncatedShare > 0 ? `${percent(step.truncatedShare)} truncated` : undefined,
+    step.truncatedShare !== undefined && step.truncatedShare > 0
+      ? `${percent(step.truncatedShare)} truncated`
+      : undefined,
   ]);
   item.iconPath = new vscode.ThemeIcon("milestone");
   item.contextValue = "step";
   item.tooltip = lines([
     `${counted(step.trajectories, "trajectory", "trajectories")} in ${counted(step.groups, "group")}`,
-    step.rewardMean === undefined ? undefined : `reward ${digits(step.rewardMean)}${step.rewardStd === undefined ? "" : ` ± ${digits(step.rewardStd)} (n-1)`}`,
+    step.rewardMean === undefined
+      ? undefined
+      : `reward ${digits(step.rewardMean)}${step.rewardStd === undefined ? "" : ` ± ${digits(step.rewardStd)} (n-1)`}`,
     step.successRate === undefined ? undefined : `success ${percent(step.successRate)}`,
-    step.noContrastShare === undefined ? undefined : `${percent(step.noContrastShare)} of the groups have equal rewards and teach nothing under GRPO`,
+    step.noContrastShare === undefined
+      ? undefined
+      : `${percent(step.noContrastShare)} of the groups have equal rewards and teach nothing under GRPO`,
   ]);
   return item;
 }
 
 function groupItem({ group, dataset }: GroupEntry): vscode.TreeItem {
   const item = new vscode.TreeItem(group.title || "untitled", Collapsed);
-  const outcome = group.successes !== undefined ? `${group.successes}/${group.size}` : group.rewardMean === undefined ? "no rewards" : `mean ${digits(group.rewardMean)}`;
+  const outcome =
+    group.successes !== undefined
+      ? `${group.successes}/${group.size}`
+      : group.rewardMean === undefined
+        ? "no rewards"
+        : `mean ${digits(group.rewardMean)}`;
   const contrast = group.rewardCount > 1 && group.rewardMin === group.rewardMax;
-  item.description = joined([outcome, contrast ? "no contrast" : group.rewardStd === undefined ? undefined : `spread ${digits(group.rewardStd)}`]);
+  item.description = joined([
+    outcome,
+    contrast
+      ? "no contrast"
+      : group.rewardStd === undefined
+        ? undefined
+        : `spread ${digits(group.rewardStd)}`,
+  ]);
   item.iconPath = new vscode.ThemeIcon(contrast ? "circle-slash" : "layers");
   item.contextValue = dataset.numeric ? "group" : "group+tree";
   item.tooltip = lines([
     group.title,
     `${counted(group.size, "rollout")}, ${group.rewardCount} with a reward`,
-    group.rewardMean === undefined ? undefined : `reward ${digits(group.rewardMean)}${group.rewardStd === undefined ? "" : ` ± ${digits(group.rewardStd)} (n-1)`}, from ${recorded(group.rewardMin) ?? "?"} to ${recorded(group.rewardMax) ?? "?"}`,
+    group.rewardMean === undefined
+      ? undefined
+      : `reward ${digits(group.rewardMean)}${group.rewardStd === undefined ? "" : ` ± ${digits(group.rewardStd)} (n-1)`}, from ${recorded(group.rewardMin) ?? "?"} to ${recorded(group.rewardMax) ?? "?"}`,
     contrast ? "All rewards are equal: this group teaches nothing under GRPO." : undefined,
     group.groupGuess === undefined ? undefined : `The group is a guess: ${group.groupGuess}.`,
   ]);
@@ -105,7 +156,10 @@ function groupItem({ group, dataset }: GroupEntry): vscode.TreeItem {
 
 function trajectoryItem({ row, dataset, advantage }: TrajectoryEntry): vscode.TreeItem {
   const inGroup = row.memberIndex !== undefined && (row.groupSize ?? 1) > 1;
-  const item = new vscode.TreeItem(inGroup ? `#${row.memberIndex}` : row.title || row.ownId || `#${row.row}`, None);
+  const item = new vscode.TreeItem(
+    inGroup ? `#${row.memberIndex}` : row.title || row.ownId || `#${row.row}`,
+    None,
+  );
   const word = row.success === true ? "pass" : row.success === false ? "fail" : undefined;
   const steps = counted(row.stepCount, "step");
   item.description = joined([
@@ -114,34 +168,73 @@ function trajectoryItem({ row, dataset, advantage }: TrajectoryEntry): vscode.Tr
     steps,
     row.truncated === true ? "truncated" : undefined,
   ]);
-  const icon = row.success === true ? "pass" : row.success === false ? "error" : dataset.numeric ? "graph-line" : "circle-outline";
+  const icon =
+    row.success === true
+      ? "pass"
+      : row.success === false
+        ? "error"
+        : dataset.numeric
+          ? "graph-line"
+          : "circle-outline";
   const colour = row.success === true ? "charts.green" : row.success === false ? "charts.red" : undefined;
-  item.iconPath = colour === undefined ? new vscode.ThemeIcon(icon) : new vscode.ThemeIcon(icon, new vscode.ThemeColor(colour));
+  item.iconPath =
+    colour === undefined
+      ? new vscode.ThemeIcon(icon)
+      : new vscode.ThemeIcon(icon, new vscode.ThemeColor(colour));
   item.contextValue = inGroup ? "trajectory+group" : "trajectory";
-  item.command = { command: "trajectoryLens.openTrajectory", title: "Open Trajectory", arguments: [{ trajectoryId: row.id, preview: true }] };
+  item.command = {
+    command: "trajectoryLens.openTrajectory",
+    title: "Open Trajectory",
+    arguments: [{ trajectoryId: row.id, preview: true }],
+  };
   item.accessibilityInformation = { label: `${item.label as string}, ${item.description}` };
   item.tooltip = lines([
     row.title,
     `reward ${row.reward === undefined ? "not recorded" : (recorded(row.reward) ?? "")}${typeof row.reward === "number" ? ` (${row.reward})` : ""}`,
-    advantage === undefined ? undefined : `advantage ${signedDigits(advantage.value)}, ${advantage.convention}`,
-    ...Object.entries(row.components).slice(0, 8).map(([name, value]) => `${name} ${recorded(value) ?? ""}`),
-    [steps, row.tokenCount === undefined ? undefined : counted(row.tokenCount, "token"), row.stopReason].filter((part) => part !== undefined).join(", "),
+    advantage === undefined
+      ? undefined
+      : `advantage ${signedDigits(advantage.value)}, ${advantage.convention}`,
+    ...Object.entries(row.components)
+      .slice(0, 8)
+      .map(([name, value]) => `${name} ${recorded(value) ?? ""}`),
+    [steps, row.tokenCount === undefined ? undefined : counted(row.tokenCount, "token"), row.stopReason]
+      .filter((part) => part !== undefined)
+      .join(", "),
     row.groupGuess === undefined ? undefined : `The group is a guess: ${row.groupGuess}.`,
   ]);
   return item;
 }
 
-function modelItem({ model }: ModelEntry, state: { readonly provider: string | undefined; readonly chosen: boolean }): vscode.TreeItem {
+function modelItem(
+  { model }: ModelEntry,
+  state: { readonly provider: string | undefined; readonly chosen: boolean },
+): vscode.TreeItem {
   const item = new vscode.TreeItem(model.name, None);
-  item.description = joined([model.problem === undefined ? kindTitles[model.kind] : "cannot be used", bytes(model.bytes), state.chosen ? (state.provider ?? "chosen") : undefined]);
-  item.iconPath = new vscode.ThemeIcon(model.problem === undefined ? (state.chosen ? "pass-filled" : "chip") : "warning");
+  item.description = joined([
+    model.problem === undefined ? kindTitles[model.kind] : "cannot be used",
+    bytes(model.bytes),
+    state.chosen ? (state.provider ?? "chosen") : undefined,
+  ]);
+  item.iconPath = new vscode.ThemeIcon(
+    model.problem === undefined ? (state.chosen ? "pass-filled" : "chip") : "warning",
+  );
   item.contextValue = model.problem === undefined ? "model" : "broken";
   item.tooltip = lines([model.path, kindTitles[model.kind], model.problem]);
-  if (model.problem === undefined) item.command = { command: "trajectoryLens.chooseModel", title: "Choose Model", arguments: [entryOf(model)] };
+  if (model.problem === undefined)
+    item.command = {
+      command: "trajectoryLens.chooseModel",
+      title: "Choose Model",
+      arguments: [entryOf(model)],
+    };
   return item;
 }
 
-const entryOf = (model: ModelEntry["model"]): ModelEntry => ({ kind: "model", key: `model:${model.path}`, model });
+const entryOf = (model: ModelEntry["model"]): ModelEntry => ({
+  kind: "model",
+  key: `model:${model.path}`,
+  model,
+});
 
 /** A tooltip of plain lines: what files say is shown as text, never as Markdown. */
-const lines = (parts: readonly (string | undefined)[]): string => parts.filter((part) => part !== undefined && part !== "").join("\n");
+const lines = (parts: readonly (string | undefined)[]): string =>
+  parts.filter((part) => part !== undefined && part !== "").join("\n");

@@ -1,6 +1,11 @@
 import { expect, it } from "vitest";
 import { MESSAGE_LIMIT_BYTES, STEP_TEXT_LIMIT, type TrackData } from "../../../src/protocol/webviewMessages";
-import { clampWindow, parseFromDatasetView, parseFromTrajectoryView, parseFromTreeView } from "../../../src/host/editors/incoming";
+import {
+  clampWindow,
+  parseFromDatasetView,
+  parseFromTrajectoryView,
+  parseFromTreeView,
+} from "../../../src/host/editors/incoming";
 import { cutText, splitBySize, wireBytes } from "../../../src/host/editors/messageSize";
 import { stepItem } from "../../../src/host/editors/stepWindow";
 import { trackMessages } from "../../../src/host/editors/trackMessages";
@@ -25,7 +30,11 @@ it("puts long tracks into windows under the message limit and loses no number", 
   const messages = trackMessages(tracks);
   for (const message of messages) expect(wireBytes(message)).toBeLessThanOrEqual(MESSAGE_LIMIT_BYTES);
   const [first, ...rest] = messages;
-  expect(first?.type === "tracks" && first.tracks.map((entry) => entry.valueCount)).toEqual([undefined, 200_000, 60_000]);
+  expect(first?.type === "tracks" && first.tracks.map((entry) => entry.valueCount)).toEqual([
+    undefined,
+    200_000,
+    60_000,
+  ]);
   for (const wanted of tracks.slice(1)) {
     const values = new Float64Array(wanted.values?.length ?? 0);
     const tokens: string[] = [];
@@ -35,7 +44,9 @@ it("puts long tracks into windows under the message limit and loses no number", 
       tokens.push(...(message.tokenText ?? []));
     }
     // Bytes, not numbers: NaN must arrive as NaN.
-    expect(Buffer.from(values.buffer).equals(Buffer.from(wanted.values?.buffer ?? new ArrayBuffer(0)))).toBe(true);
+    expect(Buffer.from(values.buffer).equals(Buffer.from(wanted.values?.buffer ?? new ArrayBuffer(0)))).toBe(
+      true,
+    );
     if (wanted.tokenText) expect(tokens.join("|")).toBe(wanted.tokenText.join("|"));
   }
 });
@@ -51,7 +62,10 @@ it("cuts long step texts without halving a character, and says how much there wa
 
 it("keeps a step with huge unknown fields and tool calls small", () => {
   const extra = { log: "y".repeat(2_000_000), list: Array.from({ length: 10_000 }, (_, index) => index) };
-  const toolCalls = Array.from({ length: 500 }, () => ({ name: "run", arguments: { code: "z".repeat(5_000) } }));
+  const toolCalls = Array.from({ length: 500 }, () => ({
+    name: "run",
+    arguments: { code: "z".repeat(5_000) },
+  }));
   const item = stepItem({ index: 0, role: "assistant", extra, toolCalls }, () => undefined);
   expect(wireBytes(item)).toBeLessThan(64 * 1024);
   expect(JSON.stringify(item.step.extra)).toContain("2000000 characters");
@@ -72,11 +86,31 @@ it("cuts texts between characters", () => {
 
 it("ignores what no view may send", () => {
   expect(parseFromTrajectoryView({ type: "ready" })).toEqual({ type: "ready" });
-  for (const hostile of [null, 7, "ready", {}, { type: "run", command: "rm" }, { type: "steps", start: -1, end: 4 }, { type: "explain", id: 1, key: "k", index: 1.5 }, { type: "sibling", offset: 7 }, { type: "open", trajectoryId: "x".repeat(5000) }]) {
+  for (const hostile of [
+    null,
+    7,
+    "ready",
+    {},
+    { type: "run", command: "rm" },
+    { type: "steps", start: -1, end: 4 },
+    { type: "explain", id: 1, key: "k", index: 1.5 },
+    { type: "sibling", offset: 7 },
+    { type: "open", trajectoryId: "x".repeat(5000) },
+  ]) {
     expect(parseFromTrajectoryView(hostile)).toBeUndefined();
   }
-  expect(parseFromDatasetView({ type: "rows", id: 1, query: { sql: "drop table" }, start: 0, end: 10 })).toBeUndefined();
-  expect(parseFromDatasetView({ type: "rows", id: 1, query: { sort: "reward", descending: true }, start: 0, end: 10 })).toBeDefined();
+  expect(
+    parseFromDatasetView({ type: "rows", id: 1, query: { sql: "drop table" }, start: 0, end: 10 }),
+  ).toBeUndefined();
+  expect(
+    parseFromDatasetView({
+      type: "rows",
+      id: 1,
+      query: { sort: "reward", descending: true },
+      start: 0,
+      end: 10,
+    }),
+  ).toBeDefined();
   expect(parseFromTreeView({ type: "open", trajectoryId: "a:0" })).toBeDefined();
 });
 

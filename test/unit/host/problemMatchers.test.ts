@@ -10,16 +10,27 @@ interface Pattern {
 }
 
 const { contributes } = JSON.parse(readFileSync("package.json", "utf8")) as {
-  contributes: { problemPatterns: { name: string; patterns: Pattern[] }[]; problemMatchers: { pattern: string }[] };
+  contributes: {
+    problemPatterns: { name: string; patterns: Pattern[] }[];
+    problemMatchers: { pattern: string }[];
+  };
 };
 
 /** What VS Code does: the patterns must match consecutive lines. */
-function matches(lines: readonly string[], patterns: readonly Pattern[]): { file: string; line: string; message: string }[] {
+function matches(
+  lines: readonly string[],
+  patterns: readonly Pattern[],
+): { file: string; line: string; message: string }[] {
   const found = [];
   for (let at = 0; at + patterns.length <= lines.length; at++) {
-    const groups = patterns.map((pattern, offset) => new RegExp(pattern.regexp).exec(lines[at + offset] ?? ""));
+    const groups = patterns.map((pattern, offset) =>
+      new RegExp(pattern.regexp).exec(lines[at + offset] ?? ""),
+    );
     if (groups.some((group) => group === null)) continue;
-    const value = (key: "file" | "line" | "message"): string => patterns.map((pattern, index) => (pattern[key] === undefined ? undefined : groups[index]?.[pattern[key]])).find((text) => text !== undefined) ?? "";
+    const value = (key: "file" | "line" | "message"): string =>
+      patterns
+        .map((pattern, index) => (pattern[key] === undefined ? undefined : groups[index]?.[pattern[key]]))
+        .find((text) => text !== undefined) ?? "";
     found.push({ file: value("file"), line: value("line"), message: value("message") });
   }
   return found;

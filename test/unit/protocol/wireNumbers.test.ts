@@ -3,7 +3,9 @@ import { decodeNumbers, encodeNumbers } from "../../../src/protocol/wireNumbers"
 
 it("keeps NaN, infinities, null, 0 and absence apart through JSON", () => {
   const message = { a: NaN, b: [Infinity, -Infinity, 0, null], c: { d: undefined, e: -0.5 }, f: "NaN" };
-  const arrived = decodeNumbers(JSON.parse(JSON.stringify(encodeNumbers(message))) as unknown) as typeof message;
+  const arrived = decodeNumbers(
+    JSON.parse(JSON.stringify(encodeNumbers(message))) as unknown,
+  ) as typeof message;
   expect(arrived.a).toBeNaN();
   expect(arrived.b).toEqual([Infinity, -Infinity, 0, null]);
   expect(arrived.c).toEqual({ e: -0.5 });
