@@ -1,6 +1,6 @@
 // The whole path, as one person walks it: the demo and the end-to-end tests run these steps in this order. Every
 // step looks for what must be on the screen and fails with a sentence when it is not there.
-import { ScreenError } from "./workbench.mjs";
+import { FinalError, readable, ScreenError } from "./workbench.mjs";
 
 /** Thrown by a step that cannot be taken on this machine. */
 export class SkippedStep extends Error {}
@@ -34,11 +34,6 @@ export async function takeStep(step, context, log = () => {}) {
   log(`${ok ? "ok  " : skipped ? "skip" : "FAIL"} ${step.name} (${(ms / 1000).toFixed(1)} s)${message ? `: ${message}` : ""}`);
   return { name: step.name, ok, skipped, ms, screenshot, message: message ?? "" };
 }
-
-const { JOURNEY_LOG } = process.env;
-const trace = (text) => {
-  if (JOURNEY_LOG) console.log(`    ${text}`);
-};
 
 const LENS = "Trajectory Lens";
 /** A number as the views write it; a typographic minus counts. */
@@ -250,6 +245,7 @@ export const journey = [
   {
     name: "Open the branching tree",
     async run({ workbench }) {
+      await workbench.closeAllEditors();
       const dataset = await workbench.expand(/spo/i, { level: 1 });
       const group = await workbench.until("a tree in the view", async () => {
         for (const entry of await childrenOf(workbench, dataset)) {
@@ -272,14 +268,22 @@ export const journey = [
     timeoutMs: 660_000,
     async run({ workbench, environment }) {
       if (!environment.python) throw new SkippedStep(environment.reason);
+      await workbench.closeAllEditors();
       const before = (await topLevel(workbench)).map((entry) => entry.text);
       await workbench.runTask("trajectoryLens", /reasoning: train\.py --smoke/);
-      const known = (text) => before.includes(text);
-      const arrived = await workbench.until("a new dataset in the view while the task runs", async () => (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !known(entry.text)), 300_000);
-      trace(arrived.text);
-      const first = arrived.text;
-      const grown = await workbench.until("the dataset to grow", async () => (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !known(entry.text) && entry.text !== first), 300_000);
-      return `${first} -> ${grown.text}`;
+      const arrived = await workbench.until("a new dataset in the view while the task runs", async () => {
+        await failWhenEnded(workbench);
+        return (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !before.includes(entry.text));
+      }, 300_000);
+      await workbench.contextMenu(arrived.row, "Open as Trajectories");
+      const frame = await workbench.webview("with the table of the new run", async (candidate) => /[\d,]+ trajectories/.test(await candidate.locator("body").innerText()));
+      const trajectories = async () => parseNumber((await workbench.textOf(frame)).match(/([\d,]+) trajectories/)?.[1] ?? "NaN");
+      const first = await trajectories();
+      const later = await workbench.until(`more than ${first} trajectories in the open table`, async () => {
+        const now = await trajectories();
+        return now > first ? now : undefined;
+      }, 300_000);
+      return `${arrived.text}; ${first} trajectories when it was opened, ${later} a moment later`;
     },
   },
 ];
@@ -287,6 +291,13 @@ export const journey = [
 /** @throws ScreenError "Expected ..." unless it holds */
 function expectScreen(holds, what) {
   if (!holds) throw new ScreenError(`Expected ${what}.`);
+}
+
+/** A task that ended badly will never write what is waited for. */
+async function failWhenEnded(workbench) {
+  const text = await workbench.terminalText();
+  const ended = text.match(/Traceback[\s\S]*|.*(?:terminated with exit code|failed to launch).*/)?.[0];
+  if (ended && !/exit code: 0/.test(ended)) throw new FinalError(`The training task failed: ${readable(ended).slice(-300)}`);
 }
 
 const topLevel = async (workbench) => (await workbench.sideBarRows()).filter((entry) => entry.level === 1 && !/^models/.test(entry.text));

@@ -6,6 +6,9 @@ import { join } from "node:path";
 /** An expectation about the screen that did not come true. */
 export class ScreenError extends Error {}
 
+/** What is waited for can no longer come. */
+export class FinalError extends ScreenError {}
+
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Text as a person reads it: VS Code draws spaces in editors as non-breaking ones. */
@@ -21,13 +24,13 @@ export class Workbench {
    * @param options.screenshots folder for numbered screenshots
    * @param options.timeoutMs how long one expectation may take
    */
-  constructor(page, { screenshots, timeoutMs = 30_000 } = {}) {
+  constructor(page, { screenshots, timeoutMs = 60_000 } = {}) {
     this.page = page;
     this.screenshots = screenshots;
     this.timeoutMs = timeoutMs;
     this.consoleErrors = [];
     // A row that was replaced while it was looked at is looked up again, by `until`.
-    page.setDefaultTimeout(5000);
+    page.setDefaultTimeout(15_000);
     page.on("pageerror", (error) => this.consoleErrors.push(error.message));
   }
 
@@ -44,6 +47,7 @@ export class Workbench {
         if (value) return value;
         last = undefined;
       } catch (error) {
+        if (error instanceof FinalError) throw error;
         // Frames come and go while the workbench lays itself out.
         last = error;
       }
