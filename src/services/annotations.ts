@@ -34,7 +34,8 @@ export function creditFunctions(path: string, source: string): readonly CreditFu
 
 /**
  * Datasets that code at `path` most likely writes: those in or under its folder, else under the nearest folder above
- * that has any. Those in a format of the code's trainers come first, then those with rewards, then the newest.
+ * that has any. Those in a format of the code's trainers come first, in the order in which the trainer names its
+ * formats (rollouts before exports and trees), then those with rewards, then the newest.
  */
 export function nearestDatasets(
   path: string,
@@ -45,7 +46,8 @@ export function nearestDatasets(
   const writers = trainers.filter(
     (trainer) => functions.length > 0 && trainer.creditFunctions(path, source).length > 0,
   );
-  const formats = new Set(writers.flatMap((trainer: Trainer) => [...trainer.formats]));
+  const formats = [...new Set(writers.flatMap((trainer: Trainer) => [...trainer.formats]))];
+  const rank = (dataset: DatasetInfo): number => (formats.includes(dataset.format) ? formats.indexOf(dataset.format) : formats.length);
   let folder = dirname(resolve(path));
   // The root of the file system holds everything, which says nothing about who wrote what.
   for (let level = 0; level <= LEVELS_UP && dirname(folder) !== folder; level++) {
@@ -53,7 +55,7 @@ export function nearestDatasets(
     if (inside.length > 0) {
       return inside.sort(
         (a, b) =>
-          Number(formats.has(b.format)) - Number(formats.has(a.format)) ||
+          rank(a) - rank(b) ||
           Number(b.rewardMean !== undefined) - Number(a.rewardMean !== undefined) ||
           b.modifiedMs - a.modifiedMs,
       );

@@ -1,4 +1,6 @@
-import { join, resolve } from "node:path";
+import { constants } from "node:fs";
+import { access, mkdir, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { Failure, failureData } from "../model/failure";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
 import type { ScoreSeries } from "../model/score";
@@ -53,6 +55,7 @@ export class ProcessDatasets implements Datasets, ScoreStore {
       keepAlive: () => this.watched.size > 0,
       log: this.log,
       initialise: async (call) => {
+        await checkWritable(options.storageFolder);
         const opened = (await call("open", {
           folder: join(options.storageFolder, "index"),
         })) as StoreCalls["open"]["result"];
@@ -226,6 +229,30 @@ export class ProcessDatasets implements Datasets, ScoreStore {
     this.supervisor.start().catch((error: unknown) => {
       this.log("error", `the data process could not be started again: ${failureData(error).message}`);
     });
+  }
+}
+
+/** Makes the folder and those above it, one by one: Node's recursive way never returns on some special file systems. */
+async function makeFolder(folder: string): Promise<void> {
+  if ((await stat(folder).catch(() => undefined))?.isDirectory()) return;
+  if (dirname(folder) !== folder) await makeFolder(dirname(folder));
+  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EEXIST") throw error;
+  });
+}
+
+/** @throws Failure `storage-unusable` */
+async function checkWritable(folder: string): Promise<void> {
+  try {
+    await makeFolder(folder);
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    const reason = error instanceof Error && "code" in error ? ` (${String(error.code)})` : "";
+    throw new Failure(
+      "storage-unusable",
+      `The folder for the index cannot be written: ${folder}${reason}.`,
+      "Choose another storage folder.",
+    );
   }
 }
 

@@ -386,6 +386,7 @@ describe("bad input", () => {
       "bad-arguments",
     );
     expect((await failure("export", rollouts, "--to", join(folder, "x.csv"))).code).toBe("bad-arguments");
+    expect((await failure("index", rollouts, "--storage", notes)).code).toBe("storage-unusable");
     expect((await failure("nonsense")).code).toBe("bad-arguments");
     expect((await failure("index")).code).toBe("bad-arguments");
   });
