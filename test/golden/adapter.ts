@@ -26,7 +26,7 @@ export interface Tolerance {
 /** Maps the authors' function arguments of one golden file onto the public signals. */
 export interface Adapter {
   /** Default: float32 files 1e-5, float64 files 1e-9. */
-  readonly tolerance?: Tolerance | ((golden: GoldenCase) => Tolerance);
+  readonly tolerance?: Tolerance | ((golden: GoldenCase, path: string) => Tolerance);
   /** True keeps strings such as "NaN" as they are. */
   readonly text?: boolean;
   /** Returns what the function returned; throws a Refusal-like error where the authors' code raises. */

@@ -6,17 +6,27 @@ import type { Golden, Tolerance } from "./adapter";
  *
  * @returns one sentence per difference, at most three
  */
-export function differences(got: unknown, expected: Golden, tolerance: Tolerance): readonly string[] {
+export function differences(
+  got: unknown,
+  expected: Golden,
+  tolerance: Tolerance | ((path: string) => Tolerance),
+): readonly string[] {
   const found: string[] = [];
-  visit(got, expected, "", tolerance, found);
+  visit(got, expected, "", typeof tolerance === "function" ? tolerance : () => tolerance, found);
   return found.length > 3 ? [...found.slice(0, 3), `and ${found.length - 3} more differences`] : found;
 }
 
-function visit(got: unknown, expected: Golden, path: string, tolerance: Tolerance, found: string[]): void {
+function visit(
+  got: unknown,
+  expected: Golden,
+  path: string,
+  tolerance: (path: string) => Tolerance,
+  found: string[],
+): void {
   const at = path === "" ? "result" : path;
   if (typeof expected === "number") {
     const value = typeof got === "boolean" ? Number(got) : got;
-    if (typeof value !== "number" || !close(value, expected, tolerance))
+    if (typeof value !== "number" || !close(value, expected, tolerance(path)))
       found.push(`${at}: ${show(got)} instead of ${expected}`);
   } else if (typeof expected === "boolean" && typeof got === "number") {
     if ((got !== 0) !== expected) found.push(`${at}: ${got} instead of ${expected}`);

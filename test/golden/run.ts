@@ -72,11 +72,12 @@ function runCase(adapter: Adapter, golden: GoldenCase, file: Document): readonly
     return error !== undefined && refused ? [] : [`${thrown.name}: ${thrown.message}`];
   }
   if (error !== undefined) return [`no refusal where the authors' code raises ${error}`];
-  const tolerance =
-    typeof adapter.tolerance === "function"
-      ? adapter.tolerance(golden)
-      : (adapter.tolerance ?? defaultTolerance(file));
-  return differences(got, golden.expected, tolerance);
+  const given = adapter.tolerance ?? defaultTolerance(file);
+  return differences(
+    got,
+    golden.expected,
+    typeof given === "function" ? (path) => given(golden, path) : given,
+  );
 }
 
 async function adapterOf(stem: string): Promise<Adapter | undefined> {
