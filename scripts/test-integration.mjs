@@ -53,7 +53,7 @@ export function summarise(reportFile) {
 }
 
 async function main() {
-  build();
+  if (!process.env.TRAJECTORY_LENS_BUILT) build();
   const folder = join(root, `.cache/integration-${process.pid}`);
   const workspace = scratchWorkspace(folder);
   const report = join(root, "test-out/integration.json");
