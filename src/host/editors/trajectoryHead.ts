@@ -15,13 +15,13 @@ export async function buildHead(
   trajectory: Trajectory,
 ): Promise<TrajectoryHead> {
   const { datasets, scoring } = host.library.services;
-  const [dataset, group, models] = await Promise.all([
+  const [dataset, group] = await Promise.all([
     host.library.dataset(row.datasetId),
     row.groupId === undefined ? undefined : datasets.group(row.groupId),
-    // The view opens with what it has; a model folder that cannot be read must not keep it shut.
-    host.models.list().catch(() => []),
   ]);
-  const chosen = await host.models.chosen(dataset?.numeric ? "numeric" : "text").catch(() => undefined);
+  // Looking for models starts a process; a view opens with those that are known and hears of the others later.
+  const models = host.models.known;
+  const chosen = host.models.chosenOf(models, dataset?.numeric ? "numeric" : "text");
   const { groundTruth, prompt } = trajectory.task;
   const runsOn =
     chosen !== undefined && scoring.state.modelPath === chosen.path ? scoring.state.provider : undefined;

@@ -49,10 +49,14 @@ export class TrajectorySession implements vscode.Disposable {
         this.channel.post({ type: "scoring", state, message, done, total, provider });
         if (state === "done") void this.showScores();
       }),
-      host.models.onChange(() => void this.attempt("show the models", () => this.sendHead())),
+      host.models.onChange(
+        () => void this.attempt("show the models", async () => void (await this.sendHead())),
+      ),
       host.library.onChange((change) => {
-        if (change.kind === "all" || (change.kind === "changed" && change.dataset.id === this.datasetId))
-          this.refreshSoon();
+        if (change.kind === "all") this.refreshSoon(true);
+        else if (change.kind === "changed" && change.dataset.id === this.datasetId)
+          // Growth leaves what was read alone; a rebuilt file may hold other text under the same id.
+          this.refreshSoon(change.addedRows === 0);
       }),
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration("trajectoryLens.signals"))
@@ -137,6 +141,11 @@ export class TrajectorySession implements vscode.Disposable {
     const cursor = this.host.cursor.of(this.trajectoryId);
     if (cursor !== undefined) this.channel.post({ type: "cursor", stepIndex: cursor });
     await this.tracks.start();
+    if (this.host.models.known.length > 0) return;
+    await this.host.models
+      .list()
+      .catch((error: unknown) => this.host.failures.note(error, "look for models"));
+    await this.sendHead();
   }
 
   private load(): Promise<Trajectory> {
@@ -155,15 +164,17 @@ export class TrajectorySession implements vscode.Disposable {
     );
   }
 
-  private async sendHead(): Promise<void> {
+  /** @returns false when the view shows all this already */
+  private async sendHead(): Promise<boolean> {
     await this.host.library.ready();
     const head = await buildHead(this.host, await this.row(), await this.load());
     this.datasetId = head.row.datasetId;
     // A live dataset tells of growth many times; the view is only disturbed by what it shows.
     const text = JSON.stringify(head);
-    if (text === this.sentHead) return;
+    if (text === this.sentHead) return false;
     this.sentHead = text;
     this.channel.post({ type: "head", head });
+    return true;
   }
 
   private async sendSteps(start: number, end: number): Promise<void> {
@@ -271,12 +282,15 @@ export class TrajectorySession implements vscode.Disposable {
   private refreshTimer: NodeJS.Timeout | undefined;
 
   /** A live run tells of growth many times a second; the head and the group strip follow at most once a second. */
-  private refreshSoon(): void {
+  private refreshSoon(readAgain: boolean): void {
+    if (readAgain) this.trajectory = undefined;
     this.refreshTimer ??= setTimeout(() => {
       this.refreshTimer = undefined;
       if (!this.panel.visible) return;
-      this.trajectory = undefined;
-      void this.attempt("show the newest state", () => this.sendHead());
+      void this.attempt("show the newest state", async () => {
+        // A group that has grown gives every member another advantage.
+        if (await this.sendHead()) await this.tracks.refresh();
+      });
     }, 1000);
   }
 

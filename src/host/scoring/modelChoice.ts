@@ -41,6 +41,7 @@ const FRESH_MS = 15_000;
 export class ModelChoice implements vscode.Disposable {
   private readonly changes = new vscode.EventEmitter<void>();
   readonly onChange = this.changes.event;
+  private newest: readonly ModelInfo[] = [];
   private cache: { readonly at: number; readonly models: Promise<readonly ModelInfo[]> } | undefined;
 
   constructor(
@@ -56,8 +57,16 @@ export class ModelChoice implements vscode.Disposable {
     const models =
       folders.length === 0 ? Promise.resolve([]) : this.library.services.scoring.findModels(folders);
     this.cache = { at: Date.now(), models };
-    models.catch(() => (this.cache = undefined));
+    models.then(
+      (found) => (this.newest = found),
+      () => (this.cache = undefined),
+    );
     return models;
+  }
+
+  /** The newest list, without looking into any folder: what a view can show at once. Empty before the first look. */
+  get known(): readonly ModelInfo[] {
+    return vscode.workspace.isTrusted ? this.newest : [];
   }
 
   refresh(): void {
@@ -72,7 +81,12 @@ export class ModelChoice implements vscode.Disposable {
 
   /** The chosen model, or the only one that fits. */
   async chosen(domain: ModelDomain): Promise<ModelInfo | undefined> {
-    const models = (await this.list()).filter((model) => usable(model) && modelDomain(model) === domain);
+    return this.chosenOf(await this.list(), domain);
+  }
+
+  /** As {@link chosen}, among the models that are known already. */
+  chosenOf(list: readonly ModelInfo[], domain: ModelDomain): ModelInfo | undefined {
+    const models = list.filter((model) => usable(model) && modelDomain(model) === domain);
     const path = this.chosenPath(domain);
     return models.find((model) => model.path === path) ?? (models.length === 1 ? models[0] : undefined);
   }
