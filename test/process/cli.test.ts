@@ -356,6 +356,58 @@ describe("the control example", () => {
   });
 });
 
+describe("the reasoning example", () => {
+  const world = resolve("examples/workspace/reasoning");
+  const step = readdirSync(join(world, "runs/grpo/rollouts"))
+    .map((name) => Number(name.replace(".jsonl", "")))
+    .sort((a, b) => a - b)
+    .at(-1);
+  const last = join(world, "runs/grpo/rollouts", `${step}.jsonl`);
+  const rows = readFileSync(last, "utf8").trimEnd().split("\n").length;
+
+  it("gives back the advantages that the trainer wrote into its token export", async () => {
+    const recomputed = await json<SignalsDocument>("signals", last, "--signal", "grpo", "--preset", "verl");
+    const exported = join(world, "runs/grpo/token_exports", `step_${step}`);
+    const recorded = await json<SignalsDocument>("signals", exported, "--signal", "recorded-advantage");
+    const sorted = ({ trajectories }: SignalsDocument): number[] =>
+      trajectories.map(({ values }) => Number(values?.at(-1))).sort((a, b) => a - b);
+    const [own, theirs] = [sorted(recomputed), sorted(recorded)];
+    expect(own).toHaveLength(rows);
+    expect(theirs).toHaveLength(rows);
+    // The trainer works in float32.
+    for (const [index, value] of own.entries()) expect(value).toBeCloseTo(theirs[index] ?? NaN, 5);
+  });
+
+  it("gives back the rewards when its own reward function is run again", async () => {
+    const report = await json<{ equal: number; changed: number; failed: number; kind: string }>(
+      "recompute",
+      last,
+      "--function",
+      `${join(world, "rewards.py")}:compute_score`,
+      "--python",
+      "python3",
+    );
+    expect(report).toMatchObject({ kind: "text", equal: rows, changed: 0, failed: 0 });
+  });
+
+  it("is scored step by step by its process reward model", async () => {
+    interface Scored {
+      modelKind: string;
+      series: { name: string; level: string; values: (number | string)[] }[];
+    }
+    const model = join(world, "models/prm");
+    const report = await json<Scored>("score", last, "--model", model, "--provider", "cpu", "--limit", "3");
+    expect(report.modelKind).toBe("process-reward");
+    expect(report.series).toHaveLength(3);
+    for (const { level, values } of report.series) {
+      expect(level).toBe("step");
+      const numbers = values.filter((value): value is number => typeof value === "number");
+      expect(numbers.length).toBeGreaterThan(0);
+      for (const value of numbers) expect(value > 0 && value < 1).toBe(true);
+    }
+  });
+});
+
 describe("bad input", () => {
   it("gives one sentence each", async () => {
     expect((await failure("index", "/nowhere/at/all")).code).toBe("unknown-path");
