@@ -1,4 +1,4 @@
-"""Arithmetic-target puzzles: how they are drawn, written down and read back.
+"""Arithmetic-target puzzles: how they are drawn and written down.
 
 A puzzle asks to combine all given numbers with + - * / so that the target is
 reached. A derivation writes one operation a line and repeats the numbers that
@@ -15,14 +15,12 @@ from __future__ import annotations
 
 import hashlib
 import random
-import re
 from dataclasses import dataclass
+
+from rewards import apply_operation, numbers_left
 
 LARGEST_START_NUMBER = 9
 LARGEST_NUMBER = 40
-
-OPERATION_LINE = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+), left((?: \d+)+)")
-ANSWER_LINE = re.compile(r"answer (\d+)")
 
 
 @dataclass(frozen=True)
@@ -51,30 +49,6 @@ class Puzzle:
         """
         key = f"{sorted(self.numbers)}->{self.target}"
         return hashlib.sha256(key.encode()).digest()[0] % 10 == 0
-
-
-def apply_operation(a: int, operator: str, b: int) -> int | None:
-    """The result of `a operator b`, or None where it leaves the whole numbers >= 0."""
-    if operator == "+":
-        return a + b
-    if operator == "-":
-        return a - b if a >= b else None
-    if operator == "*":
-        return a * b
-    return a // b if b != 0 and a % b == 0 else None
-
-
-def numbers_left(available: list[int], a: int, b: int, result: int) -> list[int] | None:
-    """The numbers after `a` and `b` were replaced by `result` (appended at the end).
-
-    None if `a` and `b` are not both available.
-    """
-    left = list(available)
-    for used in (a, b):
-        if used not in left:
-            return None
-        left.remove(used)
-    return left + [result]
 
 
 def random_derivation(rng: random.Random, count: int) -> tuple[Puzzle, str]:

@@ -225,5 +225,5 @@ def write_learning_curve(folder: Path, rows: list[dict[str, float]]) -> None:
             axis.legend(fontsize=8)
     for axis in axes[-1]:
         axis.set_xlabel("training step")
-    figure.savefig(folder / "learning_curve.png", dpi=110, metadata={"Software": None})
+    figure.savefig(folder / "learning_curve.png", dpi=90, metadata={"Software": None})
     plt.close(figure)

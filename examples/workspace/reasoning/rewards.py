@@ -1,15 +1,44 @@
-"""The reward of the puzzle task, in the signature of verl's `custom_reward_function`."""
+"""The reward of the puzzle task, in the signature of verl's `custom_reward_function`.
+
+The file imports nothing of the project, because verl loads it by its path alone.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from puzzles import ANSWER_LINE, OPERATION_LINE, apply_operation, numbers_left
+OPERATION_LINE = re.compile(r"(\d+) ([-+*/]) (\d+) = (\d+), left((?: \d+)+)")
+ANSWER_LINE = re.compile(r"answer (\d+)")
 
 # Binary fractions: their sums are exact, so a row's components add up to its score exactly.
 # The other components say where a derivation went wrong and are not rewarded: paying for
 # them separates failures from failures and drowns the signal of the few that succeed.
 WEIGHTS = {"acc": 0.875, "format": 0.125}
+
+
+def apply_operation(a: int, operator: str, b: int) -> int | None:
+    """The result of `a operator b`, or None where it leaves the whole numbers >= 0."""
+    if operator == "+":
+        return a + b
+    if operator == "-":
+        return a - b if a >= b else None
+    if operator == "*":
+        return a * b
+    return a // b if b != 0 and a % b == 0 else None
+
+
+def numbers_left(available: list[int], a: int, b: int, result: int) -> list[int] | None:
+    """The numbers after `a` and `b` were replaced by `result` (appended at the end).
+
+    None if `a` and `b` are not both available.
+    """
+    left = list(available)
+    for used in (a, b):
+        if used not in left:
+            return None
+        left.remove(used)
+    return left + [result]
 
 
 def compute_score(

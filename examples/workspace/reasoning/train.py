@@ -17,6 +17,7 @@ import argparse
 import copy
 import json
 import math
+import os
 import random
 import time
 import uuid
@@ -24,6 +25,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+# Read when torch loads: threads that wait sleep instead of spinning, without which this run
+# takes ten times as long on a machine that is busy with other work.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import numpy as np
 import torch
@@ -166,13 +171,15 @@ def evaluate(world: World, policy: Policy, puzzles: list[Puzzle]) -> dict[str, f
 # --- 1. Supervised start -----------------------------------------------------------------------
 
 
-def make_optimizers(model: torch.nn.Module) -> list[tuple[torch.optim.Optimizer, float]]:
+def make_optimizers(
+    model: torch.nn.Module, scale: float = 1.0
+) -> list[tuple[torch.optim.Optimizer, float]]:
     """Muon for the matrices inside the blocks, AdamW for the rest; each with its peak rate."""
     inside = [p for n, p in model.named_parameters() if p.ndim == 2 and ".layers." in n]
     others = [p for n, p in model.named_parameters() if not (p.ndim == 2 and ".layers." in n)]
     return [
-        (torch.optim.Muon(inside, lr=0.02, momentum=0.95, weight_decay=0.05), 0.02),
-        (torch.optim.AdamW(others, lr=0.004, betas=(0.9, 0.95), fused=True), 0.004),
+        (torch.optim.Muon(inside, momentum=0.95, weight_decay=0.05), 0.02 * scale),
+        (torch.optim.AdamW(others, betas=(0.9, 0.95), fused=True), 0.004 * scale),
     ]
 
 
@@ -448,23 +455,25 @@ def process_reward_model(world: World, first: Policy, policy: Policy) -> Process
     with world.timed("prm"):
         prm = ProcessRewardModel(policy.config)
         prm.model.load_state_dict(policy.model.state_dict())
-        optimizer = torch.optim.AdamW(prm.parameters(), lr=sizes.prm_learning_rate)
-        batches = math.ceil(len(training) / 64)
+        optimizers = make_optimizers(prm, sizes.prm_learning_rate_scale)
+        batches = math.ceil(len(training) / 128)
         for epoch in range(1, sizes.prm_epochs + 1):
             world.rng.shuffle(training)
             total = 0.0
             for batch in range(batches):
                 progress = (epoch - 1 + batch / batches) / sizes.prm_epochs
-                for group in optimizer.param_groups:
-                    group["lr"] = sizes.prm_learning_rate * (1 - progress)
-                items = training[batch * 64 : (batch + 1) * 64]
+                for optimizer, peak in optimizers:
+                    optimizer.zero_grad()
+                    for group in optimizer.param_groups:
+                        group["lr"] = peak * (1 - progress)
+                items = training[batch * 128 : (batch + 1) * 128]
                 ids, mask, values, known = step_end_batch(world, items)
                 logits = prm.logits(ids, mask)[known]
                 loss = F.binary_cross_entropy_with_logits(logits, values[known])
-                optimizer.zero_grad()
                 loss.backward()
                 torch.nn.utils.clip_grad_norm_(prm.parameters(), 1.0)
-                optimizer.step()
+                for optimizer, _ in optimizers:
+                    optimizer.step()
                 total += loss.item()
             world.record("prm", epoch=epoch, loss=total / batches, **judge(world, prm, held_out))
     return prm
@@ -559,21 +568,37 @@ def tree_rollouts(world: World, policy: Policy) -> dict[str, float]:
 # --- The run -----------------------------------------------------------------------------------
 
 
+def free_run_folder(runs: Path, name: str) -> Path:
+    """`runs/name`, or the first of `name-2`, `name-3`, ... that does not exist."""
+    names = (name, *(f"{name}-{count}" for count in range(2, 10_000)))
+    return next(runs / free for free in names if not (runs / free).exists())
+
+
 def main() -> None:
     here = Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=here, help="folder for runs/ and models/")
-    parser.add_argument("--run", default="grpo", help="name of the run's folder under runs/")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        help="folder for the run, and its models in models/ below; without it the run goes to "
+        "runs/grpo beside this file (or grpo-2, ... if that exists) and replaces models/",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--smoke", action="store_true", help="tiny sizes, for tests")
     parser.add_argument("--config", type=Path, default=here / "config.json")
     args = parser.parse_args()
+    if args.smoke and args.out is None:
+        parser.error("--smoke needs --out, so that it does not replace the models of a full run")
+    run = args.out or free_run_folder(here / "runs", "grpo")
+    models = (args.out or here) / "models"
+    if (run / "training_log.jsonl").exists():
+        parser.error(f"{run} already holds a run; choose another folder with --out")
 
     sizes = json.loads(args.config.read_text())["smoke" if args.smoke else "full"]
     torch.set_num_threads(THREADS)
     torch.manual_seed(args.seed)
-    run, models = args.out / "runs" / args.run, args.out / "models"
     run.mkdir(parents=True, exist_ok=True)
+    print(f"run in {run}, models in {models}", flush=True)
     rng = random.Random(args.seed)
     world = World(
         sizes=argparse.Namespace(**sizes),
