@@ -47,7 +47,8 @@ export function nearestDatasets(
     (trainer) => functions.length > 0 && trainer.creditFunctions(path, source).length > 0,
   );
   const formats = [...new Set(writers.flatMap((trainer: Trainer) => [...trainer.formats]))];
-  const rank = (dataset: DatasetInfo): number => (formats.includes(dataset.format) ? formats.indexOf(dataset.format) : formats.length);
+  const rank = (dataset: DatasetInfo): number =>
+    formats.includes(dataset.format) ? formats.indexOf(dataset.format) : formats.length;
   let folder = dirname(resolve(path));
   // The root of the file system holds everything, which says nothing about who wrote what.
   for (let level = 0; level <= LEVELS_UP && dirname(folder) !== folder; level++) {
