@@ -44,6 +44,7 @@ export interface VtraceResult {
  *
  * @param lambda trace decay, one number or one per step; @param clipRho limit of the TD weight; @param clipPg limit of
  *   the policy-gradient weight; @param leak 1 = clipped ratios, below 1 mixes the plain ratio in (leaky V-trace)
+ * @param clipTrace limit of the trace weight c
  */
 export function vtrace(
   input: VtraceInput,
@@ -51,6 +52,7 @@ export function vtrace(
   clipRho = 1,
   clipPg = 1,
   leak = 1,
+  clipTrace = 1,
 ): VtraceResult {
   const { values, nextValues, rewards, discounts, ratios } = input;
   const size = rewards.length;
@@ -62,7 +64,7 @@ export function vtrace(
   for (let t = 0; t < size; t++) {
     const ratio = ratios[t]!;
     deltas[t] = clipped(ratio, clipRho) * (rewards[t]! + discounts[t]! * nextValues[t]! - values[t]!);
-    decay[t] = discounts[t]! * mixOf(t) * clipped(ratio, 1);
+    decay[t] = discounts[t]! * mixOf(t) * clipped(ratio, clipTrace);
   }
   const errors = accumulateBackward(deltas, decay, new Float64Array(size));
   const targets = errors.map((error, t) => error + values[t]!);
