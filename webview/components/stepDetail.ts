@@ -1,6 +1,6 @@
 import type { JsonValue } from "../../src/model/json";
 import type { Step } from "../../src/model/trajectory";
-import type { StepWindowItem } from "../../src/protocol/webviewMessages";
+import type { StepWindowItem, ToTrajectoryView } from "../../src/protocol/webviewMessages";
 import { button } from "./controls";
 import { el, icon } from "./element";
 import { count, exact, significant, withSign } from "./format";
@@ -60,7 +60,7 @@ export class StepDetail {
   }
 
   /** A piece of a long text has arrived. */
-  receive(stepIndex: number, field: TextField, start: number, text: string, total: number): void {
+  receive({ stepIndex, field, start, text, total }: Extract<ToTrajectoryView, { type: "text" }>): void {
     const key = `${stepIndex} ${field}`;
     const long = this.long.get(key);
     if (!long || start > long.text.length) return;

@@ -196,7 +196,7 @@ export class TrackRow {
     const rescale = (scale: number): void => {
       this.scale = Math.min(100, Math.max(0.01, scale));
       this.drawLimits();
-      this.lastAxis && this.draw(this.lastAxis);
+      if (this.lastAxis) this.draw(this.lastAxis);
     };
     this.limitsBox.addEventListener("pointerdown", (down) => {
       const from = this.scale;

@@ -1,8 +1,8 @@
 import type { Tree, TreeNode } from "../../../src/model/tree";
-import { WINDOW_LIMIT, type FromTreeView, type ToTreeView } from "../../../src/protocol/webviewMessages";
-import { button, textField } from "../../components/controls";
+import type { FromTreeView, ToTreeView } from "../../../src/protocol/webviewMessages";
+import { button, textField, type Field } from "../../components/controls";
 import { el, setText } from "../../components/element";
-import { count, exact, oneLine, plural, significant, withSign } from "../../components/format";
+import { count, oneLine, plural } from "../../components/format";
 import { HelpOverlay } from "../../components/helpOverlay";
 import type { Channel } from "../../components/messages";
 import { splitter } from "../../components/splitter";
@@ -10,7 +10,10 @@ import { StatusLine } from "../../components/statusLine";
 import { TreeCanvas } from "../../components/treeCanvas";
 import { ancestry, wayDown } from "../../components/treeLayout";
 import { TreeLegend } from "../../components/treeLegend";
+import type { VirtualList } from "../../components/virtualList";
+import { NodeDetail, nodeWords } from "./nodeDetail";
 import { pathList } from "./pathList";
+import { TreeLoader } from "./treeLoader";
 
 /** Where the user is; what VS Code keeps between visits. */
 export interface TreeViewState {
@@ -31,31 +34,29 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["?", "these keys"],
 ];
 
+/** From this width on the legend has a corner to itself. */
+const ROOM_FOR_LEGEND = 1000;
+/** Milliseconds that the cursor must rest before other views are told. */
+const REST_MS = 60;
+
 /** The branching tree of a group or a search, with the selected path beside it. */
 export class TreeView {
   private readonly status = new StatusLine();
   private readonly title = el("h1", { class: "title" });
   private readonly facts = el("div", { class: "facts" });
   private readonly canvas: TreeCanvas;
-  private readonly legend = new TreeLegend(window.innerWidth >= 1000);
+  private readonly legend = new TreeLegend(window.innerWidth >= ROOM_FOR_LEGEND);
   private readonly hover = el("div", { class: "tree-hover", hidden: true });
-  private readonly list;
-  private readonly detail = el("div", {
-    class: "step-detail node-detail",
-    tabIndex: 0,
-    role: "region",
-    aria: { label: "Selected node" },
-  });
+  private readonly list: VirtualList;
+  private readonly detail: NodeDetail;
   private readonly spoken = el("div", { class: "visually-hidden", role: "status" });
-  private readonly findField;
+  private readonly findField: Field;
   private readonly findCount = el("span", { class: "quiet number" });
   private readonly help = new HelpOverlay("Keys of the branching tree", KEYS);
   private readonly side: HTMLElement;
+  private readonly loader: TreeLoader;
   private tree: Omit<Tree, "nodes"> | undefined;
-  private nodes: TreeNode[] = [];
-  private total = 0;
-  private loading: TreeNode[] = [];
-  private complete = false;
+  private nodes: readonly TreeNode[] = [];
   private path: number[] = [];
   private selected = -1;
   private matches: number[] = [];
@@ -66,6 +67,14 @@ export class TreeView {
     root: HTMLElement,
     private readonly channel: Channel<FromTreeView, TreeViewState>,
   ) {
+    this.loader = new TreeLoader(
+      (start, end) => channel.post({ type: "nodes", start, end }),
+      (loaded, total) => {
+        this.status.busy(loaded / total);
+        this.status.tell(`${count(loaded)} of ${plural(total, "node")}`);
+      },
+      (nodes) => this.setNodes(nodes),
+    );
     this.canvas = new TreeCanvas({
       onSelect: (index) => this.select(index, true),
       onOpen: (index) => this.open(index),
@@ -76,6 +85,10 @@ export class TreeView {
       (index) => this.select(index, true),
       (index) => this.open(index),
     );
+    this.detail = new NodeDetail({
+      open: (index) => this.open(index),
+      copy: (text) => channel.post({ type: "copy", text }),
+    });
     this.findField = textField({
       label: "Find in the texts",
       placeholder: "find (/)",
@@ -94,10 +107,25 @@ export class TreeView {
         el("span", { class: "quiet", text: "value, advantage" }),
       ),
       this.list.element,
-      this.detail,
+      this.detail.element,
     );
     this.setSideWidth(channel.state.sideWidth ?? 380);
-    const header = el(
+    root.replaceChildren(
+      this.status.element,
+      this.header(),
+      this.status.sentence,
+      el("main", { class: "tree-body" }, this.canvas.element, this.sideSplitter(), this.side),
+      this.spoken,
+      this.help.element,
+    );
+    this.status.busy(undefined);
+    setText(this.title, "Reading the tree…");
+  }
+
+  private header(): HTMLElement {
+    const tool = (label: string, icon: string, title: string, onClick: () => void): HTMLElement =>
+      button({ label, icon, appearance: "icon", title, onClick }).element;
+    return el(
       "header",
       { class: "header header-line" },
       this.title,
@@ -107,64 +135,40 @@ export class TreeView {
         { class: "header-actions", role: "toolbar", aria: { label: "Actions" } },
         this.findField.element,
         this.findCount,
-        button({
-          label: "Show all",
-          icon: "screen-full",
-          appearance: "icon",
-          title: "Show all (0)",
-          onClick: () => this.canvas.fit(),
-        }).element,
-        button({
-          label: "Keys",
-          icon: "keyboard",
-          appearance: "icon",
-          title: "Keys (?)",
-          onClick: () => this.help.toggle(),
-        }).element,
+        tool("Show all", "screen-full", "Show all (0)", () => this.canvas.fit()),
+        tool("Keys", "keyboard", "Keys (?)", () => this.help.toggle()),
       ),
     );
-    const bar = splitter({
+  }
+
+  private sideSplitter(): HTMLElement {
+    return splitter({
       label: "Width of the path",
       direction: "vertical",
       after: true,
       size: () => this.side.clientWidth,
       onSize: (size, done) => {
         this.setSideWidth(size);
-        if (done) channel.keep({ sideWidth: size });
+        if (done) this.channel.keep({ sideWidth: size });
       },
     });
-    root.replaceChildren(
-      this.status.element,
-      header,
-      this.status.sentence,
-      el("main", { class: "tree-body" }, this.canvas.element, bar, this.side),
-      this.spoken,
-      this.help.element,
-    );
-    this.status.busy(undefined);
-    setText(this.title, "Reading the tree…");
   }
 
   receive(message: ToTreeView): void {
     switch (message.type) {
       case "tree":
         this.tree = message.tree;
-        this.total = message.nodeCount;
-        this.loading = [];
-        this.complete = false;
         if (message.selectedTrajectoryId !== undefined)
           this.wanted = { trajectoryId: message.selectedTrajectoryId, stepIndex: undefined };
-        this.drawHead();
-        if (this.total === 0) {
-          this.status.idle();
-          this.status.tell("This tree has no nodes.");
-        } else this.requestNodes();
-        return;
+        this.drawHead(message.nodeCount);
+        if (message.nodeCount > 0) return this.loader.start(message.nodeCount);
+        this.status.idle();
+        return this.status.tell("This tree has no nodes.");
       case "nodes":
-        return this.receiveNodes(message.start, message.nodes);
+        return this.loader.receive(message.start, message.nodes);
       case "select":
         this.wanted = { trajectoryId: message.trajectoryId, stepIndex: message.stepIndex };
-        if (this.complete) this.follow();
+        if (this.nodes.length > 0) this.follow();
         return;
       case "error":
         this.status.idle();
@@ -174,59 +178,46 @@ export class TreeView {
     }
   }
 
-  private requestNodes(): void {
-    this.channel.post({
-      type: "nodes",
-      start: this.loading.length,
-      end: Math.min(this.total, this.loading.length + WINDOW_LIMIT),
-    });
-  }
-
-  private receiveNodes(start: number, nodes: readonly TreeNode[]): void {
-    if (this.complete || start !== this.loading.length) return;
-    const asked = Math.ceil((this.loading.length + 1) / WINDOW_LIMIT) * WINDOW_LIMIT;
-    this.loading.push(...nodes);
-    if (this.loading.length < this.total) {
-      this.status.busy(this.loading.length / this.total);
-      this.status.tell(`${count(this.loading.length)} of ${plural(this.total, "node")}`);
-      // An answer may come in several messages; the next window is asked for when this one is whole.
-      if (nodes.length > 0 && this.loading.length >= Math.min(asked, this.total)) this.requestNodes();
-      return;
-    }
+  private setNodes(nodes: readonly TreeNode[]): void {
     this.status.idle();
     this.status.tell("");
-    this.complete = true;
-    this.nodes = this.loading;
-    this.canvas.setNodes(this.nodes);
+    this.nodes = nodes;
+    this.path = [];
+    this.canvas.setNodes(nodes);
     this.legend.show(this.canvas.treeScales, this.tree?.valueSource ?? "", this.tree?.advantageSource ?? "");
-    this.drawHead();
+    this.drawHead(nodes.length);
     if (this.wanted) return this.follow();
     const { treeId, selected } = this.channel.state;
-    const kept =
-      treeId === this.tree?.id && selected !== undefined && selected < this.nodes.length ? selected : 0;
-    this.select(kept, false);
+    const kept = treeId === this.tree?.id && selected !== undefined && selected < nodes.length;
+    this.select(kept ? selected : 0, false);
   }
 
-  private drawHead(): void {
-    const { tree } = this;
+  private drawHead(total: number): void {
+    const { tree, nodes } = this;
     if (!tree) return;
     document.title = tree.title;
     setText(this.title, oneLine(tree.title, 120));
-    const leaves = this.nodes.filter((node) => node.leaf).length;
-    const apart = this.nodes.filter(
-      (node) => node.status === "pruned" || node.status === "suppressed",
-    ).length;
-    const made = this.nodes.filter((node) => node.status === "generated").length;
-    const fact = (text: string, title = ""): HTMLElement => el("span", { class: "number", text, title });
+    const complete = nodes.length === total && total > 0;
+    const number = (test: (node: TreeNode) => boolean): number => (complete ? nodes.filter(test).length : 0);
+    const apart = number((node) => node.status === "pruned" || node.status === "suppressed");
+    const made = number((node) => node.status === "generated");
+    const facts = [
+      plural(total, "node"),
+      ...(complete
+        ? [
+            plural(
+              number((node) => node.leaf),
+              "end",
+            ),
+          ]
+        : []),
+      ...(apart > 0 ? [`${count(apart)} pruned or suppressed`] : []),
+      ...(made > 0 ? [`${count(made)} generated here`] : []),
+    ];
+    const origin = tree.origin === "file" ? "tree of the file" : "shared prefixes of the group";
     this.facts.replaceChildren(
-      el("span", {
-        class: "quiet",
-        text: tree.origin === "file" ? "tree of the file" : "shared prefixes of the group",
-      }),
-      fact(plural(this.total, "node")),
-      ...(this.complete ? [fact(`${count(leaves)} ends`)] : []),
-      ...(apart > 0 ? [fact(`${count(apart)} pruned or suppressed`)] : []),
-      ...(made > 0 ? [fact(`${count(made)} generated here`)] : []),
+      el("span", { class: "quiet", text: origin }),
+      ...facts.map((text) => el("span", { class: "number", text })),
     );
   }
 
@@ -239,129 +230,51 @@ export class TreeView {
     if (leaf < 0) return this.select(Math.max(0, this.selected), false);
     this.path = ancestry(this.nodes, leaf);
     const { stepIndex } = wanted;
-    let node = leaf;
-    if (stepIndex !== undefined) {
-      const told = this.path.filter((index) => (this.nodes[index]!.stepIndex ?? Infinity) <= stepIndex);
-      node = told.at(-1) ?? this.path[Math.min(stepIndex, this.path.length - 1)] ?? leaf;
-    }
-    this.select(node, false);
+    if (stepIndex === undefined) return this.select(leaf, false);
+    const told = this.path.filter((index) => (this.nodes[index]!.stepIndex ?? Infinity) <= stepIndex);
+    this.select(told.at(-1) ?? this.path[Math.min(stepIndex, this.path.length - 1)] ?? leaf, false);
   }
 
+  /** The trajectory in which the selected path ends. */
+  private get trajectoryId(): string | undefined {
+    return this.nodes[this.path.at(-1) ?? -1]?.trajectoryId;
+  }
+
+  /** @param tell false when another view chose the node: it is not told back */
   private select(index: number, tell: boolean): void {
     const node = this.nodes[index];
     if (!node) return;
+    const layout = this.canvas.treeLayout;
     this.selected = index;
-    if (!this.path.includes(index))
-      this.path = ancestry(this.nodes, wayDown(this.nodes, this.canvas.treeLayout, index));
+    if (!this.path.includes(index)) this.path = ancestry(this.nodes, wayDown(this.nodes, layout, index));
     this.canvas.select(index, new Set(this.path), true);
     this.list.setCount(this.path.length);
     this.list.setCursor(this.path.indexOf(index));
-    this.drawDetail(index, node);
-    const siblings = node.parent >= 0 ? (this.canvas.treeLayout.children[node.parent] ?? []) : [];
-    const children = this.canvas.treeLayout.children[index]?.length ?? 0;
-    setText(
-      this.spoken,
-      `${oneLine(node.text, 100)}; ${this.numbers(node)}; ${node.leaf ? "an end" : `${count(children)} ${children === 1 ? "child" : "children"}`}${siblings.length > 1 ? `; branch ${siblings.indexOf(index) + 1} of ${siblings.length}` : ""}`,
-    );
+    this.detail.show(index, node, this.tree, this.trajectoryId !== undefined);
+    const siblings = node.parent >= 0 ? (layout.children[node.parent] ?? []) : [];
+    const children = layout.children[index]?.length ?? 0;
+    const branch = siblings.length > 1 ? `; branch ${siblings.indexOf(index) + 1} of ${siblings.length}` : "";
+    const below = node.leaf ? "an end" : `${count(children)} ${children === 1 ? "child" : "children"}`;
+    setText(this.spoken, `${oneLine(node.text, 100)}; ${nodeWords(node)}; ${below}${branch}`);
     this.channel.keep({ treeId: this.tree?.id ?? "", selected: index });
-    if (tell) this.tellCursor();
+    if (tell) this.tellCursor(node.stepIndex);
   }
 
-  private tellCursor(): void {
-    const leaf = this.nodes[this.path.at(-1) ?? -1];
-    const stepIndex = this.nodes[this.selected]?.stepIndex;
-    if (leaf?.trajectoryId === undefined || stepIndex === undefined) return;
+  private tellCursor(stepIndex: number | undefined): void {
+    const { trajectoryId } = this;
     clearTimeout(this.cursorTimer);
-    const { trajectoryId } = leaf;
+    if (trajectoryId === undefined || stepIndex === undefined) return;
     this.cursorTimer = window.setTimeout(
       () => this.channel.post({ type: "cursor", trajectoryId, stepIndex }),
-      60,
+      REST_MS,
     );
   }
 
   private open(index: number): void {
     this.select(index, false);
-    const leaf = this.nodes[this.path.at(-1) ?? -1];
-    if (leaf?.trajectoryId !== undefined)
-      this.channel.post({
-        type: "open",
-        trajectoryId: leaf.trajectoryId,
-        stepIndex: this.nodes[index]?.stepIndex,
-      });
-  }
-
-  private numbers(node: TreeNode): string {
-    return [
-      `value ${significant(node.value)}`,
-      node.advantage === undefined ? "" : `advantage ${withSign(node.advantage)}`,
-      node.reward === undefined ? "" : `reward ${significant(node.reward)}`,
-      node.visits === undefined ? "" : plural(node.visits, "visit"),
-      node.status === "kept" ? "" : `${node.status}${node.reason === undefined ? "" : `: ${node.reason}`}`,
-    ]
-      .filter((part) => part !== "")
-      .join(" · ");
-  }
-
-  private drawDetail(index: number, node: TreeNode): void {
-    const fact = (name: string, text: string, title: string): HTMLElement =>
-      el("span", { class: "number", title }, el("span", { class: "quiet", text: `${name} ` }), text);
-    const leaf = this.nodes[this.path.at(-1) ?? -1];
-    this.detail.replaceChildren(
-      el(
-        "div",
-        { class: "detail-title" },
-        el("span", { class: "strong", text: `node ${count(index)}` }),
-        fact("value", significant(node.value), `${exact(node.value)}, ${this.tree?.valueSource ?? ""}`),
-        ...(node.advantage === undefined
-          ? []
-          : [
-              fact(
-                "advantage",
-                withSign(node.advantage),
-                `${exact(node.advantage)}, ${this.tree?.advantageSource ?? ""}`,
-              ),
-            ]),
-        ...(node.valueStd === undefined
-          ? []
-          : [fact("spread", significant(node.valueStd), exact(node.valueStd))]),
-        ...(node.reward === undefined ? [] : [fact("reward", significant(node.reward), exact(node.reward))]),
-        ...(node.visits === undefined ? [] : [fact("visits", count(node.visits), String(node.visits))]),
-        ...(node.logprob === undefined
-          ? []
-          : [fact("logprob", significant(node.logprob), `${exact(node.logprob)} nats`)]),
-        ...(node.tokenCount === undefined ? [] : [fact("tokens", count(node.tokenCount), "")]),
-        ...(node.finishReason === undefined ? [] : [el("span", { class: "chip", text: node.finishReason })]),
-      ),
-      ...(node.status === "kept"
-        ? []
-        : [
-            el("p", {
-              class: "note",
-              text: `${node.status}${node.reason === undefined ? "" : `: ${node.reason}`}`,
-            }),
-          ]),
-      el("div", { class: "text", text: node.text === "" ? "(no text)" : node.text }),
-      el(
-        "div",
-        { class: "fold-line" },
-        ...(leaf?.trajectoryId === undefined
-          ? []
-          : [
-              button({
-                label: "Open trajectory",
-                icon: "go-to-file",
-                title: "Open the trajectory of this path at this node (Enter)",
-                onClick: () => this.open(index),
-              }).element,
-            ]),
-        button({
-          label: "Copy",
-          icon: "copy",
-          title: "Copy this node's text",
-          onClick: () => this.channel.post({ type: "copy", text: node.text }),
-        }).element,
-      ),
-    );
+    const { trajectoryId } = this;
+    if (trajectoryId !== undefined)
+      this.channel.post({ type: "open", trajectoryId, stepIndex: this.nodes[index]?.stepIndex });
   }
 
   private drawHover(index: number, x: number, y: number): void {
@@ -369,12 +282,13 @@ export class TreeView {
     this.hover.hidden = !node;
     if (!node) return;
     this.hover.replaceChildren(
-      el("div", { class: "number strong", text: this.numbers(node) }),
+      el("div", { class: "number strong", text: nodeWords(node) }),
       el("div", { text: oneLine(node.text, 240) }),
     );
-    const box = this.canvas.element.getBoundingClientRect();
-    this.hover.style.left = `${Math.min(x + 14, Math.max(0, box.width - this.hover.offsetWidth - 8))}px`;
-    this.hover.style.top = `${y + 18 + this.hover.offsetHeight > box.height ? y - this.hover.offsetHeight - 10 : y + 18}px`;
+    const { width, height } = this.canvas.element.getBoundingClientRect();
+    const { offsetWidth, offsetHeight } = this.hover;
+    this.hover.style.left = `${Math.min(x + 14, Math.max(0, width - offsetWidth - 8))}px`;
+    this.hover.style.top = `${y + 18 + offsetHeight > height ? y - offsetHeight - 10 : y + 18}px`;
   }
 
   private find(text: string): void {
@@ -388,18 +302,13 @@ export class TreeView {
   }
 
   private nextMatch(offset: 1 | -1): void {
-    if (this.matches.length === 0) return;
-    const after = this.matches.findIndex((index) => index > this.selected);
-    const at = this.matches.indexOf(this.selected);
-    const next =
-      at >= 0
-        ? at + offset
-        : offset > 0
-          ? after < 0
-            ? 0
-            : after
-          : (after < 0 ? this.matches.length : after) - 1;
-    this.select(this.matches[(next + this.matches.length) % this.matches.length]!, true);
+    const { matches } = this;
+    if (matches.length === 0) return;
+    const after = matches.findIndex((index) => index > this.selected);
+    const at = matches.indexOf(this.selected);
+    let next = at + offset;
+    if (at < 0) next = offset > 0 ? Math.max(0, after) : (after < 0 ? matches.length : after) - 1;
+    this.select(matches[(next + matches.length) % matches.length]!, true);
   }
 
   private setSideWidth(width: number): void {
