@@ -26,9 +26,7 @@ export const chooseModelCommand: Command = {
       (parts.trajectoryEditor.activeTrajectoryId === undefined
         ? undefined
         : { trajectoryId: parts.trajectoryEditor.activeTrajectoryId });
-    const model = await models.pick(given && (await domainOf(parts, given.trajectoryId)));
-    // Asked for from a menu or the status bar, the provider belongs to the choice; inside a trajectory it does not.
-    if (model && !given) await pickProvider(parts);
+    await models.pick(given && (await domainOf(parts, given.trajectoryId)), () => pickProvider(parts));
   },
 };
 

@@ -5,7 +5,8 @@ import type { TrajectoryRow } from "../../model/summary";
 import type { RowQuery } from "../../protocol/storeCalls";
 import type { ModelDomain } from "../scoring/modelChoice";
 import { openTrajectory } from "../open";
-import { counted, digits } from "../ui/numbers";
+import { reportSentence } from "../scoring/scoreReport";
+import { counted } from "../ui/numbers";
 import type { Command, CommandParts } from "./command";
 import { pickDataset, resolveTarget, type Target } from "./target";
 
@@ -147,17 +148,6 @@ async function score(parts: CommandParts, ids: readonly string[], model: ModelIn
   for (const failure of report.failures) host.log.warn(`${failure.trajectoryId}: ${failure.message}`);
   void tell(parts, report, model, ids);
   return report;
-}
-
-/** "Scored 8 trajectories with prm on webgpu: 1,234 tokens in 0.52 s." */
-function reportSentence(report: ScoreReport, model: ModelInfo): string {
-  const done = report.trajectories - report.failures.length;
-  const fresh = done - report.cached;
-  const cost =
-    fresh === 0
-      ? "all from the cache"
-      : `${counted(report.tokens, "token")} in ${digits(report.seconds)} s${report.cached > 0 ? `, ${report.cached} from the cache` : ""}`;
-  return `Scored ${counted(done, "trajectory", "trajectories")} with ${model.name} on ${report.provider}: ${cost}.`;
 }
 
 async function tell(

@@ -31,6 +31,20 @@ export const kindTitles: Readonly<Record<ModelKind, string>> = {
   unknown: "unknown kind",
 };
 
+/** Rewards first: that is what scoring usually means. */
+const kindOrder: readonly ModelKind[] = [
+  "process-reward",
+  "scalar-reward",
+  "policy-lm",
+  "value",
+  "transition-reward",
+  "policy-gaussian",
+  "policy-discrete",
+  "unknown",
+];
+
+type ModelItem = vscode.QuickPickItem & { readonly model?: ModelInfo };
+
 export const modelDomain = (model: ModelInfo): ModelDomain | undefined => domains[model.kind];
 const usable = (model: ModelInfo): boolean => model.problem === undefined && model.kind !== "unknown";
 
@@ -101,10 +115,14 @@ export class ModelChoice implements vscode.Disposable {
   /**
    * Lets the user pick a model.
    * @param domain only models that fit these trajectories; undefined = all
+   * @param providers asks for the provider, where that choice is offered beside the models
    * @returns undefined when the user gave up
    * @throws Failure when there is no model to choose from
    */
-  async pick(domain: ModelDomain | undefined): Promise<ModelInfo | undefined> {
+  async pick(
+    domain: ModelDomain | undefined,
+    providers?: () => Promise<void>,
+  ): Promise<ModelInfo | undefined> {
     if (!vscode.workspace.isTrusted) {
       throw new Failure(
         "untrusted",
@@ -130,21 +148,28 @@ export class ModelChoice implements vscode.Disposable {
             "Put an .onnx file or a Hugging Face folder with ONNX weights there, or name its folder in the setting trajectoryLens.models.folders.",
           );
     }
-    const items = fitting.map((model) => ({
-      label: `$(chip) ${model.name}`,
-      description: `${kindTitles[model.kind]}, ${bytes(model.bytes)}`,
-      detail:
-        model.problem === undefined
-          ? vscode.workspace.asRelativePath(model.path)
-          : `$(warning) ${model.problem}`,
-      model,
-    }));
     const current = domain === undefined ? undefined : this.chosenPath(domain);
-    items.sort(
-      (a, b) =>
-        Number(!usable(a.model)) - Number(!usable(b.model)) ||
-        Number(b.model.path === current) - Number(a.model.path === current),
-    );
+    const rank = (model: ModelInfo): number =>
+      usable(model) ? (model.path === current ? -1 : kindOrder.indexOf(model.kind)) : 99;
+    const items: ModelItem[] = [...fitting]
+      .sort((a, b) => rank(a) - rank(b))
+      .map((model) => ({
+        label: `$(chip) ${model.name}`,
+        description: `${kindTitles[model.kind]}, ${bytes(model.bytes)}${model.path === current ? " (chosen)" : ""}`,
+        detail:
+          model.problem === undefined
+            ? vscode.workspace.asRelativePath(model.path)
+            : `$(warning) ${model.problem}`,
+        model,
+      }));
+    if (providers) {
+      items.push({ label: "", kind: vscode.QuickPickItemKind.Separator });
+      items.push({
+        label: "$(server-process) Execution Provider…",
+        description: settings.provider(),
+        alwaysShow: true,
+      });
+    }
     const picked = await vscode.window.showQuickPick(items, {
       title: "Choose Model",
       placeHolder: "Model to score trajectories with",
@@ -152,6 +177,10 @@ export class ModelChoice implements vscode.Disposable {
       matchOnDetail: true,
     });
     if (!picked) return undefined;
+    if (!picked.model) {
+      await providers?.();
+      return undefined;
+    }
     if (!usable(picked.model)) {
       throw new Failure(
         "bad-model",

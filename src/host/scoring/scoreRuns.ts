@@ -3,6 +3,7 @@ import { Failure } from "../../model/failure";
 import type { ModelInfo, Provider, ScoreReport } from "../../model/score";
 import type { Library } from "../library";
 import { isCancellation } from "../ui/failures";
+import { reportSentence } from "./scoreReport";
 import { settings } from "../ui/settings";
 
 /** What a scoring run tells of itself. */
@@ -69,7 +70,7 @@ export class ScoreRuns implements vscode.Disposable {
         },
       });
       newest = { done: ids.length, total: ids.length, provider: result.provider };
-      tell("done", `${model.name} on ${result.provider}`);
+      tell("done", reportSentence(result, model));
       return result;
     } catch (error) {
       if (cancel.signal.aborted || isCancellation(error)) {
