@@ -3,7 +3,11 @@ import type { Preset } from "../signal";
 const verl = { std: "sample", epsilon: 1e-6, singleton: "reward" } as const;
 const none = { std: "none", singleton: "zero" } as const;
 
-/** Group-relative advantages of every library read so far; unnamed parameters keep the defaults (verl's). */
+/**
+ * Group-relative advantages by library; unnamed parameters keep the defaults (verl's). Numbers returned by the library's
+ * own function stand behind verl, Dr.GRPO, the TRL presets, openrlhf (RLFR's copy), unir and spo; the others follow its
+ * code as described in project notes and have not been run against it.
+ */
 export const grpoPresets: readonly Preset[] = [
   {
     id: "verl",
@@ -86,6 +90,20 @@ export const grpoPresets: readonly Preset[] = [
     source: "NVIDIA-NeMo/RL, use_leave_one_out_baseline: mean and deviation of the other members",
   },
   {
+    id: "nemo-rl-loo-older",
+    title: "NeMo-RL, leave-one-out baseline, older copy",
+    values: {
+      std: "population",
+      epsilon: 1e-6,
+      singleton: "zero",
+      zeroSpread: "undivided",
+      baseline: "leave-one-out",
+      spreadOver: "others",
+    },
+    source:
+      "NVIDIA-NeMo/RL, calculate_baseline_and_std_per_prompt in an older copy (deviation of the others over n)",
+  },
+  {
     id: "art",
     title: "ART",
     values: { std: "population", epsilon: 1e-6, singleton: "zero" },
@@ -95,13 +113,13 @@ export const grpoPresets: readonly Preset[] = [
     id: "open-instruct",
     title: "open-instruct",
     values: { std: "population", epsilon: 1e-8, singleton: "zero" },
-    source: 'allenai/open-instruct, grpo_fast.py, advantage_normalization_type="standard"',
+    source: 'allenai/open-instruct, advantage_normalization_type="standard"',
   },
   {
     id: "open-instruct-centered",
     title: "open-instruct, centred",
     values: none,
-    source: 'allenai/open-instruct, grpo_fast.py, advantage_normalization_type="centered"',
+    source: 'allenai/open-instruct, advantage_normalization_type="centered"',
   },
   {
     id: "tinker",

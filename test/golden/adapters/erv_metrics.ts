@@ -12,7 +12,7 @@ export const adapter: Adapter = {
   // The authors' optimised variant takes roots of float32 Gram eigenvalues; their entropies amplify float32 rounding.
   tolerance: (_golden, path) =>
     path.startsWith("optimized")
-      ? { relative: 1e-2, absolute: 2e-2 }
+      ? { relative: 1e-2, absolute: 1e-2 }
       : /entropy|curvature/u.test(path)
         ? { relative: 5e-3, absolute: 1e-3 }
         : { relative: 2e-4, absolute: 2e-4 },

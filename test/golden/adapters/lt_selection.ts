@@ -67,6 +67,7 @@ export const adapter: Adapter = {
           "tokens_used (%)": round(result.tokensUsed, 2),
           mean_repeats: result.meanSamples,
           best_thr: result.threshold,
+          // Over the first samples: inferred from the two recorded cases (over all samples the numbers do not fit).
           thr_percentile_full_dataset: result.thresholdPercentile,
         };
       }

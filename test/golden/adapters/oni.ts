@@ -39,7 +39,8 @@ function rewardBlock(inputs: Inputs): unknown {
   else {
     const raw = inputs.vector("raw");
     used = raw;
-    // The harness stores mean 0.5 and variance 4 for the offline model.
+    // The case does not give the stored moments. 0.5 and 4 are the values that its expected numbers imply, so this case
+    // checks the form of the formula and the threshold, not the moments.
     if (type === "motif")
       used = thresholdedRewards(
         raw,

@@ -4,7 +4,7 @@ import type { Adapter } from "../adapter";
 export const adapter: Adapter = {
   run({ inputs }) {
     const matches = inputs.list("extract_match_by_step").map(Boolean);
-    // The harness records a click at (i, i) with the thought "th<i>" for step i, and stubs the formatting around it.
+    // The formatting is stubbed in the harness; its text for step i is read off the recorded cases, not computed by us.
     const recorded = (i: number): string =>
       `GT:{"action": "click", "coordinate": [${i}, ${i}]} THOUGHT:th${i}`;
     return patchHistory(matches, inputs.number("patch_threshold")).map((step) => ({
