@@ -44,6 +44,7 @@ const parseNumber = (text) => Number(text.replaceAll(",", "").replace("\u2212", 
 export async function openLens({ workbench }) {
   await workbench.openActivity(LENS);
   await workbench.sideBarRow(/verl|minari|prime-rl|trl|spo/i, { level: 1, timeoutMs: 60_000 });
+  await workbench.steadySideBar();
 }
 
 /** The webview of the trajectory editor on the screen, once it shows a trajectory. */
@@ -68,6 +69,7 @@ async function childrenOf(workbench, parent) {
  * @returns rows of the members of a group with contrast, in order, and the texts of the rows above them
  */
 async function showGroup(workbench) {
+  await workbench.collapseSideBar();
   const dataset = await workbench.expand(/verl/i, { level: 1 });
   const steps = await childrenOf(workbench, dataset);
   // The newest step comes first.
@@ -121,10 +123,11 @@ export const journey = [
     async run(context) {
       const { workbench } = context;
       await openLens(context);
-      const rows = await workbench.until("reasoning rollouts and control episodes in the view", async () => {
+      await workbench.until("reasoning rollouts and control episodes in the view", async () => {
         const top = (await workbench.sideBarRows()).filter((entry) => entry.level === 1);
         return top.some((entry) => /verl/i.test(entry.text)) && top.some((entry) => /minari/i.test(entry.text)) ? top : undefined;
       }, 90_000);
+      const rows = (await workbench.steadySideBar()).filter((entry) => entry.level === 1);
       const datasets = rows.filter((entry) => !/^models/.test(entry.text));
       for (const { text } of datasets) expectScreen(/\d/.test(text), `numbers beside the dataset, but it says "${text}"`);
       return datasets.map((entry) => entry.text).join(" | ");
@@ -246,6 +249,7 @@ export const journey = [
     name: "Open the branching tree",
     async run({ workbench }) {
       await workbench.closeAllEditors();
+      await workbench.collapseSideBar();
       const dataset = await workbench.expand(/spo/i, { level: 1 });
       const group = await workbench.until("a tree in the view", async () => {
         for (const entry of await childrenOf(workbench, dataset)) {
@@ -269,6 +273,7 @@ export const journey = [
     async run({ workbench, environment }) {
       if (!environment.python) throw new SkippedStep(environment.reason);
       await workbench.closeAllEditors();
+      await workbench.collapseSideBar();
       const before = (await topLevel(workbench)).map((entry) => entry.text);
       await workbench.runTask("trajectoryLens", /reasoning: train\.py --smoke/);
       const arrived = await workbench.until("a new dataset in the view while the task runs", async () => {

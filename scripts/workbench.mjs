@@ -207,6 +207,25 @@ export class Workbench {
     return await this.sideBarRow(wanted, options);
   }
 
+  /** Waits until the side bar's rows have stopped changing, and returns them. */
+  async steadySideBar(quietMs = 2000, timeoutMs = this.timeoutMs) {
+    let before = "";
+    let since = Date.now();
+    return await this.until("the side bar to come to rest", async () => {
+      const rows = await this.sideBarRows();
+      const now = rows.map((entry) => entry.text).join("\n");
+      if (now !== before) since = Date.now();
+      before = now;
+      return Date.now() - since >= quietMs ? rows : undefined;
+    }, timeoutMs);
+  }
+
+  /** Collapses every row of the view in the side bar. */
+  async collapseSideBar() {
+    await this.page.locator('.part.sidebar .composite.title a[aria-label^="Collapse All"], .part.sidebar .pane-header a[aria-label^="Collapse All"]').first().click();
+    await this.until("all rows to be collapsed", async () => (await this.sideBarRows()).every((entry) => entry.level === 1));
+  }
+
   /** Opens the context menu of an element and chooses an item. */
   async contextMenu(locator, item) {
     await locator.click({ button: "right" });
