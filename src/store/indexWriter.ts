@@ -1,39 +1,29 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Grouping } from "../formats/format";
 import type { Note } from "../model/trajectory";
-import { loadDuckdb } from "./duckdb";
-import { hash64 } from "./ids";
-import { Recorded, type CodedTexts, type SummaryBlock } from "./summaryBlock";
+import { sortKey, type FileEntry } from "./fileEntry";
+import { appendComponents, appendRows, appendSteps, rowTypes } from "./rowColumns";
+import type { SummaryBlock } from "./summaryBlock";
 import { ColumnAppender, type AppendColumn } from "./vectors";
 
-/** What the index knows of a file. */
-export interface FileEntry {
-  readonly fileNo: number;
-  readonly datasetId: string;
-  readonly path: string;
-  readonly relativePath: string;
-  readonly hash: string;
-  container: "jsonl" | "json" | "parquet" | "hdf5";
-  bytes: number;
-  mtimeMs: number;
-  inode: number;
-  headHash: string;
-  tailHash: string;
-  /** First byte not yet taken in (text containers). */
-  indexedBytes: number;
-  /** Records passed so far: the row of the next one. */
-  records: number;
-  /** True when the last line taken in had no line end yet. */
-  openEnd: boolean;
-  tornBytes: number;
-  lastGroup: bigint | undefined;
-  lastGroupKey: bigint | undefined;
+/** A transaction costs as much as thousands of rows, so what waits is written together, up to this. */
+const TOGETHER = 256;
+
+interface PendingAppend {
+  readonly file: FileEntry;
+  readonly blocks: readonly SummaryBlock[];
+  readonly grouping: Grouping;
+  update(file: FileEntry): void;
+  notesOf(block: SummaryBlock, base: number): readonly Note[];
+  resolve(added: number): void;
+  reject(error: unknown): void;
 }
 
 /** Writes blocks of summaries and file states, each block with its file's state in one transaction. */
 export class IndexWriter {
   private nextTno: bigint;
   private queue: Promise<unknown> = Promise.resolve();
+  private readonly pending: PendingAppend[] = [];
 
   private constructor(
     private readonly connection: DuckDBConnection,
@@ -66,44 +56,68 @@ export class IndexWriter {
 
   /**
    * Appends blocks behind what the file has so far. `update` changes the file's state; all are kept or none.
+   * Appends that wait at the same time, of several files, share a transaction.
    * @param notesOf notes of a block whose first record is the file's record `base`
    * @returns the number of trajectories added
    */
-  async append(file: FileEntry, blocks: readonly SummaryBlock[], grouping: Grouping, update: (file: FileEntry) => void, notesOf: (block: SummaryBlock, base: number) => readonly Note[]): Promise<number> {
-    return this.transaction(async (connection) => {
-      const before = { ...file };
-      const tno = this.nextTno;
-      try {
-        await this.appendBlocks(connection, file, blocks, grouping, notesOf);
-        update(file);
-        await this.writeFileState(connection, file);
-        return Number(this.nextTno - tno);
-      } catch (error) {
-        Object.assign(file, before);
-        this.nextTno = tno;
-        throw error;
-      }
+  append(file: FileEntry, blocks: readonly SummaryBlock[], grouping: Grouping, update: (file: FileEntry) => void, notesOf: (block: SummaryBlock, base: number) => readonly Note[]): Promise<number> {
+    return new Promise((resolve, reject) => {
+      this.pending.push({ file, blocks, grouping, update, notesOf, resolve, reject });
+      if (this.pending.length === 1) void this.writePending();
     });
   }
 
-  private async appendBlocks(connection: DuckDBConnection, file: FileEntry, blocks: readonly SummaryBlock[], grouping: Grouping, notesOf: (block: SummaryBlock, base: number) => readonly Note[]): Promise<void> {
-    const has = (test: (block: SummaryBlock) => boolean): boolean => blocks.some(test);
-    const rows = has((block) => block.count > 0) ? await ColumnAppender.open(connection, "rows", rowTypes) : undefined;
-    const components = has((block) => block.components.length > 0) ? await ColumnAppender.open(connection, "components", ({ BIGINT, DOUBLE, VARCHAR }) => [BIGINT, VARCHAR, DOUBLE]) : undefined;
-    const steps = has((block) => block.steps !== undefined) ? await ColumnAppender.open(connection, "steps", ({ BIGINT, DOUBLE, INTEGER }) => [BIGINT, INTEGER, DOUBLE, DOUBLE, DOUBLE]) : undefined;
-    const notes: Note[] = [];
-    for (const block of blocks) {
-      notes.push(...notesOf(block, file.records));
-      if (rows !== undefined) appendRows(rows, file, block, grouping, file.records, this.nextTno);
-      if (components !== undefined) appendComponents(components, block, this.nextTno);
-      if (steps !== undefined) appendSteps(steps, block, this.nextTno);
-      this.nextTno += BigInt(block.count);
-      file.records += block.records;
+  private async writePending(): Promise<void> {
+    let taken: PendingAppend[] = [];
+    const before: (() => void)[] = [];
+    const added: number[] = [];
+    try {
+      await this.transaction(async (connection) => {
+        taken = this.pending.splice(0, TOGETHER);
+        if (taken.length === 0) return;
+        if (this.pending.length > 0) queueMicrotask(() => void this.writePending());
+        const tno = this.nextTno;
+        before.push(() => (this.nextTno = tno));
+        for (const { file } of taken) {
+          const state = { ...file };
+          before.push(() => Object.assign(file, state));
+        }
+        added.push(...(await this.appendAll(connection, taken)));
+      });
+    } catch (error) {
+      for (const restore of before) restore();
+      for (const { reject } of taken) reject(error);
+      return;
+    }
+    for (const [index, { resolve }] of taken.entries()) resolve(added[index] ?? 0);
+  }
+
+  private async appendAll(connection: DuckDBConnection, appends: readonly PendingAppend[]): Promise<number[]> {
+    const blocks = appends.flatMap((append) => append.blocks);
+    const rows = blocks.some((block) => block.count > 0) ? await ColumnAppender.open(connection, "rows", rowTypes) : undefined;
+    const components = blocks.some((block) => block.components.length > 0) ? await ColumnAppender.open(connection, "components", ({ BIGINT, DOUBLE, VARCHAR }) => [BIGINT, VARCHAR, DOUBLE]) : undefined;
+    const steps = blocks.some((block) => block.steps !== undefined) ? await ColumnAppender.open(connection, "steps", ({ BIGINT, DOUBLE, INTEGER }) => [BIGINT, INTEGER, DOUBLE, DOUBLE, DOUBLE]) : undefined;
+    const notes: { readonly file: FileEntry; readonly note: Note }[] = [];
+    const added: number[] = [];
+    for (const { file, blocks: own, grouping, update, notesOf } of appends) {
+      const first = this.nextTno;
+      for (const block of own) {
+        notes.push(...notesOf(block, file.records).map((note) => ({ file, note })));
+        if (rows !== undefined) appendRows(rows, file, block, grouping, file.records, this.nextTno);
+        if (components !== undefined) appendComponents(components, block, this.nextTno);
+        if (steps !== undefined) appendSteps(steps, block, this.nextTno);
+        this.nextTno += BigInt(block.count);
+        file.records += block.records;
+      }
+      update(file);
+      added.push(Number(this.nextTno - first));
     }
     rows?.close();
     components?.close();
     steps?.close();
-    for (const note of notes) await insertWarning(connection, file.fileNo, file.datasetId, note);
+    await writeFileStates(connection, [...new Set(appends.map(({ file }) => file))]);
+    for (const { file, note } of notes) await insertWarning(connection, file.fileNo, file.datasetId, note);
+    return added;
   }
 
   /** Drops the rows of a file, and the scores of its trajectories, before it is read anew. */
@@ -117,7 +131,7 @@ export class IndexWriter {
       file.tornBytes = 0;
       file.lastGroup = undefined;
       file.lastGroupKey = undefined;
-      await this.writeFileState(connection, file);
+      await writeFileStates(connection, [file]);
     });
   }
 
@@ -128,128 +142,51 @@ export class IndexWriter {
     });
   }
 
-  async addFile(file: FileEntry): Promise<void> {
-    await this.transaction((connection) => this.writeFileState(connection, file));
-  }
-
   async replaceWarnings(file: FileEntry, codes: readonly string[], notes: readonly Note[]): Promise<void> {
     await this.transaction(async (connection) => {
       for (const code of codes) await connection.run("DELETE FROM store.warnings WHERE file_no = $1 AND code = $2", [file.fileNo, code]);
       for (const note of notes) await insertWarning(connection, file.fileNo, file.datasetId, note);
     });
   }
-
-  private async writeFileState(connection: DuckDBConnection, file: FileEntry): Promise<void> {
-    const { BOOLEAN, DOUBLE, INTEGER, UBIGINT, VARCHAR } = await loadDuckdb();
-    await connection.run("DELETE FROM store.files WHERE file_no = $1", [file.fileNo], [INTEGER]);
-    await connection.run(
-      "INSERT INTO store.files VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)",
-      [
-        file.fileNo, file.datasetId, file.path, file.relativePath, file.hash, sortKey(file.relativePath), file.container, file.bytes, file.mtimeMs,
-        file.inode, file.headHash, file.tailHash, file.indexedBytes, file.records, file.openEnd, file.tornBytes, file.lastGroup ?? null, file.lastGroupKey ?? null,
-      ],
-      [INTEGER, VARCHAR, VARCHAR, VARCHAR, VARCHAR, VARCHAR, VARCHAR, DOUBLE, DOUBLE, DOUBLE, VARCHAR, VARCHAR, DOUBLE, INTEGER, BOOLEAN, DOUBLE, UBIGINT, UBIGINT],
-    );
-  }
 }
 
-function rowTypes({ BIGINT, BOOLEAN, DOUBLE, INTEGER, UBIGINT, UTINYINT, VARCHAR }: Parameters<Parameters<typeof ColumnAppender.open>[2]>[0]): ReturnType<Parameters<typeof ColumnAppender.open>[2]> {
-  return [
-    BIGINT, INTEGER, INTEGER, INTEGER, DOUBLE, DOUBLE, VARCHAR, VARCHAR, VARCHAR, UBIGINT, VARCHAR, DOUBLE, VARCHAR, VARCHAR, DOUBLE,
-    BOOLEAN, BOOLEAN, VARCHAR, DOUBLE, INTEGER, DOUBLE, DOUBLE, UTINYINT,
-  ];
-}
-
-function appendRows(appender: ColumnAppender, file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number, tno: bigint): void {
-  const { count, flags } = block;
-  const groups = groupNumbers(file, block, grouping, baseRow);
-  const bit = (index: number, mask: number): boolean => ((flags[index] ?? 0) & mask) !== 0;
-  const numbers = (data: Extract<AppendColumn, { kind: "numbers" }>["data"]): AppendColumn => ({ kind: "numbers", data });
-  const flagged = (data: Float64Array | Uint8Array, mask: number): AppendColumn => (anyFlag(flags, mask) ? { kind: "numbers", data, isNull: (row) => !bit(row, mask) } : { kind: "nulls" });
-  const texts = (values: readonly (string | null)[]): AppendColumn => (values.every((value) => value === null) ? { kind: "nulls" } : { kind: "texts", text: (row) => values[row] ?? null });
-  const coded = ({ texts: words, codes }: CodedTexts): AppendColumn => (words.length === 0 ? { kind: "nulls" } : { kind: "texts", text: (row) => words[codes[row] ?? -1] ?? null });
-  const nulls = Uint8Array.from(flags, (bits) => ((bits & Recorded.rewardNull) === 0 ? 0 : 1) | ((bits & Recorded.successNull) === 0 ? 0 : 2) | ((bits & Recorded.advantageNull) === 0 ? 0 : 4));
+async function writeFileStates(connection: DuckDBConnection, files: readonly FileEntry[]): Promise<void> {
+  await connection.run(`DELETE FROM store.files WHERE file_no IN (${files.map((file) => file.fileNo).join(", ")})`);
+  const appender = await ColumnAppender.open(connection, "files", ({ BOOLEAN, DOUBLE, INTEGER, UBIGINT, VARCHAR }) => [
+    INTEGER, VARCHAR, VARCHAR, VARCHAR, VARCHAR, VARCHAR, VARCHAR, DOUBLE, DOUBLE, DOUBLE, VARCHAR, VARCHAR, DOUBLE, INTEGER, BOOLEAN, DOUBLE, UBIGINT, UBIGINT,
+  ]);
+  const at = (row: number): FileEntry => files[row] as FileEntry;
+  const texts = (text: (file: FileEntry) => string): AppendColumn => ({ kind: "texts", text: (row) => text(at(row)) });
+  const doubles = (value: (file: FileEntry) => number): AppendColumn => ({ kind: "numbers", data: Float64Array.from(files, value) });
+  const groups = (value: (file: FileEntry) => bigint | undefined): AppendColumn => ({
+    kind: "numbers",
+    data: BigUint64Array.from(files, (file) => value(file) ?? 0n),
+    isNull: (row) => value(at(row)) === undefined,
+  });
   appender.append(
     [
-      numbers(BigInt64Array.from({ length: count }, (_, index) => tno + BigInt(index))),
-      numbers(new Int32Array(count).fill(file.fileNo)),
-      numbers(block.row.map((row) => baseRow + row)),
-      numbers(block.part),
-      numbers(block.byteOffset),
-      numbers(block.byteLength),
-      texts(block.member),
-      texts(block.ownId),
-      coded(block.parentOwnId),
-      grouping === "none" || !anyFlag(flags, Recorded.group) ? { kind: "nulls" } : { kind: "numbers", data: groups, isNull: (row) => !bit(row, Recorded.group) },
-      coded(block.groupGuess),
-      flagged(block.trainingStep, Recorded.trainingStep),
-      coded(block.split),
-      { kind: "texts", text: (row) => block.title[row] ?? "" },
-      flagged(block.reward, Recorded.reward),
-      flagged(Uint8Array.from(flags, (bits) => ((bits & Recorded.successTrue) === 0 ? 0 : 1)), Recorded.success),
-      flagged(Uint8Array.from(flags, (bits) => ((bits & Recorded.truncatedTrue) === 0 ? 0 : 1)), Recorded.truncated),
-      coded(block.stopReason),
-      flagged(block.advantage, Recorded.advantage),
-      numbers(block.stepCount),
-      flagged(block.tokenCount, Recorded.tokenCount),
-      flagged(block.responseCharacters, Recorded.responseCharacters),
-      numbers(nulls),
+      { kind: "numbers", data: Int32Array.from(files, (file) => file.fileNo) },
+      texts((file) => file.datasetId),
+      texts((file) => file.path),
+      texts((file) => file.relativePath),
+      texts((file) => file.hash),
+      texts((file) => sortKey(file.relativePath)),
+      texts((file) => file.container),
+      doubles((file) => file.bytes),
+      doubles((file) => file.mtimeMs),
+      doubles((file) => file.inode),
+      texts((file) => file.headHash),
+      texts((file) => file.tailHash),
+      doubles((file) => file.indexedBytes),
+      { kind: "numbers", data: Int32Array.from(files, (file) => file.records) },
+      { kind: "numbers", data: Uint8Array.from(files, (file) => (file.openEnd ? 1 : 0)) },
+      doubles((file) => file.tornBytes),
+      groups((file) => file.lastGroup),
+      groups((file) => file.lastGroupKey),
     ],
-    count,
+    files.length,
   );
-}
-
-function appendComponents(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
-  for (const { name, values, state } of block.components) {
-    const present = Int32Array.from(state.keys()).filter((index) => state[index] !== 0);
-    appender.append(
-      [
-        { kind: "numbers", data: BigInt64Array.from(present, (index) => tno + BigInt(index)) },
-        { kind: "texts", text: () => name },
-        { kind: "numbers", data: Float64Array.from(present, (index) => values[index] ?? 0), isNull: (row) => state[present[row] ?? 0] === 1 },
-      ],
-      present.length,
-    );
-  }
-}
-
-function appendSteps(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
-  const { steps } = block;
-  if (steps === undefined) return;
-  const unless = (data: Float64Array, bit: number): AppendColumn => ({ kind: "numbers", data, isNull: (row) => ((steps.flags[row] ?? 0) & bit) === 0 });
-  appender.append(
-    [
-      { kind: "numbers", data: BigInt64Array.from(steps.trajectory, (index) => tno + BigInt(index)) },
-      { kind: "numbers", data: steps.step },
-      unless(steps.reward, 1),
-      unless(steps.value, 4),
-      unless(steps.advantage, 16),
-    ],
-    steps.step.length,
-  );
-}
-
-function anyFlag(flags: Uint32Array, mask: number): boolean {
-  return flags.some((bits) => (bits & mask) !== 0);
-}
-
-/** Group numbers of a block's trajectories, unique over all datasets. Carries the run of consecutive rows on in `file`. */
-function groupNumbers(file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number): BigUint64Array {
-  const numbers = new BigUint64Array(block.count);
-  const datasetHash = hash64(file.datasetId);
-  for (let index = 0; index < block.count; index++) {
-    if (((block.flags[index] ?? 0) & Recorded.group) === 0 || grouping === "none") continue;
-    const key = block.group[index] ?? 0n;
-    const row = baseRow + (block.row[index] ?? 0);
-    if (grouping === "key") numbers[index] = key ^ datasetHash;
-    else if (grouping === "record") numbers[index] = hash64(`${file.hash}:${row}`);
-    else {
-      if (file.lastGroup === undefined || file.lastGroupKey !== key) file.lastGroup = hash64(`${file.hash}:${row}`);
-      file.lastGroupKey = key;
-      numbers[index] = file.lastGroup;
-    }
-  }
-  return numbers;
+  appender.close();
 }
 
 async function deleteRows(connection: DuckDBConnection, fileNo: number): Promise<void> {
@@ -261,9 +198,4 @@ async function deleteRows(connection: DuckDBConnection, fileNo: number): Promise
 
 async function insertWarning(connection: DuckDBConnection, fileNo: number, datasetId: string, note: Note): Promise<void> {
   await connection.run("INSERT INTO store.warnings VALUES ($1, $2, $3, $4, $5)", [fileNo, datasetId, note.code, note.message, note.where ?? null]);
-}
-
-/** Orders `2.jsonl` before `10.jsonl`: runs of digits are padded. */
-export function sortKey(relativePath: string): string {
-  return relativePath.replace(/\d+/g, (digits) => digits.padStart(12, "0"));
 }

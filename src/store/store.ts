@@ -16,8 +16,8 @@ import { WorkerPool } from "./workerPool";
 
 /** Telling of growth more often than this would cost more than it shows. */
 const TELL_MS = 300;
-/** Files taken in at the same time: while one waits for the disk, another is parsed. */
-const FILES_AT_ONCE = 3;
+/** Files taken in at the same time: what they add in the meantime shares a transaction. */
+const FILES_AT_ONCE = 24;
 
 export type Emit = <K extends keyof StoreEvents>(name: K, payload: StoreEvents[K]) => void;
 

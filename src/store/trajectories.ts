@@ -3,7 +3,7 @@ import type { Format, FormatRecord, RecordContext } from "../formats/format";
 import { formatById } from "../formats/index";
 import { Failure } from "../model/failure";
 import type { Trajectory } from "../model/trajectory";
-import type { Tree } from "../model/tree";
+import type { Tree, TreeNode } from "../model/tree";
 import { openHdf5 } from "./hdf5";
 import { groupIdOf, parseGroupId, parseTrajectoryId, trajectoryIdOf } from "./ids";
 import { parquetRows } from "./parquet";
@@ -59,23 +59,41 @@ export class TrajectoryReader {
     );
   }
 
-  /** The tree that the file records for a group; null when its format has none. */
+  /**
+   * The tree that the file records for a group; null when its format has none. Where the group's members lie in several
+   * records, each with a tree of its own, the trees stand side by side.
+   */
   async tree(groupId: string): Promise<Tree | null> {
-    const [located] = await this.locate(`r.group_no = ${parseGroupId(groupId)}::UBIGINT`, []);
-    if (located === undefined) throw new Failure("unknown-group", `There is no group ${groupId} in the index.`, "Its file may have changed; refresh the Trajectories view.");
-    const { format } = located;
+    const located = await this.locate(`r.group_no = ${parseGroupId(groupId)}::UBIGINT`, []);
+    const [first] = located;
+    if (first === undefined) throw new Failure("unknown-group", `There is no group ${groupId} in the index.`, "Its file may have changed; refresh the Trajectories view.");
+    const { format } = first;
     if (format.tree === undefined) return null;
     const build = format.tree.bind(format);
-    return this.withRecord(located, (record, context) =>
-      build(record, { ...context, datasetId: located.datasetId, groupId }, (part) => trajectoryIdOf(located.fileHash, located.row, part)),
-    );
+    const records = located.filter((one, index) => one.fileHash !== located[index - 1]?.fileHash || one.row !== located[index - 1]?.row);
+    const trees: Tree[] = [];
+    for (const record of records) {
+      trees.push(
+        await this.withRecord(record, (value, context) =>
+          build(value, { ...context, datasetId: record.datasetId, groupId }, (part) => trajectoryIdOf(record.fileHash, record.row, part)),
+        ),
+      );
+    }
+    const [own] = trees;
+    if (own === undefined || trees.length === 1) return own ?? null;
+    const nodes: TreeNode[] = [];
+    for (const tree of trees) {
+      const offset = nodes.length;
+      for (const node of tree.nodes) nodes.push(node.parent < 0 ? node : { ...node, parent: node.parent + offset });
+    }
+    return { ...own, id: groupId, title: `${trees.length} rollouts, each with its branches`, nodes };
   }
 
   private async locate(where: string, values: (string | number)[]): Promise<Located[]> {
     const result = await this.connection.runAndReadAll(
       `SELECT f.path, f.relative_path, f.container, f.dataset_id, d.format, f.hash, r.row_no, r.part, r.byte_offset, r.byte_length, r.member, r.group_no, f.mtime_ms
        FROM store.rows r JOIN store.files f ON f.file_no = r.file_no JOIN store.datasets d ON d.dataset_id = f.dataset_id
-       WHERE ${where} ORDER BY f.sort_key, r.row_no, r.part LIMIT 1`,
+       WHERE ${where} ORDER BY f.sort_key, r.row_no, r.part LIMIT 1000`,
       values,
     );
     return (result.getRows() as [string, string, string, string, string, string, number, number, number, number, string | null, bigint | null, number][]).map(

@@ -1,0 +1,104 @@
+import type { Grouping } from "../formats/format";
+import type { FileEntry } from "./fileEntry";
+import { hash64 } from "./ids";
+import { Recorded, type CodedTexts, type SummaryBlock } from "./summaryBlock";
+import type { AppendColumn, ColumnAppender } from "./vectors";
+
+export function rowTypes({ BIGINT, BOOLEAN, DOUBLE, INTEGER, UBIGINT, UTINYINT, VARCHAR }: Parameters<Parameters<typeof ColumnAppender.open>[2]>[0]): ReturnType<Parameters<typeof ColumnAppender.open>[2]> {
+  return [
+    BIGINT, INTEGER, INTEGER, INTEGER, DOUBLE, DOUBLE, VARCHAR, VARCHAR, VARCHAR, UBIGINT, VARCHAR, DOUBLE, VARCHAR, VARCHAR, DOUBLE,
+    BOOLEAN, BOOLEAN, VARCHAR, DOUBLE, INTEGER, DOUBLE, DOUBLE, UTINYINT,
+  ];
+}
+
+export function appendRows(appender: ColumnAppender, file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number, tno: bigint): void {
+  const { count, flags } = block;
+  const groups = groupNumbers(file, block, grouping, baseRow);
+  const bit = (index: number, mask: number): boolean => ((flags[index] ?? 0) & mask) !== 0;
+  const numbers = (data: Extract<AppendColumn, { kind: "numbers" }>["data"]): AppendColumn => ({ kind: "numbers", data });
+  const flagged = (data: Float64Array | Uint8Array, mask: number): AppendColumn => (anyFlag(flags, mask) ? { kind: "numbers", data, isNull: (row) => !bit(row, mask) } : { kind: "nulls" });
+  const texts = (values: readonly (string | null)[]): AppendColumn => (values.every((value) => value === null) ? { kind: "nulls" } : { kind: "texts", text: (row) => values[row] ?? null });
+  const coded = ({ texts: words, codes }: CodedTexts): AppendColumn => (words.length === 0 ? { kind: "nulls" } : { kind: "texts", text: (row) => words[codes[row] ?? -1] ?? null });
+  const nulls = Uint8Array.from(flags, (bits) => ((bits & Recorded.rewardNull) === 0 ? 0 : 1) | ((bits & Recorded.successNull) === 0 ? 0 : 2) | ((bits & Recorded.advantageNull) === 0 ? 0 : 4));
+  appender.append(
+    [
+      numbers(BigInt64Array.from({ length: count }, (_, index) => tno + BigInt(index))),
+      numbers(new Int32Array(count).fill(file.fileNo)),
+      numbers(block.row.map((row) => baseRow + row)),
+      numbers(block.part),
+      numbers(block.byteOffset),
+      numbers(block.byteLength),
+      texts(block.member),
+      texts(block.ownId),
+      coded(block.parentOwnId),
+      grouping === "none" || !anyFlag(flags, Recorded.group) ? { kind: "nulls" } : { kind: "numbers", data: groups, isNull: (row) => !bit(row, Recorded.group) },
+      coded(block.groupGuess),
+      flagged(block.trainingStep, Recorded.trainingStep),
+      coded(block.split),
+      { kind: "texts", text: (row) => block.title[row] ?? "" },
+      flagged(block.reward, Recorded.reward),
+      flagged(Uint8Array.from(flags, (bits) => ((bits & Recorded.successTrue) === 0 ? 0 : 1)), Recorded.success),
+      flagged(Uint8Array.from(flags, (bits) => ((bits & Recorded.truncatedTrue) === 0 ? 0 : 1)), Recorded.truncated),
+      coded(block.stopReason),
+      flagged(block.advantage, Recorded.advantage),
+      numbers(block.stepCount),
+      flagged(block.tokenCount, Recorded.tokenCount),
+      flagged(block.responseCharacters, Recorded.responseCharacters),
+      numbers(nulls),
+    ],
+    count,
+  );
+}
+
+export function appendComponents(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
+  for (const { name, values, state } of block.components) {
+    const present = Int32Array.from(state.keys()).filter((index) => state[index] !== 0);
+    appender.append(
+      [
+        { kind: "numbers", data: BigInt64Array.from(present, (index) => tno + BigInt(index)) },
+        { kind: "texts", text: () => name },
+        { kind: "numbers", data: Float64Array.from(present, (index) => values[index] ?? 0), isNull: (row) => state[present[row] ?? 0] === 1 },
+      ],
+      present.length,
+    );
+  }
+}
+
+export function appendSteps(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
+  const { steps } = block;
+  if (steps === undefined) return;
+  const unless = (data: Float64Array, bit: number): AppendColumn => ({ kind: "numbers", data, isNull: (row) => ((steps.flags[row] ?? 0) & bit) === 0 });
+  appender.append(
+    [
+      { kind: "numbers", data: BigInt64Array.from(steps.trajectory, (index) => tno + BigInt(index)) },
+      { kind: "numbers", data: steps.step },
+      unless(steps.reward, 1),
+      unless(steps.value, 4),
+      unless(steps.advantage, 16),
+    ],
+    steps.step.length,
+  );
+}
+
+function anyFlag(flags: Uint32Array, mask: number): boolean {
+  return flags.some((bits) => (bits & mask) !== 0);
+}
+
+/** Group numbers of a block's trajectories, unique over all datasets. Carries the run of consecutive rows on in `file`. */
+function groupNumbers(file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number): BigUint64Array {
+  const numbers = new BigUint64Array(block.count);
+  const datasetHash = hash64(file.datasetId);
+  for (let index = 0; index < block.count; index++) {
+    if (((block.flags[index] ?? 0) & Recorded.group) === 0 || grouping === "none") continue;
+    const key = block.group[index] ?? 0n;
+    const row = baseRow + (block.row[index] ?? 0);
+    if (grouping === "key") numbers[index] = key ^ datasetHash;
+    else if (grouping === "record") numbers[index] = hash64(`${file.hash}:${row}`);
+    else {
+      if (file.lastGroup === undefined || file.lastGroupKey !== key) file.lastGroup = hash64(`${file.hash}:${row}`);
+      file.lastGroupKey = key;
+      numbers[index] = file.lastGroup;
+    }
+  }
+  return numbers;
+}
