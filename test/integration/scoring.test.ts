@@ -63,12 +63,23 @@ test("Score Trajectory runs a text model with onnxruntime and keeps the scores",
   return scored(dataset.id, await modelFor("text", ["process-reward", "scalar-reward", "policy-lm"]));
 });
 
-test("Score Trajectory runs a value or policy model on an episode", async () => {
+test("Score Trajectory runs a value or policy model on an episode, on the provider that the settings name", async () => {
   const dataset = await controlDataset();
-  return scored(
-    dataset.id,
-    await modelFor("numeric", ["value", "transition-reward", "policy-gaussian", "policy-discrete"]),
-  );
+  const configuration = vscode.workspace.getConfiguration("trajectoryLens");
+  await configuration.update("models.provider", "cpu", vscode.ConfigurationTarget.Global);
+  try {
+    const model = await modelFor("numeric", [
+      "value",
+      "transition-reward",
+      "policy-gaussian",
+      "policy-discrete",
+    ]);
+    const said = await scored(dataset.id, model);
+    assert.match(said, / on cpu: /);
+    return said;
+  } finally {
+    await configuration.update("models.provider", undefined, vscode.ConfigurationTarget.Global);
+  }
 });
 
 test("the provider in use is known afterwards", async () => {

@@ -115,3 +115,15 @@ test("recomputes rewards with the trainer's own function in the user's interpret
   assert.equal(other?.recomputedMean, (3 + 5 * 0.5) / 8);
   return `recorded mean ${report.recordedMean}, under the other rule ${other?.recomputedMean}`;
 });
+
+test("the example's reward function gives the rewards that its rollouts recorded", async () => {
+  await api();
+  const path = inWorkspace("reasoning", "rewards.py");
+  const report = await vscode.commands.executeCommand<RecomputeReport | undefined>(
+    "trajectoryLens.recomputeRewards",
+    { path, functionName: "compute_score" },
+  );
+  assert.ok(report && report.rows.length > 0, "the command gives a report");
+  assert.equal(report.equal, report.rows.length, `${report.changed} changed, ${report.failed} failed`);
+  return `${report.equal} of ${report.rows.length} equal to the last digit`;
+});
