@@ -92,6 +92,24 @@ export const trajectoryChecks: readonly Check[] = [
     },
   },
   {
+    name: "series too long for one message are put together from their windows",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "sixThousand" }, async (page) => {
+        await until(
+          page,
+          "the whole series",
+          `document.querySelector(".track-canvas")?.getAttribute("aria-label")?.startsWith("Recorded advantage: 6,000 numbers over 6,000 steps")`,
+        );
+        await page.locator(".list-pane .vlist").focus();
+        await page.keyboard.press("End");
+        await until(
+          page,
+          "the last number",
+          `document.querySelector(".list-pane .vlist-row.active .step-value")?.title.includes("Recorded advantage -") || document.querySelector(".list-pane .vlist-row.active .step-value")?.title.match(/Recorded advantage \\d/)`,
+        );
+      }),
+  },
+  {
     name: "missing tracks say how to get them, and the button does it",
     run: (harness) =>
       inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {

@@ -85,9 +85,13 @@ function stepRow(source: StepListSource): RowView {
       setText(words, text);
       setTitle(words, text);
       element.classList.toggle("from-policy", item?.step.role === "assistant" || item === undefined);
-      const number = series ? series.at(step) : NaN;
+      const credited = !series?.whole || item?.step.role === "assistant";
+      const number = series && credited ? series.at(step) : NaN;
       const shown = Number.isFinite(number);
-      setText(value, series ? (shown ? aligned(number, largest(series), series.signed) : ABSENT) : "");
+      setText(
+        value,
+        series && credited ? (shown ? aligned(number, largest(series), series.signed) : ABSENT) : "",
+      );
       setTitle(
         value,
         series ? `${series.title} ${shown ? exact(number) : "has no number at this step"}` : "",

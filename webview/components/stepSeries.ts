@@ -6,6 +6,8 @@ export interface StepSeries {
   readonly key: string;
   readonly title: string;
   readonly signed: boolean;
+  /** One number for the whole trajectory: it belongs to the policy's steps alone. */
+  readonly whole: boolean;
   readonly limits: Limits | undefined;
   /** NaN = no number at this step. */
   at(step: number): number;
@@ -32,6 +34,7 @@ export function stepSeries(track: TrackData): StepSeries {
     key: track.key,
     title: track.title,
     signed: track.signed,
+    whole,
     limits: robustLimits(values, track.signed),
     at: (step) => (whole ? values[0]! : (values[step] ?? NaN)),
   };

@@ -47,8 +47,7 @@ export class TrackRow {
     const label = el(
       "div",
       { class: "track-label", role: "rowheader" },
-      this.title,
-      this.convention,
+      el("div", { class: "track-name" }, this.title, this.convention),
       this.presets.element,
     );
     label.addEventListener("click", (event) => {
@@ -89,8 +88,10 @@ export class TrackRow {
     setText(this.title, track.title);
     const hasPresets = (track.presets?.length ?? 0) > 1;
     this.presets.element.hidden = !hasPresets;
-    this.convention.hidden = hasPresets;
-    setText(this.convention, track.convention);
+    // Beside the title when the line below is the menu of conventions, which names the preset alone.
+    this.element.classList.toggle("has-presets", hasPresets);
+    const preset = track.presets?.find((each) => each.id === track.presetId)?.title;
+    setText(this.convention, hasPresets && preset === track.convention ? "" : track.convention);
     setTitle(
       this.element.firstElementChild as HTMLElement,
       [`${track.title}, ${track.unit}`, track.convention, ...track.notes].join("\n"),

@@ -241,6 +241,7 @@ export const trajectoryScenarios: Readonly<Record<string, () => TrajectoryScenar
   puzzle,
   three: () => long(3),
   threeThousand: () => long(3_000),
+  sixThousand: () => long(6_000),
   hostile,
   episode,
   empty,

@@ -130,7 +130,11 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
       key: id,
       signalId: id,
       title: signal.title,
-      convention: preset?.title ?? (id.startsWith("recorded") ? "recorded" : ""),
+      convention: preset
+        ? `${preset.title} · ${preset.source.slice(0, 60)}`
+        : id.startsWith("recorded")
+          ? "recorded"
+          : "",
       unit: signal.unit,
       signed: signal.signed,
       source: id.startsWith("recorded") ? ("recorded" as const) : ("signal" as const),
