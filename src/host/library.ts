@@ -25,6 +25,8 @@ export class Library implements vscode.Disposable {
   private readonly grown = new Map<string, number>();
   private running: Services | undefined;
   private indexing: Promise<void> | undefined;
+  /** True once the workspace has been walked for the first time. */
+  private walked = false;
   private readonly timers = new Set<NodeJS.Timeout>();
 
   constructor(
@@ -43,9 +45,9 @@ export class Library implements vscode.Disposable {
         this.changes.fire({ kind: "removed", datasetId: change.removed });
         return;
       }
-      // A first index of old files is no growth; only rows that arrive while we watch are.
-      if (change.addedRows > 0 && Date.now() - change.dataset.modifiedMs < LIVE_MS)
-        this.markLive(change.dataset);
+      // What the first walk finds is not growing, however young; rows that come later are.
+      const young = Date.now() - change.dataset.modifiedMs < LIVE_MS;
+      if (this.walked && change.addedRows > 0 && young) this.markLive(change.dataset);
       this.changes.fire({ kind: "changed", dataset: change.dataset, addedRows: change.addedRows });
     });
     services.datasets.onWarning((note) =>
@@ -89,6 +91,7 @@ export class Library implements vscode.Disposable {
       this.indexing = undefined;
       throw error;
     } finally {
+      this.walked = true;
       void vscode.commands.executeCommand("setContext", "trajectoryLens.indexed", true);
     }
     await this.publishPaths();
@@ -151,6 +154,7 @@ export class Library implements vscode.Disposable {
     const running = this.running;
     this.running = undefined;
     this.indexing = undefined;
+    this.walked = false;
     this.grown.clear();
     await running?.dispose();
     await clean();
