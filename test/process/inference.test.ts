@@ -276,7 +276,7 @@ describe("inference process", () => {
     const before = process.memoryUsage().rss;
     const calls = Array.from({ length: 50 }, (_, i) => {
       const call = client.start("score", {
-        modelPath: fixture(["tiny-policy", "tiny-prm", "tiny-reward"][i % 3]!),
+        modelPath: fixture(["tiny-policy", "tiny-prm", "tiny-reward"][Math.floor(i / 10) % 3]!),
         provider: "cpu",
         trajectories: texts,
         maxBatchTokens: 64,
