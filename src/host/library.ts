@@ -65,6 +65,11 @@ export class Library implements vscode.Disposable {
     return Date.now() - (this.grown.get(datasetId) ?? -Infinity) < LIVE_MS;
   }
 
+  /** How many datasets are growing now. */
+  get liveCount(): number {
+    return [...this.grown.keys()].filter((id) => this.isLive(id)).length;
+  }
+
   /** Indexes the workspace once and follows it; further calls wait for the same run. */
   ready(): Promise<void> {
     this.indexing ??= this.indexRoots();

@@ -24,6 +24,7 @@ import { ScoringStatus } from "./ui/scoringStatus";
 import { settings } from "./ui/settings";
 import { TrajectoriesTree } from "./views/trajectoriesTree";
 import type { TreeEntry } from "./views/trajectoryNodes";
+import { followView } from "./views/viewState";
 
 export type Registered = CommandParts;
 
@@ -83,6 +84,8 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
       showCollapseAll: true,
     }),
   );
+
+  own(followView(view, tree, library));
 
   const notes = own(new TrainerNotes(host));
   own(
