@@ -16,7 +16,13 @@ export const areal = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !["task_id", "sample_idx", "seqlen", "head_version", "tail_version", "prompt", "completion"].every((key) => key in row)) return undefined;
+    if (
+      !isObject(row) ||
+      !["task_id", "sample_idx", "seqlen", "head_version", "tail_version", "prompt", "completion"].every(
+        (key) => key in row,
+      )
+    )
+      return undefined;
     return { confidence: 0.95, reason: "keys task_id, sample_idx, seqlen, head_version, tail_version" };
   },
 
@@ -24,7 +30,12 @@ export const areal = draftedFormat({
     const row = record.kind === "value" && isObject(record.value) ? record.value : {};
     const prompt = textOf(row["prompt"]);
     const completion = textOf(row["completion"]);
-    if (prompt === undefined || completion === undefined) throw new Failure("missing-field", "The row has no text prompt and completion.", "Check that the file is an AReaL rollout dump.");
+    if (prompt === undefined || completion === undefined)
+      throw new Failure(
+        "missing-field",
+        "The row has no text prompt and completion.",
+        "Check that the file is an AReaL rollout dump.",
+      );
     const { steps, notes } = stepsOfMarkedText(prompt, completion);
     const reward = recordedNumber(row["reward"]);
     const taskId = row["task_id"];
@@ -43,7 +54,15 @@ export const areal = draftedFormat({
         extra: without(row, MAPPED),
         notes: [
           ...notes,
-          ...(steps.filter((step) => step.role === "user").length > 1 ? [{ code: "lossy-turns", message: "In multi-turn runs AReaL cuts prompt from completion by counting trained tokens, so text between turns may stand on the wrong side." }] : []),
+          ...(steps.filter((step) => step.role === "user").length > 1
+            ? [
+                {
+                  code: "lossy-turns",
+                  message:
+                    "In multi-turn runs AReaL cuts prompt from completion by counting trained tokens, so text between turns may stand on the wrong side.",
+                },
+              ]
+            : []),
         ],
       },
     ];

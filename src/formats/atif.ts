@@ -6,14 +6,30 @@ import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, withou
 import { contentOf, toolCallsOf } from "./messages";
 import { numbersOf } from "./outcomeFields";
 
-const STEP_MAPPED = new Set(["step_id", "source", "message", "reasoning_content", "tool_calls", "observation"]);
-const ROLES: Readonly<Record<string, StepRole>> = { user: "user", system: "system", agent: "assistant", assistant: "assistant", tool: "tool", environment: "environment" };
+const STEP_MAPPED = new Set([
+  "step_id",
+  "source",
+  "message",
+  "reasoning_content",
+  "tool_calls",
+  "observation",
+]);
+const ROLES: Readonly<Record<string, StepRole>> = {
+  user: "user",
+  system: "system",
+  agent: "assistant",
+  assistant: "assistant",
+  tool: "tool",
+  environment: "environment",
+};
 
 function observationOf(value: JsonValue | undefined): string | undefined {
   if (value === undefined || value === null) return undefined;
   const results = isObject(value) && isList(value["results"]) ? value["results"] : undefined;
   if (results === undefined) return contentOf(value).text;
-  return results.map((result) => (isObject(result) ? contentOf(result["content"]).text : contentOf(result).text)).join("\n");
+  return results
+    .map((result) => (isObject(result) ? contentOf(result["content"]).text : contentOf(result).text))
+    .join("\n");
 }
 
 function logprobOf(metrics: JsonValue | undefined): number | undefined {
@@ -46,9 +62,17 @@ function stepsOf(list: readonly JsonValue[]): Step[] {
         ...(media.length === 0 ? {} : { media }),
         extra,
       });
-      if (observation !== undefined && observation !== "") steps.push({ index: steps.length, role: "tool", kind: "observe", observation });
+      if (observation !== undefined && observation !== "")
+        steps.push({ index: steps.length, role: "tool", kind: "observe", observation });
     } else {
-      steps.push({ index: steps.length, role, kind: spoken ? "observe" : "prompt", observation: [text, observation].filter((part) => part !== undefined && part !== "").join("\n"), ...(media.length === 0 ? {} : { media }), extra });
+      steps.push({
+        index: steps.length,
+        role,
+        kind: spoken ? "observe" : "prompt",
+        observation: [text, observation].filter((part) => part !== undefined && part !== "").join("\n"),
+        ...(media.length === 0 ? {} : { media }),
+        extra,
+      });
     }
   }
   const last = steps.findLastIndex((step) => step.role === "assistant");
@@ -62,7 +86,9 @@ function draftsOf(document: JsonObject, path: string, parent?: string): Trajecto
   const steps = stepsOf(list);
   const id = textOf(document["trajectory_id"]) ?? textOf(document["session_id"]);
   const prompt = steps.find((step) => step.role === "user")?.observation;
-  const children = isList(document["subagent_trajectories"]) ? document["subagent_trajectories"].filter(isObject) : [];
+  const children = isList(document["subagent_trajectories"])
+    ? document["subagent_trajectories"].filter(isObject)
+    : [];
   // Harbor keeps a trial in `<task>__<random>/agent/trajectory.json`; its attempts are the group.
   const trial = /([^/\\]+)__[A-Za-z0-9]{7}[/\\]agent[/\\][^/\\]+$/.exec(path)?.[1];
   const metrics = isObject(document["final_metrics"]) ? numbersOf(document["final_metrics"], new Set()) : {};
@@ -77,9 +103,22 @@ function draftsOf(document: JsonObject, path: string, parent?: string): Trajecto
       title: titleOf(prompt ?? textOf(document["notes"]) ?? ""),
       task: { ...given("id", trial), ...given("prompt", prompt) },
       steps,
-      outcome: { ...(reward === undefined ? {} : { reward, rewardSource: "reward" }), ...given("success", success), components: metrics },
+      outcome: {
+        ...(reward === undefined ? {} : { reward, rewardSource: "reward" }),
+        ...given("success", success),
+        components: metrics,
+      },
       extra: without(document, new Set(["steps", "subagent_trajectories", "final_metrics"])),
-      notes: reward === undefined ? [{ code: "no-reward", message: "ATIF holds no reward: where there is one, it is in the trial's result.json beside it." }] : [],
+      notes:
+        reward === undefined
+          ? [
+              {
+                code: "no-reward",
+                message:
+                  "ATIF holds no reward: where there is one, it is in the trial's result.json beside it.",
+              },
+            ]
+          : [],
     },
     ...children.flatMap((child) => draftsOf(child, path, id)),
   ];
@@ -101,7 +140,8 @@ export const atif = draftedFormat({
     const first = isList(row["steps"]) ? row["steps"][0] : undefined;
     if (!isList(row["steps"])) return undefined;
     if (version.startsWith("ATIF-")) return { confidence: 0.97, reason: `schema_version ${version}` };
-    if (isObject(first) && "step_id" in first && "source" in first && isObject(row["agent"])) return { confidence: 0.85, reason: "agent, and steps of {step_id, source}" };
+    if (isObject(first) && "step_id" in first && "source" in first && isObject(row["agent"]))
+      return { confidence: 0.85, reason: "agent, and steps of {step_id, source}" };
     return undefined;
   },
 
@@ -110,7 +150,12 @@ export const atif = draftedFormat({
   },
 
   drafts(record, context) {
-    if (record.kind !== "value" || !isObject(record.value) || !isList(record.value["steps"])) throw new Failure("missing-field", "The document has no `steps`.", "Check that it is an ATIF trajectory.");
+    if (record.kind !== "value" || !isObject(record.value) || !isList(record.value["steps"]))
+      throw new Failure(
+        "missing-field",
+        "The document has no `steps`.",
+        "Check that it is an ATIF trajectory.",
+      );
     return draftsOf(record.value, context.path);
   },
 });

@@ -6,10 +6,29 @@ import { float64, isList, isObject, recordedNumber, titleOf, without } from "./j
 import { messageList, messageSteps } from "./messages";
 import { splitMarked } from "./turns";
 
-const LISTS = new Set(["tokens", "masks", "scores", "messages", "advantages", "ref_logprobs", "inference_logprobs", "token_scores", "token_weights", "overrides", "images"]);
-const SERIES: Readonly<Record<string, string>> = { advantages: "advantage", ref_logprobs: "ref_logprob", inference_logprobs: "logprob", token_scores: "reward", token_weights: "token_weights" };
+const LISTS = new Set([
+  "tokens",
+  "masks",
+  "scores",
+  "messages",
+  "advantages",
+  "ref_logprobs",
+  "inference_logprobs",
+  "token_scores",
+  "token_weights",
+  "overrides",
+  "images",
+]);
+const SERIES: Readonly<Record<string, string>> = {
+  advantages: "advantage",
+  ref_logprobs: "ref_logprob",
+  inference_logprobs: "logprob",
+  token_scores: "reward",
+  token_weights: "token_weights",
+};
 
-const at = (value: JsonValue | undefined, index: number): JsonValue | undefined => (isList(value) ? value[index] : undefined);
+const at = (value: JsonValue | undefined, index: number): JsonValue | undefined =>
+  isList(value) ? value[index] : undefined;
 
 function tokensOf(row: JsonObject, index: number): TokenColumns | undefined {
   const ids = at(row["tokens"], index);
@@ -24,7 +43,9 @@ function tokensOf(row: JsonObject, index: number): TokenColumns | undefined {
     count: ids.length,
     ids: Int32Array.from(ids, Number),
     // -100 marks what is not trained; a trained place repeats its token.
-    ...(isList(mask) && mask.length === ids.length ? { mask: Uint8Array.from(mask, (value) => (value === -100 ? 0 : 1)) } : {}),
+    ...(isList(mask) && mask.length === ids.length
+      ? { mask: Uint8Array.from(mask, (value) => (value === -100 ? 0 : 1)) }
+      : {}),
     series,
   };
 }
@@ -48,14 +69,26 @@ export const atropos = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !isList(row["tokens"]) || !isList(row["tokens"][0]) || !isList(row["masks"]) || !isList(row["scores"])) return undefined;
+    if (
+      !isObject(row) ||
+      !isList(row["tokens"]) ||
+      !isList(row["tokens"][0]) ||
+      !isList(row["masks"]) ||
+      !isList(row["scores"])
+    )
+      return undefined;
     return { confidence: 0.95, reason: "lists of tokens, masks, scores" };
   },
 
   drafts(record) {
     const row = record.kind === "value" && isObject(record.value) ? record.value : {};
     const scores = row["scores"];
-    if (!isList(row["tokens"]) || !isList(scores)) throw new Failure("missing-field", "The line has no lists of tokens and scores.", "Check that the file holds Atropos groups.");
+    if (!isList(row["tokens"]) || !isList(scores))
+      throw new Failure(
+        "missing-field",
+        "The line has no lists of tokens and scores.",
+        "Check that the file holds Atropos groups.",
+      );
     return row["tokens"].map((_, index) => {
       const steps = stepsOf(at(row["messages"], index));
       const reward = recordedNumber(scores[index]);

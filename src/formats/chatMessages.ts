@@ -22,12 +22,19 @@ function conversationOf(value: JsonValue | undefined): Conversation | undefined 
   if (whole !== undefined) return { messages: whole };
   const prompt = messageList(value["prompt"]);
   const said = messageList(value["completion"]) ?? messageList(value["response"]);
-  return prompt === undefined || said === undefined ? undefined : { messages: [...prompt, ...said], prompt: prompt.length };
+  return prompt === undefined || said === undefined
+    ? undefined
+    : { messages: [...prompt, ...said], prompt: prompt.length };
 }
 
 function draftOf(value: JsonValue): TrajectoryDraft {
   const conversation = conversationOf(value);
-  if (conversation === undefined) throw new Failure("missing-field", "The record holds no list of messages with roles.", "Check that it is a conversation.");
+  if (conversation === undefined)
+    throw new Failure(
+      "missing-field",
+      "The record holds no list of messages with roles.",
+      "Check that it is a conversation.",
+    );
   const { messages, prompt } = conversation;
   const row = isObject(value) ? value : {};
   const task = promptOfMessages(messages);
@@ -36,13 +43,21 @@ function draftOf(value: JsonValue): TrajectoryDraft {
     ...given("ownId", textOf(row["id"]) ?? textOf(row["instance_id"]) ?? textOf(row["traj_id"])),
     steps: messageSteps(messages, prompt),
     outcome: outcomeOfRow(row, MAPPED),
-    extra: without(row, new Set([...MAPPED].filter((key) => key !== "tools" && !(key === "response" && messageList(row["response"]) === undefined)))),
+    extra: without(
+      row,
+      new Set(
+        [...MAPPED].filter(
+          (key) => key !== "tools" && !(key === "response" && messageList(row["response"]) === undefined),
+        ),
+      ),
+    ),
     notes: [],
   };
 }
 
 const only = (record: FormatRecord): JsonValue => {
-  if (record.kind !== "value") throw new Failure("unfit-record", "The record is not a JSON value.", "Check the file.");
+  if (record.kind !== "value")
+    throw new Failure("unfit-record", "The record is not a JSON value.", "Check the file.");
   return record.value;
 };
 
@@ -57,12 +72,19 @@ export const chatMessages = draftedFormat({
 
   detect(head: FileHead) {
     if (head.container === "parquet") {
-      const column = head.columns?.find(({ name, type }) => name === "messages" && /^STRUCT\(.*\brole\b.*\)\[\]$/s.test(type.replace(/"/g, "")));
-      return column === undefined ? undefined : { confidence: 0.2, reason: "a column of messages with roles" };
+      const column = head.columns?.find(
+        ({ name, type }) =>
+          name === "messages" && /^STRUCT\(.*\brole\b.*\)\[\]$/s.test(type.replace(/"/g, "")),
+      );
+      return column === undefined
+        ? undefined
+        : { confidence: 0.2, reason: "a column of messages with roles" };
     }
     // A list of messages by itself is one conversation, read as a whole by its own entry.
     if (head.array === true && messageList([head.firstRecord ?? null]) !== undefined) return undefined;
-    return conversationOf(head.firstRecord) === undefined ? undefined : { confidence: 0.2, reason: "lists of messages with roles" };
+    return conversationOf(head.firstRecord) === undefined
+      ? undefined
+      : { confidence: 0.2, reason: "lists of messages with roles" };
   },
 
   drafts: (record) => [draftOf(only(record))],
@@ -85,7 +107,8 @@ export const chatList = draftedFormat({
 
   drafts(record) {
     const value = only(record);
-    if (!isList(value)) throw new Failure("unfit-record", "The document is not a list of messages.", "Check the file.");
+    if (!isList(value))
+      throw new Failure("unfit-record", "The document is not a list of messages.", "Check the file.");
     return [draftOf(value)];
   },
 });

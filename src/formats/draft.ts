@@ -5,7 +5,10 @@ import type { Format, FormatRecord, RecordContext } from "./format";
 import { titleOf } from "./jsonFields";
 
 /** A trajectory as a format reads it, before the store gives it its ids and place. */
-export interface TrajectoryDraft extends Omit<Trajectory, "id" | "datasetId" | "source" | "groupId" | "format"> {
+export interface TrajectoryDraft extends Omit<
+  Trajectory,
+  "id" | "datasetId" | "source" | "groupId" | "format"
+> {
   readonly ownId?: string;
   readonly groupKey?: string;
   readonly groupGuess?: string;
@@ -26,14 +29,28 @@ export function draftedFormat({ drafts, ...format }: DraftedFormat): Format {
     read(record, place, context) {
       const all = drafts(record, context);
       const draft = all[place.source.part];
-      if (draft === undefined) throw new Failure("missing-part", `The record holds ${all.length} trajectories, not ${place.source.part + 1}.`, "Refresh the Trajectories view.");
+      if (draft === undefined)
+        throw new Failure(
+          "missing-part",
+          `The record holds ${all.length} trajectories, not ${place.source.part + 1}.`,
+          "Refresh the Trajectories view.",
+        );
       const { ownId, groupKey: _groupKey, groupGuess, title: _title, ...trajectory } = draft;
       return {
         ...trajectory,
         ...place,
         format: format.id,
-        task: trajectory.task.id === undefined && ownId !== undefined ? { ...trajectory.task, id: ownId } : trajectory.task,
-        notes: groupGuess === undefined ? trajectory.notes : [...trajectory.notes, { code: "guessed-group", message: `The group is guessed: ${groupGuess}.` }],
+        task:
+          trajectory.task.id === undefined && ownId !== undefined
+            ? { ...trajectory.task, id: ownId }
+            : trajectory.task,
+        notes:
+          groupGuess === undefined
+            ? trajectory.notes
+            : [
+                ...trajectory.notes,
+                { code: "guessed-group", message: `The group is guessed: ${groupGuess}.` },
+              ],
       };
     },
   };
@@ -42,13 +59,18 @@ export function draftedFormat({ drafts, ...format }: DraftedFormat): Format {
 function summaryOf(draft: TrajectoryDraft, part: number): TrajectorySummary {
   const { steps, outcome, tokens } = draft;
   const policy = steps.filter((step) => step.role === "assistant" && step.kind !== "prompt");
-  const numbers = steps.filter((step) => step.reward !== undefined || step.value !== undefined || step.advantage !== undefined);
+  const numbers = steps.filter(
+    (step) => step.reward !== undefined || step.value !== undefined || step.advantage !== undefined,
+  );
   return {
     part,
     title: draft.title ?? titleOf(draft.task.prompt ?? firstText(steps)),
     stepCount: steps.length,
     components: outcome.components,
-    responseCharacters: policy.reduce((sum, step) => sum + (step.thought?.length ?? 0) + (step.action?.length ?? 0), 0),
+    responseCharacters: policy.reduce(
+      (sum, step) => sum + (step.thought?.length ?? 0) + (step.action?.length ?? 0),
+      0,
+    ),
     ...given("ownId", draft.ownId),
     ...given("groupKey", draft.groupKey),
     ...given("groupGuess", draft.groupGuess),
@@ -66,7 +88,12 @@ function summaryOf(draft: TrajectoryDraft, part: number): TrajectorySummary {
 }
 
 function numbersOf(step: Step): StepSummary {
-  return { index: step.index, ...given("reward", step.reward), ...given("value", step.value), ...given("advantage", step.advantage) };
+  return {
+    index: step.index,
+    ...given("reward", step.reward),
+    ...given("value", step.value),
+    ...given("advantage", step.advantage),
+  };
 }
 
 function firstText(steps: readonly Step[]): string {

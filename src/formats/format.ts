@@ -110,7 +110,11 @@ export interface Format {
   /** Reads one trajectory in full. */
   read(record: FormatRecord, place: TrajectoryPlace, context: RecordContext): Trajectory;
   /** The record's own tree; `trajectoryId(part)` gives the ids of its leaves. */
-  tree?(record: FormatRecord, context: RecordContext & { readonly datasetId: string; readonly groupId?: string }, trajectoryId: (part: number) => string): Tree;
+  tree?(
+    record: FormatRecord,
+    context: RecordContext & { readonly datasetId: string; readonly groupId?: string },
+    trajectoryId: (part: number) => string,
+  ): Tree;
 }
 
 /** What one `summarise` run over a record gave, with the notes of records that did not fit. */

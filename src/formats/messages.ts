@@ -26,7 +26,18 @@ const ROLES: Readonly<Record<string, StepRole>> = {
   exit: "environment",
 };
 
-const MAPPED = new Set(["role", "from", "content", "value", "tool_calls", "reasoning_content", "reasoning", "thinking", "message_type", "thought"]);
+const MAPPED = new Set([
+  "role",
+  "from",
+  "content",
+  "value",
+  "tool_calls",
+  "reasoning_content",
+  "reasoning",
+  "thinking",
+  "message_type",
+  "thought",
+]);
 
 export function roleOf(message: JsonObject): StepRole | undefined {
   const role = textOf(message["role"]) ?? textOf(message["from"]);
@@ -35,7 +46,11 @@ export function roleOf(message: JsonObject): StepRole | undefined {
 
 /** True for `{role, content}` and `{from, value}`, with the roles that people use. */
 export function isMessage(value: JsonValue | undefined): value is JsonObject {
-  return isObject(value) && roleOf(value) !== undefined && ("content" in value || "value" in value || "tool_calls" in value || "reasoning_content" in value);
+  return (
+    isObject(value) &&
+    roleOf(value) !== undefined &&
+    ("content" in value || "value" in value || "tool_calls" in value || "reasoning_content" in value)
+  );
 }
 
 /** A list of messages, also where it was stored as JSON text. Empty lists are no conversation. */
@@ -48,11 +63,17 @@ export function messageList(value: JsonValue | undefined): readonly JsonObject[]
       return undefined;
     }
   }
-  return isList(list) && list.length > 0 && list.every(isMessage) ? (list as readonly JsonObject[]) : undefined;
+  return isList(list) && list.length > 0 && list.every(isMessage)
+    ? (list as readonly JsonObject[])
+    : undefined;
 }
 
 /** Text of a content that is text, a list of parts, or an object; pictures and other parts are told apart. */
-export function contentOf(content: JsonValue | undefined): { readonly text: string; readonly media: readonly MediaReference[]; readonly other: readonly JsonValue[] } {
+export function contentOf(content: JsonValue | undefined): {
+  readonly text: string;
+  readonly media: readonly MediaReference[];
+  readonly other: readonly JsonValue[];
+} {
   if (content === null || content === undefined) return { text: "", media: [], other: [] };
   if (typeof content === "string") return { text: content, media: [], other: [] };
   if (!isList(content)) {
@@ -65,12 +86,22 @@ export function contentOf(content: JsonValue | undefined): { readonly text: stri
   for (const part of content) {
     if (typeof part === "string") texts.push(part);
     else if (isObject(part)) {
-      const text = textOf(part["text"]) ?? textOf(part["input_text"]) ?? textOf(part["output_text"]) ?? textOf(part["content"]);
+      const text =
+        textOf(part["text"]) ??
+        textOf(part["input_text"]) ??
+        textOf(part["output_text"]) ??
+        textOf(part["content"]);
       if (text !== undefined) texts.push(text);
       else {
         const picture = pictureOf(part);
         if (picture === undefined) other.push(part);
-        else if (/^(?:[a-z]+:|\/|[A-Za-z]:\\)/.test(picture)) other.push({ type: textOf(part["type"]) ?? "image", url: picture.startsWith("data:") ? `${picture.slice(0, 40)}… (${picture.length} characters)` : picture });
+        else if (/^(?:[a-z]+:|\/|[A-Za-z]:\\)/.test(picture))
+          other.push({
+            type: textOf(part["type"]) ?? "image",
+            url: picture.startsWith("data:")
+              ? `${picture.slice(0, 40)}… (${picture.length} characters)`
+              : picture,
+          });
         else media.push({ kind: "image", path: picture });
       }
     }
@@ -99,7 +130,13 @@ export function toolCallsOf(value: JsonValue | undefined): readonly ToolCall[] {
     const inner = isObject(call["function"]) ? call["function"] : call;
     const name = textOf(inner["name"]) ?? textOf(call["function_name"]) ?? textOf(call["tool_name"]) ?? "";
     const id = textOf(call["id"]) ?? textOf(call["tool_call_id"]) ?? textOf(call["call_id"]);
-    return [{ name, arguments: argumentsOf(inner["arguments"] ?? inner["args"] ?? inner["input"]), ...(id === undefined ? {} : { id }) }];
+    return [
+      {
+        name,
+        arguments: argumentsOf(inner["arguments"] ?? inner["args"] ?? inner["input"]),
+        ...(id === undefined ? {} : { id }),
+      },
+    ];
   });
 }
 
@@ -127,10 +164,17 @@ export function messageStep(message: JsonObject, index: number, kind?: "prompt")
     ...(Object.keys(extra).length === 0 ? {} : { extra }),
   };
   if (role !== "assistant") return { ...base, kind: kind ?? "observe", observation: text };
-  const reasoning = contentOf(message["reasoning_content"] ?? message["reasoning"] ?? message["thinking"]).text;
+  const reasoning = contentOf(
+    message["reasoning_content"] ?? message["reasoning"] ?? message["thinking"],
+  ).text;
   const leading = reasoning === "" ? /^\s*<think>.*?<\/think>/s.exec(text)?.[0] : undefined;
   const thought = reasoning !== "" ? reasoning : leading;
-  return { ...base, kind: kind ?? "act", ...(thought === undefined ? {} : { thought }), action: leading === undefined ? text : text.slice(leading.length) };
+  return {
+    ...base,
+    kind: kind ?? "act",
+    ...(thought === undefined ? {} : { thought }),
+    action: leading === undefined ? text : text.slice(leading.length),
+  };
 }
 
 /**
@@ -140,7 +184,9 @@ export function messageStep(message: JsonObject, index: number, kind?: "prompt")
 export function messageSteps(messages: readonly JsonObject[], prompt?: number): Step[] {
   const firstWord = messages.findIndex((message) => roleOf(message) === "assistant");
   const promptEnd = prompt ?? (firstWord < 0 ? messages.length : firstWord);
-  const steps = messages.map((message, index) => messageStep(message, index, index < promptEnd ? "prompt" : undefined));
+  const steps = messages.map((message, index) =>
+    messageStep(message, index, index < promptEnd ? "prompt" : undefined),
+  );
   const last = steps.findLastIndex((step) => step.role === "assistant" && step.kind === "act");
   const answer = steps[last];
   if (answer !== undefined && answer.toolCalls === undefined) steps[last] = { ...answer, kind: "answer" };

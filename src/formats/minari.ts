@@ -19,7 +19,12 @@ const INFO_ROLES: Readonly<Record<string, ColumnRole>> = {
 const NOT_MEASURES = new Set(["id", "total_steps", "seed", "env_index", "training_step"]);
 
 function groupOf(record: FormatRecord): Hdf5Group {
-  if (record.kind !== "hdf5") throw new Failure("unfit-record", "The record is not an HDF5 group.", "Check that the file is a Minari dataset.");
+  if (record.kind !== "hdf5")
+    throw new Failure(
+      "unfit-record",
+      "The record is not an HDF5 group.",
+      "Check that the file is a Minari dataset.",
+    );
   return record.group;
 }
 
@@ -29,19 +34,38 @@ function stepCountOf(group: Hdf5Group): number {
     const rows = group.shape(name)?.[0];
     if (rows !== undefined) return rows;
   }
-  throw new Failure("missing-field", `Episode ${group.name} has neither rewards nor actions.`, "The file may be cut off.");
+  throw new Failure(
+    "missing-field",
+    `Episode ${group.name} has neither rewards nor actions.`,
+    "The file may be cut off.",
+  );
 }
 
-function columnOf(group: Hdf5Group, dataset: string, name: string, role: ColumnRole): NumericColumn | undefined {
+function columnOf(
+  group: Hdf5Group,
+  dataset: string,
+  name: string,
+  role: ColumnRole,
+): NumericColumn | undefined {
   const shape = group.shape(dataset);
   const data = group.numbers(dataset);
   if (shape === undefined || data === undefined) return undefined;
   const rows = shape[0] ?? 1;
-  return { name, role, rows, width: rows === 0 ? shape.slice(1).reduce((product, size) => product * size, 1) : data.length / rows, data };
+  return {
+    name,
+    role,
+    rows,
+    width: rows === 0 ? shape.slice(1).reduce((product, size) => product * size, 1) : data.length / rows,
+    data,
+  };
 }
 
 /** Datasets of a group and of the groups below it: Dict spaces nest, Tuple spaces use `_index_i`. */
-function* columnsBelow(group: Hdf5Group, prefix: string, role: (name: string) => ColumnRole): Generator<NumericColumn> {
+function* columnsBelow(
+  group: Hdf5Group,
+  prefix: string,
+  role: (name: string) => ColumnRole,
+): Generator<NumericColumn> {
   for (const dataset of group.datasets) {
     const column = columnOf(group, dataset, `${prefix}${dataset}`, role(dataset));
     if (column !== undefined) yield column;
@@ -56,15 +80,25 @@ const spaceName = (name: string): string => name.replace(/\._index_(\d+)/g, ".$1
 
 function columnsOf(group: Hdf5Group): NumericColumn[] {
   const columns: NumericColumn[] = [];
-  const roles: Readonly<Record<string, ColumnRole>> = { observations: "observation", actions: "action", rewards: "reward", terminations: "terminated", truncations: "truncated" };
+  const roles: Readonly<Record<string, ColumnRole>> = {
+    observations: "observation",
+    actions: "action",
+    rewards: "reward",
+    terminations: "terminated",
+    truncations: "truncated",
+  };
   for (const [name, role] of Object.entries(roles)) {
     const flat = columnOf(group, name, name, role);
     if (flat !== undefined) columns.push(flat);
     const nested = group.group(name);
-    if (nested !== undefined) for (const column of columnsBelow(nested, `${name}.`, () => role)) columns.push({ ...column, name: spaceName(column.name) });
+    if (nested !== undefined)
+      for (const column of columnsBelow(nested, `${name}.`, () => role))
+        columns.push({ ...column, name: spaceName(column.name) });
   }
   const infos = group.group("infos");
-  if (infos !== undefined) for (const column of columnsBelow(infos, "infos.", (name) => INFO_ROLES[name] ?? "info")) columns.push({ ...column, name: spaceName(column.name) });
+  if (infos !== undefined)
+    for (const column of columnsBelow(infos, "infos.", (name) => INFO_ROLES[name] ?? "info"))
+      columns.push({ ...column, name: spaceName(column.name) });
   for (const dataset of group.datasets) {
     if (dataset in roles || dataset === "infos") continue;
     const column = columnOf(group, dataset, dataset, INFO_ROLES[dataset] ?? "info");
@@ -87,17 +121,30 @@ function endOf(group: Hdf5Group): { readonly stopReason?: string; readonly trunc
   const truncated = group.numbers("truncations")?.some((flag) => flag !== 0);
   return {
     ...(truncated === undefined ? {} : { truncated: truncated && terminated !== true }),
-    ...(terminated === true ? { stopReason: "terminated" } : truncated === true ? { stopReason: "truncated" } : {}),
+    ...(terminated === true
+      ? { stopReason: "terminated" }
+      : truncated === true
+        ? { stopReason: "truncated" }
+        : {}),
   };
 }
 
-function numberColumn(columns: readonly NumericColumn[], role: ColumnRole, steps: number): NumericColumn | undefined {
-  return columns.find((column) => column.role === role && column.width === 1 && (column.rows === steps || column.rows === steps + 1));
+function numberColumn(
+  columns: readonly NumericColumn[],
+  role: ColumnRole,
+  steps: number,
+): NumericColumn | undefined {
+  return columns.find(
+    (column) =>
+      column.role === role && column.width === 1 && (column.rows === steps || column.rows === steps + 1),
+  );
 }
 
 /** Advantages that the collector recorded among the infos. */
 function advantageColumn(columns: readonly NumericColumn[], steps: number): NumericColumn | undefined {
-  return columns.find((column) => /^infos\.advantages?$/.test(column.name) && column.width === 1 && column.rows >= steps);
+  return columns.find(
+    (column) => /^infos\.advantages?$/.test(column.name) && column.width === 1 && column.rows >= steps,
+  );
 }
 
 function stepsOf(columns: readonly NumericColumn[], count: number): Step[] {
@@ -124,7 +171,10 @@ function stepsOf(columns: readonly NumericColumn[], count: number): Step[] {
 }
 
 /** Single numbers of the episode itself: its attributes, except those that name and count it. */
-function attributesOf(group: Hdf5Group): { readonly components: Record<string, number | null>; readonly extra: JsonObject } {
+function attributesOf(group: Hdf5Group): {
+  readonly components: Record<string, number | null>;
+  readonly extra: JsonObject;
+} {
   const components: Record<string, number | null> = {};
   const { attributes } = group;
   for (const [name, value] of Object.entries(attributes)) {
@@ -159,7 +209,15 @@ function* scalarColumns(group: Hdf5Group, count: number): Generator<NumericColum
   for (const name of infos?.datasets ?? []) {
     const role = INFO_ROLES[name] ?? "info";
     const shape = infos?.shape(name);
-    if (infos === undefined || (role !== "value" && !/^advantages?$/.test(name)) || shape === undefined || shape.length > 2 || (shape[1] ?? 1) !== 1 || (shape[0] ?? 0) < count) continue;
+    if (
+      infos === undefined ||
+      (role !== "value" && !/^advantages?$/.test(name)) ||
+      shape === undefined ||
+      shape.length > 2 ||
+      (shape[1] ?? 1) !== 1 ||
+      (shape[0] ?? 0) < count
+    )
+      continue;
     const column = columnOf(infos, name, `infos.${name}`, role);
     if (column !== undefined) yield column;
   }
@@ -187,7 +245,10 @@ export const minari: Format = {
     if (episode === undefined) return undefined;
     const parts = new Set([...episode.datasets, ...episode.groups]);
     if (!parts.has("actions") && !parts.has("rewards")) return undefined;
-    return { confidence: parts.has("terminations") && parts.has("truncations") ? 0.95 : 0.7, reason: "HDF5 groups episode_N with actions, rewards, terminations, truncations" };
+    return {
+      confidence: parts.has("terminations") && parts.has("truncations") ? 0.95 : 0.7,
+      reason: "HDF5 groups episode_N with actions, rewards, terminations, truncations",
+    };
   },
 
   members(root) {
@@ -226,7 +287,11 @@ export const minari: Format = {
     const columns = columnsOf(group);
     const reward = rewardSum(group);
     const { components, extra } = attributesOf(group);
-    const outcome: Outcome = { ...(reward === undefined ? {} : { reward, rewardSource: "sum of rewards" }), ...endOf(group), components };
+    const outcome: Outcome = {
+      ...(reward === undefined ? {} : { reward, rewardSource: "sum of rewards" }),
+      ...endOf(group),
+      components,
+    };
     return {
       ...place,
       format: "minari",

@@ -14,10 +14,14 @@ export const miniSweAgent = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || messageList(row["messages"]) === undefined || !isObject(row["info"])) return undefined;
+    if (!isObject(row) || messageList(row["messages"]) === undefined || !isObject(row["info"]))
+      return undefined;
     const version = textOf(row["trajectory_format"]) ?? "";
-    if (version.startsWith("mini-swe-agent")) return { confidence: 0.95, reason: `trajectory_format ${version}` };
-    return "mini_version" in row["info"] || "exit_status" in row["info"] ? { confidence: 0.8, reason: "messages, and info with exit_status" } : undefined;
+    if (version.startsWith("mini-swe-agent"))
+      return { confidence: 0.95, reason: `trajectory_format ${version}` };
+    return "mini_version" in row["info"] || "exit_status" in row["info"]
+      ? { confidence: 0.8, reason: "messages, and info with exit_status" }
+      : undefined;
   },
 
   datasetPath(path) {
@@ -28,7 +32,12 @@ export const miniSweAgent = draftedFormat({
   drafts(record, context) {
     const row = record.kind === "value" && isObject(record.value) ? record.value : {};
     const messages = messageList(row["messages"]);
-    if (messages === undefined) throw new Failure("missing-field", "The document has no `messages`.", "Check that the file is a mini-swe-agent trajectory.");
+    if (messages === undefined)
+      throw new Failure(
+        "missing-field",
+        "The document has no `messages`.",
+        "Check that the file is a mini-swe-agent trajectory.",
+      );
     const info = isObject(row["info"]) ? row["info"] : {};
     const stats = isObject(info["model_stats"]) ? info["model_stats"] : {};
     const instance = textOf(row["instance_id"]) ?? /([^/\\]+?)\.traj\.json$/.exec(context.path)?.[1];
@@ -39,7 +48,9 @@ export const miniSweAgent = draftedFormat({
     // `extra.response` repeats the raw answer of the server.
     const steps = messageSteps(messages).map((step) => {
       const extra = step.extra?.["extra"];
-      return isObject(extra) && "response" in extra ? { ...step, extra: { ...step.extra, extra: without(extra, new Set(["response"])) } } : step;
+      return isObject(extra) && "response" in extra
+        ? { ...step, extra: { ...step.extra, extra: without(extra, new Set(["response"])) } }
+        : step;
     });
     return [
       {
@@ -50,11 +61,19 @@ export const miniSweAgent = draftedFormat({
         steps,
         outcome: {
           ...given("stopReason", stopReason),
-          ...(stopReason === undefined ? {} : { truncated: /limit|exceeded|timeout|context/i.test(stopReason) }),
+          ...(stopReason === undefined
+            ? {}
+            : { truncated: /limit|exceeded|timeout|context/i.test(stopReason) }),
           components: { ...given("instance_cost", cost), ...given("api_calls", calls) },
         },
         extra: without(row, new Set(["messages"])),
-        notes: [{ code: "no-reward", message: "Whether the instance was resolved is not in the trajectory: it is in the evaluation's report." }],
+        notes: [
+          {
+            code: "no-reward",
+            message:
+              "Whether the instance was resolved is not in the trajectory: it is in the evaluation's report.",
+          },
+        ],
       },
     ];
   },

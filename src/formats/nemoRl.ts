@@ -2,10 +2,30 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Note, Step, TokenColumns } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
-import { float64, isList, isObject, recordedNumber, stemNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import {
+  float64,
+  isList,
+  isObject,
+  recordedNumber,
+  stemNumber,
+  textOf,
+  titleOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 import { messageList, messageSteps } from "./messages";
 
-const MAPPED = new Set(["content", "rewards", "input_lengths", "token_ids", "token_loss_mask", "advantages", "generation_logprobs", "prev_logprobs", "reference_policy_logprobs"]);
+const MAPPED = new Set([
+  "content",
+  "rewards",
+  "input_lengths",
+  "token_ids",
+  "token_loss_mask",
+  "advantages",
+  "generation_logprobs",
+  "prev_logprobs",
+  "reference_policy_logprobs",
+]);
 const SERIES: Readonly<Record<string, string>> = {
   advantages: "advantage",
   generation_logprobs: "logprob",
@@ -13,7 +33,11 @@ const SERIES: Readonly<Record<string, string>> = {
   reference_policy_logprobs: "ref_logprob",
 };
 const SAME_PROMPT = "rows of one training step whose prompt tokens or texts are equal";
-const GUESSED_ROLES: Note = { code: "guessed-turns", message: "Roles are guessed: the dump holds the messages' texts alone, taken in turn as user and assistant." };
+const GUESSED_ROLES: Note = {
+  code: "guessed-turns",
+  message:
+    "Roles are guessed: the dump holds the messages' texts alone, taken in turn as user and assistant.",
+};
 
 /** NeMo-RL logs one sample a batch of one: every value is a list of one. */
 function single(value: JsonValue | undefined): JsonValue | undefined {
@@ -29,24 +53,33 @@ function tokensOf(row: JsonObject): TokenColumns | undefined {
   const series: Record<string, Float64Array> = {};
   for (const [key, value] of Object.entries(row)) {
     const list = single(value);
-    if (!isList(list) || list.length !== ids.length || key === "token_ids" || key === "token_loss_mask") continue;
-    if (list.every((item) => recordedNumber(item) !== undefined)) series[SERIES[key] ?? key] = float64(list.slice(0, count));
+    if (!isList(list) || list.length !== ids.length || key === "token_ids" || key === "token_loss_mask")
+      continue;
+    if (list.every((item) => recordedNumber(item) !== undefined))
+      series[SERIES[key] ?? key] = float64(list.slice(0, count));
   }
   return {
     count,
     ids: Int32Array.from(ids.slice(0, count), Number),
-    ...(isList(mask) ? { mask: Uint8Array.from(mask.slice(0, count), (value) => (recordedNumber(value) === 1 ? 1 : 0)) } : {}),
+    ...(isList(mask)
+      ? { mask: Uint8Array.from(mask.slice(0, count), (value) => (recordedNumber(value) === 1 ? 1 : 0)) }
+      : {}),
     series,
   };
 }
 
-function stepsOf(content: JsonValue | undefined): { readonly steps: readonly Step[]; readonly notes: readonly Note[] } {
+function stepsOf(content: JsonValue | undefined): {
+  readonly steps: readonly Step[];
+  readonly notes: readonly Note[];
+} {
   const messages = messageList(content);
   if (messages !== undefined) return { steps: messageSteps(messages), notes: [] };
   if (!isList(content)) return { steps: [], notes: [] };
   const texts = content.map((item) => textOf(item) ?? JSON.stringify(item));
   const steps = texts.map((text, index): Step =>
-    index % 2 === 1 ? { index, role: "assistant", kind: index >= texts.length - 2 ? "answer" : "act", action: text } : { index, role: "user", kind: index === 0 ? "prompt" : "observe", observation: text },
+    index % 2 === 1
+      ? { index, role: "assistant", kind: index >= texts.length - 2 ? "answer" : "act", action: text }
+      : { index, role: "user", kind: index === 0 ? "prompt" : "observe", observation: text },
   );
   return { steps, notes: [GUESSED_ROLES] };
 }
@@ -63,9 +96,12 @@ export const nemoRl = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !isList(row["content"]) || !isList(row["rewards"]) || !("idx" in row)) return undefined;
+    if (!isObject(row) || !isList(row["content"]) || !isList(row["rewards"]) || !("idx" in row))
+      return undefined;
     const training = "token_loss_mask" in row && "sample_loss_mask" in row;
-    return training ? { confidence: 0.95, reason: "keys token_loss_mask, sample_loss_mask, advantages, rewards, content" } : { confidence: 0.7, reason: "keys content, rewards, idx" };
+    return training
+      ? { confidence: 0.95, reason: "keys token_loss_mask, sample_loss_mask, advantages, rewards, content" }
+      : { confidence: 0.7, reason: "keys content, rewards, idx" };
   },
 
   drafts(record, context) {
@@ -73,15 +109,27 @@ export const nemoRl = draftedFormat({
     const content = single(row["content"]);
     const tokens = tokensOf(row);
     const { steps, notes } = stepsOf(content);
-    if (steps.length === 0 && tokens === undefined) throw new Failure("missing-field", "The row has neither content nor token_ids.", "Check that the file is NeMo-RL's logged data.");
+    if (steps.length === 0 && tokens === undefined)
+      throw new Failure(
+        "missing-field",
+        "The row has neither content nor token_ids.",
+        "Check that the file is NeMo-RL's logged data.",
+      );
     const reward = recordedNumber(single(row["rewards"]));
     const filtered = recordedNumber(single(row["filtered_rewards"]));
     const sampleMask = recordedNumber(single(row["sample_loss_mask"]));
     const prompt = steps.find((step) => step.role === "user")?.observation;
-    const promptTokens = tokens?.mask === undefined ? undefined : tokens.ids?.subarray(0, Math.max(0, tokens.mask.indexOf(1)));
-    const advantages = tokens?.series["advantage"]?.filter((_, index) => tokens.mask === undefined || tokens.mask[index] === 1);
-    const advantage = advantages?.every((value) => value === advantages[0]) === true ? advantages[0] : undefined;
-    const arrays = new Set([...MAPPED, ...Object.entries(row).flatMap(([key, value]) => (isList(single(value)) ? [key] : []))]);
+    const promptTokens =
+      tokens?.mask === undefined ? undefined : tokens.ids?.subarray(0, Math.max(0, tokens.mask.indexOf(1)));
+    const advantages = tokens?.series["advantage"]?.filter(
+      (_, index) => tokens.mask === undefined || tokens.mask[index] === 1,
+    );
+    const advantage =
+      advantages?.every((value) => value === advantages[0]) === true ? advantages[0] : undefined;
+    const arrays = new Set([
+      ...MAPPED,
+      ...Object.entries(row).flatMap(([key, value]) => (isList(single(value)) ? [key] : [])),
+    ]);
     return [
       {
         ...given("ownId", wholeNumber(row["idx"]) === undefined ? undefined : String(row["idx"] as number)),
@@ -95,7 +143,10 @@ export const nemoRl = draftedFormat({
         ...given("tokens", tokens),
         outcome: {
           ...(reward === undefined ? {} : { reward, rewardSource: "rewards" }),
-          components: { ...(filtered === undefined ? {} : { filtered_rewards: filtered }), ...(sampleMask === undefined ? {} : { sample_loss_mask: sampleMask }) },
+          components: {
+            ...(filtered === undefined ? {} : { filtered_rewards: filtered }),
+            ...(sampleMask === undefined ? {} : { sample_loss_mask: sampleMask }),
+          },
         },
         ...given("advantage", advantage),
         extra: without(row, arrays),

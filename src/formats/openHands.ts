@@ -5,7 +5,17 @@ import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, without } from "./jsonFields";
 import { contentOf, toolCallsOf } from "./messages";
 
-const EVENT_KINDS = new Set(["SystemPromptEvent", "MessageEvent", "ActionEvent", "ObservationEvent", "AgentErrorEvent", "UserRejectObservation", "ConversationStateUpdateEvent", "Condensation", "PauseEvent"]);
+const EVENT_KINDS = new Set([
+  "SystemPromptEvent",
+  "MessageEvent",
+  "ActionEvent",
+  "ObservationEvent",
+  "AgentErrorEvent",
+  "UserRejectObservation",
+  "ConversationStateUpdateEvent",
+  "Condensation",
+  "PauseEvent",
+]);
 
 /** 2024 histories are pairs of an action and what was observed; later ones are one list of events. */
 function eventsOf(history: JsonValue | undefined): readonly JsonObject[] {
@@ -16,23 +26,50 @@ function eventsOf(history: JsonValue | undefined): readonly JsonObject[] {
 /** An event of the V1 SDK, which names its kind. */
 function kindStep(event: JsonObject, index: number): Step | undefined {
   const kind = textOf(event["kind"]);
-  if (kind === "SystemPromptEvent") return { index, role: "system", kind: "prompt", observation: contentOf(event["system_prompt"]).text };
+  if (kind === "SystemPromptEvent")
+    return { index, role: "system", kind: "prompt", observation: contentOf(event["system_prompt"]).text };
   if (kind === "MessageEvent") {
     const message = isObject(event["llm_message"]) ? event["llm_message"] : {};
     const { text, media } = contentOf(message["content"]);
     const user = textOf(event["source"]) !== "agent";
-    return user ? { index, role: "user", kind: "observe", observation: text, ...(media.length === 0 ? {} : { media }) } : { index, role: "assistant", kind: "answer", action: text };
+    return user
+      ? { index, role: "user", kind: "observe", observation: text, ...(media.length === 0 ? {} : { media }) }
+      : { index, role: "assistant", kind: "answer", action: text };
   }
   if (kind === "ActionEvent") {
-    const thought = [textOf(event["reasoning_content"]), contentOf(event["thought"]).text].filter((part) => part !== undefined && part !== "").join("\n");
+    const thought = [textOf(event["reasoning_content"]), contentOf(event["thought"]).text]
+      .filter((part) => part !== undefined && part !== "")
+      .join("\n");
     const calls = toolCallsOf(event["tool_call"]);
-    const own: readonly ToolCall[] = calls.length > 0 ? calls : [{ name: textOf(event["tool_name"]) ?? "", arguments: event["action"] ?? null }];
-    return { index, role: "assistant", kind: "act", ...(thought === "" ? {} : { thought }), action: "", toolCalls: own, extra: without(event, new Set(["kind", "thought", "reasoning_content", "tool_call", "thinking_blocks"])) };
+    const own: readonly ToolCall[] =
+      calls.length > 0
+        ? calls
+        : [{ name: textOf(event["tool_name"]) ?? "", arguments: event["action"] ?? null }];
+    return {
+      index,
+      role: "assistant",
+      kind: "act",
+      ...(thought === "" ? {} : { thought }),
+      action: "",
+      toolCalls: own,
+      extra: without(
+        event,
+        new Set(["kind", "thought", "reasoning_content", "tool_call", "thinking_blocks"]),
+      ),
+    };
   }
   if (kind === "ObservationEvent" || kind === "AgentErrorEvent" || kind === "UserRejectObservation") {
     const observation = isObject(event["observation"]) ? event["observation"] : event;
-    const text = contentOf(observation["content"] ?? observation["output"] ?? observation["error"] ?? observation["command"]).text;
-    return { index, role: "tool", kind: "observe", observation: text, extra: without(event, new Set(["kind", "observation"])) };
+    const text = contentOf(
+      observation["content"] ?? observation["output"] ?? observation["error"] ?? observation["command"],
+    ).text;
+    return {
+      index,
+      role: "tool",
+      kind: "observe",
+      observation: text,
+      extra: without(event, new Set(["kind", "observation"])),
+    };
   }
   return undefined;
 }
@@ -43,10 +80,17 @@ function actorStep(event: JsonObject, index: number): Step {
   const type = textOf(event["type"]);
   const actor = (textOf(event["actorType"]) ?? "").toLowerCase();
   if (actor === "user") return { index, role: "user", kind: "observe", observation: text };
-  if (actor !== "assistant" && actor !== "agent") return { index, role: "environment", kind: "observe", observation: text };
+  if (actor !== "assistant" && actor !== "agent")
+    return { index, role: "environment", kind: "observe", observation: text };
   if (type === "thought") return { index, role: "assistant", kind: "think", thought: text };
   const command = textOf(event["command"]);
-  return { index, role: "assistant", kind: type === "message" ? "answer" : "act", action: text, ...(command === undefined ? {} : { toolCalls: [{ name: type ?? "command", arguments: command }] }) };
+  return {
+    index,
+    role: "assistant",
+    kind: type === "message" ? "answer" : "act",
+    action: text,
+    ...(command === undefined ? {} : { toolCalls: [{ name: type ?? "command", arguments: command }] }),
+  };
 }
 
 /** An event of V0, which is an action or an observation. */
@@ -56,10 +100,17 @@ function plainStep(event: JsonObject, index: number): Step | undefined {
   const args = isObject(event["args"]) ? event["args"] : event;
   if (action !== undefined) {
     const thought = textOf(args["thought"]);
-    const text = textOf(args["content"]) ?? textOf(args["command"]) ?? textOf(args["code"]) ?? textOf(event["message"]) ?? "";
+    const text =
+      textOf(args["content"]) ??
+      textOf(args["command"]) ??
+      textOf(args["code"]) ??
+      textOf(event["message"]) ??
+      "";
     if (action === "system") return { index, role: "system", kind: "prompt", observation: text };
-    if (action === "message" && source !== "agent") return { index, role: "user", kind: "observe", observation: text };
-    if (source === "user" || action === "recall") return { index, role: "environment", kind: "observe", observation: text };
+    if (action === "message" && source !== "agent")
+      return { index, role: "user", kind: "observe", observation: text };
+    if (source === "user" || action === "recall")
+      return { index, role: "environment", kind: "observe", observation: text };
     const answer = action === "message" || action === "finish";
     return {
       index,
@@ -73,7 +124,15 @@ function plainStep(event: JsonObject, index: number): Step | undefined {
   if (event["observation"] !== undefined) {
     const text = contentOf(event["content"]).text;
     // Empty observations only acknowledge a message.
-    return text === "" && event["observation"] === "null" ? undefined : { index, role: "tool", kind: "observe", observation: text, ...given("extra", isObject(event["extras"]) ? event["extras"] : undefined) };
+    return text === "" && event["observation"] === "null"
+      ? undefined
+      : {
+          index,
+          role: "tool",
+          kind: "observe",
+          observation: text,
+          ...given("extra", isObject(event["extras"]) ? event["extras"] : undefined),
+        };
   }
   return undefined;
 }
@@ -81,17 +140,32 @@ function plainStep(event: JsonObject, index: number): Step | undefined {
 function stepsOf(events: readonly JsonObject[]): Step[] {
   const steps: Step[] = [];
   for (const event of events) {
-    const step = "kind" in event ? kindStep(event, steps.length) : "actorType" in event ? actorStep(event, steps.length) : plainStep(event, steps.length);
+    const step =
+      "kind" in event
+        ? kindStep(event, steps.length)
+        : "actorType" in event
+          ? actorStep(event, steps.length)
+          : plainStep(event, steps.length);
     if (step !== undefined) steps.push(step);
   }
   const firstWord = steps.findIndex((step) => step.role === "assistant");
-  return steps.map((step, index) => (index < (firstWord < 0 ? steps.length : firstWord) ? { ...step, kind: "prompt" } : step));
+  return steps.map((step, index) =>
+    index < (firstWord < 0 ? steps.length : firstWord) ? { ...step, kind: "prompt" } : step,
+  );
 }
 
 function draftOf(events: readonly JsonObject[], more: Partial<TrajectoryDraft>): TrajectoryDraft {
   const steps = stepsOf(events);
   const prompt = steps.find((step) => step.role === "user")?.observation;
-  return { title: titleOf(prompt ?? ""), task: { ...given("prompt", prompt) }, steps, outcome: { components: {} }, extra: {}, notes: [], ...more };
+  return {
+    title: titleOf(prompt ?? ""),
+    task: { ...given("prompt", prompt) },
+    steps,
+    outcome: { components: {} },
+    extra: {},
+    notes: [],
+    ...more,
+  };
 }
 
 /** OpenHands benchmark outputs: one row an instance, its history a list of events (or of pairs, in 2024). */
@@ -107,26 +181,62 @@ export const openHandsOutput = draftedFormat({
     const row = head.firstRecord;
     if (!isObject(row) || !isList(row["history"])) return undefined;
     const events = eventsOf(row["history"]);
-    if (!events.some((event) => "action" in event || "observation" in event || "actorType" in event || EVENT_KINDS.has(textOf(event["kind"]) ?? ""))) return undefined;
-    const known = ["instance_id", "test_result", "metadata", "instruction", "metrics", "git_patch"].filter((key) => key in row);
-    return known.length >= 1 ? { confidence: "trajectory" in row ? 0.3 : 0.85, reason: `history of events, with ${known.join(", ")}` } : undefined;
+    if (
+      !events.some(
+        (event) =>
+          "action" in event ||
+          "observation" in event ||
+          "actorType" in event ||
+          EVENT_KINDS.has(textOf(event["kind"]) ?? ""),
+      )
+    )
+      return undefined;
+    const known = ["instance_id", "test_result", "metadata", "instruction", "metrics", "git_patch"].filter(
+      (key) => key in row,
+    );
+    return known.length >= 1
+      ? {
+          confidence: "trajectory" in row ? 0.3 : 0.85,
+          reason: `history of events, with ${known.join(", ")}`,
+        }
+      : undefined;
   },
 
   drafts(record) {
     const row = record.kind === "value" && isObject(record.value) ? record.value : {};
-    if (!isList(row["history"])) throw new Failure("missing-field", "The row has no `history`.", "Check that the file is an OpenHands output.");
+    if (!isList(row["history"]))
+      throw new Failure(
+        "missing-field",
+        "The row has no `history`.",
+        "Check that the file is an OpenHands output.",
+      );
     const result = isObject(row["test_result"]) ? row["test_result"] : {};
-    const report = isObject(row["report"]) ? row["report"] : isObject(result["report"]) ? result["report"] : {};
-    const success = recordedFlag(report["resolved"]) ?? recordedFlag(result["result"]) ?? recordedFlag(row["correct"]) ?? recordedFlag(row["success"]);
+    const report = isObject(row["report"])
+      ? row["report"]
+      : isObject(result["report"])
+        ? result["report"]
+        : {};
+    const success =
+      recordedFlag(report["resolved"]) ??
+      recordedFlag(result["result"]) ??
+      recordedFlag(row["correct"]) ??
+      recordedFlag(row["success"]);
     const metrics = isObject(row["metrics"]) ? row["metrics"] : {};
     const cost = recordedNumber(metrics["accumulated_cost"]);
-    const id = textOf(row["instance_id"]) ?? textOf(row["id"]) ?? (row["question_id"] === undefined ? undefined : String(row["question_id"]));
+    const id =
+      textOf(row["instance_id"]) ??
+      textOf(row["id"]) ??
+      (row["question_id"] === undefined ? undefined : String(row["question_id"]));
     const stopReason = textOf(row["error"]);
     return [
       draftOf(eventsOf(row["history"]), {
         ...given("ownId", id),
         ...given("groupKey", id),
-        outcome: { ...given("success", success), ...given("stopReason", stopReason), components: cost === undefined ? {} : { accumulated_cost: cost } },
+        outcome: {
+          ...given("success", success),
+          ...given("stopReason", stopReason),
+          components: cost === undefined ? {} : { accumulated_cost: cost },
+        },
         extra: without(row, new Set(["history"])),
       }),
     ];
@@ -146,12 +256,16 @@ export const openHandsEvents = draftedFormat({
   detect(head) {
     const first = head.firstRecord;
     if (head.array !== true || !isObject(first)) return undefined;
-    if (EVENT_KINDS.has(textOf(first["kind"]) ?? "")) return { confidence: 0.9, reason: "events with a kind" };
-    return "timestamp" in first && "source" in first && ("action" in first || "observation" in first) ? { confidence: 0.7, reason: "events with a source, and an action or observation" } : undefined;
+    if (EVENT_KINDS.has(textOf(first["kind"]) ?? ""))
+      return { confidence: 0.9, reason: "events with a kind" };
+    return "timestamp" in first && "source" in first && ("action" in first || "observation" in first)
+      ? { confidence: 0.7, reason: "events with a source, and an action or observation" }
+      : undefined;
   },
 
   drafts(record) {
-    if (record.kind !== "value" || !isList(record.value)) throw new Failure("unfit-record", "The document is not a list of events.", "Check the file.");
+    if (record.kind !== "value" || !isList(record.value))
+      throw new Failure("unfit-record", "The document is not a list of events.", "Check the file.");
     return [draftOf(eventsOf(record.value), {})];
   },
 });

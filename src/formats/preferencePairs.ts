@@ -5,7 +5,20 @@ import { isList, isObject, recordedNumber, textOf, titleOf, without } from "./js
 import { contentOf, isMessage, messageList, messageSteps, promptOfMessages, roleOf } from "./messages";
 import { numbersOf } from "./outcomeFields";
 
-const MAPPED = new Set(["prompt", "question", "instruction", "input", "conversations", "messages", "chosen", "rejected", "chosen_score", "rejected_score", "score_chosen", "score_rejected"]);
+const MAPPED = new Set([
+  "prompt",
+  "question",
+  "instruction",
+  "input",
+  "conversations",
+  "messages",
+  "chosen",
+  "rejected",
+  "chosen_score",
+  "rejected_score",
+  "score_chosen",
+  "score_rejected",
+]);
 
 /** A side of a pair: text, one message, or a conversation that may repeat the prompt. */
 function messagesOf(side: JsonValue | undefined): readonly JsonObject[] | undefined {
@@ -13,11 +26,14 @@ function messagesOf(side: JsonValue | undefined): readonly JsonObject[] | undefi
   if (isMessage(side)) return [side];
   const list = messageList(side);
   if (list !== undefined) return list;
-  return isList(side) && side.length === 1 && typeof side[0] === "string" ? [{ role: "assistant", content: side[0] }] : undefined;
+  return isList(side) && side.length === 1 && typeof side[0] === "string"
+    ? [{ role: "assistant", content: side[0] }]
+    : undefined;
 }
 
 function promptOf(row: JsonObject): readonly JsonObject[] {
-  const list = messageList(row["conversations"]) ?? messageList(row["messages"]) ?? messageList(row["prompt"]);
+  const list =
+    messageList(row["conversations"]) ?? messageList(row["messages"]) ?? messageList(row["prompt"]);
   if (list !== undefined) return list;
   for (const key of ["prompt", "question", "instruction", "input"]) {
     const value = row[key];
@@ -39,10 +55,18 @@ export const preferencePairs = draftedFormat({
   detect(head) {
     if (head.container === "parquet") {
       const names = new Set(head.columns?.map((column) => column.name));
-      return names.has("chosen") && names.has("rejected") ? { confidence: 0.6, reason: "columns chosen and rejected" } : undefined;
+      return names.has("chosen") && names.has("rejected")
+        ? { confidence: 0.6, reason: "columns chosen and rejected" }
+        : undefined;
     }
     const row = head.firstRecord;
-    if (!isObject(row) || messagesOf(row["chosen"]) === undefined || messagesOf(row["rejected"]) === undefined || isList(row["chosen_tokens"])) return undefined;
+    if (
+      !isObject(row) ||
+      messagesOf(row["chosen"]) === undefined ||
+      messagesOf(row["rejected"]) === undefined ||
+      isList(row["chosen_tokens"])
+    )
+      return undefined;
     return { confidence: 0.6, reason: "keys chosen and rejected" };
   },
 
@@ -50,7 +74,12 @@ export const preferencePairs = draftedFormat({
     const row = record.kind === "value" && isObject(record.value) ? record.value : {};
     const chosen = messagesOf(row["chosen"]);
     const rejected = messagesOf(row["rejected"]);
-    if (chosen === undefined || rejected === undefined) throw new Failure("missing-field", "The row lacks a chosen or a rejected answer.", "Check that the file holds preference pairs.");
+    if (chosen === undefined || rejected === undefined)
+      throw new Failure(
+        "missing-field",
+        "The row lacks a chosen or a rejected answer.",
+        "Check that the file holds preference pairs.",
+      );
     const prompt = promptOf(row);
     return [chosen, rejected].map((said, index): TrajectoryDraft => {
       const name = index === 0 ? "chosen" : "rejected";
@@ -63,9 +92,21 @@ export const preferencePairs = draftedFormat({
         title: titleOf(task),
         task: { prompt: task },
         steps: messageSteps(messages, messages.length - 1),
-        outcome: { ...(score === undefined ? {} : { reward: score, rewardSource: `${name} score` }), success: index === 0, components: numbersOf(row, MAPPED) },
+        outcome: {
+          ...(score === undefined ? {} : { reward: score, rewardSource: `${name} score` }),
+          success: index === 0,
+          components: numbersOf(row, MAPPED),
+        },
         extra: without(row, MAPPED),
-        notes: [{ code: "preference", message: index === 0 ? "The chosen answer of a pair; success means that it was preferred." : "The rejected answer of a pair; no success means that the other was preferred." }],
+        notes: [
+          {
+            code: "preference",
+            message:
+              index === 0
+                ? "The chosen answer of a pair; success means that it was preferred."
+                : "The rejected answer of a pair; no success means that the other was preferred.",
+          },
+        ],
       };
     });
   },

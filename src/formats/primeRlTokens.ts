@@ -2,7 +2,16 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Step, TokenColumns } from "../model/trajectory";
 import type { FileHead, Format, FormatRecord, RecordContext } from "./format";
-import { float64, isList, isObject, recordedNumber, stemNumber, textOf, wholeNumber, without } from "./jsonFields";
+import {
+  float64,
+  isList,
+  isObject,
+  recordedNumber,
+  stemNumber,
+  textOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 
 /** Names of the model for the export's arrays; arrays that are not listed keep their own names. */
 const SERIES_NAMES: Readonly<Record<string, string>> = {
@@ -22,7 +31,11 @@ interface Document {
 
 function rowOf(record: FormatRecord): JsonObject {
   if (record.kind !== "value" || !isObject(record.value) || !isList(record.value["token_ids"])) {
-    throw new Failure("missing-field", "The row has no list `token_ids`.", "Check that the file is a prime-rl token export.");
+    throw new Failure(
+      "missing-field",
+      "The row has no list `token_ids`.",
+      "Check that the file is a prime-rl token export.",
+    );
   }
   return record.value;
 }
@@ -42,7 +55,8 @@ function documentsOf(row: JsonObject): readonly Document[] {
     start = index;
   }
   const mask = maskOf(row);
-  const isPadding = ({ start: from, end }: Document): boolean => end - from === 1 && mask !== undefined && mask[from] === 0;
+  const isPadding = ({ start: from, end }: Document): boolean =>
+    end - from === 1 && mask !== undefined && mask[from] === 0;
   let last = documents.length;
   while (last > 1 && isPadding(documents[last - 1] as Document)) last--;
   // One untrained token beside a longer document may be a document; a row of them is padding.
@@ -56,7 +70,9 @@ function maskOf(row: JsonObject): Uint8Array | undefined {
 
 function arraysOf(row: JsonObject): readonly (readonly [string, readonly JsonValue[]])[] {
   const length = (row["token_ids"] as readonly JsonValue[]).length;
-  return Object.entries(row).flatMap(([key, value]) => (isList(value) && value.length === length && !NOT_SERIES.has(key) ? [[key, value] as const] : []));
+  return Object.entries(row).flatMap(([key, value]) =>
+    isList(value) && value.length === length && !NOT_SERIES.has(key) ? [[key, value] as const] : [],
+  );
 }
 
 function tokensOf(row: JsonObject, document: Document): TokenColumns {
@@ -64,7 +80,8 @@ function tokensOf(row: JsonObject, document: Document): TokenColumns {
   const mask = maskOf(row);
   const series: Record<string, Float64Array> = {};
   for (const [key, values] of arraysOf(row)) {
-    if (values.every((value) => value === null || recordedNumber(value) !== undefined)) series[SERIES_NAMES[key] ?? key] = float64(values.slice(document.start, document.end));
+    if (values.every((value) => value === null || recordedNumber(value) !== undefined))
+      series[SERIES_NAMES[key] ?? key] = float64(values.slice(document.start, document.end));
   }
   return {
     count: document.end - document.start,
@@ -84,8 +101,12 @@ function stepsOf(tokens: TokenColumns): Step[] {
   for (let index = 1; index <= count; index++) {
     if (index < count && mask?.[index] === mask?.[start]) continue;
     const trained = mask === undefined || mask[start] === 1;
-    const advantage = trained && advantages !== undefined ? sameNumber(advantages.subarray(start, index)) : undefined;
-    const logprob = trained && logprobs !== undefined ? logprobs.subarray(start, index).reduce((sum, value) => sum + value, 0) : undefined;
+    const advantage =
+      trained && advantages !== undefined ? sameNumber(advantages.subarray(start, index)) : undefined;
+    const logprob =
+      trained && logprobs !== undefined
+        ? logprobs.subarray(start, index).reduce((sum, value) => sum + value, 0)
+        : undefined;
     steps.push({
       index: steps.length,
       role: trained ? "assistant" : steps.length === 0 ? "user" : "tool",
@@ -146,13 +167,28 @@ export const primeRlTokens: Format = {
 
   detect(head: FileHead) {
     const row = head.firstRecord;
-    if (!isObject(row) || !isList(row["token_ids"]) || !isList(row["position_ids"]) || !("inference_logprobs" in row)) return undefined;
-    return { confidence: row["schema_version"] === 1 && "micro_step" in row ? 0.95 : 0.7, reason: "keys token_ids, position_ids, inference_logprobs" };
+    if (
+      !isObject(row) ||
+      !isList(row["token_ids"]) ||
+      !isList(row["position_ids"]) ||
+      !("inference_logprobs" in row)
+    )
+      return undefined;
+    return {
+      confidence: row["schema_version"] === 1 && "micro_step" in row ? 0.95 : 0.7,
+      reason: "keys token_ids, position_ids, inference_logprobs",
+    };
   },
 
   notes(head: FileHead) {
     if (head.siblings.includes("STABLE")) return [];
-    return [{ code: "unfinished-export", message: "The folder has no STABLE file yet: this step's token export may still be being written.", where: head.path }];
+    return [
+      {
+        code: "unfinished-export",
+        message: "The folder has no STABLE file yet: this step's token export may still be being written.",
+        where: head.path,
+      },
+    ];
   },
 
   summarise(record, context) {
@@ -179,7 +215,12 @@ export const primeRlTokens: Format = {
     const row = rowOf(record);
     const documents = documentsOf(row);
     const document = documents[place.source.part];
-    if (document === undefined) throw new Failure("missing-part", `The packed sequence holds ${documents.length} documents, not ${place.source.part + 1}.`, "Refresh the Trajectories view.");
+    if (document === undefined)
+      throw new Failure(
+        "missing-part",
+        `The packed sequence holds ${documents.length} documents, not ${place.source.part + 1}.`,
+        "Refresh the Trajectories view.",
+      );
     const tokens = tokensOf(row, document);
     const trainingStep = trainingStepOf(row, context);
     const advantage = advantageOf(tokens);
@@ -196,8 +237,19 @@ export const primeRlTokens: Format = {
       extra: without(row, arrays),
       notes: [
         { code: "guessed-group", message: `The group is guessed: ${SAME_PROMPT}.` },
-        { code: "no-text", message: "A token export holds ids and numbers, no text and no reward: its steps are the runs of the loss mask." },
-        ...(documents.length > 1 ? [{ code: "packed-sequence", message: `One of ${documents.length} documents that were packed into one sequence, split where position_ids returns to 0.` }] : []),
+        {
+          code: "no-text",
+          message:
+            "A token export holds ids and numbers, no text and no reward: its steps are the runs of the loss mask.",
+        },
+        ...(documents.length > 1
+          ? [
+              {
+                code: "packed-sequence",
+                message: `One of ${documents.length} documents that were packed into one sequence, split where position_ids returns to 0.`,
+              },
+            ]
+          : []),
       ],
     };
   },

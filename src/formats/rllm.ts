@@ -2,13 +2,38 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Step } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
-import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import {
+  isList,
+  isObject,
+  recordedFlag,
+  recordedNumber,
+  textOf,
+  titleOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 import { contentOf } from "./messages";
 import { numbersOf } from "./outcomeFields";
 
-const STEP_MAPPED = new Set(["observation", "thought", "action", "reward", "done", "advantage", "chat_completions", "prompt_ids", "response_ids", "logprobs"]);
+const STEP_MAPPED = new Set([
+  "observation",
+  "thought",
+  "action",
+  "reward",
+  "done",
+  "advantage",
+  "chat_completions",
+  "prompt_ids",
+  "response_ids",
+  "logprobs",
+]);
 
-const plainText = (value: JsonValue | undefined): string | undefined => (value === undefined || value === null ? undefined : typeof value === "string" ? value : contentOf(value).text);
+const plainText = (value: JsonValue | undefined): string | undefined =>
+  value === undefined || value === null
+    ? undefined
+    : typeof value === "string"
+      ? value
+      : contentOf(value).text;
 
 function stepOf(step: JsonObject, index: number): Step {
   const reward = recordedNumber(step["reward"]);
@@ -34,7 +59,12 @@ function stepOf(step: JsonObject, index: number): Step {
 }
 
 const episodeOf = (value: JsonValue): JsonObject => {
-  if (!isObject(value) || !isList(value["trajectories"])) throw new Failure("missing-field", "The document has no `trajectories`.", "Check that the file is an rLLM episode.");
+  if (!isObject(value) || !isList(value["trajectories"]))
+    throw new Failure(
+      "missing-field",
+      "The document has no `trajectories`.",
+      "Check that the file is an rLLM episode.",
+    );
   return value;
 };
 
@@ -50,9 +80,18 @@ export const rllm = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !isList(row["trajectories"]) || !("is_correct" in row || "task_hash" in row || "eval_idx" in row)) return undefined;
-    const known = ["episode_id", "task_hash", "eval_idx", "termination_reason", "is_correct"].filter((key) => key in row);
-    return known.length >= 2 ? { confidence: 0.9, reason: `keys ${known.join(", ")}, trajectories` } : undefined;
+    if (
+      !isObject(row) ||
+      !isList(row["trajectories"]) ||
+      !("is_correct" in row || "task_hash" in row || "eval_idx" in row)
+    )
+      return undefined;
+    const known = ["episode_id", "task_hash", "eval_idx", "termination_reason", "is_correct"].filter(
+      (key) => key in row,
+    );
+    return known.length >= 2
+      ? { confidence: 0.9, reason: `keys ${known.join(", ")}, trajectories` }
+      : undefined;
   },
 
   datasetPath(path) {
@@ -63,7 +102,12 @@ export const rllm = draftedFormat({
   drafts(record, context) {
     const episode = episodeOf(record.kind === "value" ? record.value : null);
     const task = isObject(episode["task"]) ? episode["task"] : {};
-    const question = textOf(task["question"]) ?? textOf(task["problem"]) ?? textOf(task["prompt"]) ?? textOf(task["instruction"]) ?? (typeof episode["task"] === "string" ? episode["task"] : undefined);
+    const question =
+      textOf(task["question"]) ??
+      textOf(task["problem"]) ??
+      textOf(task["prompt"]) ??
+      textOf(task["instruction"]) ??
+      (typeof episode["task"] === "string" ? episode["task"] : undefined);
     const trainingStep = wholeNumber(episode["training_step"]);
     const split = /(?:^|[/\\])(train|val)_step_/.exec(context.path)?.[1];
     const metrics = isObject(episode["metrics"]) ? numbersOf(episode["metrics"], new Set()) : {};
@@ -75,11 +119,17 @@ export const rllm = draftedFormat({
       const steps = (isList(trajectory["steps"]) ? trajectory["steps"].filter(isObject) : []).map(stepOf);
       const reward = recordedNumber(trajectory["reward"]);
       return {
-        ...given("ownId", id === undefined ? textOf(trajectory["uid"]) : name === undefined ? id : `${id} ${name}`),
+        ...given(
+          "ownId",
+          id === undefined ? textOf(trajectory["uid"]) : name === undefined ? id : `${id} ${name}`,
+        ),
         // The members of a group are the same agent's attempts at a task; other agents of an episode are not.
         groupKey: `${textOf(episode["task_hash"]) ?? id?.split(":")[0] ?? question ?? ""}/${name ?? ""}`,
         title: titleOf(question ?? steps[0]?.observation ?? ""),
-        task: { ...given("prompt", question), ...given("groundTruth", task["ground_truth"] ?? task["answer"]) },
+        task: {
+          ...given("prompt", question),
+          ...given("groundTruth", task["ground_truth"] ?? task["answer"]),
+        },
         ...given("trainingStep", trainingStep),
         ...given("split", split),
         steps,
@@ -90,7 +140,10 @@ export const rllm = draftedFormat({
           ...(stopReason === undefined ? {} : { truncated: /max|length|truncat|timeout/i.test(stopReason) }),
           components: metrics,
         },
-        extra: { ...without(trajectory, new Set(["steps", "reward"])), episode: without(episode, new Set(["trajectories", "task"])) },
+        extra: {
+          ...without(trajectory, new Set(["steps", "reward"])),
+          episode: without(episode, new Set(["trajectories", "task"])),
+        },
         notes: [],
       };
     });

@@ -11,7 +11,12 @@ const MAPPED = new Set(["conversations", "id", "item_id", "system"]);
 function rowOf(record: FormatRecord): { readonly row: JsonObject; readonly messages: readonly JsonObject[] } {
   const row = record.kind === "value" && isObject(record.value) ? record.value : undefined;
   const messages = messageList(row?.["conversations"]);
-  if (row === undefined || messages === undefined) throw new Failure("missing-field", "The row has no list `conversations` of {from, value}.", "Check that the file is in ShareGPT's format.");
+  if (row === undefined || messages === undefined)
+    throw new Failure(
+      "missing-field",
+      "The row has no list `conversations` of {from, value}.",
+      "Check that the file is in ShareGPT's format.",
+    );
   return { row, messages };
 }
 
@@ -26,21 +31,32 @@ export const shareGpt = draftedFormat({
 
   detect(head) {
     if (head.container === "parquet") {
-      const column = head.columns?.find(({ name, type }) => name === "conversations" && /\bfrom\b/.test(type) && /\bvalue\b/.test(type));
-      return column === undefined ? undefined : { confidence: 0.6, reason: "a column conversations of {from, value}" };
+      const column = head.columns?.find(
+        ({ name, type }) => name === "conversations" && /\bfrom\b/.test(type) && /\bvalue\b/.test(type),
+      );
+      return column === undefined
+        ? undefined
+        : { confidence: 0.6, reason: "a column conversations of {from, value}" };
     }
     const row = head.firstRecord;
     const messages = isObject(row) ? messageList(row["conversations"]) : undefined;
     if (messages === undefined || !isObject(row) || "chosen" in row || "rejected" in row) return undefined;
-    return { confidence: "from" in (messages[0] ?? {}) ? 0.6 : 0.25, reason: "conversations of {from, value}" };
+    return {
+      confidence: "from" in (messages[0] ?? {}) ? 0.6 : 0.25,
+      reason: "conversations of {from, value}",
+    };
   },
 
   drafts(record) {
     const { row, messages } = rowOf(record);
     const system = textOf(row["system"]);
-    const steps = messageSteps(system === undefined || system === "" ? messages : [{ from: "system", value: system }, ...messages]).map((step) => {
+    const steps = messageSteps(
+      system === undefined || system === "" ? messages : [{ from: "system", value: system }, ...messages],
+    ).map((step) => {
       const loss = recordedFlag(step.extra?.["loss"]);
-      return loss === undefined || loss === null ? step : { ...step, extra: { ...step.extra, trained: loss } };
+      return loss === undefined || loss === null
+        ? step
+        : { ...step, extra: { ...step.extra, trained: loss } };
     });
     return [
       {

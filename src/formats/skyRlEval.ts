@@ -17,19 +17,38 @@ export const skyRlEval = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || typeof row["input_prompt"] !== "string" || typeof row["output_response"] !== "string" || !("score" in row)) return undefined;
-    return { confidence: "env_class" in row ? 0.95 : 0.6, reason: "keys input_prompt, output_response, score, env_class" };
+    if (
+      !isObject(row) ||
+      typeof row["input_prompt"] !== "string" ||
+      typeof row["output_response"] !== "string" ||
+      !("score" in row)
+    )
+      return undefined;
+    return {
+      confidence: "env_class" in row ? 0.95 : 0.6,
+      reason: "keys input_prompt, output_response, score, env_class",
+    };
   },
 
   drafts(record, context) {
     const row = record.kind === "value" && isObject(record.value) ? record.value : {};
     const prompt = textOf(row["input_prompt"]);
     const response = textOf(row["output_response"]);
-    if (prompt === undefined || response === undefined) throw new Failure("missing-field", "The row has no text input_prompt and output_response.", "Check that the file is a SkyRL evaluation dump.");
+    if (prompt === undefined || response === undefined)
+      throw new Failure(
+        "missing-field",
+        "The row has no text input_prompt and output_response.",
+        "Check that the file is a SkyRL evaluation dump.",
+      );
     const { steps, notes } = stepsOfMarkedText(prompt, response);
     const score = row["score"];
     const perToken = isList(score) ? score.map((value) => recordedNumber(value) ?? Number.NaN) : undefined;
-    const reward = perToken === undefined ? recordedNumber(score) : perToken.length === 0 ? undefined : perToken.reduce((sum, value) => sum + value, 0);
+    const reward =
+      perToken === undefined
+        ? recordedNumber(score)
+        : perToken.length === 0
+          ? undefined
+          : perToken.reduce((sum, value) => sum + value, 0);
     const step = /global_step_(\d+)/.exec(context.path)?.[1];
     const stopReason = textOf(row["stop_reason"]);
     const extras = isObject(row["env_extras"]) ? row["env_extras"] : {};
@@ -38,19 +57,26 @@ export const skyRlEval = draftedFormat({
       {
         groupKey: prompt,
         groupGuess: SAME_PROMPT,
-        title: titleOf(steps.findLast((one) => one.role === "user" && one.kind === "prompt")?.observation ?? prompt),
+        title: titleOf(
+          steps.findLast((one) => one.role === "user" && one.kind === "prompt")?.observation ?? prompt,
+        ),
         task: { prompt, ...given("groundTruth", spec["ground_truth"]) },
         ...(step === undefined ? {} : { trainingStep: Number(step) }),
         split: "eval",
         steps,
         flatText: { prompt, response },
         outcome: {
-          ...(reward === undefined ? {} : { reward, rewardSource: perToken === undefined ? "score" : "sum of score over tokens" }),
+          ...(reward === undefined
+            ? {}
+            : { reward, rewardSource: perToken === undefined ? "score" : "sum of score over tokens" }),
           ...given("stopReason", stopReason),
           ...(stopReason === undefined ? {} : { truncated: stopReason === "length" }),
           components: {},
         },
-        extra: without(row, perToken === undefined ? MAPPED : new Set([...MAPPED].filter((key) => key !== "score"))),
+        extra: without(
+          row,
+          perToken === undefined ? MAPPED : new Set([...MAPPED].filter((key) => key !== "score")),
+        ),
         notes,
       },
     ];

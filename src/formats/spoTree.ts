@@ -3,7 +3,16 @@ import type { JsonObject, JsonValue } from "../model/json";
 import type { Step, Trajectory } from "../model/trajectory";
 import type { TreeNode } from "../model/tree";
 import type { FileHead, Format, FormatRecord } from "./format";
-import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import {
+  isList,
+  isObject,
+  recordedFlag,
+  recordedNumber,
+  textOf,
+  titleOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 
 /** A tree is read without recursion, so that no depth can end the process; beyond this something is wrong. */
 const DEEPEST = 10_000;
@@ -14,14 +23,32 @@ interface FlatNode {
   readonly depth: number;
 }
 
-const MAPPED = new Set(["text", "depth", "full_text", "stop_text", "finish_reason", "leaf", "reward", "reward_std", "sum_logprobs", "logprob", "num_tokens", "children"]);
+const MAPPED = new Set([
+  "text",
+  "depth",
+  "full_text",
+  "stop_text",
+  "finish_reason",
+  "leaf",
+  "reward",
+  "reward_std",
+  "sum_logprobs",
+  "logprob",
+  "num_tokens",
+  "children",
+]);
 
 function childrenOf(node: JsonObject): readonly JsonObject[] {
   return isList(node["children"]) ? node["children"].filter(isObject) : [];
 }
 
 function rootOf(record: FormatRecord): JsonObject {
-  if (record.kind !== "value" || !isObject(record.value)) throw new Failure("unfit-record", "The document is not a JSON object.", "Check that the file is an SPO tree.");
+  if (record.kind !== "value" || !isObject(record.value))
+    throw new Failure(
+      "unfit-record",
+      "The document is not a JSON object.",
+      "Check that the file is an SPO tree.",
+    );
   return record.value;
 }
 
@@ -30,10 +57,16 @@ function flatten(root: JsonObject): readonly FlatNode[] {
   const nodes: FlatNode[] = [];
   const stack: FlatNode[] = [{ node: root, parent: -1, depth: 0 }];
   for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
-    if (top.depth > DEEPEST) throw new Failure("too-deep", `The tree is deeper than ${DEEPEST} levels.`, "Check that the file is an SPO tree.");
+    if (top.depth > DEEPEST)
+      throw new Failure(
+        "too-deep",
+        `The tree is deeper than ${DEEPEST} levels.`,
+        "Check that the file is an SPO tree.",
+      );
     const index = nodes.push(top) - 1;
     const children = childrenOf(top.node);
-    for (let child = children.length - 1; child >= 0; child--) stack.push({ node: children[child] as JsonObject, parent: index, depth: top.depth + 1 });
+    for (let child = children.length - 1; child >= 0; child--)
+      stack.push({ node: children[child] as JsonObject, parent: index, depth: top.depth + 1 });
   }
   return nodes;
 }
@@ -78,13 +111,18 @@ function titleOfTree(root: JsonObject): string {
 function groundTruthOf(root: JsonObject): JsonValue | undefined {
   const request = root["_request_object"];
   if (!isObject(request)) return undefined;
-  for (const key of ["answer", "gold", "ground_truth", "target", "solution"]) if (request[key] !== undefined) return request[key];
+  for (const key of ["answer", "gold", "ground_truth", "target", "solution"])
+    if (request[key] !== undefined) return request[key];
   return undefined;
 }
 
 function trainingStepOf(root: JsonObject): number | undefined {
   const request = root["_request_object"];
-  return wholeNumber(root["step"]) ?? wholeNumber(root["iteration"]) ?? (isObject(request) ? (wholeNumber(request["step"]) ?? wholeNumber(request["iteration"])) : undefined);
+  return (
+    wholeNumber(root["step"]) ??
+    wholeNumber(root["iteration"]) ??
+    (isObject(request) ? (wholeNumber(request["step"]) ?? wholeNumber(request["iteration"])) : undefined)
+  );
 }
 
 function wasCut(finishReason: string | undefined): boolean | undefined {
@@ -115,9 +153,21 @@ export const spoTree: Format = {
     const root = head.firstRecord;
     if (!isObject(root) || !isList(root["children"]) || typeof root["text"] !== "string") return undefined;
     const child = childrenOf(root)[0];
-    const known = ["full_text", "reward", "reward_std", "leaf", "finish_reason", "num_tokens", "_request_object", "stop_text"].filter((key) => key in root || (child !== undefined && key in child));
-    if ("_request_object" in root && known.length >= 3) return { confidence: 0.95, reason: "a tree of text, reward and children with _request_object" };
-    return known.length >= 4 ? { confidence: 0.7, reason: `a tree of text and children with ${known.slice(0, 3).join(", ")}` } : undefined;
+    const known = [
+      "full_text",
+      "reward",
+      "reward_std",
+      "leaf",
+      "finish_reason",
+      "num_tokens",
+      "_request_object",
+      "stop_text",
+    ].filter((key) => key in root || (child !== undefined && key in child));
+    if ("_request_object" in root && known.length >= 3)
+      return { confidence: 0.95, reason: "a tree of text, reward and children with _request_object" };
+    return known.length >= 4
+      ? { confidence: 0.7, reason: `a tree of text and children with ${known.slice(0, 3).join(", ")}` }
+      : undefined;
   },
 
   summarise(record) {
@@ -144,12 +194,19 @@ export const spoTree: Format = {
         ...(stopReason === undefined ? {} : { stopReason }),
         stepCount: path.length + 1,
         ...(tokenCount === undefined ? {} : { tokenCount }),
-        responseCharacters: path.reduce((sum, index) => sum + (textOf(nodes[index]?.node["text"]) ?? "").length, 0),
+        responseCharacters: path.reduce(
+          (sum, index) => sum + (textOf(nodes[index]?.node["text"]) ?? "").length,
+          0,
+        ),
         components: {},
         steps: path.map((index, position) => {
           const value = recordedNumber(nodes[index]?.node["reward"]);
           const advantage = edgeAdvantage(nodes, index);
-          return { index: position + 1, ...(value === undefined ? {} : { value }), ...(advantage === undefined ? {} : { advantage }) };
+          return {
+            index: position + 1,
+            ...(value === undefined ? {} : { value }),
+            ...(advantage === undefined ? {} : { advantage }),
+          };
         }),
       };
     });
@@ -159,7 +216,12 @@ export const spoTree: Format = {
     const root = rootOf(record);
     const nodes = flatten(root);
     const leaf = leavesOf(nodes)[place.source.part];
-    if (leaf === undefined) throw new Failure("missing-part", `The tree has no leaf ${place.source.part}.`, "Refresh the Trajectories view.");
+    if (leaf === undefined)
+      throw new Failure(
+        "missing-part",
+        `The tree has no leaf ${place.source.part}.`,
+        "Refresh the Trajectories view.",
+      );
     const path = pathTo(nodes, leaf);
     const leafNode = (nodes[leaf] as FlatNode).node;
     const prompt = promptOf(root);
@@ -191,7 +253,13 @@ export const spoTree: Format = {
       task: { prompt, ...(groundTruth === undefined ? {} : { groundTruth }) },
       ...(trainingStep === undefined ? {} : { trainingStep }),
       steps,
-      flatText: { prompt, response: steps.slice(1).map((step) => step.action ?? "").join("") },
+      flatText: {
+        prompt,
+        response: steps
+          .slice(1)
+          .map((step) => step.action ?? "")
+          .join(""),
+      },
       outcome: {
         ...(reward === undefined ? {} : { reward, rewardSource: "reward of the leaf" }),
         ...(success === undefined ? {} : { success }),
@@ -200,7 +268,13 @@ export const spoTree: Format = {
         components: {},
       },
       extra: without(root, MAPPED),
-      notes: [{ code: "edge-advantage", message: "A step's value is its node's recorded reward; its advantage is that minus the parent's, as SPO's `rloo` mode computes it." }],
+      notes: [
+        {
+          code: "edge-advantage",
+          message:
+            "A step's value is its node's recorded reward; its advantage is that minus the parent's, as SPO's `rloo` mode computes it.",
+        },
+      ],
     };
   },
 

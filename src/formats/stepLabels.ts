@@ -3,10 +3,20 @@ import type { JsonObject, JsonValue } from "../model/json";
 import type { Step } from "../model/trajectory";
 import type { TreeNode } from "../model/tree";
 import { draftedFormat, given } from "./draft";
-import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import {
+  isList,
+  isObject,
+  recordedFlag,
+  recordedNumber,
+  textOf,
+  titleOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 
 function rowOf(value: JsonValue | undefined, name: string): JsonObject {
-  if (!isObject(value)) throw new Failure("unfit-record", "The record is not a JSON object.", `Check that the file is ${name}.`);
+  if (!isObject(value))
+    throw new Failure("unfit-record", "The record is not a JSON object.", `Check that the file is ${name}.`);
   return value;
 }
 
@@ -16,17 +26,27 @@ interface Candidate {
   readonly extra: JsonObject;
 }
 
-function candidatesOf(step: JsonObject): { readonly candidates: readonly Candidate[]; readonly chosen: number | undefined } {
-  const candidate = (value: JsonObject): Candidate => ({ text: textOf(value["text"]) ?? "", rating: recordedNumber(value["rating"]), extra: without(value, new Set(["text", "rating"])) });
+function candidatesOf(step: JsonObject): {
+  readonly candidates: readonly Candidate[];
+  readonly chosen: number | undefined;
+} {
+  const candidate = (value: JsonObject): Candidate => ({
+    text: textOf(value["text"]) ?? "",
+    rating: recordedNumber(value["rating"]),
+    extra: without(value, new Set(["text", "rating"])),
+  });
   const candidates = (isList(step["completions"]) ? step["completions"].filter(isObject) : []).map(candidate);
   const human = step["human_completion"];
   const chosen = wholeNumber(step["chosen_completion"]);
   // Where no candidate was taken, the labeller's own sentence goes on.
-  if (isObject(human)) return { candidates: [...candidates, candidate(human)], chosen: chosen ?? candidates.length };
+  if (isObject(human))
+    return { candidates: [...candidates, candidate(human)], chosen: chosen ?? candidates.length };
   return { candidates, chosen: chosen ?? (candidates.length === 1 ? 0 : undefined) };
 }
 
-function stepsOfLabel(row: JsonObject): readonly { readonly candidates: readonly Candidate[]; readonly chosen: number | undefined }[] {
+function stepsOfLabel(
+  row: JsonObject,
+): readonly { readonly candidates: readonly Candidate[]; readonly chosen: number | undefined }[] {
   const label = isObject(row["label"]) ? row["label"] : {};
   return (isList(label["steps"]) ? label["steps"].filter(isObject) : []).map(candidatesOf);
 }
@@ -44,7 +64,9 @@ export const prm800k = draftedFormat({
     const row = head.firstRecord;
     const label = isObject(row) ? row["label"] : undefined;
     const step = isObject(label) && isList(label["steps"]) ? label["steps"][0] : undefined;
-    return isObject(step) && isList(step["completions"]) ? { confidence: 0.95, reason: "label.steps[].completions[].rating" } : undefined;
+    return isObject(step) && isList(step["completions"])
+      ? { confidence: 0.95, reason: "label.steps[].completions[].rating" }
+      : undefined;
   },
 
   drafts(record) {
@@ -62,7 +84,13 @@ export const prm800k = draftedFormat({
         kind: "act",
         action: `${taken.text}\n`,
         ...given("reward", taken.rating),
-        extra: { ...taken.extra, alternatives: candidates.filter((one) => one !== taken).map((one) => ({ text: one.text, rating: one.rating ?? null })), ...(chosen === undefined ? { chosen: null } : {}) },
+        extra: {
+          ...taken.extra,
+          alternatives: candidates
+            .filter((one) => one !== taken)
+            .map((one) => ({ text: one.text, rating: one.rating ?? null })),
+          ...(chosen === undefined ? { chosen: null } : {}),
+        },
       });
     }
     const last = steps.at(-1);
@@ -74,9 +102,23 @@ export const prm800k = draftedFormat({
         title: titleOf(problem),
         task: { prompt: problem, ...given("groundTruth", question["ground_truth_answer"]) },
         steps,
-        outcome: { ...given("stopReason", stopReason), ...(stopReason === "solution" ? { success: true } : stopReason === "found_error" ? { success: false } : {}), components: {} },
+        outcome: {
+          ...given("stopReason", stopReason),
+          ...(stopReason === "solution"
+            ? { success: true }
+            : stopReason === "found_error"
+              ? { success: false }
+              : {}),
+          components: {},
+        },
         extra: without(row, new Set(["label", "question"])),
-        notes: [{ code: "ratings", message: "Step rewards are the labellers' ratings: 1 good, 0 neutral, -1 bad, null not rated. Where none was chosen, the first candidate is shown." }],
+        notes: [
+          {
+            code: "ratings",
+            message:
+              "Step rewards are the labellers' ratings: 1 good, 0 neutral, -1 bad, null not rated. Where none was chosen, the first candidate is shown.",
+          },
+        ],
       },
     ];
   },
@@ -84,7 +126,16 @@ export const prm800k = draftedFormat({
   tree(record, context, trajectoryId) {
     const row = rowOf(record.kind === "value" ? record.value : undefined, "PRM800K");
     const question = isObject(row["question"]) ? row["question"] : {};
-    const nodes: TreeNode[] = [{ parent: -1, depth: 0, text: textOf(question["problem"]) ?? "", leaf: false, status: "kept", stepIndex: 0 }];
+    const nodes: TreeNode[] = [
+      {
+        parent: -1,
+        depth: 0,
+        text: textOf(question["problem"]) ?? "",
+        leaf: false,
+        status: "kept",
+        stepIndex: 0,
+      },
+    ];
     let parent = 0;
     const levels = stepsOfLabel(row);
     for (const [level, { candidates, chosen }] of levels.entries()) {
@@ -131,16 +182,29 @@ export const processBench = draftedFormat({
   detect(head) {
     if (head.container === "parquet") {
       const names = new Set(head.columns?.map((column) => column.name));
-      return ["problem", "steps", "final_answer_correct", "label"].every((name) => names.has(name)) ? { confidence: 0.95, reason: "columns problem, steps, label, final_answer_correct" } : undefined;
+      return ["problem", "steps", "final_answer_correct", "label"].every((name) => names.has(name))
+        ? { confidence: 0.95, reason: "columns problem, steps, label, final_answer_correct" }
+        : undefined;
     }
     const row = head.firstRecord;
-    if (!isObject(row) || !isList(row["steps"]) || typeof row["steps"][0] !== "string" || typeof row["label"] !== "number" || !("problem" in row)) return undefined;
-    return { confidence: "final_answer_correct" in row ? 0.95 : 0.6, reason: "keys problem, steps, label, final_answer_correct" };
+    if (
+      !isObject(row) ||
+      !isList(row["steps"]) ||
+      typeof row["steps"][0] !== "string" ||
+      typeof row["label"] !== "number" ||
+      !("problem" in row)
+    )
+      return undefined;
+    return {
+      confidence: "final_answer_correct" in row ? 0.95 : 0.6,
+      reason: "keys problem, steps, label, final_answer_correct",
+    };
   },
 
   drafts(record) {
     const row = rowOf(record.kind === "value" ? record.value : undefined, "ProcessBench");
-    if (!isList(row["steps"])) throw new Failure("missing-field", "The row has no `steps`.", "Check that the file is ProcessBench.");
+    if (!isList(row["steps"]))
+      throw new Failure("missing-field", "The row has no `steps`.", "Check that the file is ProcessBench.");
     const problem = textOf(row["problem"]) ?? "";
     const label = wholeNumber(row["label"]);
     const texts = row["steps"].map((step) => textOf(step) ?? JSON.stringify(step));
@@ -165,9 +229,18 @@ export const processBench = draftedFormat({
         task: { ...given("id", textOf(row["id"])), prompt: problem },
         steps,
         flatText: { prompt: `${problem}\n\n`, response: texts.map((text) => `${text}\n\n`).join("") },
-        outcome: { ...given("success", success), components: label === undefined ? {} : { first_error: label } },
+        outcome: {
+          ...given("success", success),
+          components: label === undefined ? {} : { first_error: label },
+        },
         extra: without(row, new Set(["steps", "problem"])),
-        notes: [{ code: "labels", message: "Step rewards come from the label: 1 before the first wrong step, 0 at it, none after it." }],
+        notes: [
+          {
+            code: "labels",
+            message:
+              "Step rewards come from the label: 1 before the first wrong step, 0 at it, none after it.",
+          },
+        ],
       },
     ];
   },

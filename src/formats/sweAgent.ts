@@ -10,8 +10,16 @@ import { contentOf, roleOf } from "./messages";
 const STEP_MAPPED = new Set(["action", "observation", "response", "thought", "query", "messages"]);
 
 function documentOf(record: FormatRecord): JsonObject {
-  if (record.kind !== "value" || !isObject(record.value) || !(isList(record.value["trajectory"]) || isList(record.value["attempts"]))) {
-    throw new Failure("missing-field", "The document has no `trajectory`.", "Check that the file is a SWE-agent trajectory.");
+  if (
+    record.kind !== "value" ||
+    !isObject(record.value) ||
+    !(isList(record.value["trajectory"]) || isList(record.value["attempts"]))
+  ) {
+    throw new Failure(
+      "missing-field",
+      "The document has no `trajectory`.",
+      "Check that the file is a SWE-agent trajectory.",
+    );
   }
   return record.value;
 }
@@ -24,7 +32,12 @@ function stepsOf(document: JsonObject): Step[] {
     if (message["is_demo"] === true) continue;
     const role = roleOf(message) ?? "user";
     if (role === "assistant") continue;
-    steps.push({ index: steps.length, role, kind: "prompt", observation: contentOf(message["content"]).text });
+    steps.push({
+      index: steps.length,
+      role,
+      kind: "prompt",
+      observation: contentOf(message["content"]).text,
+    });
   }
   for (const item of (isList(document["trajectory"]) ? document["trajectory"] : []).filter(isObject)) {
     const thought = textOf(item["thought"]);
@@ -36,7 +49,10 @@ function stepsOf(document: JsonObject): Step[] {
       kind: "act",
       ...(thought === undefined || thought === "" ? {} : { thought }),
       action: action === "" ? (response ?? "") : action,
-      extra: { ...without(item, STEP_MAPPED), ...(response === undefined || response === action ? {} : { response }) },
+      extra: {
+        ...without(item, STEP_MAPPED),
+        ...(response === undefined || response === action ? {} : { response }),
+      },
     });
     const observation = contentOf(item["observation"]).text;
     if (observation !== "") steps.push({ index: steps.length, role: "tool", kind: "observe", observation });
@@ -66,11 +82,20 @@ export const sweAgent = draftedFormat({
   detect(head) {
     const row = head.firstRecord;
     if (!isObject(row)) return undefined;
-    const attempts = isList(row["attempts"]) && isObject(row["attempts"][0]) && isList(row["attempts"][0]["trajectory"]);
+    const attempts =
+      isList(row["attempts"]) && isObject(row["attempts"][0]) && isList(row["attempts"][0]["trajectory"]);
     const first = isList(row["trajectory"]) ? row["trajectory"][0] : undefined;
     if (attempts) return { confidence: 0.9, reason: "attempts with a trajectory each" };
-    if (isObject(first) && "action" in first && "observation" in first && ("response" in first || "thought" in first)) return { confidence: 0.9, reason: "trajectory of {action, observation, response}" };
-    return isList(row["trajectory"]) && isList(row["history"]) && isObject(row["info"]) ? { confidence: 0.8, reason: "keys trajectory, history, info" } : undefined;
+    if (
+      isObject(first) &&
+      "action" in first &&
+      "observation" in first &&
+      ("response" in first || "thought" in first)
+    )
+      return { confidence: 0.9, reason: "trajectory of {action, observation, response}" };
+    return isList(row["trajectory"]) && isList(row["history"]) && isObject(row["info"])
+      ? { confidence: 0.8, reason: "keys trajectory, history, info" }
+      : undefined;
   },
 
   datasetPath(path) {
@@ -82,12 +107,19 @@ export const sweAgent = draftedFormat({
   drafts(record, context) {
     const document = documentOf(record);
     const attempts = isList(document["attempts"]) ? document["attempts"].filter(isObject) : [document];
-    const instance = textOf(document["instance_id"]) ?? /([^/\\]+?)(?:\.traj)?(?:\.json)?$/.exec(context.path)?.[1];
+    const instance =
+      textOf(document["instance_id"]) ?? /([^/\\]+?)(?:\.traj)?(?:\.json)?$/.exec(context.path)?.[1];
     return attempts.map((attempt, index) => {
-      const info: JsonObject = isObject(attempt["info"]) ? attempt["info"] : isObject(document["info"]) ? document["info"] : {};
+      const info: JsonObject = isObject(attempt["info"])
+        ? attempt["info"]
+        : isObject(document["info"])
+          ? document["info"]
+          : {};
       const steps = stepsOf(attempt);
       const stopReason = textOf(info["exit_status"]);
-      const review = isObject(info["review"]) ? recordedNumber((info["review"] as Record<string, JsonValue>)["accept"]) : undefined;
+      const review = isObject(info["review"])
+        ? recordedNumber((info["review"] as Record<string, JsonValue>)["accept"])
+        : undefined;
       const prompt = steps.findLast((step) => step.kind === "prompt" && step.role === "user")?.observation;
       return {
         ownId: attempts.length > 1 ? `${instance ?? ""}#${index}` : (instance ?? ""),
@@ -97,11 +129,23 @@ export const sweAgent = draftedFormat({
         steps,
         outcome: {
           ...given("stopReason", stopReason),
-          ...(stopReason === undefined ? {} : { truncated: /exit_cost|exit_context|max|limit|timeout/i.test(stopReason) }),
+          ...(stopReason === undefined
+            ? {}
+            : { truncated: /exit_cost|exit_context|max|limit|timeout/i.test(stopReason) }),
           components: { ...costs(info), ...(review === undefined ? {} : { review_accept: review }) },
         },
-        extra: { info, ...given("environment", document["environment"]), ...given("replay_config", document["replay_config"]) },
-        notes: [{ code: "no-reward", message: "Whether the instance was resolved is not in the trajectory: it is in report.json or results.json of the evaluation." }],
+        extra: {
+          info,
+          ...given("environment", document["environment"]),
+          ...given("replay_config", document["replay_config"]),
+        },
+        notes: [
+          {
+            code: "no-reward",
+            message:
+              "Whether the instance was resolved is not in the trajectory: it is in report.json or results.json of the evaluation.",
+          },
+        ],
       };
     });
   },

@@ -18,13 +18,19 @@ export const tauBench = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !["task_id", "reward", "info", "traj", "trial"].every((key) => key in row)) return undefined;
+    if (!isObject(row) || !["task_id", "reward", "info", "traj", "trial"].every((key) => key in row))
+      return undefined;
     return { confidence: 0.95, reason: "keys task_id, reward, info, traj, trial" };
   },
 
   drafts(record) {
     const row = record.kind === "value" && isObject(record.value) ? record.value : {};
-    if (!isList(row["traj"])) throw new Failure("missing-field", "The run has no `traj`.", "Check that the file is a tau-bench result.");
+    if (!isList(row["traj"]))
+      throw new Failure(
+        "missing-field",
+        "The run has no `traj`.",
+        "Check that the file is a tau-bench result.",
+      );
     const info = isObject(row["info"]) ? row["info"] : {};
     const task = isObject(info["task"]) ? info["task"] : {};
     const reward = recordedNumber(row["reward"]);
@@ -45,7 +51,15 @@ export const tauBench = draftedFormat({
           components: { ...given("user_cost", cost) },
         },
         extra: without(row, new Set(["traj", "reward"])),
-        notes: messages.length === 0 ? [{ code: "empty-run", message: `The run of task ${id} holds no messages${textOf(info["error"]) === undefined ? "" : ": it ended with an error"}.` }] : [],
+        notes:
+          messages.length === 0
+            ? [
+                {
+                  code: "empty-run",
+                  message: `The run of task ${id} holds no messages${textOf(info["error"]) === undefined ? "" : ": it ended with an error"}.`,
+                },
+              ]
+            : [],
       },
     ];
   },
@@ -63,17 +77,32 @@ export const tau2Bench = draftedFormat({
   detect(head) {
     const row = head.firstRecord;
     if (!isObject(row) || !isList(row["simulations"]) || !isList(row["tasks"])) return undefined;
-    return { confidence: isObject(row["info"]) && "agent_info" in row["info"] ? 0.95 : 0.7, reason: "keys simulations, tasks, info.agent_info" };
+    return {
+      confidence: isObject(row["info"]) && "agent_info" in row["info"] ? 0.95 : 0.7,
+      reason: "keys simulations, tasks, info.agent_info",
+    };
   },
 
   drafts(record) {
     const document = record.kind === "value" && isObject(record.value) ? record.value : {};
-    if (!isList(document["simulations"])) throw new Failure("missing-field", "The document has no `simulations`.", "Check that the file is a tau2-bench result.");
-    const tasks = new Map((isList(document["tasks"]) ? document["tasks"].filter(isObject) : []).map((task) => [idOf(task["id"]), task]));
+    if (!isList(document["simulations"]))
+      throw new Failure(
+        "missing-field",
+        "The document has no `simulations`.",
+        "Check that the file is a tau2-bench result.",
+      );
+    const tasks = new Map(
+      (isList(document["tasks"]) ? document["tasks"].filter(isObject) : []).map((task) => [
+        idOf(task["id"]),
+        task,
+      ]),
+    );
     return document["simulations"].filter(isObject).map((simulation) => {
       const id = idOf(simulation["task_id"]);
       const info: JsonObject = isObject(simulation["reward_info"]) ? simulation["reward_info"] : {};
-      const breakdown = isObject(info["reward_breakdown"]) ? numbersOf(info["reward_breakdown"], new Set()) : {};
+      const breakdown = isObject(info["reward_breakdown"])
+        ? numbersOf(info["reward_breakdown"], new Set())
+        : {};
       const reward = recordedNumber(info["reward"]);
       const stopReason = textOf(simulation["termination_reason"]);
       const task = tasks.get(id) ?? {};
@@ -84,8 +113,14 @@ export const tau2Bench = draftedFormat({
         ...given("ownId", textOf(simulation["id"])),
         groupKey: id,
         title: titleOf(reason ?? description ?? textOf(task["ticket"]) ?? `task ${id}`),
-        task: { id, ...given("prompt", reason ?? description), ...given("groundTruth", task["evaluation_criteria"]) },
-        steps: messageSteps(messageList(simulation["messages"]) ?? []).map((step) => (step.extra === undefined ? step : { ...step, extra: without(step.extra, new Set(["raw_data"])) })),
+        task: {
+          id,
+          ...given("prompt", reason ?? description),
+          ...given("groundTruth", task["evaluation_criteria"]),
+        },
+        steps: messageSteps(messageList(simulation["messages"]) ?? []).map((step) =>
+          step.extra === undefined ? step : { ...step, extra: without(step.extra, new Set(["raw_data"])) },
+        ),
         outcome: {
           ...(reward === undefined ? {} : { reward, rewardSource: "reward_info.reward" }),
           ...(reward === 1 || reward === 0 ? { success: reward === 1 } : {}),

@@ -10,7 +10,11 @@ const SAME_PROMPT = "consecutive rows with the same prompt";
 
 function rowOf(record: FormatRecord): JsonObject {
   if (record.kind !== "value" || !isObject(record.value) || typeof record.value["completion"] !== "string") {
-    throw new Failure("missing-field", "The row has no text `completion`.", "Check that the file is a TRL completions table.");
+    throw new Failure(
+      "missing-field",
+      "The row has no text `completion`.",
+      "Check that the file is a TRL completions table.",
+    );
   }
   return record.value;
 }
@@ -32,13 +36,19 @@ function componentsOf(row: JsonObject): Record<string, number | null> {
  */
 function outcomeOf(row: JsonObject): Outcome {
   const components = componentsOf(row);
-  const numbers = Object.values(components).filter((value): value is number => value !== null && !Number.isNaN(value));
+  const numbers = Object.values(components).filter(
+    (value): value is number => value !== null && !Number.isNaN(value),
+  );
   const names = Object.keys(components);
   if (names.length === 0) return { components };
-  if (numbers.length === 0) return { reward: null, rewardSource: "every reward function returned None", components };
+  if (numbers.length === 0)
+    return { reward: null, rewardSource: "every reward function returned None", components };
   return {
     reward: numbers.reduce((sum, value) => sum + value, 0),
-    rewardSource: names.length === 1 ? (names[0] as string) : `sum of ${names.join(", ")} (weights are not in the file: 1 each; None skipped)`,
+    rewardSource:
+      names.length === 1
+        ? (names[0] as string)
+        : `sum of ${names.join(", ")} (weights are not in the file: 1 each; None skipped)`,
     components,
   };
 }
@@ -55,8 +65,12 @@ export const trlCompletions: Format = {
 
   detect(head: FileHead) {
     const types = new Map(head.columns?.map((column) => [column.name, column.type]));
-    if (types.get("prompt") !== "VARCHAR" || types.get("completion") !== "VARCHAR" || !types.has("advantage")) return undefined;
-    return { confidence: types.has("step") ? 0.9 : 0.6, reason: "columns step, prompt, completion, advantage" };
+    if (types.get("prompt") !== "VARCHAR" || types.get("completion") !== "VARCHAR" || !types.has("advantage"))
+      return undefined;
+    return {
+      confidence: types.has("step") ? 0.9 : 0.6,
+      reason: "columns step, prompt, completion, advantage",
+    };
   },
 
   summarise(record, context) {
@@ -88,7 +102,9 @@ export const trlCompletions: Format = {
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const advantage = recordedNumber(row["advantage"]);
     const outcome = outcomeOf(row);
-    const none = Object.entries(outcome.components).filter(([, value]) => value !== null && Number.isNaN(value));
+    const none = Object.entries(outcome.components).filter(
+      ([, value]) => value !== null && Number.isNaN(value),
+    );
     return {
       ...place,
       format: "trl-completions",
@@ -102,10 +118,14 @@ export const trlCompletions: Format = {
       notes: [
         ...notes,
         { code: "guessed-group", message: `The group is guessed: ${SAME_PROMPT}.` },
-        ...none.map(([name]) => ({ code: "reward-none", message: `${name} is NaN: the reward function returned None for this row.` })),
+        ...none.map(([name]) => ({
+          code: "reward-none",
+          message: `${name} is NaN: the reward function returned None for this row.`,
+        })),
         {
           code: "repeated-rows",
-          message: "TRL does not clear its log between files: with logging_steps below steps_per_generation two files repeat the same rows, and `step` is the logging step.",
+          message:
+            "TRL does not clear its log between files: with logging_steps below steps_per_generation two files repeat the same rows, and `step` is the logging step.",
         },
       ],
     };

@@ -18,12 +18,14 @@ const OUTPUT_ROLE = /\n(user|assistant|tool)\n/g;
 
 export const GUESSED_TURNS: Note = {
   code: "guessed-turns",
-  message: "Turns are guessed from bare role lines in the text: a model that prints such a line itself breaks the split.",
+  message:
+    "Turns are guessed from bare role lines in the text: a model that prints such a line itself breaks the split.",
 };
 
 export const GUESSED_STEPS: Note = {
   code: "guessed-steps",
-  message: "Steps inside a turn are guessed from think tags, blank lines or line ends: the file records none.",
+  message:
+    "Steps inside a turn are guessed from think tags, blank lines or line ends: the file records none.",
 };
 
 /**
@@ -31,7 +33,8 @@ export const GUESSED_STEPS: Note = {
  * one user turn. The empty assistant turn that only opens the generation is left out.
  */
 export function splitPrompt(text: string): { readonly turns: readonly Turn[]; readonly guessed: boolean } {
-  if (!/^\s*(?:system|user|assistant|tool)\n/.test(text)) return { turns: text === "" ? [] : [{ role: "user", text }], guessed: false };
+  if (!/^\s*(?:system|user|assistant|tool)\n/.test(text))
+    return { turns: text === "" ? [] : [{ role: "user", text }], guessed: false };
   const turns: Turn[] = [];
   let role: StepRole = "user";
   let start = 0;
@@ -112,9 +115,11 @@ export function splitReasoning(text: string): readonly Piece[] {
   // Chat templates often open the tag in the prompt, so a closing tag alone also ends a thought.
   const thoughtStart = open >= 0 && open < thoughtEnd ? open : 0;
   const before = thoughtEnd > 0 ? text.slice(0, thoughtStart) : "";
-  if (before.trim() !== "") for (const piece of reasoningPieces(before)) pieces.push({ kind: "act", text: piece });
+  if (before.trim() !== "")
+    for (const piece of reasoningPieces(before)) pieces.push({ kind: "act", text: piece });
   const thought = text.slice(before.trim() === "" ? 0 : thoughtStart, thoughtEnd);
-  if (thought !== "") for (const piece of reasoningPieces(thought)) pieces.push({ kind: "think", text: piece });
+  if (thought !== "")
+    for (const piece of reasoningPieces(thought)) pieces.push({ kind: "think", text: piece });
   const rest = text.slice(thoughtEnd);
   const last = pieces.at(-1);
   if (rest.trim() === "" && last !== undefined) last.text += rest;
@@ -125,7 +130,10 @@ export function splitReasoning(text: string): readonly Piece[] {
 }
 
 /** Steps of a flat prompt and response, with the notes of what was guessed. */
-export function stepsOfFlatText(prompt: string, output: string): { readonly steps: readonly Step[]; readonly notes: readonly Note[] } {
+export function stepsOfFlatText(
+  prompt: string,
+  output: string,
+): { readonly steps: readonly Step[]; readonly notes: readonly Note[] } {
   const asked = splitPrompt(prompt);
   const said = splitOutput(output);
   const steps: Step[] = [];
@@ -161,14 +169,20 @@ function measurePrompt(prompt: string): PromptMeasure {
   const known = measured.get(prompt);
   if (known !== undefined) return known;
   const { turns } = splitPrompt(prompt);
-  const measure = { turns: turns.length, task: titleOf(turns.findLast((turn) => turn.role === "user")?.text ?? prompt) };
+  const measure = {
+    turns: turns.length,
+    task: titleOf(turns.findLast((turn) => turn.role === "user")?.text ?? prompt),
+  };
   if (measured.size >= 256) measured.clear();
   measured.set(prompt, measure);
   return measure;
 }
 
 /** How many steps `stepsOfFlatText` gives, and how many characters the policy wrote, without building the steps. */
-export function measureFlatText(prompt: string, output: string): { readonly stepCount: number; readonly responseCharacters: number } {
+export function measureFlatText(
+  prompt: string,
+  output: string,
+): { readonly stepCount: number; readonly responseCharacters: number } {
   let stepCount = measurePrompt(prompt).turns;
   let responseCharacters = 0;
   for (const turn of splitOutput(output).turns) {
@@ -195,9 +209,21 @@ export function spokenStep(index: number, turn: Turn, kind: StepKind): Step {
 }
 
 /** Headers of chat templates that keep their special tokens: ChatML, Llama 3, DeepSeek, Gemma. */
-const MARKED = /<\|im_start\|>(\w+)\n?|<\|start_header_id\|>(\w+)<\|end_header_id\|>\n*|<[|｜](User|Assistant)[|｜]>|<start_of_turn>(\w+)\n/g;
-const MARKED_END = /(?:<\|im_end\|>|<\|eot_id\|>|<\|end_of_text\|>|<[|｜]end▁of▁sentence[|｜]>|<end_of_turn>)\s*$/;
-const MARKED_ROLES: Readonly<Record<string, StepRole>> = { system: "system", user: "user", assistant: "assistant", model: "assistant", tool: "tool", ipython: "tool", observation: "tool", User: "user", Assistant: "assistant" };
+const MARKED =
+  /<\|im_start\|>(\w+)\n?|<\|start_header_id\|>(\w+)<\|end_header_id\|>\n*|<[|｜](User|Assistant)[|｜]>|<start_of_turn>(\w+)\n/g;
+const MARKED_END =
+  /(?:<\|im_end\|>|<\|eot_id\|>|<\|end_of_text\|>|<[|｜]end▁of▁sentence[|｜]>|<end_of_turn>)\s*$/;
+const MARKED_ROLES: Readonly<Record<string, StepRole>> = {
+  system: "system",
+  user: "user",
+  assistant: "assistant",
+  model: "assistant",
+  tool: "tool",
+  ipython: "tool",
+  observation: "tool",
+  User: "user",
+  Assistant: "assistant",
+};
 
 /** Splits text that kept its chat template's special tokens. Nothing is guessed. @returns undefined when there are none */
 export function splitMarked(text: string, first: StepRole): readonly Turn[] | undefined {
@@ -206,7 +232,10 @@ export function splitMarked(text: string, first: StepRole): readonly Turn[] | un
   let start = 0;
   let found = false;
   const add = (end: number): void => {
-    const body = text.slice(start, end).replace(MARKED_END, "").replace(/^<[|｜](?:begin[▁_]of[▁_](?:sentence|text))[|｜]>/, "");
+    const body = text
+      .slice(start, end)
+      .replace(MARKED_END, "")
+      .replace(/^<[|｜](?:begin[▁_]of[▁_](?:sentence|text))[|｜]>/, "");
     if (body.trim() !== "") turns.push({ role, text: body });
   };
   for (const match of text.matchAll(MARKED)) {
@@ -221,12 +250,18 @@ export function splitMarked(text: string, first: StepRole): readonly Turn[] | un
 }
 
 /** Steps of a prompt and a response whose special tokens were kept; falls back to bare role lines. */
-export function stepsOfMarkedText(prompt: string, output: string): { readonly steps: readonly Step[]; readonly notes: readonly Note[] } {
+export function stepsOfMarkedText(
+  prompt: string,
+  output: string,
+): { readonly steps: readonly Step[]; readonly notes: readonly Note[] } {
   const asked = splitMarked(prompt, "user");
   const marked = splitMarked(output, "assistant");
-  if (asked === undefined && marked === undefined && !MARKED_END.test(output)) return stepsOfFlatText(prompt, output);
+  if (asked === undefined && marked === undefined && !MARKED_END.test(output))
+    return stepsOfFlatText(prompt, output);
   const said = marked ?? [{ role: "assistant" as const, text: output.replace(MARKED_END, "") }];
-  const steps: Step[] = (asked ?? splitPrompt(prompt).turns).map((turn, index) => spokenStep(index, turn, "prompt"));
+  const steps: Step[] = (asked ?? splitPrompt(prompt).turns).map((turn, index) =>
+    spokenStep(index, turn, "prompt"),
+  );
   let guessed = false;
   for (const turn of said) {
     if (turn.role !== "assistant") {
@@ -235,7 +270,13 @@ export function stepsOfMarkedText(prompt: string, output: string): { readonly st
     }
     const pieces = splitReasoning(turn.text);
     guessed ||= pieces.length > 1;
-    for (const piece of pieces) steps.push({ index: steps.length, role: "assistant", kind: piece.kind, ...(piece.kind === "think" ? { thought: piece.text } : { action: piece.text }) });
+    for (const piece of pieces)
+      steps.push({
+        index: steps.length,
+        role: "assistant",
+        kind: piece.kind,
+        ...(piece.kind === "think" ? { thought: piece.text } : { action: piece.text }),
+      });
   }
   return { steps, notes: guessed ? [GUESSED_STEPS] : [] };
 }

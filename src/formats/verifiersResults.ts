@@ -8,11 +8,28 @@ import { numbersOf } from "./outcomeFields";
 
 const MAPPED = new Set(["prompt", "completion", "answer", "reward", "example_id", "id"]);
 /** Columns that are times, counts or bookkeeping rather than what a reward function or metric gave. */
-const NOT_MEASURES = new Set([...MAPPED, "task", "info", "generation_ms", "scoring_ms", "total_ms", "timing", "is_completed", "is_truncated", "metrics", "token_usage", "rollout_id"]);
+const NOT_MEASURES = new Set([
+  ...MAPPED,
+  "task",
+  "info",
+  "generation_ms",
+  "scoring_ms",
+  "total_ms",
+  "timing",
+  "is_completed",
+  "is_truncated",
+  "metrics",
+  "token_usage",
+  "rollout_id",
+]);
 
 function rowOf(record: FormatRecord): JsonObject {
   if (record.kind !== "value" || !isObject(record.value) || !("completion" in record.value)) {
-    throw new Failure("missing-field", "The row has no `completion`.", "Check that the file is a verifiers results.jsonl.");
+    throw new Failure(
+      "missing-field",
+      "The row has no `completion`.",
+      "Check that the file is a verifiers results.jsonl.",
+    );
   }
   return record.value;
 }
@@ -24,7 +41,8 @@ function messagesOf(value: JsonValue | undefined, role: "user" | "assistant"): r
   return typeof value === "string" ? [{ role, content: value }] : [];
 }
 
-const idText = (value: JsonValue | undefined): string | undefined => (typeof value === "number" ? String(value) : textOf(value));
+const idText = (value: JsonValue | undefined): string | undefined =>
+  typeof value === "number" ? String(value) : textOf(value);
 
 /** verifiers evaluation results before v1: one row a rollout, one column a reward function or metric. */
 export const verifiersResults = draftedFormat({
@@ -39,9 +57,16 @@ export const verifiersResults = draftedFormat({
     const row = head.firstRecord;
     if (!isObject(row) || !("reward" in row) || !("example_id" in row || "id" in row)) return undefined;
     if (messageList(row["prompt"]) === undefined && typeof row["prompt"] !== "string") return undefined;
-    if (messageList(row["completion"]) === undefined && typeof row["completion"] !== "string") return undefined;
-    const sure = "generation_ms" in row || "timing" in row || "stop_condition" in row || ("task" in row && "answer" in row);
-    return sure ? { confidence: 0.85, reason: "keys example_id, prompt, completion, reward" } : { confidence: 0.4, reason: "keys id, prompt, completion, reward" };
+    if (messageList(row["completion"]) === undefined && typeof row["completion"] !== "string")
+      return undefined;
+    const sure =
+      "generation_ms" in row ||
+      "timing" in row ||
+      "stop_condition" in row ||
+      ("task" in row && "answer" in row);
+    return sure
+      ? { confidence: 0.85, reason: "keys example_id, prompt, completion, reward" }
+      : { confidence: 0.4, reason: "keys id, prompt, completion, reward" };
   },
 
   drafts(record) {
@@ -55,7 +80,11 @@ export const verifiersResults = draftedFormat({
     return [
       {
         ...(id === undefined ? {} : { groupKey: `${textOf(row["task"]) ?? ""}:${id}`, ownId: id }),
-        task: { ...given("id", id), ...given("prompt", promptOfMessages(prompt)), ...given("groundTruth", row["answer"]) },
+        task: {
+          ...given("id", id),
+          ...given("prompt", promptOfMessages(prompt)),
+          ...given("groundTruth", row["answer"]),
+        },
         steps: messageSteps([...prompt, ...said], prompt.length),
         outcome: {
           ...(reward === undefined ? {} : { reward, rewardSource: "reward" }),

@@ -4,7 +4,16 @@ import type { Step, TokenColumns } from "../model/trajectory";
 import type { TreeNode } from "../model/tree";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import type { FormatRecord } from "./format";
-import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import {
+  isList,
+  isObject,
+  recordedFlag,
+  recordedNumber,
+  textOf,
+  titleOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 import { contentOf, messageStep } from "./messages";
 
 interface GraphNode {
@@ -14,7 +23,12 @@ interface GraphNode {
 }
 
 /** Arrays that hold one number per trained token (mask true) of their node. */
-const COMPACT: Readonly<Record<string, string>> = { logprobs: "logprob", advantages: "advantage", reference_logprobs: "ref_logprob", loss_weights: "loss_weights" };
+const COMPACT: Readonly<Record<string, string>> = {
+  logprobs: "logprob",
+  advantages: "advantage",
+  reference_logprobs: "ref_logprob",
+  loss_weights: "loss_weights",
+};
 
 function nodesOf(trace: JsonObject): readonly GraphNode[] {
   const nodes = isList(trace["nodes"]) ? trace["nodes"] : [];
@@ -22,7 +36,11 @@ function nodesOf(trace: JsonObject): readonly GraphNode[] {
     const own = isObject(node) ? node : {};
     const parent = wholeNumber(own["parent"]) ?? -1;
     // Parents come before their children; anything else would be a circle.
-    return { parent: parent < index ? parent : -1, message: isObject(own["message"]) ? own["message"] : {}, node: own };
+    return {
+      parent: parent < index ? parent : -1,
+      message: isObject(own["message"]) ? own["message"] : {},
+      node: own,
+    };
   });
 }
 
@@ -37,16 +55,32 @@ function pathTo(nodes: readonly GraphNode[], leaf: number): readonly number[] {
   return path;
 }
 
-function tracesOf(record: FormatRecord): { readonly episode: JsonObject; readonly traces: readonly JsonObject[] } {
+function tracesOf(record: FormatRecord): {
+  readonly episode: JsonObject;
+  readonly traces: readonly JsonObject[];
+} {
   const value = record.kind === "value" && isObject(record.value) ? record.value : undefined;
-  if (value === undefined) throw new Failure("unfit-record", "The line is not a JSON object.", "Check that the file is a verifiers traces.jsonl.");
+  if (value === undefined)
+    throw new Failure(
+      "unfit-record",
+      "The line is not a JSON object.",
+      "Check that the file is a verifiers traces.jsonl.",
+    );
   if (isList(value["nodes"])) return { episode: {}, traces: [value] };
-  if (!isList(value["traces"])) throw new Failure("missing-field", "The line has no `traces`.", "Check that the file is a verifiers traces.jsonl.");
+  if (!isList(value["traces"]))
+    throw new Failure(
+      "missing-field",
+      "The line has no `traces`.",
+      "Check that the file is a verifiers traces.jsonl.",
+    );
   return { episode: value, traces: value["traces"].filter(isObject) };
 }
 
 /** Tokens along a path: each node's ids are what it adds; compact arrays are laid on its trained tokens. */
-function tokensOf(path: readonly GraphNode[]): { readonly tokens: TokenColumns | undefined; readonly ranges: readonly (readonly [number, number])[] } {
+function tokensOf(path: readonly GraphNode[]): {
+  readonly tokens: TokenColumns | undefined;
+  readonly ranges: readonly (readonly [number, number])[];
+} {
   const ids: number[] = [];
   const mask: number[] = [];
   const ranges: (readonly [number, number])[] = [];
@@ -63,17 +97,28 @@ function tokensOf(path: readonly GraphNode[]): { readonly tokens: TokenColumns |
   const series: Record<string, Float64Array> = {};
   for (const [position, { node }] of path.entries()) {
     const [start, end] = ranges[position] ?? [0, 0];
-    const trained = Array.from({ length: end - start }, (_, index) => start + index).filter((index) => mask[index] === 1);
+    const trained = Array.from({ length: end - start }, (_, index) => start + index).filter(
+      (index) => mask[index] === 1,
+    );
     for (const [key, name] of Object.entries(COMPACT)) {
       const values = node[key];
       // null says that nothing was assigned, which is not zero; an empty list is a node without trained tokens.
       if (!isList(values) || values.length === 0) continue;
       const target = (series[name] ??= new Float64Array(ids.length).fill(Number.NaN));
-      const places = values.length === trained.length ? trained : values.length === end - start ? Array.from({ length: end - start }, (_, index) => start + index) : [];
-      for (const [index, place] of places.entries()) target[place] = recordedNumber(values[index]) ?? Number.NaN;
+      const places =
+        values.length === trained.length
+          ? trained
+          : values.length === end - start
+            ? Array.from({ length: end - start }, (_, index) => start + index)
+            : [];
+      for (const [index, place] of places.entries())
+        target[place] = recordedNumber(values[index]) ?? Number.NaN;
     }
   }
-  return { tokens: { count: ids.length, ids: Int32Array.from(ids), mask: Uint8Array.from(mask), series }, ranges };
+  return {
+    tokens: { count: ids.length, ids: Int32Array.from(ids), mask: Uint8Array.from(mask), series },
+    ranges,
+  };
 }
 
 function sameNumber(values: readonly number[]): number | undefined {
@@ -81,7 +126,10 @@ function sameNumber(values: readonly number[]): number | undefined {
   return numbers.length > 0 && numbers.every((value) => value === numbers[0]) ? numbers[0] : undefined;
 }
 
-function rewardOf(trace: JsonObject): { readonly reward: number | null | undefined; readonly components: Record<string, number | null> } {
+function rewardOf(trace: JsonObject): {
+  readonly reward: number | null | undefined;
+  readonly components: Record<string, number | null>;
+} {
   const components: Record<string, number | null> = {};
   let sum = 0;
   let scored = 0;
@@ -123,32 +171,63 @@ function draftsOf(record: FormatRecord): TrajectoryDraft[] {
       const { tokens, ranges } = tokensOf(along);
       const firstSampled = along.findIndex(({ node }) => recordedFlag(node["sampled"]) === true);
       const steps = along.map(({ message, node }, position): Step => {
-        const step = messageStep(message, position, position < (firstSampled < 0 ? along.length : firstSampled) ? "prompt" : undefined);
+        const step = messageStep(
+          message,
+          position,
+          position < (firstSampled < 0 ? along.length : firstSampled) ? "prompt" : undefined,
+        );
         const [start, end] = ranges[position] ?? [0, 0];
         const advantages = tokens?.series["advantage"]?.subarray(start, end);
-        const advantage = advantages === undefined || !isList(node["advantages"]) ? (node["advantages"] === null && recordedFlag(node["sampled"]) === true ? null : undefined) : sameNumber([...advantages]);
-        return { ...step, ...(end > start ? { tokenStart: start, tokenEnd: end } : {}), ...given("advantage", advantage) };
+        const advantage =
+          advantages === undefined || !isList(node["advantages"])
+            ? node["advantages"] === null && recordedFlag(node["sampled"]) === true
+              ? null
+              : undefined
+            : sameNumber([...advantages]);
+        return {
+          ...step,
+          ...(end > start ? { tokenStart: start, tokenEnd: end } : {}),
+          ...given("advantage", advantage),
+        };
       });
-      const advantage = tokens?.series["advantage"] === undefined ? undefined : sameNumber([...tokens.series["advantage"]]);
+      const advantage =
+        tokens?.series["advantage"] === undefined ? undefined : sameNumber([...tokens.series["advantage"]]);
       return {
         ...given("ownId", textOf(trace["id"]) ?? textOf(episode["id"])),
-        groupKey: `${group ?? (textOf(task["hash"]) ?? textOf(task["key"]) ?? question ?? "")}/${agent ?? ""}`,
+        groupKey: `${group ?? textOf(task["hash"]) ?? textOf(task["key"]) ?? question ?? ""}/${agent ?? ""}`,
         ...(group === undefined ? { groupGuess: "episodes of one training step with the same task" } : {}),
         title: titleOf(question ?? steps.find((step) => step.role === "user")?.observation ?? ""),
-        task: { ...given("id", textOf(task["key"])), ...given("prompt", question), ...given("groundTruth", data["answer"]) },
+        task: {
+          ...given("id", textOf(task["key"])),
+          ...given("prompt", question),
+          ...given("groundTruth", data["answer"]),
+        },
         ...given("trainingStep", wholeNumber(work["step"])),
         ...given("split", textOf(work["type"]) ?? textOf(run["type"])),
         steps,
         ...given("tokens", tokens),
         outcome: {
-          ...(reward === undefined ? {} : { reward, rewardSource: "sum of score times weight (functions that gave null are left out)" }),
+          ...(reward === undefined
+            ? {}
+            : { reward, rewardSource: "sum of score times weight (functions that gave null are left out)" }),
           ...given("stopReason", stopReason),
           ...(stopReason === undefined ? {} : { truncated: /max|length|limit|truncat/i.test(stopReason) }),
           components,
         },
         ...given("advantage", advantage),
-        extra: { ...without(trace, new Set(["nodes", "rewards", "metrics"])), episode: without(episode, new Set(["traces"])) },
-        notes: leaves.length > 1 ? [{ code: "branches", message: `The trace has ${leaves.length} branches; this is the path to one of its leaves.` }] : [],
+        extra: {
+          ...without(trace, new Set(["nodes", "rewards", "metrics"])),
+          episode: without(episode, new Set(["traces"])),
+        },
+        notes:
+          leaves.length > 1
+            ? [
+                {
+                  code: "branches",
+                  message: `The trace has ${leaves.length} branches; this is the path to one of its leaves.`,
+                },
+              ]
+            : [],
       };
     });
   });
@@ -167,9 +246,12 @@ export const verifiersTraces = draftedFormat({
   detect(head) {
     const row = head.firstRecord;
     if (!isObject(row)) return undefined;
-    if (isList(row["traces"]) && "task" in row && ("env" in row || "ok" in row)) return { confidence: 0.95, reason: "keys traces, env, task, ok" };
+    if (isList(row["traces"]) && "task" in row && ("env" in row || "ok" in row))
+      return { confidence: 0.95, reason: "keys traces, env, task, ok" };
     const first = isList(row["nodes"]) ? row["nodes"][0] : undefined;
-    return isObject(first) && "parent" in first && "message" in first && "sampled" in first ? { confidence: 0.9, reason: "nodes of {parent, message, sampled}" } : undefined;
+    return isObject(first) && "parent" in first && "message" in first && "sampled" in first
+      ? { confidence: 0.9, reason: "nodes of {parent, message, sampled}" }
+      : undefined;
   },
 
   drafts: draftsOf,
@@ -186,14 +268,26 @@ export const verifiersTraces = draftedFormat({
       const depth: number[] = [];
       for (const [index, { parent, message, node }] of own.entries()) {
         depth.push(parent < 0 ? 0 : (depth[parent] ?? 0) + 1);
-        const advantages = isList(node["advantages"]) ? node["advantages"].map((value) => recordedNumber(value) ?? Number.NaN) : undefined;
+        const advantages = isList(node["advantages"])
+          ? node["advantages"].map((value) => recordedNumber(value) ?? Number.NaN)
+          : undefined;
         const leaf = leaves.has(index);
-        const logprobs = isList(node["logprobs"]) && node["logprobs"].length > 0 ? node["logprobs"].reduce<number>((sum, value) => sum + (recordedNumber(value) ?? Number.NaN), 0) : undefined;
+        const logprobs =
+          isList(node["logprobs"]) && node["logprobs"].length > 0
+            ? node["logprobs"].reduce<number>((sum, value) => sum + (recordedNumber(value) ?? Number.NaN), 0)
+            : undefined;
         nodes.push({
           parent: parent < 0 ? -1 : parent + offset,
           depth: depth[index] ?? 0,
           text: contentOf(message["content"]).text,
-          ...given("advantage", advantages === undefined ? (node["advantages"] === null && recordedFlag(node["sampled"]) === true ? null : undefined) : sameNumber(advantages)),
+          ...given(
+            "advantage",
+            advantages === undefined
+              ? node["advantages"] === null && recordedFlag(node["sampled"]) === true
+                ? null
+                : undefined
+              : sameNumber(advantages),
+          ),
           ...(leaf && reward !== undefined ? { reward, value: reward } : {}),
           leaf,
           status: "kept",

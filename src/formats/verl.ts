@@ -2,7 +2,16 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Note, Outcome } from "../model/trajectory";
 import type { FileHead, Format, FormatRecord, RecordContext } from "./format";
-import { isList, isObject, recordedFlag, recordedNumber, stemNumber, textOf, wholeNumber, without } from "./jsonFields";
+import {
+  isList,
+  isObject,
+  recordedFlag,
+  recordedNumber,
+  stemNumber,
+  textOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 import { measureFlatText, stepsOfFlatText, titleOfPrompt } from "./turns";
 
 /** Keys that are mapped to a place of their own. */
@@ -13,7 +22,20 @@ const SHOWN = new Set(["input", "output", "gts", "score", "step"]);
 const SHOWN_WITH_SCORE = new Set(["input", "output", "gts", "step"]);
 
 /** Keys whose numbers are answers, labels or ids, not measurements of the trajectory. */
-const NOT_MEASURES = new Set(["pred", "prediction", "answer", "extracted_answer", "ground_truth", "gt", "label", "target", "index", "id", "idx", "data_source"]);
+const NOT_MEASURES = new Set([
+  "pred",
+  "prediction",
+  "answer",
+  "extracted_answer",
+  "ground_truth",
+  "gt",
+  "label",
+  "target",
+  "index",
+  "id",
+  "idx",
+  "data_source",
+]);
 
 /** The trainer's uid of a row is `{sample}_{rollout}_{output}`: members of a group share what comes before. */
 const ROW_UID = /^(.+)_\d+_\d+$/s;
@@ -21,8 +43,15 @@ const ROW_UID = /^(.+)_\d+_\d+$/s;
 export const SAME_PROMPT = "rows of one training step with the same input";
 
 /** Reward of a row: a number, or, in forks, a dict that holds `score`, or one number per token. */
-function rewardOf(score: JsonValue | undefined): { readonly reward: number | null | undefined; readonly source: string } {
-  if (isObject(score)) return { reward: recordedNumber(score["score"] ?? score["reward"]), source: "score" in score ? "score.score" : "score.reward" };
+function rewardOf(score: JsonValue | undefined): {
+  readonly reward: number | null | undefined;
+  readonly source: string;
+} {
+  if (isObject(score))
+    return {
+      reward: recordedNumber(score["score"] ?? score["reward"]),
+      source: "score" in score ? "score.score" : "score.reward",
+    };
   if (isList(score)) {
     let sum = 0;
     for (const value of score) sum += recordedNumber(value) ?? Number.NaN;
@@ -37,13 +66,18 @@ function componentsOf(row: JsonObject): Record<string, number | null> {
   for (const key in row) {
     const value = row[key];
     if (key === "score") {
-      if (isObject(value)) for (const part in value) if (part !== "score") addNumber(components, part, value[part]);
+      if (isObject(value))
+        for (const part in value) if (part !== "score") addNumber(components, part, value[part]);
     } else if (!MAPPED.has(key)) addNumber(components, key, value);
   }
   return components;
 }
 
-function addNumber(components: Record<string, number | null>, key: string, value: JsonValue | undefined): void {
+function addNumber(
+  components: Record<string, number | null>,
+  key: string,
+  value: JsonValue | undefined,
+): void {
   if (typeof value === "string" && value.length > 40) return;
   const number = recordedNumber(value);
   if (number !== undefined && !NOT_MEASURES.has(key)) components[key] = number;
@@ -55,19 +89,34 @@ let lastFolder: { readonly path: string; readonly isValidation: boolean } = { pa
 function splitOf(row: JsonObject, context: RecordContext): string | undefined {
   if (lastFolder.path !== context.path) {
     const folders = context.path.split(/[/\\]/).slice(-3, -1).join("/");
-    lastFolder = { path: context.path, isValidation: /(^|[/\\_-])(val|valid|validation|eval|test)([/\\_-]|$)/i.test(folders) };
+    lastFolder = {
+      path: context.path,
+      isValidation: /(^|[/\\_-])(val|valid|validation|eval|test)([/\\_-]|$)/i.test(folders),
+    };
   }
   return "reward" in row || lastFolder.isValidation ? "val" : undefined;
 }
 
 function rowOf(record: FormatRecord): JsonObject {
-  if (record.kind !== "value" || !isObject(record.value)) throw new Failure("unfit-record", "The row is not a JSON object.", "Check the line in a text editor.");
-  if (typeof record.value["output"] !== "string") throw new Failure("missing-field", "The row has no text `output`.", "A verl row needs input, output and score.");
+  if (record.kind !== "value" || !isObject(record.value))
+    throw new Failure("unfit-record", "The row is not a JSON object.", "Check the line in a text editor.");
+  if (typeof record.value["output"] !== "string")
+    throw new Failure(
+      "missing-field",
+      "The row has no text `output`.",
+      "A verl row needs input, output and score.",
+    );
   return record.value;
 }
 
 function outcomeOf(row: JsonObject): Outcome {
-  const { reward, source } = "score" in row ? rewardOf(row["score"]) : { ...rewardOf(isList(row["rewards"]) ? row["rewards"] : undefined), source: "sum of rewards over tokens" };
+  const { reward, source } =
+    "score" in row
+      ? rewardOf(row["score"])
+      : {
+          ...rewardOf(isList(row["rewards"]) ? row["rewards"] : undefined),
+          source: "sum of rewards over tokens",
+        };
   const success = successOf(row);
   return {
     ...(reward === undefined ? {} : { reward, rewardSource: source }),
@@ -105,16 +154,25 @@ export const verl: Format = {
     const row = head.firstRecord;
     if (head.container === "parquet") {
       const names = new Set(head.columns?.map((column) => column.name));
-      if (["input", "output", "score", "step"].every((name) => names.has(name))) return { confidence: 0.7, reason: "columns input, output, score, step" };
+      if (["input", "output", "score", "step"].every((name) => names.has(name)))
+        return { confidence: 0.7, reason: "columns input, output, score, step" };
       return undefined;
     }
-    if (!isObject(row) || typeof row["input"] !== "string" || typeof row["output"] !== "string") return undefined;
+    if (!isObject(row) || typeof row["input"] !== "string" || typeof row["output"] !== "string")
+      return undefined;
     // Forks that reward tokens or turns write `rewards`, one number a token, in place of the score.
-    if (!("score" in row)) return isList(row["rewards"]) && "step" in row ? { confidence: 0.8, reason: "keys input, output, rewards, step" } : undefined;
+    if (!("score" in row))
+      return isList(row["rewards"]) && "step" in row
+        ? { confidence: 0.8, reason: "keys input, output, rewards, step" }
+        : undefined;
     if ("input_prompt" in row || "messages" in row) return undefined;
-    if (!isObject(row["score"]) && !isList(row["score"]) && recordedNumber(row["score"]) === undefined) return undefined;
+    if (!isObject(row["score"]) && !isList(row["score"]) && recordedNumber(row["score"]) === undefined)
+      return undefined;
     if ("step" in row) return { confidence: 0.9, reason: "keys input, output, score, step" };
-    return { confidence: stemNumber(head.path) === undefined ? 0.5 : 0.8, reason: "keys input, output, score" };
+    return {
+      confidence: stemNumber(head.path) === undefined ? 0.5 : 0.8,
+      reason: "keys input, output, score",
+    };
   },
 
   summarise(record, context) {
@@ -147,7 +205,10 @@ export const verl: Format = {
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const split = splitOf(row, context);
     const { groupGuess } = groupOf(row);
-    const guess: Note[] = groupGuess === undefined ? [] : [{ code: "guessed-group", message: `The group is guessed: ${groupGuess}.` }];
+    const guess: Note[] =
+      groupGuess === undefined
+        ? []
+        : [{ code: "guessed-group", message: `The group is guessed: ${groupGuess}.` }];
     return {
       ...place,
       format: "verl",

@@ -5,7 +5,8 @@ import { stepsOfFlatText } from "./turns";
 import { numbersOf } from "./outcomeFields";
 
 const MAPPED = new Set(["input", "output", "score", "step"]);
-const TEMPLATE = /Prior to this step, you have already taken (\d+) step\(s\)|Your current observation(?: is)?:|You are now at step (\d+)/;
+const TEMPLATE =
+  /Prior to this step, you have already taken (\d+) step\(s\)|Your current observation(?: is)?:|You are now at step (\d+)/;
 const TASK = /(?:Your task is to|Task|Your task is):?\s*(.+?)(?:\n|$)/;
 const SAME_TASK = "rows of one training step that name the same task";
 
@@ -13,7 +14,11 @@ const SAME_TASK = "rows of one training step that name the same task";
 function stepsBefore(prompt: string): number {
   const match = TEMPLATE.exec(prompt);
   const taken = /already taken (\d+) step\(s\)/.exec(prompt)?.[1];
-  return taken === undefined ? (match?.[2] === undefined ? 0 : Math.max(0, Number(match[2]) - 1)) : Number(taken);
+  return taken === undefined
+    ? match?.[2] === undefined
+      ? 0
+      : Math.max(0, Number(match[2]) - 1)
+    : Number(taken);
 }
 
 /** verl-agent (GiGPO) dumps: one row is one environment step; which rows make an episode is not in the file. */
@@ -27,7 +32,13 @@ export const verlAgent = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || typeof row["input"] !== "string" || typeof row["output"] !== "string" || !("score" in row)) return undefined;
+    if (
+      !isObject(row) ||
+      typeof row["input"] !== "string" ||
+      typeof row["output"] !== "string" ||
+      !("score" in row)
+    )
+      return undefined;
     if (!TEMPLATE.test(row["input"])) return undefined;
     return { confidence: 0.95, reason: "verl's keys, and a prompt made by verl-agent's templates" };
   },
@@ -36,7 +47,12 @@ export const verlAgent = draftedFormat({
     const row = record.kind === "value" && isObject(record.value) ? record.value : {};
     const input = textOf(row["input"]);
     const output = textOf(row["output"]);
-    if (input === undefined || output === undefined) throw new Failure("missing-field", "The row has no text input and output.", "A verl-agent row needs input, output and score.");
+    if (input === undefined || output === undefined)
+      throw new Failure(
+        "missing-field",
+        "The row has no text input and output.",
+        "A verl-agent row needs input, output and score.",
+      );
     const { steps, notes } = stepsOfFlatText(input, output);
     const reward = recordedNumber(row["score"]);
     const task = TASK.exec(input)?.[1]?.trim();
@@ -50,9 +66,20 @@ export const verlAgent = draftedFormat({
         ...given("trainingStep", wholeNumber(row["step"]) ?? stemNumber(context.path)),
         steps,
         flatText: { prompt: input, response: output },
-        outcome: { ...(reward === undefined ? {} : { reward, rewardSource: "score: the episode's reward, repeated on each of its steps" }), components: numbersOf(row, MAPPED) },
+        outcome: {
+          ...(reward === undefined
+            ? {}
+            : { reward, rewardSource: "score: the episode's reward, repeated on each of its steps" }),
+          components: numbersOf(row, MAPPED),
+        },
         extra: { ...without(row, MAPPED), environment_step: before + 1 },
-        notes: [...notes, { code: "step-row", message: `One row is one environment step (here number ${before + 1}); the file does not say which rows make an episode.` }],
+        notes: [
+          ...notes,
+          {
+            code: "step-row",
+            message: `One row is one environment step (here number ${before + 1}); the file does not say which rows make an episode.`,
+          },
+        ],
       },
     ];
   },

@@ -7,7 +7,8 @@ import { messageList, messageSteps, promptOfMessages } from "./messages";
 import { splitMarked, stepsOfMarkedText } from "./turns";
 
 const PROMPT = /^(?:prompts?|inputs?|questions?|query|queries|problem|instruction)$/i;
-const RESPONSE = /^(?:completions?|responses?|outputs?|text|texts|trajectory|generation|generated|answer_text)$/i;
+const RESPONSE =
+  /^(?:completions?|responses?|outputs?|text|texts|trajectory|generation|generated|answer_text)$/i;
 const REWARD = /^(?:rewards?|scores?|total_reward|reward_sum)$/i;
 const STEP = /^(?:step|global_step|training_step|iteration)$/i;
 const NAMED_STEP = /_(\d+)_[0-9a-f]{8,}\.table\.json$/;
@@ -51,7 +52,10 @@ function draftOf({ row, step }: Cells, path: string): TrajectoryDraft | undefine
   const messages = responseName === undefined ? undefined : messageList(row[responseName]);
   const response = responseName === undefined ? undefined : textOf(row[responseName]);
   if (messages === undefined && response === undefined) return undefined;
-  let prompt = promptName === undefined ? "" : (textOf(row[promptName]) ?? promptOfMessages(messageList(row[promptName]) ?? []) ?? "");
+  let prompt =
+    promptName === undefined
+      ? ""
+      : (textOf(row[promptName]) ?? promptOfMessages(messageList(row[promptName]) ?? []) ?? "");
   let steps;
   let notes: readonly Note[] = [];
   if (messages !== undefined) steps = messageSteps(messages);
@@ -64,19 +68,24 @@ function draftOf({ row, step }: Cells, path: string): TrajectoryDraft | undefine
   if (prompt === "") prompt = steps.find((one) => one.role === "user")?.observation ?? "";
   const components: Record<string, number | null> = {};
   for (const name of names) {
-    if (name === rewardName || STEP.test(name) || typeof row[name] === "string") continue;
+    if (name === rewardName || name === "advantage" || STEP.test(name) || typeof row[name] === "string")
+      continue;
     const number = recordedNumber(row[name]);
     if (number !== undefined) components[name] = number;
   }
   const advantage = recordedNumber(row["advantage"]);
   const named = NAMED_STEP.exec(path)?.[1];
   return {
-    ...(prompt === "" ? {} : { groupKey: prompt, groupGuess: "rows of one training step with the same prompt" }),
+    ...(prompt === ""
+      ? {}
+      : { groupKey: prompt, groupGuess: "rows of one training step with the same prompt" }),
     title: titleOf(prompt),
     task: { prompt },
     ...given("trainingStep", step ?? (named === undefined ? undefined : Number(named))),
     steps,
-    ...(promptName === undefined || response === undefined || messages !== undefined ? {} : { flatText: { prompt, response } }),
+    ...(promptName === undefined || response === undefined || messages !== undefined
+      ? {}
+      : { flatText: { prompt, response } }),
     outcome: { ...(reward === undefined ? {} : { reward, rewardSource: rewardName as string }), components },
     ...given("advantage", advantage),
     extra: row,
@@ -97,9 +106,14 @@ export const wandbTable = draftedFormat({
     const row = head.firstRecord;
     if (!isObject(row) || !isList(row["columns"]) || !isList(row["data"])) return undefined;
     const names = row["columns"].map(String);
-    const telling = names.some((name) => RESPONSE.test(name.replace(/_\d+$/, "")) || PROMPT.test(name.replace(/_\d+$/, "")));
+    const telling = names.some(
+      (name) => RESPONSE.test(name.replace(/_\d+$/, "")) || PROMPT.test(name.replace(/_\d+$/, "")),
+    );
     if (!telling) return undefined;
-    return { confidence: /media[/\\]table/.test(head.path) ? 0.9 : 0.5, reason: `a table with the columns ${names.slice(0, 4).join(", ")}` };
+    return {
+      confidence: /media[/\\]table/.test(head.path) ? 0.9 : 0.5,
+      reason: `a table with the columns ${names.slice(0, 4).join(", ")}`,
+    };
   },
 
   datasetPath(path) {
@@ -109,7 +123,8 @@ export const wandbTable = draftedFormat({
   },
 
   drafts(record, context) {
-    if (record.kind !== "value" || !isObject(record.value)) throw new Failure("unfit-record", "The document is not a table.", "Check the file.");
+    if (record.kind !== "value" || !isObject(record.value))
+      throw new Failure("unfit-record", "The document is not a table.", "Check the file.");
     return cellsOf(record.value).flatMap((cells) => {
       const draft = draftOf(cells, context.path);
       return draft === undefined ? [] : [draft];

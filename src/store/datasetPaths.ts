@@ -15,10 +15,12 @@ export interface DatasetPlace {
 }
 
 /** Folders that hold one training step, epoch or worker each. */
-const STEP_FOLDER = /^(?:(?:global|train|val|eval)[_-]?)?(?:step|iter|iteration|epoch|checkpoint|rank|shard|part|version)s?[_-]?\d+(?:[_-](?:evals?|epoch[_-]?\d+))?$|^\d+$/i;
+const STEP_FOLDER =
+  /^(?:(?:global|train|val|eval)[_-]?)?(?:step|iter|iteration|epoch|checkpoint|rank|shard|part|version)s?[_-]?\d+(?:[_-](?:evals?|epoch[_-]?\d+))?$|^\d+$/i;
 
 /** Stems of shards: an integer, a word of training and an integer, a padded number, or `00000-of-00010`. */
-const SHARD_STEM = /^\d+$|(?:step|iter|iteration|epoch|rank|shard|part|batch|chunk|completions?|rollouts?|samples?|traj(?:ectory|ectories)?|tree|data|train|val|eval|test|split|gen)[_.-]?\d+$|[_.-]0\d{2,}$|[_.-]\d+-of-\d+$/i;
+const SHARD_STEM =
+  /^\d+$|(?:step|iter|iteration|epoch|rank|shard|part|batch|chunk|completions?|rollouts?|samples?|traj(?:ectory|ectories)?|tree|data|train|val|eval|test|split|gen)[_.-]?\d+$|[_.-]0\d{2,}$|[_.-]\d+-of-\d+$/i;
 
 const numbered = (text: string): string => text.replace(/\d+/g, "#");
 
@@ -42,14 +44,28 @@ export function datasetPlace(path: string, format: Format): DatasetPlace {
 }
 
 function place(datasetPath: string, path: string, format: string, shards: string): DatasetPlace {
-  const relativePath = datasetPath === path ? basename(path) : relative(datasetPath, path).split(sep).join("/");
-  return { datasetId: datasetIdOf(datasetPath, format, shards), path: datasetPath, name: nameOf(datasetPath, shards), shards, relativePath };
+  const relativePath =
+    datasetPath === path ? basename(path) : relative(datasetPath, path).split(sep).join("/");
+  return {
+    datasetId: datasetIdOf(datasetPath, format, shards),
+    path: datasetPath,
+    name: nameOf(datasetPath, shards),
+    shards,
+    relativePath,
+  };
 }
 
 /** The folder's name; with the shards' own name where a folder holds several kinds (`exp_001 · train_data_step`). */
 function nameOf(datasetPath: string, shards: string): string {
-  const own = shards.split("/").map((part) => part.replace(/\.[\w.]*$/, "").replace(/[_.-]?#.*$/, "").replace(/^\*$/, "")).filter((part) => part !== "" && !/^(global_)?step|^rank/.test(part));
+  const own = shards
+    .split("/")
+    .map((part) =>
+      part
+        .replace(/\.[\w.]*$/, "")
+        .replace(/[_.-]?#.*$/, "")
+        .replace(/^\*$/, ""),
+    )
+    .filter((part) => part !== "" && !/^(global_)?step|^rank/.test(part));
   const folder = basename(datasetPath);
   return own.length === 0 || own.at(-1) === folder ? folder : `${folder} · ${own.at(-1)}`;
 }
-

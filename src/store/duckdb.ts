@@ -10,7 +10,9 @@ export function loadDuckdb(): Promise<typeof DuckDB> {
 
 /** Big integers become numbers where that is exact, and text where it is not. */
 export function plainInteger(value: bigint): number | string {
-  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : value.toString();
+  return value >= BigInt(Number.MIN_SAFE_INTEGER) && value <= BigInt(Number.MAX_SAFE_INTEGER)
+    ? Number(value)
+    : value.toString();
 }
 
 /** A DuckDB value that was converted for JavaScript, as plain data: no big integers, dates as ISO text. */

@@ -19,7 +19,10 @@ function hashOf(file: number, start: number, end: number): string {
 export function fingerprint(path: string, bytes: number): Fingerprint {
   const file = openSync(path, "r");
   try {
-    return { headHash: hashOf(file, 0, Math.min(SPAN, bytes)), tailHash: hashOf(file, Math.max(0, bytes - SPAN), bytes) };
+    return {
+      headHash: hashOf(file, 0, Math.min(SPAN, bytes)),
+      tailHash: hashOf(file, Math.max(0, bytes - SPAN), bytes),
+    };
   } finally {
     closeSync(file);
   }

@@ -1,16 +1,19 @@
 import type { Attribute, Dataset, File as H5File, Group as H5Group } from "h5wasm/node";
+import type * as H5Wasm from "h5wasm/node";
 import type { Hdf5Group } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 
-type Library = typeof import("h5wasm/node");
+type Library = typeof H5Wasm;
 
 let loaded: Promise<Library> | undefined;
 
 /** h5wasm, loaded at first use. */
 function library(): Promise<Library> {
   loaded ??= import("h5wasm/node").then(async (module) => {
-    const { activate_throwing_error_handler: throwErrors } = (await module.ready) as unknown as { activate_throwing_error_handler?: () => number };
+    const { activate_throwing_error_handler: throwErrors } = (await module.ready) as unknown as {
+      activate_throwing_error_handler?: () => number;
+    };
     // Otherwise HDF5 prints its error stack on stderr and goes on.
     throwErrors?.();
     return module;
@@ -31,7 +34,11 @@ export async function openHdf5(path: string): Promise<OpenHdf5> {
     file = new module.File(path, "r");
     if (file.file_id < 0n) throw new Error("not an HDF5 file, or open for writing elsewhere");
   } catch (error) {
-    throw new Failure("unreadable-hdf5", `${path} cannot be opened as HDF5: ${reasonOf(error)}.`, "It may be cut off or still open for writing; it is read again when it changes.");
+    throw new Failure(
+      "unreadable-hdf5",
+      `${path} cannot be opened as HDF5: ${reasonOf(error)}.`,
+      "It may be cut off or still open for writing; it is read again when it changes.",
+    );
   }
   return { root: new LazyGroup(module, file), close: () => file.close() };
 }
@@ -119,18 +126,23 @@ class LazyGroup implements Hdf5Group {
     if (dataset === undefined) return undefined;
     const value: unknown = dataset.value;
     if (value instanceof Float32Array || value instanceof Float64Array) return value;
-    if (value instanceof BigInt64Array || value instanceof BigUint64Array) return Float64Array.from(value, Number);
+    if (value instanceof BigInt64Array || value instanceof BigUint64Array)
+      return Float64Array.from(value, Number);
     if (ArrayBuffer.isView(value)) return Float64Array.from(value as Uint8Array);
-    if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return Float64Array.of(Number(value));
+    if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
+      return Float64Array.of(Number(value));
     // Booleans come as a list of 0 and 1, or of true and false.
-    if (Array.isArray(value) && value.every((item) => typeof item === "boolean" || typeof item === "number")) return Float64Array.from(value, Number);
+    if (Array.isArray(value) && value.every((item) => typeof item === "boolean" || typeof item === "number"))
+      return Float64Array.from(value, Number);
     return undefined;
   }
 
   strings(name: string): readonly string[] | undefined {
     const value: unknown = this.dataset(name)?.value;
     if (typeof value === "string") return [value];
-    return Array.isArray(value) && value.every((item) => typeof item === "string") ? (value as string[]) : undefined;
+    return Array.isArray(value) && value.every((item) => typeof item === "string")
+      ? (value as string[])
+      : undefined;
   }
 }
 
@@ -147,8 +159,13 @@ function attributeValue(attribute: Attribute): JsonValue | undefined {
 /** The innermost line of HDF5's error stack says most. */
 function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const lines = message.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  return (lines.findLast((line) => /^#\d+/.test(line)) ?? lines[0] ?? "unknown reason").replace(/^.*?\(\): /, "").slice(0, 200);
+  const lines = message
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  return (lines.findLast((line) => /^#\d+/.test(line)) ?? lines[0] ?? "unknown reason")
+    .replace(/^.*?\(\): /, "")
+    .slice(0, 200);
 }
 
 /** `episode_2` before `episode_10`. */

@@ -16,9 +16,18 @@ export function trajectoryIdOf(fileHash: string, row: number, part: number): str
 }
 
 /** @throws Failure when the text is not a trajectory id */
-export function parseTrajectoryId(id: string): { readonly fileHash: string; readonly row: number; readonly part: number } {
+export function parseTrajectoryId(id: string): {
+  readonly fileHash: string;
+  readonly row: number;
+  readonly part: number;
+} {
   const match = /^([0-9a-f]{12}):(\d{1,10})(?::(\d{1,9}))?$/.exec(id);
-  if (match?.[1] === undefined) throw new Failure("unknown-trajectory", `"${id}" is not a trajectory id.`, "Ids look like 0123456789ab:42; copy one from the Trajectories view or the `trajectories` table.");
+  if (match?.[1] === undefined)
+    throw new Failure(
+      "unknown-trajectory",
+      `"${id}" is not a trajectory id.`,
+      "Ids look like 0123456789ab:42; copy one from the Trajectories view or the `trajectories` table.",
+    );
   return { fileHash: match[1], row: Number(match[2]), part: Number(match[3] ?? 0) };
 }
 
@@ -33,6 +42,11 @@ export function groupIdOf(groupNumber: bigint): string {
 
 /** @throws Failure when the text is not a group id */
 export function parseGroupId(id: string): bigint {
-  if (!/^g[0-9a-f]{16}$/.test(id)) throw new Failure("unknown-group", `"${id}" is not a group id.`, "Ids look like g0123456789abcdef; copy one from the Trajectories view or the `groups` table.");
+  if (!/^g[0-9a-f]{16}$/.test(id))
+    throw new Failure(
+      "unknown-group",
+      `"${id}" is not a group id.`,
+      "Ids look like g0123456789abcdef; copy one from the Trajectories view or the `groups` table.",
+    );
   return BigInt(`0x${id.slice(1)}`);
 }

@@ -108,16 +108,28 @@ export async function openIndex(folder: string): Promise<IndexDatabase> {
       }
     }
   }
-  throw new Failure("index-unavailable", `The index in ${folder} cannot be opened: ${lastError instanceof Error ? lastError.message : String(lastError)}.`, "Check that the folder can be written, or close other windows.");
+  throw new Failure(
+    "index-unavailable",
+    `The index in ${folder} cannot be opened: ${lastError instanceof Error ? lastError.message : String(lastError)}.`,
+    "Check that the folder can be written, or close other windows.",
+  );
 }
 
 function isLockError(error: unknown): boolean {
-  return error instanceof Error && /set lock|conflicting lock|being used by another process|in use by/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /set lock|conflicting lock|being used by another process|in use by/i.test(error.message)
+  );
 }
 
 /** True for errors after which the open database can no longer be trusted. */
 export function isDamage(error: unknown): boolean {
-  return error instanceof Error && /corrupt|checksum|has been invalidated|not a valid DuckDB|Failed to (load|read) metadata|INTERNAL Error/i.test(error.message);
+  return (
+    error instanceof Error &&
+    /corrupt|checksum|has been invalidated|not a valid DuckDB|Failed to (load|read) metadata|INTERNAL Error/i.test(
+      error.message,
+    )
+  );
 }
 
 /** Removes an index file and its write-ahead log. */
@@ -133,7 +145,9 @@ export function removeIndex(path: string): void {
 
 /** Index files in a folder. */
 export function indexFiles(folder: string): readonly string[] {
-  return readdirSync(folder).filter((name) => /^index-\d+\.duckdb$/.test(name)).map((name) => join(folder, name));
+  return readdirSync(folder)
+    .filter((name) => /^index-\d+\.duckdb$/.test(name))
+    .map((name) => join(folder, name));
 }
 
 async function openFile(path: string, rebuilt: boolean): Promise<IndexDatabase> {
@@ -141,7 +155,9 @@ async function openFile(path: string, rebuilt: boolean): Promise<IndexDatabase> 
   const instance = await DuckDBInstance.create(path, LOCKED);
   try {
     const writer = await instance.connect();
-    const tables = await writer.runAndReadAll("SELECT table_name FROM information_schema.tables WHERE table_schema = 'store'");
+    const tables = await writer.runAndReadAll(
+      "SELECT table_name FROM information_schema.tables WHERE table_schema = 'store'",
+    );
     if (tables.currentRowCount === 0) {
       for (const statement of SCHEMA) await writer.run(statement);
       await writer.run("INSERT INTO store.meta VALUES ('version', $1)", [String(INDEX_VERSION)]);
@@ -149,7 +165,9 @@ async function openFile(path: string, rebuilt: boolean): Promise<IndexDatabase> 
       const version = await writer.runAndReadAll("SELECT value FROM store.meta WHERE key = 'version'");
       if (version.getRows()[0]?.[0] !== String(INDEX_VERSION)) throw new Error("index of another version");
       // Reads every table's statistics, so that most damage shows here and not later.
-      await writer.run("SELECT (SELECT count(*) FROM store.rows), (SELECT count(*) FROM store.files), (SELECT count(*) FROM store.components), (SELECT count(*) FROM store.scores)");
+      await writer.run(
+        "SELECT (SELECT count(*) FROM store.rows), (SELECT count(*) FROM store.files), (SELECT count(*) FROM store.components), (SELECT count(*) FROM store.scores)",
+      );
     }
     return { path, rebuilt, instance, writer, reader: await instance.connect() };
   } catch (error) {

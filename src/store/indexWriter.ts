@@ -60,7 +60,13 @@ export class IndexWriter {
    * @param notesOf notes of a block whose first record is the file's record `base`
    * @returns the number of trajectories added
    */
-  append(file: FileEntry, blocks: readonly SummaryBlock[], grouping: Grouping, update: (file: FileEntry) => void, notesOf: (block: SummaryBlock, base: number) => readonly Note[]): Promise<number> {
+  append(
+    file: FileEntry,
+    blocks: readonly SummaryBlock[],
+    grouping: Grouping,
+    update: (file: FileEntry) => void,
+    notesOf: (block: SummaryBlock, base: number) => readonly Note[],
+  ): Promise<number> {
     return new Promise((resolve, reject) => {
       this.pending.push({ file, blocks, grouping, update, notesOf, resolve, reject });
       if (this.pending.length === 1) void this.writePending();
@@ -92,11 +98,30 @@ export class IndexWriter {
     for (const [index, { resolve }] of taken.entries()) resolve(added[index] ?? 0);
   }
 
-  private async appendAll(connection: DuckDBConnection, appends: readonly PendingAppend[]): Promise<number[]> {
+  private async appendAll(
+    connection: DuckDBConnection,
+    appends: readonly PendingAppend[],
+  ): Promise<number[]> {
     const blocks = appends.flatMap((append) => append.blocks);
-    const rows = blocks.some((block) => block.count > 0) ? await ColumnAppender.open(connection, "rows", rowTypes) : undefined;
-    const components = blocks.some((block) => block.components.length > 0) ? await ColumnAppender.open(connection, "components", ({ BIGINT, DOUBLE, VARCHAR }) => [BIGINT, VARCHAR, DOUBLE]) : undefined;
-    const steps = blocks.some((block) => block.steps !== undefined) ? await ColumnAppender.open(connection, "steps", ({ BIGINT, DOUBLE, INTEGER }) => [BIGINT, INTEGER, DOUBLE, DOUBLE, DOUBLE]) : undefined;
+    const rows = blocks.some((block) => block.count > 0)
+      ? await ColumnAppender.open(connection, "rows", rowTypes)
+      : undefined;
+    const components = blocks.some((block) => block.components.length > 0)
+      ? await ColumnAppender.open(connection, "components", ({ BIGINT, DOUBLE, VARCHAR }) => [
+          BIGINT,
+          VARCHAR,
+          DOUBLE,
+        ])
+      : undefined;
+    const steps = blocks.some((block) => block.steps !== undefined)
+      ? await ColumnAppender.open(connection, "steps", ({ BIGINT, DOUBLE, INTEGER }) => [
+          BIGINT,
+          INTEGER,
+          DOUBLE,
+          DOUBLE,
+          DOUBLE,
+        ])
+      : undefined;
     const notes: { readonly file: FileEntry; readonly note: Note }[] = [];
     const added: number[] = [];
     for (const { file, blocks: own, grouping, update, notesOf } of appends) {
@@ -144,20 +169,53 @@ export class IndexWriter {
 
   async replaceWarnings(file: FileEntry, codes: readonly string[], notes: readonly Note[]): Promise<void> {
     await this.transaction(async (connection) => {
-      for (const code of codes) await connection.run("DELETE FROM store.warnings WHERE file_no = $1 AND code = $2", [file.fileNo, code]);
+      for (const code of codes)
+        await connection.run("DELETE FROM store.warnings WHERE file_no = $1 AND code = $2", [
+          file.fileNo,
+          code,
+        ]);
       for (const note of notes) await insertWarning(connection, file.fileNo, file.datasetId, note);
     });
   }
 }
 
 async function writeFileStates(connection: DuckDBConnection, files: readonly FileEntry[]): Promise<void> {
-  await connection.run(`DELETE FROM store.files WHERE file_no IN (${files.map((file) => file.fileNo).join(", ")})`);
-  const appender = await ColumnAppender.open(connection, "files", ({ BOOLEAN, DOUBLE, INTEGER, UBIGINT, VARCHAR }) => [
-    INTEGER, VARCHAR, VARCHAR, VARCHAR, VARCHAR, VARCHAR, VARCHAR, DOUBLE, DOUBLE, DOUBLE, VARCHAR, VARCHAR, DOUBLE, INTEGER, BOOLEAN, DOUBLE, UBIGINT, UBIGINT,
-  ]);
+  await connection.run(
+    `DELETE FROM store.files WHERE file_no IN (${files.map((file) => file.fileNo).join(", ")})`,
+  );
+  const appender = await ColumnAppender.open(
+    connection,
+    "files",
+    ({ BOOLEAN, DOUBLE, INTEGER, UBIGINT, VARCHAR }) => [
+      INTEGER,
+      VARCHAR,
+      VARCHAR,
+      VARCHAR,
+      VARCHAR,
+      VARCHAR,
+      VARCHAR,
+      DOUBLE,
+      DOUBLE,
+      DOUBLE,
+      VARCHAR,
+      VARCHAR,
+      DOUBLE,
+      INTEGER,
+      BOOLEAN,
+      DOUBLE,
+      UBIGINT,
+      UBIGINT,
+    ],
+  );
   const at = (row: number): FileEntry => files[row] as FileEntry;
-  const texts = (text: (file: FileEntry) => string): AppendColumn => ({ kind: "texts", text: (row) => text(at(row)) });
-  const doubles = (value: (file: FileEntry) => number): AppendColumn => ({ kind: "numbers", data: Float64Array.from(files, value) });
+  const texts = (text: (file: FileEntry) => string): AppendColumn => ({
+    kind: "texts",
+    text: (row) => text(at(row)),
+  });
+  const doubles = (value: (file: FileEntry) => number): AppendColumn => ({
+    kind: "numbers",
+    data: Float64Array.from(files, value),
+  });
   const groups = (value: (file: FileEntry) => bigint | undefined): AppendColumn => ({
     kind: "numbers",
     data: BigUint64Array.from(files, (file) => value(file) ?? 0n),
@@ -190,12 +248,29 @@ async function writeFileStates(connection: DuckDBConnection, files: readonly Fil
 }
 
 async function deleteRows(connection: DuckDBConnection, fileNo: number): Promise<void> {
-  await connection.run("DELETE FROM store.components WHERE tno IN (SELECT tno FROM store.rows WHERE file_no = $1)", [fileNo]);
-  await connection.run("DELETE FROM store.steps WHERE tno IN (SELECT tno FROM store.rows WHERE file_no = $1)", [fileNo]);
+  await connection.run(
+    "DELETE FROM store.components WHERE tno IN (SELECT tno FROM store.rows WHERE file_no = $1)",
+    [fileNo],
+  );
+  await connection.run(
+    "DELETE FROM store.steps WHERE tno IN (SELECT tno FROM store.rows WHERE file_no = $1)",
+    [fileNo],
+  );
   await connection.run("DELETE FROM store.rows WHERE file_no = $1", [fileNo]);
   await connection.run("DELETE FROM store.warnings WHERE file_no = $1", [fileNo]);
 }
 
-async function insertWarning(connection: DuckDBConnection, fileNo: number, datasetId: string, note: Note): Promise<void> {
-  await connection.run("INSERT INTO store.warnings VALUES ($1, $2, $3, $4, $5)", [fileNo, datasetId, note.code, note.message, note.where ?? null]);
+async function insertWarning(
+  connection: DuckDBConnection,
+  fileNo: number,
+  datasetId: string,
+  note: Note,
+): Promise<void> {
+  await connection.run("INSERT INTO store.warnings VALUES ($1, $2, $3, $4, $5)", [
+    fileNo,
+    datasetId,
+    note.code,
+    note.message,
+    note.where ?? null,
+  ]);
 }

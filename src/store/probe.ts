@@ -16,7 +16,12 @@ const SIBLING_LIMIT = 1000;
 
 /** What a file turned out to be. */
 export type Probe =
-  | { readonly kind: "readable"; readonly head: FileHead; readonly format: Format; readonly detection: Detection }
+  | {
+      readonly kind: "readable";
+      readonly head: FileHead;
+      readonly format: Format;
+      readonly detection: Detection;
+    }
   /** Data in a container we read, but no format claims it. */
   | { readonly kind: "unknown"; readonly container: Container }
   /** Not data at all, though it may look so: said in one sentence. */
@@ -71,14 +76,19 @@ function choose(head: FileHead): Probe {
   for (const format of formats) {
     if (!format.containers.includes(head.container)) continue;
     const detection = format.detect(head);
-    if (detection !== undefined && detection.confidence > (best?.detection.confidence ?? 0)) best = { format, detection };
+    if (detection !== undefined && detection.confidence > (best?.detection.confidence ?? 0))
+      best = { format, detection };
   }
   if (best === undefined) return { kind: "unknown", container: head.container };
   return { kind: "readable", head, ...best };
 }
 
 /** Container and first record of a text file; undefined when it is not JSON. */
-function probeText(path: string, bytes: Buffer, size: number): Pick<FileHead, "container" | "firstRecord" | "array"> | undefined {
+function probeText(
+  path: string,
+  bytes: Buffer,
+  size: number,
+): Pick<FileHead, "container" | "firstRecord" | "array"> | undefined {
   const start = textStart(bytes);
   const first = bytes[start];
   if (first !== 0x7b && first !== 0x5b) return undefined;
@@ -86,26 +96,41 @@ function probeText(path: string, bytes: Buffer, size: number): Pick<FileHead, "c
   if (first === 0x5b) {
     // A list that is alone on its line may be a JSONL line of a list; then the next line starts another one.
     const line = firstLine(whole, start);
-    if (line !== undefined && line.next !== undefined && tryParse(line.text) !== undefined && whole[textStart(whole.subarray(line.next)) + line.next] === 0x5b) {
+    if (
+      line !== undefined &&
+      line.next !== undefined &&
+      tryParse(line.text) !== undefined &&
+      whole[textStart(whole.subarray(line.next)) + line.next] === 0x5b
+    ) {
       return { container: "jsonl", ...withRecord(tryParse(line.text)) };
     }
     const value = tryParse(whole.toString("utf8", start)) ?? parseJsonPrefix(whole.toString("utf8", start));
-    return { container: "json", array: true, ...withRecord(Array.isArray(value) ? (value as readonly JsonValue[])[0] : undefined) };
+    return {
+      container: "json",
+      array: true,
+      ...withRecord(Array.isArray(value) ? (value as readonly JsonValue[])[0] : undefined),
+    };
   }
   // JSON lines, whatever the extension: the first line parses alone.
   const line = firstLine(whole, start);
   const value = line === undefined ? undefined : tryParse(line.text);
   if (line !== undefined && isContainer(value)) {
-    const onlyLine = line.next === undefined || textStart(whole.subarray(line.next)) + line.next >= whole.length;
+    const onlyLine =
+      line.next === undefined || textStart(whole.subarray(line.next)) + line.next >= whole.length;
     // One line alone: a JSON document if it is called so, otherwise the first line of a file that will grow.
-    return { container: onlyLine && whole.length === size && /\.(json|traj)$/i.test(path) ? "json" : "jsonl", firstRecord: value };
+    return {
+      container: onlyLine && whole.length === size && /\.(json|traj)$/i.test(path) ? "json" : "jsonl",
+      firstRecord: value,
+    };
   }
   const document = tryParse(whole.toString("utf8", start));
   if (document !== undefined) return { container: "json", firstRecord: document };
   // A broken first line, and whole ones after it; a document spread over lines has none that ends where it began.
   const later = laterLine(whole, line?.next);
   if (later !== undefined) return { container: "jsonl", firstRecord: later };
-  const prefix = parseJsonPrefix(whole.toString("utf8", start, Math.min(whole.length, start + WHOLE_RECORD_BYTES)));
+  const prefix = parseJsonPrefix(
+    whole.toString("utf8", start, Math.min(whole.length, start + WHOLE_RECORD_BYTES)),
+  );
   // A first line cut in two by the end of the file is a JSONL file whose writer has just begun.
   const oneLine = whole.indexOf(0x0a, start) < 0;
   return { container: oneLine && !/\.json$/i.test(path) ? "jsonl" : "json", ...withRecord(prefix) };
@@ -124,7 +149,9 @@ function laterLine(bytes: Buffer, from: number | undefined): JsonValue | undefin
   return undefined;
 }
 
-function isContainer(value: JsonValue | undefined): value is Exclude<JsonValue, string | number | boolean | null> {
+function isContainer(
+  value: JsonValue | undefined,
+): value is Exclude<JsonValue, string | number | boolean | null> {
   return typeof value === "object" && value !== null;
 }
 
@@ -132,7 +159,10 @@ function withRecord(value: JsonValue | undefined): Pick<FileHead, "firstRecord">
   return value === undefined ? {} : { firstRecord: value };
 }
 
-function firstLine(bytes: Buffer, start: number): { readonly text: string; readonly next: number | undefined } | undefined {
+function firstLine(
+  bytes: Buffer,
+  start: number,
+): { readonly text: string; readonly next: number | undefined } | undefined {
   if (start >= bytes.length) return undefined;
   const newline = bytes.indexOf(0x0a, start);
   if (newline < 0) return { text: bytes.toString("utf8", start), next: undefined };
@@ -153,13 +183,29 @@ function falseFriend(path: string, bytes: Buffer, size: number): Note | undefine
   if (size === 0) return { code: "empty-file", message: `${name} is empty.`, where: path };
   const text = bytes.toString("utf8", 0, Math.min(bytes.length, 2048));
   if (text.startsWith("version https://git-lfs.github.com/spec/")) {
-    return { code: "lfs-pointer", message: `${name} is a Git LFS pointer, not the data: run \`git lfs pull\` in its repository.`, where: path };
+    return {
+      code: "lfs-pointer",
+      message: `${name} is a Git LFS pointer, not the data: run \`git lfs pull\` in its repository.`,
+      where: path,
+    };
   }
   if (/^\s*(?:<!doctype html|<html)/i.test(text)) {
-    return { code: "html-page", message: `${name} is an HTML page, probably an error page saved by a download: fetch the file again.`, where: path };
+    return {
+      code: "html-page",
+      message: `${name} is an HTML page, probably an error page saved by a download: fetch the file again.`,
+      where: path,
+    };
   }
-  if (/^<{7} \S/m.test(bytes.toString("utf8")) && /^={7}$/m.test(bytes.toString("utf8")) && /^\s*[[{<]/.test(text)) {
-    return { code: "conflict-markers", message: `${name} holds Git conflict markers: resolve them, then refresh.`, where: path };
+  if (
+    /^<{7} \S/m.test(bytes.toString("utf8")) &&
+    /^={7}$/m.test(bytes.toString("utf8")) &&
+    /^\s*[[{<]/.test(text)
+  ) {
+    return {
+      code: "conflict-markers",
+      message: `${name} holds Git conflict markers: resolve them, then refresh.`,
+      where: path,
+    };
   }
   return undefined;
 }

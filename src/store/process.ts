@@ -30,7 +30,9 @@ function send(reply: RpcReply): void {
 
 const handlers: Handlers = {
   async open({ folder }) {
-    opened ??= Store.open(folder, new URL(import.meta.url), (name, payload) => send({ type: "event", name, payload }));
+    opened ??= Store.open(folder, new URL(import.meta.url), (name, payload) =>
+      send({ type: "event", name, payload }),
+    );
     try {
       const { database } = await opened;
       return { indexPath: database.path, rebuilt: database.rebuilt };
@@ -39,19 +41,24 @@ const handlers: Handlers = {
       throw error;
     }
   },
-  index: async ({ paths, watch }, { signal, progress }) => (await store()).index(paths, watch, progress, signal),
+  index: async ({ paths, watch }, { signal, progress }) =>
+    (await store()).index(paths, watch, progress, signal),
   datasets: async () => (await store()).datasets(),
   datasetOfFile: async ({ path }) => (await store()).datasetOfFile(path),
   rows: async ({ query, start, end }) => (await store()).queries.rows(query, start, end),
   row: async ({ id }) => (await store()).queries.row(id),
   rowAt: async ({ path, row, part }) => (await store()).queries.rowAt(path, row, part ?? 0),
   trajectory: async ({ id }) => (await store()).trajectories.trajectory(id),
-  groups: async ({ datasetId, trainingStep, start, end }) => (await store()).queries.groups(datasetId, trainingStep, start, end),
+  groups: async ({ datasetId, trainingStep, start, end }) =>
+    (await store()).queries.groups(datasetId, trainingStep, start, end),
   group: async ({ groupId }) => (await store()).queries.group(groupId),
   trainingSteps: async ({ datasetId }) => (await store()).queries.trainingSteps(datasetId),
   tree: async ({ groupId }) => (await store()).trajectories.tree(groupId),
-  query: async ({ sql, ...options }, { signal }) => runUserSql((await store()).database, sql, { ...options, signal }),
-  putScores: async ({ series, cacheKeys }) => ({ stored: await (await store()).scores.put(series, cacheKeys) }),
+  query: async ({ sql, ...options }, { signal }) =>
+    runUserSql((await store()).database, sql, { ...options, signal }),
+  putScores: async ({ series, cacheKeys }) => ({
+    stored: await (await store()).scores.put(series, cacheKeys),
+  }),
   scores: async ({ trajectoryId }) => (await store()).scores.ofTrajectory(trajectoryId),
   cachedScores: async ({ cacheKeys }) => (await store()).scores.cached(cacheKeys),
   exportParquet: async ({ datasetIds, to }) => exportParquet((await store()).database, datasetIds, to),
@@ -69,14 +76,29 @@ async function answer(id: number, method: string, params: unknown): Promise<void
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    const handler = Object.hasOwn(handlers, method) ? (handlers[method as keyof StoreCalls] as (params: unknown, call: unknown) => Promise<unknown>) : undefined;
-    if (handler === undefined) throw new Failure("unknown-call", `The data process knows no call "${method}".`, "Update the extension.");
-    const result = await handler(params, { signal: controller.signal, progress: (progress: unknown) => send({ type: "progress", id, progress }) });
+    const handler = Object.hasOwn(handlers, method)
+      ? (handlers[method as keyof StoreCalls] as (params: unknown, call: unknown) => Promise<unknown>)
+      : undefined;
+    if (handler === undefined)
+      throw new Failure(
+        "unknown-call",
+        `The data process knows no call "${method}".`,
+        "Update the extension.",
+      );
+    const result = await handler(params, {
+      signal: controller.signal,
+      progress: (progress: unknown) => send({ type: "progress", id, progress }),
+    });
     send({ type: "result", id, result });
   } catch (error) {
     if (isDamage(error)) await giveUpDamagedIndex(id, error);
     else {
-      if (!(error instanceof Failure)) send({ type: "log", level: "error", message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      if (!(error instanceof Failure))
+        send({
+          type: "log",
+          level: "error",
+          message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        });
       send({ type: "failure", id, failure: failureData(error) });
     }
   } finally {
@@ -86,10 +108,22 @@ async function answer(id: number, method: string, params: unknown): Promise<void
 
 /** A damaged index holds nothing that the files do not: it is removed, and the next start builds it anew. */
 async function giveUpDamagedIndex(id: number, error: unknown): Promise<void> {
-  send({ type: "log", level: "error", message: `The index is damaged and is rebuilt: ${error instanceof Error ? error.message : String(error)}` });
+  send({
+    type: "log",
+    level: "error",
+    message: `The index is damaged and is rebuilt: ${error instanceof Error ? error.message : String(error)}`,
+  });
   const open = await opened?.catch(() => undefined);
   if (open !== undefined) removeIndex(open.database.path);
-  send({ type: "failure", id, failure: { code: "index-damaged", message: "The index file was damaged and has been dropped.", hint: "Try again: it is built anew from the files." } });
+  send({
+    type: "failure",
+    id,
+    failure: {
+      code: "index-damaged",
+      message: "The index file was damaged and has been dropped.",
+      hint: "Try again: it is built anew from the files.",
+    },
+  });
   setTimeout(() => process.exit(75), 100);
 }
 

@@ -20,7 +20,21 @@ const GROUP_COLUMNS = `r.group_no, any_value(f.dataset_id), any_value(r.training
   max(r.reward) FILTER (WHERE isfinite(r.reward)), count(*) FILTER (WHERE r.success), count(r.success), any_value(r.group_guess), min(f.sort_key), min(r.row_no)`;
 
 function groupOf(values: readonly DuckDBValue[]): GroupSummary {
-  const [groupNumber, datasetId, trainingStep, title, size, rewardCount, mean, std, min, max, successes, judged, guess] = values;
+  const [
+    groupNumber,
+    datasetId,
+    trainingStep,
+    title,
+    size,
+    rewardCount,
+    mean,
+    std,
+    min,
+    max,
+    successes,
+    judged,
+    guess,
+  ] = values;
   return {
     groupId: groupIdOf(groupNumber as bigint),
     datasetId: datasetId as string,
@@ -45,15 +59,24 @@ export class Queries {
     return (await this.connection.runAndReadAll(sql, values)).getRows();
   }
 
-  async datasets(entries: Iterable<DatasetEntry>, looseWarnings: (entry: DatasetEntry) => readonly Note[] = () => []): Promise<DatasetInfo[]> {
+  async datasets(
+    entries: Iterable<DatasetEntry>,
+    looseWarnings: (entry: DatasetEntry) => readonly Note[] = () => [],
+  ): Promise<DatasetInfo[]> {
     const infos = await Promise.all([...entries].map((entry) => this.dataset(entry, looseWarnings(entry))));
-    return infos.sort((left, right) => left.path.localeCompare(right.path, "en", { numeric: true }) || left.name.localeCompare(right.name));
+    return infos.sort(
+      (left, right) =>
+        left.path.localeCompare(right.path, "en", { numeric: true }) || left.name.localeCompare(right.name),
+    );
   }
 
   async dataset(entry: DatasetEntry, looseWarnings: readonly Note[] = []): Promise<DatasetInfo> {
     const id = [entry.datasetId];
     const [files, totals, components, warnings, torn] = await Promise.all([
-      this.all("SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(mtime_ms), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1", id),
+      this.all(
+        "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(mtime_ms), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1",
+        id,
+      ),
       this.all(
         `SELECT count(*), coalesce(sum(r.step_count), 0), count(DISTINCT r.group_no), count(DISTINCT r.training_step), avg(r.reward) FILTER (WHERE isfinite(r.reward))
          FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)`,
@@ -65,10 +88,17 @@ export class Queries {
         id,
       ),
       this.all("SELECT code, message, place FROM store.warnings WHERE dataset_id = $1 LIMIT 1000", id),
-      this.all("SELECT path, relative_path, torn_bytes FROM store.files WHERE dataset_id = $1 AND torn_bytes > 0", id),
+      this.all(
+        "SELECT path, relative_path, torn_bytes FROM store.files WHERE dataset_id = $1 AND torn_bytes > 0",
+        id,
+      ),
     ]);
     const format = formatById(entry.format);
-    const notes: Note[] = warnings.map(([code, message, place]) => ({ code: code as string, message: message as string, ...(place === null ? {} : { where: place as string }) }));
+    const notes: Note[] = warnings.map(([code, message, place]) => ({
+      code: code as string,
+      message: message as string,
+      ...(place === null ? {} : { where: place as string }),
+    }));
     for (const [path, relativePath, bytes] of torn) {
       notes.push({
         code: "torn-line",
@@ -104,18 +134,27 @@ export class Queries {
     const from = Math.max(0, Math.floor(start));
     const count = Math.max(0, Math.min(10_000, Math.floor(end) - from));
     const total = await this.all(`SELECT count(*) FROM ${ROW_TABLES} ${where}`, values);
-    const page = await this.all(`SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} ${where} ${orderOf(query)} LIMIT ${count} OFFSET ${from}`, values);
+    const page = await this.all(
+      `SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} ${where} ${orderOf(query)} LIMIT ${count} OFFSET ${from}`,
+      values,
+    );
     return { rows: await this.complete(page.map(rowOf)), total: Number(total[0]?.[0] ?? 0) };
   }
 
   async row(id: string): Promise<TrajectoryRow | null> {
     const { fileHash, row, part } = parseTrajectoryId(id);
-    const found = await this.all(`SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.hash = $1 AND r.row_no = $2 AND r.part = $3`, [fileHash, row, part]);
+    const found = await this.all(
+      `SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.hash = $1 AND r.row_no = $2 AND r.part = $3`,
+      [fileHash, row, part],
+    );
     return (await this.complete(found.map(rowOf)))[0] ?? null;
   }
 
   async rowAt(path: string, row: number, part: number): Promise<TrajectoryRow | null> {
-    const found = await this.all(`SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.path = $1 AND r.row_no = $2 AND r.part = $3`, [path, row, part]);
+    const found = await this.all(
+      `SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.path = $1 AND r.row_no = $2 AND r.part = $3`,
+      [path, row, part],
+    );
     return (await this.complete(found.map(rowOf)))[0] ?? null;
   }
 
@@ -125,9 +164,13 @@ export class Queries {
     const first = rows.reduce((least, { tno }) => (tno < least ? tno : least), rows[0]?.tno ?? 0n);
     const last = rows.reduce((most, { tno }) => (tno > most ? tno : most), first);
     const tnos = rows.map(({ tno }) => tno).join(", ");
-    const groups = [...new Set(rows.flatMap(({ groupNumber }) => (groupNumber === undefined ? [] : [groupNumber])))];
+    const groups = [
+      ...new Set(rows.flatMap(({ groupNumber }) => (groupNumber === undefined ? [] : [groupNumber]))),
+    ];
     const [components, members] = await Promise.all([
-      this.all(`SELECT tno, name, value FROM store.components WHERE tno BETWEEN ${first} AND ${last} AND tno IN (${tnos})`),
+      this.all(
+        `SELECT tno, name, value FROM store.components WHERE tno BETWEEN ${first} AND ${last} AND tno IN (${tnos})`,
+      ),
       groups.length === 0
         ? []
         : this.all(
@@ -141,11 +184,25 @@ export class Queries {
       own[name] = value;
       componentsOf.set(tno, own);
     }
-    const placeOf = new Map(members.map(([tno, index, size]) => [tno as bigint, { memberIndex: Number(index), groupSize: Number(size) }]));
-    return rows.map(({ tno, row }) => ({ ...row, components: componentsOf.get(tno) ?? {}, ...placeOf.get(tno) }));
+    const placeOf = new Map(
+      members.map(([tno, index, size]) => [
+        tno as bigint,
+        { memberIndex: Number(index), groupSize: Number(size) },
+      ]),
+    );
+    return rows.map(({ tno, row }) => ({
+      ...row,
+      components: componentsOf.get(tno) ?? {},
+      ...placeOf.get(tno),
+    }));
   }
 
-  async groups(datasetId: string, trainingStep: number | undefined, start: number, end: number): Promise<{ groups: GroupSummary[]; total: number }> {
+  async groups(
+    datasetId: string,
+    trainingStep: number | undefined,
+    start: number,
+    end: number,
+  ): Promise<{ groups: GroupSummary[]; total: number }> {
     const values: DuckDBValue[] = trainingStep === undefined ? [datasetId] : [datasetId, trainingStep];
     const where = `WHERE f.dataset_id = $1 AND r.group_no IS NOT NULL${trainingStep === undefined ? "" : " AND r.training_step = $2"}`;
     const total = await this.all(`SELECT count(DISTINCT r.group_no) FROM ${ROW_TABLES} ${where}`, values);
@@ -160,15 +217,25 @@ export class Queries {
 
   async group(groupId: string): Promise<{ group: GroupSummary; members: TrajectoryRow[] }> {
     const number = parseGroupId(groupId);
-    const found = await this.all(`SELECT ${GROUP_COLUMNS} FROM ${ROW_TABLES} WHERE r.group_no = ${number}::UBIGINT GROUP BY r.group_no`);
+    const found = await this.all(
+      `SELECT ${GROUP_COLUMNS} FROM ${ROW_TABLES} WHERE r.group_no = ${number}::UBIGINT GROUP BY r.group_no`,
+    );
     const values = found[0];
-    if (values === undefined) throw new Failure("unknown-group", `There is no group ${groupId} in the index.`, "Its file may have changed; refresh the Trajectories view.");
-    const members = await this.all(`SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE r.group_no = ${number}::UBIGINT ORDER BY ${FILE_ORDER}`);
+    if (values === undefined)
+      throw new Failure(
+        "unknown-group",
+        `There is no group ${groupId} in the index.`,
+        "Its file may have changed; refresh the Trajectories view.",
+      );
+    const members = await this.all(
+      `SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE r.group_no = ${number}::UBIGINT ORDER BY ${FILE_ORDER}`,
+    );
     return { group: groupOf(values), members: await this.complete(members.map(rowOf)) };
   }
 
   async trainingSteps(datasetId: string): Promise<TrainingStepSummary[]> {
-    const scope = "FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)";
+    const scope =
+      "FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)";
     const finite = "FILTER (WHERE isfinite(r.reward))";
     const [totals, contrast, components] = await Promise.all([
       this.all(
@@ -197,20 +264,22 @@ export class Queries {
       if (mean !== null && mean !== undefined) own[name as string] = Number(mean);
       means.set(key(step), own);
     }
-    return totals.map(([step, trajectories, groups, mean, std, success, truncated, characters, tokens, steps]) => ({
-      datasetId,
-      trainingStep: step === null || step === undefined ? undefined : Number(step),
-      trajectories: Number(trajectories),
-      groups: Number(groups),
-      ...present("rewardMean", mean),
-      ...present("rewardStd", std),
-      ...present("successRate", success),
-      ...present("truncatedShare", truncated),
-      ...present("noContrastShare", flatShare.get(key(step))),
-      ...present("meanResponseCharacters", characters),
-      ...present("meanTokens", tokens),
-      ...present("meanSteps", steps),
-      componentMeans: means.get(key(step)) ?? {},
-    }));
+    return totals.map(
+      ([step, trajectories, groups, mean, std, success, truncated, characters, tokens, steps]) => ({
+        datasetId,
+        trainingStep: step === null || step === undefined ? undefined : Number(step),
+        trajectories: Number(trajectories),
+        groups: Number(groups),
+        ...present("rewardMean", mean),
+        ...present("rewardStd", std),
+        ...present("successRate", success),
+        ...present("truncatedShare", truncated),
+        ...present("noContrastShare", flatShare.get(key(step))),
+        ...present("meanResponseCharacters", characters),
+        ...present("meanTokens", tokens),
+        ...present("meanSteps", steps),
+        componentMeans: means.get(key(step)) ?? {},
+      }),
+    );
   }
 }

@@ -4,22 +4,76 @@ import { hash64 } from "./ids";
 import { Recorded, type CodedTexts, type SummaryBlock } from "./summaryBlock";
 import type { AppendColumn, ColumnAppender } from "./vectors";
 
-export function rowTypes({ BIGINT, BOOLEAN, DOUBLE, INTEGER, UBIGINT, UTINYINT, VARCHAR }: Parameters<Parameters<typeof ColumnAppender.open>[2]>[0]): ReturnType<Parameters<typeof ColumnAppender.open>[2]> {
+export function rowTypes({
+  BIGINT,
+  BOOLEAN,
+  DOUBLE,
+  INTEGER,
+  UBIGINT,
+  UTINYINT,
+  VARCHAR,
+}: Parameters<Parameters<typeof ColumnAppender.open>[2]>[0]): ReturnType<
+  Parameters<typeof ColumnAppender.open>[2]
+> {
   return [
-    BIGINT, INTEGER, INTEGER, INTEGER, DOUBLE, DOUBLE, VARCHAR, VARCHAR, VARCHAR, UBIGINT, VARCHAR, DOUBLE, VARCHAR, VARCHAR, DOUBLE,
-    BOOLEAN, BOOLEAN, VARCHAR, DOUBLE, INTEGER, DOUBLE, DOUBLE, UTINYINT,
+    BIGINT,
+    INTEGER,
+    INTEGER,
+    INTEGER,
+    DOUBLE,
+    DOUBLE,
+    VARCHAR,
+    VARCHAR,
+    VARCHAR,
+    UBIGINT,
+    VARCHAR,
+    DOUBLE,
+    VARCHAR,
+    VARCHAR,
+    DOUBLE,
+    BOOLEAN,
+    BOOLEAN,
+    VARCHAR,
+    DOUBLE,
+    INTEGER,
+    DOUBLE,
+    DOUBLE,
+    UTINYINT,
   ];
 }
 
-export function appendRows(appender: ColumnAppender, file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number, tno: bigint): void {
+export function appendRows(
+  appender: ColumnAppender,
+  file: FileEntry,
+  block: SummaryBlock,
+  grouping: Grouping,
+  baseRow: number,
+  tno: bigint,
+): void {
   const { count, flags } = block;
   const groups = groupNumbers(file, block, grouping, baseRow);
   const bit = (index: number, mask: number): boolean => ((flags[index] ?? 0) & mask) !== 0;
-  const numbers = (data: Extract<AppendColumn, { kind: "numbers" }>["data"]): AppendColumn => ({ kind: "numbers", data });
-  const flagged = (data: Float64Array | Uint8Array, mask: number): AppendColumn => (anyFlag(flags, mask) ? { kind: "numbers", data, isNull: (row) => !bit(row, mask) } : { kind: "nulls" });
-  const texts = (values: readonly (string | null)[]): AppendColumn => (values.every((value) => value === null) ? { kind: "nulls" } : { kind: "texts", text: (row) => values[row] ?? null });
-  const coded = ({ texts: words, codes }: CodedTexts): AppendColumn => (words.length === 0 ? { kind: "nulls" } : { kind: "texts", text: (row) => words[codes[row] ?? -1] ?? null });
-  const nulls = Uint8Array.from(flags, (bits) => ((bits & Recorded.rewardNull) === 0 ? 0 : 1) | ((bits & Recorded.successNull) === 0 ? 0 : 2) | ((bits & Recorded.advantageNull) === 0 ? 0 : 4));
+  const numbers = (data: Extract<AppendColumn, { kind: "numbers" }>["data"]): AppendColumn => ({
+    kind: "numbers",
+    data,
+  });
+  const flagged = (data: Float64Array | Uint8Array, mask: number): AppendColumn =>
+    anyFlag(flags, mask) ? { kind: "numbers", data, isNull: (row) => !bit(row, mask) } : { kind: "nulls" };
+  const texts = (values: readonly (string | null)[]): AppendColumn =>
+    values.every((value) => value === null)
+      ? { kind: "nulls" }
+      : { kind: "texts", text: (row) => values[row] ?? null };
+  const coded = ({ texts: words, codes }: CodedTexts): AppendColumn =>
+    words.length === 0
+      ? { kind: "nulls" }
+      : { kind: "texts", text: (row) => words[codes[row] ?? -1] ?? null };
+  const nulls = Uint8Array.from(
+    flags,
+    (bits) =>
+      ((bits & Recorded.rewardNull) === 0 ? 0 : 1) |
+      ((bits & Recorded.successNull) === 0 ? 0 : 2) |
+      ((bits & Recorded.advantageNull) === 0 ? 0 : 4),
+  );
   appender.append(
     [
       numbers(BigInt64Array.from({ length: count }, (_, index) => tno + BigInt(index))),
@@ -31,14 +85,22 @@ export function appendRows(appender: ColumnAppender, file: FileEntry, block: Sum
       texts(block.member),
       texts(block.ownId),
       coded(block.parentOwnId),
-      grouping === "none" || !anyFlag(flags, Recorded.group) ? { kind: "nulls" } : { kind: "numbers", data: groups, isNull: (row) => !bit(row, Recorded.group) },
+      grouping === "none" || !anyFlag(flags, Recorded.group)
+        ? { kind: "nulls" }
+        : { kind: "numbers", data: groups, isNull: (row) => !bit(row, Recorded.group) },
       coded(block.groupGuess),
       flagged(block.trainingStep, Recorded.trainingStep),
       coded(block.split),
       { kind: "texts", text: (row) => block.title[row] ?? "" },
       flagged(block.reward, Recorded.reward),
-      flagged(Uint8Array.from(flags, (bits) => ((bits & Recorded.successTrue) === 0 ? 0 : 1)), Recorded.success),
-      flagged(Uint8Array.from(flags, (bits) => ((bits & Recorded.truncatedTrue) === 0 ? 0 : 1)), Recorded.truncated),
+      flagged(
+        Uint8Array.from(flags, (bits) => ((bits & Recorded.successTrue) === 0 ? 0 : 1)),
+        Recorded.success,
+      ),
+      flagged(
+        Uint8Array.from(flags, (bits) => ((bits & Recorded.truncatedTrue) === 0 ? 0 : 1)),
+        Recorded.truncated,
+      ),
       coded(block.stopReason),
       flagged(block.advantage, Recorded.advantage),
       numbers(block.stepCount),
@@ -57,7 +119,11 @@ export function appendComponents(appender: ColumnAppender, block: SummaryBlock, 
       [
         { kind: "numbers", data: BigInt64Array.from(present, (index) => tno + BigInt(index)) },
         { kind: "texts", text: () => name },
-        { kind: "numbers", data: Float64Array.from(present, (index) => values[index] ?? 0), isNull: (row) => state[present[row] ?? 0] === 1 },
+        {
+          kind: "numbers",
+          data: Float64Array.from(present, (index) => values[index] ?? 0),
+          isNull: (row) => state[present[row] ?? 0] === 1,
+        },
       ],
       present.length,
     );
@@ -67,7 +133,11 @@ export function appendComponents(appender: ColumnAppender, block: SummaryBlock, 
 export function appendSteps(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
   const { steps } = block;
   if (steps === undefined) return;
-  const unless = (data: Float64Array, bit: number): AppendColumn => ({ kind: "numbers", data, isNull: (row) => ((steps.flags[row] ?? 0) & bit) === 0 });
+  const unless = (data: Float64Array, bit: number): AppendColumn => ({
+    kind: "numbers",
+    data,
+    isNull: (row) => ((steps.flags[row] ?? 0) & bit) === 0,
+  });
   appender.append(
     [
       { kind: "numbers", data: BigInt64Array.from(steps.trajectory, (index) => tno + BigInt(index)) },
@@ -85,7 +155,12 @@ function anyFlag(flags: Uint32Array, mask: number): boolean {
 }
 
 /** Group numbers of a block's trajectories, unique over all datasets. Carries the run of consecutive rows on in `file`. */
-function groupNumbers(file: FileEntry, block: SummaryBlock, grouping: Grouping, baseRow: number): BigUint64Array {
+function groupNumbers(
+  file: FileEntry,
+  block: SummaryBlock,
+  grouping: Grouping,
+  baseRow: number,
+): BigUint64Array {
   const numbers = new BigUint64Array(block.count);
   const datasetHash = hash64(file.datasetId);
   for (let index = 0; index < block.count; index++) {
@@ -95,7 +170,8 @@ function groupNumbers(file: FileEntry, block: SummaryBlock, grouping: Grouping, 
     if (grouping === "key") numbers[index] = key ^ datasetHash;
     else if (grouping === "record") numbers[index] = hash64(`${file.hash}:${row}`);
     else {
-      if (file.lastGroup === undefined || file.lastGroupKey !== key) file.lastGroup = hash64(`${file.hash}:${row}`);
+      if (file.lastGroup === undefined || file.lastGroupKey !== key)
+        file.lastGroup = hash64(`${file.hash}:${row}`);
       file.lastGroupKey = key;
       numbers[index] = file.lastGroup;
     }

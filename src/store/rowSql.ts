@@ -27,14 +27,64 @@ function optional<K extends string, V>(key: K, value: V | null): Partial<Record<
 }
 
 /** A number that the file may hold as null: the bit of `nulls` tells null from absent. */
-function recorded<K extends string, V>(key: K, value: V | null, nulls: number, bit: number): Partial<Record<K, V | null>> {
+function recorded<K extends string, V>(
+  key: K,
+  value: V | null,
+  nulls: number,
+  bit: number,
+): Partial<Record<K, V | null>> {
   if (value !== null) return { [key]: value } as Partial<Record<K, V | null>>;
   return (nulls & bit) === 0 ? {} : ({ [key]: null } as Partial<Record<K, V | null>>);
 }
 
 export function rowOf(values: readonly DuckDBValue[]): IndexedRow {
-  const [tno, hash, datasetId, path, row, part, member, ownId, groupNumber, groupGuess, trainingStep, split, title, reward, success, truncated, stopReason, advantage, stepCount, tokenCount, responseCharacters, nulls] =
-    values as [bigint, string, string, string, number, number, string | null, string | null, bigint | null, string | null, number | null, string | null, string, number | null, boolean | null, boolean | null, string | null, number | null, number, number | null, number | null, number];
+  const [
+    tno,
+    hash,
+    datasetId,
+    path,
+    row,
+    part,
+    member,
+    ownId,
+    groupNumber,
+    groupGuess,
+    trainingStep,
+    split,
+    title,
+    reward,
+    success,
+    truncated,
+    stopReason,
+    advantage,
+    stepCount,
+    tokenCount,
+    responseCharacters,
+    nulls,
+  ] = values as [
+    bigint,
+    string,
+    string,
+    string,
+    number,
+    number,
+    string | null,
+    string | null,
+    bigint | null,
+    string | null,
+    number | null,
+    string | null,
+    string,
+    number | null,
+    boolean | null,
+    boolean | null,
+    string | null,
+    number | null,
+    number,
+    number | null,
+    number | null,
+    number,
+  ];
   return {
     tno,
     groupNumber: groupNumber ?? undefined,
@@ -81,7 +131,8 @@ export function conditionOf(query: RowQuery): Condition {
   if (query.trainingStepFrom !== undefined) add((p) => `r.training_step >= ${p}`, query.trainingStepFrom);
   if (query.trainingStepTo !== undefined) add((p) => `r.training_step <= ${p}`, query.trainingStepTo);
   if (query.groupId !== undefined) parts.push(`r.group_no = ${parseGroupId(query.groupId)}::UBIGINT`);
-  if (query.text !== undefined && query.text !== "") add((p) => `contains(lower(r.title), lower(${p}))`, query.text);
+  if (query.text !== undefined && query.text !== "")
+    add((p) => `contains(lower(r.title), lower(${p}))`, query.text);
   if (query.success !== undefined) add((p) => `r.success = ${p}`, query.success);
   if (query.truncated !== undefined) add((p) => `r.truncated = ${p}`, query.truncated);
   if (query.noContrast === true) parts.push(`r.group_no IN (${NO_CONTRAST_GROUPS})`);
@@ -101,7 +152,9 @@ const SORT_COLUMNS = {
 export function orderOf(query: RowQuery): string {
   const direction = query.descending === true ? "DESC" : "ASC";
   if (query.sort === undefined || query.sort === "row") {
-    return query.descending === true ? "ORDER BY f.sort_key DESC, r.row_no DESC, r.part DESC" : `ORDER BY ${FILE_ORDER}`;
+    return query.descending === true
+      ? "ORDER BY f.sort_key DESC, r.row_no DESC, r.part DESC"
+      : `ORDER BY ${FILE_ORDER}`;
   }
   return `ORDER BY ${SORT_COLUMNS[query.sort]} ${direction} NULLS LAST, ${FILE_ORDER}`;
 }

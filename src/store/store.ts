@@ -51,7 +51,15 @@ export class Store {
   static async open(folder: string, workerEntry: URL | undefined, emit: Emit): Promise<Store> {
     const database = await openIndex(folder);
     const writer = await IndexWriter.create(database.writer);
-    const store = new Store(database, new WorkerPool(workerEntry), emit, new Queries(database.reader), new TrajectoryReader(database.reader), new Scores(writer, database.reader), writer);
+    const store = new Store(
+      database,
+      new WorkerPool(workerEntry),
+      emit,
+      new Queries(database.reader),
+      new TrajectoryReader(database.reader),
+      new Scores(writer, database.reader),
+      writer,
+    );
     await store.indexer.load();
     return store;
   }
@@ -97,21 +105,29 @@ export class Store {
     let next = 0;
     const work = async (): Promise<void> => {
       for (let index = next++; index < found.length; index = next++) {
-        if (signal.aborted) throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
+        if (signal.aborted)
+          throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
         const file = found[index];
         if (file === undefined) break;
-        if (asked.has(file.path) || !this.indexer.isNew(file.path) || couldBeData(file.path)) await this.indexer.refresh(file.path, file.stats, asked.has(file.path), signal);
+        if (asked.has(file.path) || !this.indexer.isNew(file.path) || couldBeData(file.path))
+          await this.indexer.refresh(file.path, file.stats, asked.has(file.path), signal);
         done++;
-        if (done % 50 === 0 || done === found.length || file.stats.size > 8 * 2 ** 20) progress({ done, total: found.length, path: file.path });
+        if (done % 50 === 0 || done === found.length || file.stats.size > 8 * 2 ** 20)
+          progress({ done, total: found.length, path: file.path });
       }
     };
     await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
     await this.forgetMissing(paths);
     this.tellAll();
     if (watch) this.follower.start();
-    const isUnder = (path: string): boolean => paths.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep));
-    const ids = new Set([...this.indexer.files.values()].filter((file) => isUnder(file.path)).map((file) => file.datasetId));
-    const datasets = await this.queries.datasets([...this.indexer.datasets.values()].filter((entry) => ids.has(entry.datasetId)));
+    const isUnder = (path: string): boolean =>
+      paths.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep));
+    const ids = new Set(
+      [...this.indexer.files.values()].filter((file) => isUnder(file.path)).map((file) => file.datasetId),
+    );
+    const datasets = await this.queries.datasets(
+      [...this.indexer.datasets.values()].filter((entry) => ids.has(entry.datasetId)),
+    );
     const loose = this.indexer.looseNotes().filter((note) => note.where === undefined || isUnder(note.where));
     return { datasets, warnings: [...datasets.flatMap((dataset) => dataset.warnings), ...loose] };
   }

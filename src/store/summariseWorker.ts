@@ -1,7 +1,13 @@
 import { isMainThread, parentPort } from "node:worker_threads";
 import { formatById } from "../formats/index";
 import { Failure, failureData, type FailureData } from "../model/failure";
-import { summariseDocument, summariseLines, type DocumentJob, type LinesJob, type LinesResult } from "./textRecords";
+import {
+  summariseDocument,
+  summariseLines,
+  type DocumentJob,
+  type LinesJob,
+  type LinesResult,
+} from "./textRecords";
 import { buffersOf } from "./summaryBlock";
 
 export type SummariseJob = LinesJob | DocumentJob;
@@ -20,7 +26,8 @@ export interface JobReply {
 /** Does one job in this thread. A pure function of the file's bytes. */
 export function summarise(job: SummariseJob): LinesResult {
   const format = formatById(job.formatId);
-  if (format === undefined) throw new Failure("unknown-format", `There is no format "${job.formatId}".`, "Index the file again.");
+  if (format === undefined)
+    throw new Failure("unknown-format", `There is no format "${job.formatId}".`, "Index the file again.");
   return job.kind === "lines" ? summariseLines(job, format) : summariseDocument(job, format);
 }
 

@@ -114,7 +114,10 @@ export class SummaryBlockBuilder {
   private readonly placed: Placed[] = [];
   private readonly notes: BlockNote[] = [];
   private dropped = 0;
-  private static readonly groupHashes = new Map<string, { readonly trainingStep: number | undefined; readonly hash: bigint }>();
+  private static readonly groupHashes = new Map<
+    string,
+    { readonly trainingStep: number | undefined; readonly hash: bigint }
+  >();
 
   /** @param noteLimit notes beyond it are counted, not kept */
   constructor(private readonly noteLimit = 20) {}
@@ -182,8 +185,10 @@ export class SummaryBlockBuilder {
         block.reward[index] = summary.reward;
       }
       if (summary.success === null) flags |= Recorded.successNull;
-      else if (summary.success !== undefined) flags |= Recorded.success | (summary.success ? Recorded.successTrue : 0);
-      if (summary.truncated !== undefined) flags |= Recorded.truncated | (summary.truncated ? Recorded.truncatedTrue : 0);
+      else if (summary.success !== undefined)
+        flags |= Recorded.success | (summary.success ? Recorded.successTrue : 0);
+      if (summary.truncated !== undefined)
+        flags |= Recorded.truncated | (summary.truncated ? Recorded.truncatedTrue : 0);
       if (summary.advantage === null) flags |= Recorded.advantageNull;
       else if (summary.advantage !== undefined) {
         flags |= Recorded.advantage;
@@ -245,7 +250,11 @@ export class SummaryBlockBuilder {
         steps.trajectory[at] = index;
         steps.step[at] = step.index;
         let flags = 0;
-        for (const [bit, name] of [[1, "reward"], [4, "value"], [16, "advantage"]] as const) {
+        for (const [bit, name] of [
+          [1, "reward"],
+          [4, "value"],
+          [16, "advantage"],
+        ] as const) {
           const number = step[name];
           if (number === null) flags |= bit << 1;
           else if (number !== undefined) {
@@ -273,11 +282,26 @@ export class SummaryBlockBuilder {
 /** The buffers of a block, to be transferred rather than copied between threads. */
 export function buffersOf(block: SummaryBlock): ArrayBuffer[] {
   const arrays: ArrayBufferView[] = [
-    block.row, block.part, block.byteOffset, block.byteLength, block.flags, block.reward, block.advantage, block.trainingStep,
-    block.stepCount, block.tokenCount, block.responseCharacters, block.group,
-    block.parentOwnId.codes, block.split.codes, block.stopReason.codes, block.groupGuess.codes,
+    block.row,
+    block.part,
+    block.byteOffset,
+    block.byteLength,
+    block.flags,
+    block.reward,
+    block.advantage,
+    block.trainingStep,
+    block.stepCount,
+    block.tokenCount,
+    block.responseCharacters,
+    block.group,
+    block.parentOwnId.codes,
+    block.split.codes,
+    block.stopReason.codes,
+    block.groupGuess.codes,
     ...block.components.flatMap((column) => [column.values, column.state]),
-    ...(block.steps === undefined ? [] : Object.values(block.steps as unknown as Record<string, ArrayBufferView>)),
+    ...(block.steps === undefined
+      ? []
+      : Object.values(block.steps as unknown as Record<string, ArrayBufferView>)),
   ];
   return arrays.map((array) => array.buffer as ArrayBuffer);
 }

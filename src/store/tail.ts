@@ -42,7 +42,11 @@ export class Follower {
     const found: FoundFile[] = [];
     const listener = {
       problem: (where: string, error: unknown) => {
-        this.onProblem({ code: "unreadable-path", message: `${where} cannot be read: ${error instanceof Error ? error.message : String(error)}.`, where });
+        this.onProblem({
+          code: "unreadable-path",
+          message: `${where} cannot be read: ${error instanceof Error ? error.message : String(error)}.`,
+          where,
+        });
       },
       folder: (folder: string, mtimeMs: number) => {
         if (follow) this.folders.set(folder, Date.now() - mtimeMs < GRAIN_MS ? -1 : mtimeMs);
@@ -113,7 +117,10 @@ export class Follower {
       await this.pollFiles();
       if (!this.closed) this.watchFolders();
     } catch (error) {
-      this.onProblem({ code: "follow-failed", message: `Following the folders stumbled: ${error instanceof Error ? error.message : String(error)}.` });
+      this.onProblem({
+        code: "follow-failed",
+        message: `Following the folders stumbled: ${error instanceof Error ? error.message : String(error)}.`,
+      });
     } finally {
       this.running = false;
       const spent = performance.now() - started;
@@ -135,7 +142,10 @@ export class Follower {
       if (mtimeMs === known) continue;
       // Lists the folder and what is new below it; known folders below have their own turn.
       for (const file of await this.list(folder, true)) {
-        if (this.indexer.isNew(file.path) && couldBeData(file.path)) await this.indexer.refresh(file.path, file.stats, false).catch((error: unknown) => this.fail(file.path, error));
+        if (this.indexer.isNew(file.path) && couldBeData(file.path))
+          await this.indexer
+            .refresh(file.path, file.stats, false)
+            .catch((error: unknown) => this.fail(file.path, error));
       }
     }
   }
@@ -160,6 +170,10 @@ export class Follower {
   }
 
   private fail(path: string, error: unknown): void {
-    this.onProblem({ code: "follow-failed", message: `${path} could not be read anew: ${error instanceof Error ? error.message : String(error)}.`, where: path });
+    this.onProblem({
+      code: "follow-failed",
+      message: `${path} could not be read anew: ${error instanceof Error ? error.message : String(error)}.`,
+      where: path,
+    });
   }
 }

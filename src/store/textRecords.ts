@@ -65,7 +65,14 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
     const take = (from: number, to: number): void => {
       let start = from;
       let end = to;
-      if (bufferStart + start === 0 && end - start >= 3 && buffer[start] === 0xef && buffer[start + 1] === 0xbb && buffer[start + 2] === 0xbf) start += 3;
+      if (
+        bufferStart + start === 0 &&
+        end - start >= 3 &&
+        buffer[start] === 0xef &&
+        buffer[start + 1] === 0xbb &&
+        buffer[start + 2] === 0xbf
+      )
+        start += 3;
       if (end > start && buffer[end - 1] === 0x0d) end--;
       const text = buffer.toString("utf8", start, end);
       // Blank lines are rows that hold nothing; most lines tell by their first character that they are not blank.
@@ -133,7 +140,8 @@ let kept: Buffer | undefined;
 
 /** One buffer a thread, used again from job to job: fresh pages cost more than the parsing of small ones. */
 function readBuffer(bytes: number): Buffer {
-  if (kept === undefined || kept.length < bytes) kept = Buffer.allocUnsafeSlow(Math.max(bytes, 6 * READ_BYTES));
+  if (kept === undefined || kept.length < bytes)
+    kept = Buffer.allocUnsafeSlow(Math.max(bytes, 6 * READ_BYTES));
   return kept;
 }
 
@@ -149,7 +157,15 @@ function isWholeLine(text: string): boolean {
   }
 }
 
-function summariseText(builder: SummaryBlockBuilder, format: Format, text: string, row: number, offset: number, length: number, place: { readonly path: string; readonly relativePath: string }): void {
+function summariseText(
+  builder: SummaryBlockBuilder,
+  format: Format,
+  text: string,
+  row: number,
+  offset: number,
+  length: number,
+  place: { readonly path: string; readonly relativePath: string },
+): void {
   let value: JsonValue;
   try {
     value = parseJson(text);
@@ -160,11 +176,28 @@ function summariseText(builder: SummaryBlockBuilder, format: Format, text: strin
   summariseValue(builder, format, value, row, offset, length, place);
 }
 
-function summariseValue(builder: SummaryBlockBuilder, format: Format, value: JsonValue, row: number, offset: number, length: number, place: { readonly path: string; readonly relativePath: string }): void {
+function summariseValue(
+  builder: SummaryBlockBuilder,
+  format: Format,
+  value: JsonValue,
+  row: number,
+  offset: number,
+  length: number,
+  place: { readonly path: string; readonly relativePath: string },
+): void {
   try {
-    builder.add(row, offset, length, format.summarise({ kind: "value", value }, { path: place.path, relativePath: place.relativePath, row }));
+    builder.add(
+      row,
+      offset,
+      length,
+      format.summarise({ kind: "value", value }, { path: place.path, relativePath: place.relativePath, row }),
+    );
   } catch (error) {
-    builder.note({ row, code: error instanceof Failure ? error.code : "unfit-record", reason: `does not fit ${format.title}: ${shortReason(error)}` });
+    builder.note({
+      row,
+      code: error instanceof Failure ? error.code : "unfit-record",
+      reason: `does not fit ${format.title}: ${shortReason(error)}`,
+    });
   }
 }
 
@@ -184,7 +217,15 @@ export function summariseDocument(job: DocumentJob, format: Format): LinesResult
   } else {
     const start = textStart(bytes);
     try {
-      summariseValue(builder, format, parseJson(bytes.toString("utf8", start)), 0, start, bytes.length - start, job);
+      summariseValue(
+        builder,
+        format,
+        parseJson(bytes.toString("utf8", start)),
+        0,
+        start,
+        bytes.length - start,
+        job,
+      );
       records = 1;
     } catch {
       torn = bytes.length;
@@ -197,7 +238,12 @@ function readWhole(path: string): Buffer {
   const file = openSync(path, "r");
   try {
     const size = fstatSync(file).size;
-    if (size > LONGEST_RECORD) throw new Failure("long-document", `${path} is one JSON document of ${Math.round(size / 2 ** 20)} MB.`, "Documents up to 400 MB can be read; convert it to JSON lines.");
+    if (size > LONGEST_RECORD)
+      throw new Failure(
+        "long-document",
+        `${path} is one JSON document of ${Math.round(size / 2 ** 20)} MB.`,
+        "Documents up to 400 MB can be read; convert it to JSON lines.",
+      );
     const bytes = Buffer.allocUnsafe(size);
     let held = 0;
     while (held < size) {
@@ -214,7 +260,15 @@ function readWhole(path: string): Buffer {
 /** Index of the first character that is neither a byte order mark, a NUL nor white space. */
 export function textStart(bytes: Uint8Array): number {
   let index = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  while (index < bytes.length && (bytes[index] === 0 || bytes[index] === 0x20 || bytes[index] === 0x09 || bytes[index] === 0x0a || bytes[index] === 0x0d)) index++;
+  while (
+    index < bytes.length &&
+    (bytes[index] === 0 ||
+      bytes[index] === 0x20 ||
+      bytes[index] === 0x09 ||
+      bytes[index] === 0x0a ||
+      bytes[index] === 0x0d)
+  )
+    index++;
   return index;
 }
 
@@ -226,12 +280,16 @@ export function isArrayText(bytes: Uint8Array): boolean {
  * Byte ranges of the elements of a JSON array, without parsing them, so that one of many can be read alone.
  * `end` is the index of the closing bracket, -1 when the text ends before it (the last element may then be cut off).
  */
-export function arrayElements(bytes: Uint8Array): { readonly elements: readonly (readonly [number, number])[]; readonly end: number } {
+export function arrayElements(bytes: Uint8Array): {
+  readonly elements: readonly (readonly [number, number])[];
+  readonly end: number;
+} {
   const elements: (readonly [number, number])[] = [];
   let depth = 0;
   let inString = false;
   let start = -1;
-  const isSpace = (code: number | undefined): boolean => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
+  const isSpace = (code: number | undefined): boolean =>
+    code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
   const trimmedEnd = (end: number): number => {
     let stop = end;
     while (stop > start && isSpace(bytes[stop - 1])) stop--;
@@ -281,7 +339,11 @@ export function readTextRecord(path: string, offset: number, length: number): Js
 }
 
 function changed(path: string): Failure {
-  return new Failure("changed-file", `${path} has changed since it was indexed.`, "Refresh the Trajectories view to read it again.");
+  return new Failure(
+    "changed-file",
+    `${path} has changed since it was indexed.`,
+    "Refresh the Trajectories view to read it again.",
+  );
 }
 
 /** The engine's message without the text it quotes. */
@@ -290,4 +352,3 @@ function shortReason(error: unknown): string {
   const line = message.split("\n", 1)[0] ?? message;
   return line.length > 160 ? `${line.slice(0, 159)}…` : line;
 }
-

@@ -37,8 +37,17 @@ export class TrajectoryReader {
 
   async trajectory(id: string): Promise<Trajectory> {
     const { fileHash, row, part } = parseTrajectoryId(id);
-    const [located] = await this.locate("f.hash = $1 AND r.row_no = $2 AND r.part = $3", [fileHash, row, part]);
-    if (located === undefined) throw new Failure("unknown-trajectory", `There is no trajectory ${id} in the index.`, "Its file may have changed; refresh the Trajectories view.");
+    const [located] = await this.locate("f.hash = $1 AND r.row_no = $2 AND r.part = $3", [
+      fileHash,
+      row,
+      part,
+    ]);
+    if (located === undefined)
+      throw new Failure(
+        "unknown-trajectory",
+        `There is no trajectory ${id} in the index.`,
+        "Its file may have changed; refresh the Trajectories view.",
+      );
     return this.withRecord(located, (record, context) =>
       located.format.read(
         record,
@@ -49,7 +58,9 @@ export class TrajectoryReader {
             path: located.path,
             row,
             part,
-            ...(located.byteLength === 0 ? {} : { byteOffset: located.byteOffset, byteLength: located.byteLength }),
+            ...(located.byteLength === 0
+              ? {}
+              : { byteOffset: located.byteOffset, byteLength: located.byteLength }),
             ...(located.member === undefined ? {} : { member: located.member }),
           },
           ...(located.groupNumber === undefined ? {} : { groupId: groupIdOf(located.groupNumber) }),
@@ -66,16 +77,25 @@ export class TrajectoryReader {
   async tree(groupId: string): Promise<Tree | null> {
     const located = await this.locate(`r.group_no = ${parseGroupId(groupId)}::UBIGINT`, []);
     const [first] = located;
-    if (first === undefined) throw new Failure("unknown-group", `There is no group ${groupId} in the index.`, "Its file may have changed; refresh the Trajectories view.");
+    if (first === undefined)
+      throw new Failure(
+        "unknown-group",
+        `There is no group ${groupId} in the index.`,
+        "Its file may have changed; refresh the Trajectories view.",
+      );
     const { format } = first;
     if (format.tree === undefined) return null;
     const build = format.tree.bind(format);
-    const records = located.filter((one, index) => one.fileHash !== located[index - 1]?.fileHash || one.row !== located[index - 1]?.row);
+    const records = located.filter(
+      (one, index) => one.fileHash !== located[index - 1]?.fileHash || one.row !== located[index - 1]?.row,
+    );
     const trees: Tree[] = [];
     for (const record of records) {
       trees.push(
         await this.withRecord(record, (value, context) =>
-          build(value, { ...context, datasetId: record.datasetId, groupId }, (part) => trajectoryIdOf(record.fileHash, record.row, part)),
+          build(value, { ...context, datasetId: record.datasetId, groupId }, (part) =>
+            trajectoryIdOf(record.fileHash, record.row, part),
+          ),
         ),
       );
     }
@@ -84,7 +104,8 @@ export class TrajectoryReader {
     const nodes: TreeNode[] = [];
     for (const tree of trees) {
       const offset = nodes.length;
-      for (const node of tree.nodes) nodes.push(node.parent < 0 ? node : { ...node, parent: node.parent + offset });
+      for (const node of tree.nodes)
+        nodes.push(node.parent < 0 ? node : { ...node, parent: node.parent + offset });
     }
     return { ...own, id: groupId, title: `${trees.length} rollouts, each with its branches`, nodes };
   }
@@ -96,23 +117,85 @@ export class TrajectoryReader {
        WHERE ${where} ORDER BY f.sort_key, r.row_no, r.part LIMIT 1000`,
       values,
     );
-    return (result.getRows() as [string, string, string, string, string, string, number, number, number, number, string | null, bigint | null, number][]).map(
-      ([path, relativePath, container, datasetId, formatId, fileHash, row, part, byteOffset, byteLength, member, groupNumber, mtimeMs]) => {
+    return (
+      result.getRows() as [
+        string,
+        string,
+        string,
+        string,
+        string,
+        string,
+        number,
+        number,
+        number,
+        number,
+        string | null,
+        bigint | null,
+        number,
+      ][]
+    ).map(
+      ([
+        path,
+        relativePath,
+        container,
+        datasetId,
+        formatId,
+        fileHash,
+        row,
+        part,
+        byteOffset,
+        byteLength,
+        member,
+        groupNumber,
+        mtimeMs,
+      ]) => {
         const format = formatById(formatId);
-        if (format === undefined) throw new Failure("unknown-format", `${path} was indexed as "${formatId}", which this version does not know.`, "Refresh the Trajectories view to index it again.");
-        return { path, relativePath, container, datasetId, fileHash, row, part, byteOffset, byteLength, member: member ?? undefined, groupNumber: groupNumber ?? undefined, mtimeMs, format };
+        if (format === undefined)
+          throw new Failure(
+            "unknown-format",
+            `${path} was indexed as "${formatId}", which this version does not know.`,
+            "Refresh the Trajectories view to index it again.",
+          );
+        return {
+          path,
+          relativePath,
+          container,
+          datasetId,
+          fileHash,
+          row,
+          part,
+          byteOffset,
+          byteLength,
+          member: member ?? undefined,
+          groupNumber: groupNumber ?? undefined,
+          mtimeMs,
+          format,
+        };
       },
     );
   }
 
-  private async withRecord<T>(located: Located, use: (record: FormatRecord, context: RecordContext) => T): Promise<T> {
-    const context: RecordContext = { path: located.path, relativePath: located.relativePath, row: located.row, ...(located.member === undefined ? {} : { member: located.member }) };
+  private async withRecord<T>(
+    located: Located,
+    use: (record: FormatRecord, context: RecordContext) => T,
+  ): Promise<T> {
+    const context: RecordContext = {
+      path: located.path,
+      relativePath: located.relativePath,
+      row: located.row,
+      ...(located.member === undefined ? {} : { member: located.member }),
+    };
     try {
       if (located.container === "hdf5") {
         const { root, close } = await openHdf5(located.path);
         try {
           const group = root.group(located.member ?? "");
-          if (group === undefined) throw new Failure("changed-file", `${located.path} no longer holds ${located.member ?? "its episode"}.`, "Refresh the Trajectories view to read it again.");
+          if (group === undefined)
+            throw new Failure(
+              "changed-file",
+              `${located.path} no longer holds ${located.member ?? "its episode"}.`,
+              "Refresh the Trajectories view to read it again.",
+            );
           return use({ kind: "hdf5", group }, context);
         } finally {
           close();
@@ -120,12 +203,22 @@ export class TrajectoryReader {
       }
       if (located.container === "parquet") {
         const [value] = await parquetRows(located.path, located.row, located.row + 1);
-        if (value === undefined) throw new Failure("changed-file", `${located.path} no longer has row ${located.row}.`, "Refresh the Trajectories view to read it again.");
+        if (value === undefined)
+          throw new Failure(
+            "changed-file",
+            `${located.path} no longer has row ${located.row}.`,
+            "Refresh the Trajectories view to read it again.",
+          );
         return use({ kind: "value", value }, context);
       }
       return use(this.textRecord(located), context);
     } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT") throw new Failure("missing-file", `${located.path} is no longer there.`, "Refresh the Trajectories view.");
+      if (error instanceof Error && "code" in error && error.code === "ENOENT")
+        throw new Failure(
+          "missing-file",
+          `${located.path} is no longer there.`,
+          "Refresh the Trajectories view.",
+        );
       throw error;
     }
   }
@@ -134,7 +227,10 @@ export class TrajectoryReader {
     const key = `${located.path}\n${located.mtimeMs}\n${located.byteOffset}`;
     const known = this.kept.get(key);
     if (known !== undefined) return known;
-    const record = { kind: "value", value: readTextRecord(located.path, located.byteOffset, located.byteLength) } as const;
+    const record = {
+      kind: "value",
+      value: readTextRecord(located.path, located.byteOffset, located.byteLength),
+    } as const;
     if (located.byteLength <= KEPT_BYTES) {
       this.kept.set(key, record);
       if (this.kept.size > KEPT_RECORDS) this.kept.delete(this.kept.keys().next().value ?? "");

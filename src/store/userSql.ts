@@ -16,7 +16,12 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export async function runUserSql(
   database: IndexDatabase,
   sql: string,
-  options: { readonly limit?: number; readonly timeoutMs?: number; readonly datasetId?: string; readonly signal?: AbortSignal },
+  options: {
+    readonly limit?: number;
+    readonly timeoutMs?: number;
+    readonly datasetId?: string;
+    readonly signal?: AbortSignal;
+  },
 ): Promise<QueryResult> {
   const connection = await database.instance.connect();
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
@@ -42,8 +47,14 @@ export async function runUserSql(
       truncated: rows.length > limit,
     };
   } catch (error) {
-    if (timedOut) throw new Failure("query-timeout", `The query ran longer than ${Math.round(timeoutMs / 100) / 10} s and was stopped.`, "Narrow it with a WHERE clause or a LIMIT.");
-    if (options.signal?.aborted === true) throw new Failure("cancelled", "The query was cancelled.", "Run it again when you need it.");
+    if (timedOut)
+      throw new Failure(
+        "query-timeout",
+        `The query ran longer than ${Math.round(timeoutMs / 100) / 10} s and was stopped.`,
+        "Narrow it with a WHERE clause or a LIMIT.",
+      );
+    if (options.signal?.aborted === true)
+      throw new Failure("cancelled", "The query was cancelled.", "Run it again when you need it.");
     if (error instanceof Failure || isDamage(error)) throw error;
     throw sqlFailure(error);
   } finally {
@@ -62,7 +73,13 @@ async function requireReading(connection: DuckDBConnection, sql: string): Promis
     throw sqlFailure(error);
   }
   if (statements.count !== 1) {
-    throw new Failure("bad-sql", statements.count === 0 ? "The query is empty." : "A query is one statement that only reads; this text holds or makes several.", "Write one SELECT; see docs/sql.md for the views.");
+    throw new Failure(
+      "bad-sql",
+      statements.count === 0
+        ? "The query is empty."
+        : "A query is one statement that only reads; this text holds or makes several.",
+      "Write one SELECT; see docs/sql.md for the views.",
+    );
   }
   let type;
   try {
@@ -73,15 +90,29 @@ async function requireReading(connection: DuckDBConnection, sql: string): Promis
     throw sqlFailure(error);
   }
   if (type !== StatementType.SELECT && type !== StatementType.EXPLAIN) {
-    throw new Failure("read-only-sql", `Queries only read: ${StatementType[type] ?? "this kind of statement"} is not allowed.`, "Use SELECT, WITH, DESCRIBE, SUMMARIZE or EXPLAIN over the views in docs/sql.md.");
+    throw new Failure(
+      "read-only-sql",
+      `Queries only read: ${StatementType[type] ?? "this kind of statement"} is not allowed.`,
+      "Use SELECT, WITH, DESCRIBE, SUMMARIZE or EXPLAIN over the views in docs/sql.md.",
+    );
   }
 }
 
 function sqlFailure(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
-  if (/Permission Error|disabled by configuration|configuration has been locked|read-only mode/i.test(message)) {
-    return new Failure("read-only-sql", "Queries only read the index: files, network, extensions and settings are out of reach.", "Use SELECT over the views in docs/sql.md.");
+  if (
+    /Permission Error|disabled by configuration|configuration has been locked|read-only mode/i.test(message)
+  ) {
+    return new Failure(
+      "read-only-sql",
+      "Queries only read the index: files, network, extensions and settings are out of reach.",
+      "Use SELECT over the views in docs/sql.md.",
+    );
   }
   const text = message.trim();
-  return new Failure("bad-sql", `The query does not run: ${text.length > 600 ? `${text.slice(0, 599)}…` : text}`, "The views are trajectories, steps, scores, groups and components; see docs/sql.md.");
+  return new Failure(
+    "bad-sql",
+    `The query does not run: ${text.length > 600 ? `${text.slice(0, 599)}…` : text}`,
+    "The views are trajectories, steps, scores, groups and components; see docs/sql.md.",
+  );
 }

@@ -7,7 +7,9 @@ let loaded: Promise<typeof Bindings> | undefined;
 
 /** DuckDB's own bindings: they copy a whole column at once, where the API above them sets value by value. */
 async function bindings(): Promise<typeof Bindings> {
-  loaded ??= import("@duckdb/node-bindings").then((module) => (module as unknown as { default?: typeof Bindings }).default ?? module);
+  loaded ??= import("@duckdb/node-bindings").then(
+    (module) => (module as unknown as { default?: typeof Bindings }).default ?? module,
+  );
   return loaded;
 }
 
@@ -16,7 +18,11 @@ const CHUNK_ROWS = 2048;
 
 /** A column to append: numbers with the rows that hold none, texts, or codes of few texts. */
 export type AppendColumn =
-  | { readonly kind: "numbers"; readonly data: Int32Array | Float64Array | BigInt64Array | BigUint64Array | Uint8Array; readonly isNull?: (row: number) => boolean }
+  | {
+      readonly kind: "numbers";
+      readonly data: Int32Array | Float64Array | BigInt64Array | BigUint64Array | Uint8Array;
+      readonly isNull?: (row: number) => boolean;
+    }
   | { readonly kind: "texts"; readonly text: (row: number) => string | null }
   /** One value for all rows; null = none. */
   | { readonly kind: "nulls" };
@@ -34,16 +40,26 @@ export class ColumnAppender {
     private readonly types: readonly DuckDBType[],
   ) {}
 
-  static async open(connection: DuckDBConnection, table: string, types: (api: typeof DuckDB) => readonly DuckDBType[]): Promise<ColumnAppender> {
+  static async open(
+    connection: DuckDBConnection,
+    table: string,
+    types: (api: typeof DuckDB) => readonly DuckDBType[],
+  ): Promise<ColumnAppender> {
     const api = await loadDuckdb();
-    return new ColumnAppender(api, await bindings(), await connection.createAppender(table, "store"), types(api));
+    return new ColumnAppender(
+      api,
+      await bindings(),
+      await connection.createAppender(table, "store"),
+      types(api),
+    );
   }
 
   append(columns: readonly AppendColumn[], count: number): void {
     for (let start = 0; start < count; start += CHUNK_ROWS) {
       const size = Math.min(CHUNK_ROWS, count - start);
       const { chunk } = this.api.DuckDBDataChunk.create(this.types, size);
-      for (const [index, column] of columns.entries()) fill(this.native, this.native.data_chunk_get_vector(chunk, index), column, start, size);
+      for (const [index, column] of columns.entries())
+        fill(this.native, this.native.data_chunk_get_vector(chunk, index), column, start, size);
       this.native.data_chunk_set_size(chunk, size);
       this.appender.appendDataChunk(new this.api.DuckDBDataChunk(chunk));
     }
@@ -54,7 +70,13 @@ export class ColumnAppender {
   }
 }
 
-function fill(native: typeof Bindings, vector: Bindings.Vector, column: AppendColumn, start: number, size: number): void {
+function fill(
+  native: typeof Bindings,
+  vector: Bindings.Vector,
+  column: AppendColumn,
+  start: number,
+  size: number,
+): void {
   if (column.kind === "texts") {
     let validity: Uint8Array | undefined;
     for (let row = 0; row < size; row++) {
@@ -71,7 +93,13 @@ function fill(native: typeof Bindings, vector: Bindings.Vector, column: AppendCo
   }
   const { data, isNull } = column;
   const width = data.BYTES_PER_ELEMENT;
-  native.copy_data_to_vector(vector, 0, data.buffer as ArrayBuffer, data.byteOffset + start * width, size * width);
+  native.copy_data_to_vector(
+    vector,
+    0,
+    data.buffer as ArrayBuffer,
+    data.byteOffset + start * width,
+    size * width,
+  );
   if (isNull === undefined) return;
   const validity = allValid(size);
   for (let row = 0; row < size; row++) if (isNull(start + row)) validity[row >> 3]! &= ~(1 << (row & 7));
@@ -85,5 +113,11 @@ const allValid = (size: number): Uint8Array => new Uint8Array(validityBytes(size
 
 function writeValidity(native: typeof Bindings, vector: Bindings.Vector, validity: Uint8Array): void {
   native.vector_ensure_validity_writable(vector);
-  native.copy_data_to_vector_validity(vector, 0, validity.buffer as ArrayBuffer, validity.byteOffset, validity.byteLength);
+  native.copy_data_to_vector_validity(
+    vector,
+    0,
+    validity.buffer as ArrayBuffer,
+    validity.byteOffset,
+    validity.byteLength,
+  );
 }

@@ -4,13 +4,47 @@ import { join } from "node:path";
 
 /** Folders that hold code, caches and version control, never rollouts. */
 const SKIPPED_FOLDERS = new Set([
-  "node_modules", ".git", ".hg", ".svn", ".venv", "venv", ".tox", ".nox", "__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache",
-  "dist", "build", ".cache", ".vscode", ".vscode-test", ".vscode-server", ".idea", "site-packages", ".ipynb_checkpoints", ".next", ".gradle",
+  "node_modules",
+  ".git",
+  ".hg",
+  ".svn",
+  ".venv",
+  "venv",
+  ".tox",
+  ".nox",
+  "__pycache__",
+  ".mypy_cache",
+  ".pytest_cache",
+  ".ruff_cache",
+  "dist",
+  "build",
+  ".cache",
+  ".vscode",
+  ".vscode-test",
+  ".vscode-server",
+  ".idea",
+  "site-packages",
+  ".ipynb_checkpoints",
+  ".next",
+  ".gradle",
 ]);
 
 /** Names that are never data, so that a walk over a repository does not open them. */
-const SKIPPED_FILES = /\.(?:py|pyc|pyi|ipynb|ts|tsx|js|mjs|cjs|jsx|map|css|scss|html?|md|rst|png|jpe?g|gif|webp|svg|ico|mp4|webm|mov|wav|mp3|pdf|woff2?|ttf|so|dll|dylib|exe|o|a|c|cc|cpp|h|hpp|cu|rs|go|java|sh|bat|toml|lock|ya?ml|ini|cfg|safetensors|onnx|bin|gguf|zip|tar|gz|zst|xz|7z|whl|jar|duckdb|wal|vsix|lockb|tsbuildinfo)$/i;
-const SKIPPED_NAMES = new Set(["package.json", "package-lock.json", "tsconfig.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "generation_config.json", "launch.json", "tasks.json", "settings.json"]);
+const SKIPPED_FILES =
+  /\.(?:py|pyc|pyi|ipynb|ts|tsx|js|mjs|cjs|jsx|map|css|scss|html?|md|rst|png|jpe?g|gif|webp|svg|ico|mp4|webm|mov|wav|mp3|pdf|woff2?|ttf|so|dll|dylib|exe|o|a|c|cc|cpp|h|hpp|cu|rs|go|java|sh|bat|toml|lock|ya?ml|ini|cfg|safetensors|onnx|bin|gguf|zip|tar|gz|zst|xz|7z|whl|jar|duckdb|wal|vsix|lockb|tsbuildinfo)$/i;
+const SKIPPED_NAMES = new Set([
+  "package.json",
+  "package-lock.json",
+  "tsconfig.json",
+  "tokenizer.json",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "vocab.json",
+  "generation_config.json",
+  "launch.json",
+  "tasks.json",
+  "settings.json",
+]);
 
 export interface FoundFile {
   readonly path: string;
@@ -44,7 +78,11 @@ export async function* walk(path: string, listener: WalkListener): AsyncGenerato
     const child = join(path, entry.name);
     if (entry.isDirectory()) {
       if (!SKIPPED_FOLDERS.has(entry.name)) yield* walk(child, listener);
-    } else if ((entry.isFile() || entry.isSymbolicLink()) && !SKIPPED_FILES.test(entry.name) && !SKIPPED_NAMES.has(entry.name)) {
+    } else if (
+      (entry.isFile() || entry.isSymbolicLink()) &&
+      !SKIPPED_FILES.test(entry.name) &&
+      !SKIPPED_NAMES.has(entry.name)
+    ) {
       try {
         const stats = entry.isSymbolicLink() ? await stat(child) : await lstat(child);
         if (stats.isFile()) yield { path: child, stats };

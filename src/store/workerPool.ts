@@ -21,7 +21,8 @@ export class WorkerPool {
   constructor(private readonly entry: URL | undefined) {}
 
   run(job: SummariseJob): Promise<LinesResult> {
-    if (this.entry === undefined) return new Promise((resolve) => setImmediate(() => resolve(summarise(job))));
+    if (this.entry === undefined)
+      return new Promise((resolve) => setImmediate(() => resolve(summarise(job))));
     clearTimeout(this.idle);
     const seat = this.freeSeat(this.entry);
     const id = this.nextId++;
@@ -32,7 +33,10 @@ export class WorkerPool {
   }
 
   private freeSeat(entry: URL): Seat {
-    const free = this.seats.reduce<Seat | undefined>((best, seat) => (best === undefined || seat.pending.size < best.pending.size ? seat : best), undefined);
+    const free = this.seats.reduce<Seat | undefined>(
+      (best, seat) => (best === undefined || seat.pending.size < best.pending.size ? seat : best),
+      undefined,
+    );
     if (free !== undefined && (free.pending.size === 0 || this.seats.length >= this.size)) return free;
     const worker = new Worker(entry, { execArgv: [], resourceLimits: { maxYoungGenerationSizeMb: 128 } });
     const seat: Seat = { worker, pending: new Map() };
@@ -40,7 +44,14 @@ export class WorkerPool {
       const job = seat.pending.get(reply.id);
       seat.pending.delete(reply.id);
       if (reply.result !== undefined) job?.resolve(reply.result);
-      else job?.reject(new Failure(reply.failure?.code ?? "internal", reply.failure?.message ?? "The parser failed.", reply.failure?.hint ?? "Look at the log."));
+      else
+        job?.reject(
+          new Failure(
+            reply.failure?.code ?? "internal",
+            reply.failure?.message ?? "The parser failed.",
+            reply.failure?.hint ?? "Look at the log.",
+          ),
+        );
     });
     const fail = (error: unknown): void => {
       this.seats.splice(this.seats.indexOf(seat), this.seats.includes(seat) ? 1 : 0);
@@ -48,7 +59,9 @@ export class WorkerPool {
       seat.pending.clear();
     };
     worker.on("error", fail);
-    worker.on("exit", () => fail(new Failure("parser-ended", "A parser thread ended unexpectedly.", "Index the file again.")));
+    worker.on("exit", () =>
+      fail(new Failure("parser-ended", "A parser thread ended unexpectedly.", "Index the file again.")),
+    );
     worker.unref();
     this.seats.push(seat);
     return seat;

@@ -36,7 +36,8 @@ function tell(name: string, kind: "passed" | "failed" | "skipped", message: stri
   const outcome = (outcomes[name] ??= { passed: 0, failed: 0, skipped: 0, messages: [] });
   outcome[kind]++;
   outcome.messages.push(message);
-  if (!asJson) console.log(`${kind === "passed" ? "ok  " : kind === "failed" ? "FAIL" : "skip"}  ${name}: ${message}`);
+  if (!asJson)
+    console.log(`${kind === "passed" ? "ok  " : kind === "failed" ? "FAIL" : "skip"}  ${name}: ${message}`);
 }
 
 function files(folder: string): string[] {
@@ -51,15 +52,28 @@ function tasks(): Task[] {
   const found: Task[] = [];
   const indexPath = join(corpus, "index.json");
   const entries = existsSync(indexPath) ? (JSON.parse(readFileSync(indexPath, "utf8")) as IndexEntry[]) : [];
-  const rowsOf = new Map(entries.filter((entry) => !entry.file.endsWith("/") && entry.rows !== null).map((entry) => [entry.file, entry.rows as number]));
+  const rowsOf = new Map(
+    entries
+      .filter((entry) => !entry.file.endsWith("/") && entry.rows !== null)
+      .map((entry) => [entry.file, entry.rows as number]),
+  );
   const folders = [corpus];
-  if (corpus === defaultDir) for (const name of ["samples", "corpus-synthetic"]) folders.push(join(dirname(corpus), name));
+  if (corpus === defaultDir)
+    for (const name of ["samples", "corpus-synthetic"]) folders.push(join(dirname(corpus), name));
   for (const root of folders.filter((folder) => existsSync(folder))) {
     for (const path of files(root)) {
       if (path === indexPath || path.endsWith("README.md")) continue;
       const inside = relative(root, path).split(sep).join("/");
       const rows = root === corpus ? rowsOf.get(inside) : undefined;
-      found.push({ name: relative(dirname(corpus), path).split(sep).join("/"), path, folder: inside.split("/").slice(0, root.endsWith("samples") ? 2 : 1).join("/"), ...(rows === undefined ? {} : { rows }) });
+      found.push({
+        name: relative(dirname(corpus), path).split(sep).join("/"),
+        path,
+        folder: inside
+          .split("/")
+          .slice(0, root.endsWith("samples") ? 2 : 1)
+          .join("/"),
+        ...(rows === undefined ? {} : { rows }),
+      });
     }
   }
   return found;
@@ -68,23 +82,39 @@ function tasks(): Task[] {
 const generic = new Set(["chat", "chat-list"]);
 
 async function check({ name, path, folder, rows }: Task): Promise<void> {
-  const expectation: Expectation = expectations.find((one) => one.matches(name, folder)) ?? { matches: () => true, reader: undefined, why: folder };
+  const expectation: Expectation = expectations.find((one) => one.matches(name, folder)) ?? {
+    matches: () => true,
+    reader: undefined,
+    why: folder,
+  };
   let result;
   let full = 0;
   try {
     result = await readFile(path, (record, format) => {
       full += readParts(record, format).length;
-      if (format.tree !== undefined) format.tree(record.record, { ...record.context, datasetId: "d" }, (part) => String(part));
+      if (format.tree !== undefined)
+        format.tree(record.record, { ...record.context, datasetId: "d" }, (part) => String(part));
     });
   } catch (error) {
-    if (expectation.reader === undefined) tell(name, "skipped", `no reader for ${expectation.why} yet (${error instanceof Error ? error.message : String(error)})`);
+    if (expectation.reader === undefined)
+      tell(
+        name,
+        "skipped",
+        `no reader for ${expectation.why} yet (${error instanceof Error ? error.message : String(error)})`,
+      );
     else tell(name, "failed", `cannot be read: ${error instanceof Error ? error.message : String(error)}`);
     return;
   }
   const { format, why, records, problems } = result;
   if (expectation.reader === undefined) {
-    if (format !== undefined && !generic.has(format.id)) tell(name, "failed", `claimed by ${format.id} (${why}), though it is ${expectation.why}`);
-    else tell(name, "skipped", `no reader for ${expectation.why} yet${format === undefined ? "" : ` (shown as ${format.id})`}`);
+    if (format !== undefined && !generic.has(format.id))
+      tell(name, "failed", `claimed by ${format.id} (${why}), though it is ${expectation.why}`);
+    else
+      tell(
+        name,
+        "skipped",
+        `no reader for ${expectation.why} yet${format === undefined ? "" : ` (shown as ${format.id})`}`,
+      );
     return;
   }
   if (expectation.reader === null) {
@@ -93,13 +123,21 @@ async function check({ name, path, folder, rows }: Task): Promise<void> {
     return;
   }
   if (format === undefined || !expectation.reader.includes(format.id)) {
-    tell(name, "failed", `expected ${expectation.reader.join(" or ")}, found ${format === undefined ? why : format.id}`);
+    tell(
+      name,
+      "failed",
+      `expected ${expectation.reader.join(" or ")}, found ${format === undefined ? why : format.id}`,
+    );
     return;
   }
   const expected = expectation.rows?.(name) ?? rows;
   const bad = expectation.badRows ?? 0;
   if (expected !== undefined && records.length + bad !== expected) {
-    tell(name, "failed", `${format.id}: ${records.length} records, expected ${expected}${problems.length === 0 ? "" : `; first problem in record ${problems[0]?.row}: ${problems[0]?.message}`}`);
+    tell(
+      name,
+      "failed",
+      `${format.id}: ${records.length} records, expected ${expected}${problems.length === 0 ? "" : `; first problem in record ${problems[0]?.row}: ${problems[0]?.message}`}`,
+    );
     return;
   }
   if (expected === undefined && problems.length > bad) {
@@ -110,7 +148,11 @@ async function check({ name, path, folder, rows }: Task): Promise<void> {
     tell(name, "failed", `${format.id}: no trajectory in ${records.length} records`);
     return;
   }
-  tell(name, "passed", `${format.id}, ${records.length} records, ${full} trajectories read in full${expectation.note === undefined ? "" : ` (${expectation.note})`}`);
+  tell(
+    name,
+    "passed",
+    `${format.id}, ${records.length} records, ${full} trajectories read in full${expectation.note === undefined ? "" : ` (${expectation.note})`}`,
+  );
 }
 
 if (!existsSync(corpus)) {
@@ -118,9 +160,19 @@ if (!existsSync(corpus)) {
   if (asJson) process.stdout.write("{}\n");
 } else {
   const known = new Set(formats.map((format) => format.id));
-  for (const { reader } of expectations) for (const id of reader ?? []) if (!known.has(id)) throw new Error(`The expectations name a format "${id}" that the catalogue does not have.`);
+  for (const { reader } of expectations)
+    for (const id of reader ?? [])
+      if (!known.has(id))
+        throw new Error(`The expectations name a format "${id}" that the catalogue does not have.`);
   for (const task of tasks()) await check(task);
-  const total = Object.values(outcomes).reduce((sum, one) => ({ passed: sum.passed + one.passed, failed: sum.failed + one.failed, skipped: sum.skipped + one.skipped }), { passed: 0, failed: 0, skipped: 0 });
+  const total = Object.values(outcomes).reduce(
+    (sum, one) => ({
+      passed: sum.passed + one.passed,
+      failed: sum.failed + one.failed,
+      skipped: sum.skipped + one.skipped,
+    }),
+    { passed: 0, failed: 0, skipped: 0 },
+  );
   if (asJson) process.stdout.write(`${JSON.stringify(outcomes, null, 2)}\n`);
   else console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
   process.exitCode = total.failed === 0 ? 0 : 1;

@@ -12,21 +12,36 @@ export interface Expectation {
   readonly note?: string;
 }
 
-const inFolder = (folder: string, why: string, reader: readonly string[] | null | undefined, more: Partial<Expectation> = {}): Expectation => ({
+const inFolder = (
+  folder: string,
+  why: string,
+  reader: readonly string[] | null | undefined,
+  more: Partial<Expectation> = {},
+): Expectation => ({
   matches: (_name, own) => own === folder,
   reader,
   why,
   ...more,
 });
 
-const ending = (end: string, why: string, reader: readonly string[] | null | undefined, more: Partial<Expectation> = {}): Expectation => ({
+const ending = (
+  end: string,
+  why: string,
+  reader: readonly string[] | null | undefined,
+  more: Partial<Expectation> = {},
+): Expectation => ({
   matches: (name) => name.endsWith(end),
   reader,
   why,
   ...more,
 });
 
-const containing = (part: string, why: string, reader: readonly string[] | null | undefined, more: Partial<Expectation> = {}): Expectation => ({
+const containing = (
+  part: string,
+  why: string,
+  reader: readonly string[] | null | undefined,
+  more: Partial<Expectation> = {},
+): Expectation => ({
   matches: (name) => name.includes(part),
   reader,
   why,
@@ -48,7 +63,11 @@ export const expectations: readonly Expectation[] = [
   containing("igpo_validation_data_dir/", "a verl fork with a reward a token", ["verl"]),
   inFolder("verl-agent", "verl-agent", ["verl-agent"]),
   containing("prime-rl/token_exports/", "a prime-rl token export", ["prime-rl-tokens"]),
-  containing("prime-rl/rollouts/", "verifiers traces", ["verifiers-traces"], { badRows: 1, rows: lines, note: "the last line is torn on purpose in step 2" }),
+  containing("prime-rl/rollouts/", "verifiers traces", ["verifiers-traces"], {
+    badRows: 1,
+    rows: lines,
+    note: "the last line is torn on purpose in step 2",
+  }),
   inFolder("trl", "TRL completions", ["trl-completions"]),
   inFolder("verifiers-results", "verifiers results", ["verifiers-results"]),
   inFolder("wandb-table", "a W&B table", ["wandb-table"]),
@@ -57,7 +76,10 @@ export const expectations: readonly Expectation[] = [
   inFolder("nemo-gym", "NeMo Gym rollouts", ["nemo-gym"]),
   ending("/meta_info.jsonl", "counts of an agent run", null),
   containing("_OOD_4tools/output.jsonl", "steps of a fork's picture-editing agent", undefined),
-  containing("AReaL/geo_edit/", "a list of messages", ["chat-list"], { rows: () => 1, note: "index.json counts the messages" }),
+  containing("AReaL/geo_edit/", "a list of messages", ["chat-list"], {
+    rows: () => 1,
+    note: "index.json counts the messages",
+  }),
   inFolder("areal", "AReaL rollouts", ["areal"]),
   inFolder("rllm", "rLLM episodes", ["rllm-episode"]),
   inFolder("skyrl", "a SkyRL evaluation", ["skyrl-eval"]),
@@ -73,11 +95,22 @@ export const expectations: readonly Expectation[] = [
   ending("/prompt.txt", "a prompt as text", null),
   ending("stock_analyzer_trajectory.json", "ATIF among telemetry samples", ["atif"]),
   inFolder("atif", "ATIF", ["atif"]),
-  ending("github_issue.traj.json", "the oldest mini-swe-agent format, a bare list of messages", ["chat-list"], { rows: () => 1, note: "index.json counts the messages" }),
-  ending("local.traj.json", "the oldest mini-swe-agent format, a bare list of messages", ["chat-list"], { rows: () => 1, note: "index.json counts the messages" }),
+  ending(
+    "github_issue.traj.json",
+    "the oldest mini-swe-agent format, a bare list of messages",
+    ["chat-list"],
+    { rows: () => 1, note: "index.json counts the messages" },
+  ),
+  ending("local.traj.json", "the oldest mini-swe-agent format, a bare list of messages", ["chat-list"], {
+    rows: () => 1,
+    note: "index.json counts the messages",
+  }),
   inFolder("mini-swe-agent", "mini-swe-agent", ["mini-swe-agent"]),
   inFolder("swe-agent", "SWE-agent", ["swe-agent"]),
-  ending("traj_safety-metrics.json", "OpenHands events", ["openhands-events"], { rows: () => 1, note: "index.json counts the events" }),
+  ending("traj_safety-metrics.json", "OpenHands events", ["openhands-events"], {
+    rows: () => 1,
+    note: "index.json counts the events",
+  }),
   containing("workspace/conversations/", "a folder of OpenHands events", undefined),
   ending("trajectory-visualizer/public/sample-trajectory.jsonl", "OpenHands outputs", ["openhands-output"]),
   inFolder("openhands", "OpenHands outputs", ["openhands-output"]),

@@ -8,7 +8,13 @@ import { readFile, readParts } from "./readFile";
 
 /** Two documents packed into one line, the first with a tool turn, then padding. */
 const packed = {
-  schema_version: 1, step: 6, rank: 0, micro_step: 0, micro_sequence_idx: 0, export_sequence_idx: 3, env_name: "puzzles",
+  schema_version: 1,
+  step: 6,
+  rank: 0,
+  micro_step: 0,
+  micro_sequence_idx: 0,
+  export_sequence_idx: 3,
+  env_name: "puzzles",
   token_ids: [10, 11, 12, 13, 14, 15, 10, 11, 20, 0, 0, 0],
   position_ids: [0, 1, 2, 3, 4, 5, 0, 1, 2, 0, 0, 0],
   loss_mask: [false, false, true, true, false, true, false, false, true, false, false, false],
@@ -37,11 +43,25 @@ describe("prime-rl token exports", () => {
     expect(records[0]?.summaries).toHaveLength(2);
     expect(first?.tokens?.ids).toEqual(Int32Array.of(10, 11, 12, 13, 14, 15));
     expect(first?.tokens?.mask).toEqual(Uint8Array.of(0, 0, 1, 1, 0, 1));
-    expect(Object.keys(first?.tokens?.series ?? {}).sort()).toEqual(["advantage", "entropy", "is_masked", "logprob", "mismatch_kl", "trainer_logprob"]);
-    expect(first?.tokens?.series["logprob"]).toEqual(Float64Array.of(Number.NaN, -1, -0.5, -0.25, -2, -0.125));
+    expect(Object.keys(first?.tokens?.series ?? {}).sort()).toEqual([
+      "advantage",
+      "entropy",
+      "is_masked",
+      "logprob",
+      "mismatch_kl",
+      "trainer_logprob",
+    ]);
+    expect(first?.tokens?.series["logprob"]).toEqual(
+      Float64Array.of(Number.NaN, -1, -0.5, -0.25, -2, -0.125),
+    );
     expect(second?.tokens?.series["mismatch_kl"]).toEqual(Float64Array.of(0, 0, 0.25));
     expect([first?.advantage, second?.advantage]).toEqual([0.5, -0.5]);
-    expect(first?.steps.map((step) => [step.role, step.tokenStart, step.tokenEnd, step.logprob])).toEqual([["user", 0, 2, undefined], ["assistant", 2, 4, -0.75], ["tool", 4, 5, undefined], ["assistant", 5, 6, -0.125]]);
+    expect(first?.steps.map((step) => [step.role, step.tokenStart, step.tokenEnd, step.logprob])).toEqual([
+      ["user", 0, 2, undefined],
+      ["assistant", 2, 4, -0.75],
+      ["tool", 4, 5, undefined],
+      ["assistant", 5, 6, -0.125],
+    ]);
     expect("reward" in (first?.outcome ?? {})).toBe(false);
     expect(first?.extra).toMatchObject({ micro_step: 0, export_sequence_idx: 3, env_name: "puzzles" });
     expect(first?.trainingStep).toBe(6);
@@ -58,7 +78,9 @@ describe("prime-rl token exports", () => {
     for (const stable of [true, false]) {
       const found = await probe(write(stable));
       if (found.kind !== "readable") throw new Error(found.kind);
-      expect(found.format.notes?.(found.head).map((note) => note.code)).toEqual(stable ? [] : ["unfinished-export"]);
+      expect(found.format.notes?.(found.head).map((note) => note.code)).toEqual(
+        stable ? [] : ["unfinished-export"],
+      );
     }
   });
 });

@@ -25,17 +25,35 @@ export interface ReadResult {
 }
 
 /** Reads a whole file the way the store does, without an index: detection, then every record. */
-export async function readFile(path: string, use?: (record: ReadRecord, format: Format) => void): Promise<ReadResult> {
+export async function readFile(
+  path: string,
+  use?: (record: ReadRecord, format: Format) => void,
+): Promise<ReadResult> {
   const found = await probe(path);
   if (found.kind !== "readable") {
-    return { format: undefined, why: found.kind === "false-friend" ? found.note.message : found.kind === "unknown" ? `a ${found.container} file of no known format` : "not a data file", records: [], problems: [] };
+    return {
+      format: undefined,
+      why:
+        found.kind === "false-friend"
+          ? found.note.message
+          : found.kind === "unknown"
+            ? `a ${found.container} file of no known format`
+            : "not a data file",
+      records: [],
+      problems: [],
+    };
   }
   const { format, head, detection } = found;
   const records: ReadRecord[] = [];
   const problems: { row: number; message: string }[] = [];
   const take = (row: number, record: () => FormatRecord, member?: string): void => {
     try {
-      const context = { path, relativePath: basename(path), row, ...(member === undefined ? {} : { member }) };
+      const context = {
+        path,
+        relativePath: basename(path),
+        row,
+        ...(member === undefined ? {} : { member }),
+      };
       const value = record();
       const read = { row, record: value, context, summaries: format.summarise(value, context) };
       use?.(read, format);
@@ -61,9 +79,11 @@ export async function readFile(path: string, use?: (record: ReadRecord, format: 
     const bytes = readFileSync(path);
     const value = (text: string): FormatRecord => ({ kind: "value", value: parseJson(text) });
     if (head.container === "jsonl") {
-      for (const [row, line] of bytes.toString("utf8", textStart(bytes)).split("\n").entries()) if (line.trim() !== "") take(row, () => value(line));
+      for (const [row, line] of bytes.toString("utf8", textStart(bytes)).split("\n").entries())
+        if (line.trim() !== "") take(row, () => value(line));
     } else if (isArrayText(bytes) && format.wholeDocument !== true) {
-      for (const [row, [start, end]] of arrayElements(bytes).elements.entries()) take(row, () => value(bytes.toString("utf8", start, end)));
+      for (const [row, [start, end]] of arrayElements(bytes).elements.entries())
+        take(row, () => value(bytes.toString("utf8", start, end)));
     } else take(0, () => value(bytes.toString("utf8", textStart(bytes))));
   }
   return { format, why: detection.reason, records, problems };
@@ -72,18 +92,36 @@ export async function readFile(path: string, use?: (record: ReadRecord, format: 
 /** Reads every trajectory of a record in full, and checks that the summary told the truth about it. */
 export function readParts({ record, context, summaries, row }: ReadRecord, format: Format): Trajectory[] {
   return summaries.map((summary) => {
-    const trajectory = format.read(record, { id: `test:${row}:${summary.part}`, datasetId: "test", source: { path: context.path, row, part: summary.part } }, context);
+    const trajectory = format.read(
+      record,
+      {
+        id: `test:${row}:${summary.part}`,
+        datasetId: "test",
+        source: { path: context.path, row, part: summary.part },
+      },
+      context,
+    );
     const checks: readonly (readonly [string, unknown, unknown])[] = [
       ["steps", trajectory.steps.length, summary.stepCount],
       ["reward", trajectory.outcome.reward, summary.reward],
       ["success", trajectory.outcome.success, summary.success],
       ["advantage", trajectory.advantage, summary.advantage],
       ["training step", trajectory.trainingStep, summary.trainingStep],
-      ["tokens", trajectory.tokens === undefined ? summary.tokenCount : trajectory.tokens.count, summary.tokenCount],
+      [
+        "tokens",
+        trajectory.tokens === undefined ? summary.tokenCount : trajectory.tokens.count,
+        summary.tokenCount,
+      ],
       ["step indices", trajectory.steps.every((step, index) => step.index === index), true],
-      ["parts", Object.keys(trajectory.outcome.components).sort().join(), Object.keys(summary.components).sort().join()],
+      [
+        "parts",
+        Object.keys(trajectory.outcome.components).sort().join(),
+        Object.keys(summary.components).sort().join(),
+      ],
     ];
-    for (const [what, read, told] of checks) if (!Object.is(read, told)) throw new Error(`${what}: read gives ${String(read)}, summarise ${String(told)}`);
+    for (const [what, read, told] of checks)
+      if (!Object.is(read, told))
+        throw new Error(`${what}: read gives ${String(read)}, summarise ${String(told)}`);
     return trajectory;
   });
 }

@@ -22,22 +22,42 @@ describe("TRL completions", () => {
     const { format, records } = await readFile(path);
     expect(format).toBe(trlCompletions);
     const [first, second, third] = records.flatMap((record) => readParts(record, trlCompletions));
-    expect(first?.outcome).toMatchObject({ reward: 1.5, components: { accuracy_reward: 1, format_reward: 0.5 } });
+    expect(first?.outcome).toMatchObject({
+      reward: 1.5,
+      components: { accuracy_reward: 1, format_reward: 0.5 },
+    });
     expect(first?.outcome.rewardSource).toContain("weights are not in the file");
-    expect(second?.outcome).toMatchObject({ reward: 0.25, components: { accuracy_reward: Number.NaN, format_reward: 0.25 } });
+    expect(second?.outcome).toMatchObject({
+      reward: 0.25,
+      components: { accuracy_reward: Number.NaN, format_reward: 0.25 },
+    });
     expect(second?.notes.map((note) => note.code)).toContain("reward-none");
     expect(third?.outcome.reward).toBeNull();
     expect([first?.advantage, second?.advantage, third?.advantage]).toEqual([0.7, -0.7, null]);
-    expect(first).toMatchObject({ trainingStep: 3, extra: { answer: "x" }, flatText: { prompt: "What?", response: "this" } });
+    expect(first).toMatchObject({
+      trainingStep: 3,
+      extra: { answer: "x" },
+      flatText: { prompt: "What?", response: "this" },
+    });
     expect(records.map(({ summaries }) => summaries[0]?.groupKey)).toEqual(["What?", "What?", "How?"]);
   });
 
   it("name the only reward function", async () => {
-    const { records } = await readFile(await write("SELECT 1::BIGINT AS step, 'q' AS prompt, 'a' AS completion, 0.1::DOUBLE + 0.2::DOUBLE AS length_reward, 0.0::DOUBLE AS advantage"));
-    expect(readParts(records[0]!, trlCompletions)[0]?.outcome).toEqual({ reward: 0.1 + 0.2, rewardSource: "length_reward", components: { length_reward: 0.1 + 0.2 } });
+    const { records } = await readFile(
+      await write(
+        "SELECT 1::BIGINT AS step, 'q' AS prompt, 'a' AS completion, 0.1::DOUBLE + 0.2::DOUBLE AS length_reward, 0.0::DOUBLE AS advantage",
+      ),
+    );
+    expect(readParts(records[0]!, trlCompletions)[0]?.outcome).toEqual({
+      reward: 0.1 + 0.2,
+      rewardSource: "length_reward",
+      components: { length_reward: 0.1 + 0.2 },
+    });
   });
 
   it("are not any table with a prompt", async () => {
-    expect((await readFile(await write("SELECT 'q' AS prompt, 'a' AS completion, 1.0::DOUBLE AS score"))).format).not.toBe(trlCompletions);
+    expect(
+      (await readFile(await write("SELECT 'q' AS prompt, 'a' AS completion, 1.0::DOUBLE AS score"))).format,
+    ).not.toBe(trlCompletions);
   });
 });

@@ -18,15 +18,20 @@ export interface ToldEvent<K extends keyof StoreEvents = keyof StoreEvents> {
 export class StoreClient {
   readonly events: ToldEvent[] = [];
   readonly logs: string[] = [];
-  private readonly pending = new Map<number, { resolve(value: unknown): void; reject(error: unknown): void }>();
+  private readonly pending = new Map<
+    number,
+    { resolve(value: unknown): void; reject(error: unknown): void }
+  >();
   private nextId = 1;
 
   private constructor(readonly child: ChildProcess) {
     child.on("message", (message: unknown) => {
       const reply = parseReply(message);
       if (reply.type === "result") this.pending.get(reply.id)?.resolve(reply.result);
-      else if (reply.type === "failure") this.pending.get(reply.id)?.reject(Object.assign(new Error(reply.failure.message), reply.failure));
-      else if (reply.type === "event") this.events.push({ name: reply.name, payload: reply.payload, at: performance.now() } as ToldEvent);
+      else if (reply.type === "failure")
+        this.pending.get(reply.id)?.reject(Object.assign(new Error(reply.failure.message), reply.failure));
+      else if (reply.type === "event")
+        this.events.push({ name: reply.name, payload: reply.payload, at: performance.now() } as ToldEvent);
       else if (reply.type === "log") this.logs.push(reply.message);
     });
     child.on("exit", () => {
@@ -34,18 +39,28 @@ export class StoreClient {
     });
   }
 
-  static async start(folder = mkdtempSync(join(tmpdir(), "lens-index-"))): Promise<StoreClient & { opened: StoreCalls["open"]["result"] }> {
+  static async start(
+    folder = mkdtempSync(join(tmpdir(), "lens-index-")),
+  ): Promise<StoreClient & { opened: StoreCalls["open"]["result"] }> {
     if (!existsSync(program)) throw new Error("dist/store.js is missing: run `node esbuild.mjs` first.");
-    const client = new StoreClient(fork(program, { serialization: "advanced", execArgv: ["--enable-source-maps"] }));
+    const client = new StoreClient(
+      fork(program, { serialization: "advanced", execArgv: ["--enable-source-maps"] }),
+    );
     const opened = await client.call("open", { folder });
     return Object.assign(client, { opened });
   }
 
-  call<K extends keyof StoreCalls>(method: K, params: StoreCalls[K]["params"]): Promise<StoreCalls[K]["result"]> {
+  call<K extends keyof StoreCalls>(
+    method: K,
+    params: StoreCalls[K]["params"],
+  ): Promise<StoreCalls[K]["result"]> {
     return this.cancellable(method, params).result;
   }
 
-  cancellable<K extends keyof StoreCalls>(method: K, params: StoreCalls[K]["params"]): { readonly result: Promise<StoreCalls[K]["result"]>; cancel(): void } {
+  cancellable<K extends keyof StoreCalls>(
+    method: K,
+    params: StoreCalls[K]["params"],
+  ): { readonly result: Promise<StoreCalls[K]["result"]>; cancel(): void } {
     const id = this.nextId++;
     const result = new Promise<StoreCalls[K]["result"]>((resolveCall, reject) => {
       this.pending.set(id, { resolve: resolveCall as (value: unknown) => void, reject });
@@ -73,12 +88,17 @@ export class StoreClient {
 }
 
 /** Waits until a check holds; fails with what was last seen. */
-export async function eventually<T>(read: () => Promise<T> | T, holds: (value: T) => boolean, timeoutMs = 10_000): Promise<T> {
+export async function eventually<T>(
+  read: () => Promise<T> | T,
+  holds: (value: T) => boolean,
+  timeoutMs = 10_000,
+): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
     const value = await read();
     if (holds(value)) return value;
-    if (performance.now() > end) throw new Error(`never held; last seen: ${JSON.stringify(value)?.slice(0, 500)}`);
+    if (performance.now() > end)
+      throw new Error(`never held; last seen: ${JSON.stringify(value)?.slice(0, 500)}`);
     await new Promise((next) => setTimeout(next, 30));
   }
 }

@@ -1,0 +1,323 @@
+import { closeSync, openSync, readSync, type Stats } from "node:fs";
+import { basename } from "node:path";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { FileHead, Format } from "../formats/format";
+import { Failure } from "../model/failure";
+import type { Note } from "../model/trajectory";
+import type { FileEntry } from "./fileEntry";
+import { fingerprint } from "./fingerprint";
+import { openHdf5 } from "./hdf5";
+import type { IndexWriter } from "./indexWriter";
+import { parquetRowCount, parquetRows } from "./parquet";
+import { summarise } from "./summariseWorker";
+import { SummaryBlockBuilder, type BlockNote, type SummaryBlock } from "./summaryBlock";
+import type { LinesResult } from "./textRecords";
+import type { WorkerPool } from "./workerPool";
+
+/** The first stretch of a file is small, so that its rows are there at once. */
+const FIRST_STRETCH = 256 * 1024;
+const STRETCH = 4 * 1024 * 1024;
+/** What is at most this long is parsed in this thread: waking a worker would cost more. */
+const INLINE_BYTES = 1024 * 1024;
+const TABLE_ROWS = 2048;
+/** A transaction costs as much as thousands of rows, so stretches are written together up to this many rows or stretches. */
+const ROWS_AT_ONCE = 20_000;
+const STRETCHES_AT_ONCE = 16;
+const WARNINGS_PER_FILE = 100;
+
+/** Takes the records of a file into the index, container by container. */
+export class Intake {
+  constructor(
+    private readonly writer: IndexWriter,
+    private readonly pool: WorkerPool,
+    private readonly changed: (datasetId: string, addedRows: number) => void,
+  ) {}
+
+  /** Takes in a file of which the index holds nothing yet. */
+  async takeIn(
+    file: FileEntry,
+    format: Format,
+    head: FileHead,
+    stats: Stats,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const notes = format.notes?.(head) ?? [];
+    if (notes.length > 0) await this.writer.replaceWarnings(file, [], notes);
+    if (file.container === "jsonl") await this.appendLines(file, format, stats, signal);
+    else if (file.container === "json") await this.takeDocument(file, format, stats);
+    else if (file.container === "parquet") await this.takeTable(file, format, stats, signal);
+    else await this.takeHdf5(file, format, stats, signal);
+  }
+
+  /** @returns false when what follows the last line is not its line end, so that the file must have been rewritten */
+  async appendLines(
+    file: FileEntry,
+    format: Format,
+    stats: Stats,
+    signal: AbortSignal | undefined,
+  ): Promise<boolean> {
+    const limit = stats.size;
+    let start = file.indexedBytes;
+    if (file.openEnd && start < limit) {
+      const lineEnd = lineEndAt(file.path, start);
+      if (lineEnd === 0) return false;
+      start += lineEnd;
+    }
+    const job = {
+      kind: "lines",
+      path: file.path,
+      relativePath: file.relativePath,
+      formatId: format.id,
+      limit,
+    } as const;
+    const append = async (results: readonly LinesResult[], last: boolean): Promise<void> => {
+      const added = await this.writer.append(
+        file,
+        results.map((result) => result.block),
+        format.grouping,
+        (state) => {
+          for (const result of results) {
+            if (result.endOffset < 0) continue;
+            state.indexedBytes = result.endOffset;
+            state.openEnd = result.open;
+            state.tornBytes = result.tornBytes;
+          }
+          Object.assign(state, fingerprint(file.path, state.indexedBytes));
+          state.inode = stats.ino;
+          // Sizes and times are kept only once all of it is in: a crash before leaves the file to be looked at again.
+          if (last) {
+            state.bytes = stats.size;
+            state.mtimeMs = stats.mtimeMs;
+          }
+        },
+        (block, base) => this.notesOf(file, block, base),
+      );
+      this.changed(file.datasetId, added);
+    };
+    // The first stretch alone, at once; then the rest in worker threads, or here when it is small.
+    const firstEnd = limit - start <= INLINE_BYTES ? limit : start + FIRST_STRETCH;
+    const first = summarise({ ...job, start, end: firstEnd, atLineStart: true });
+    await append([first], firstEnd >= limit || first.endOffset >= limit || first.tornBytes > 0);
+    if (firstEnd >= limit || first.endOffset >= limit || first.tornBytes > 0) return true;
+    await nextTurn();
+    const pending: Promise<LinesResult>[] = [];
+    let ready: LinesResult[] = [];
+    let readyRows = 0;
+    let next = first.endOffset;
+    let atLineStart = true;
+    while (pending.length > 0 || next < limit) {
+      if (signal?.aborted === true) {
+        await Promise.allSettled(pending);
+        throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
+      }
+      while (next < limit && pending.length < 2 * this.pool.size + 2) {
+        const end = Math.min(limit, next + STRETCH);
+        const work = this.pool.run({ ...job, start: next, end, atLineStart });
+        work.catch(() => undefined);
+        pending.push(work);
+        next = end;
+        atLineStart = false;
+      }
+      const result = await (pending.shift() as (typeof pending)[number]);
+      ready.push(result);
+      readyRows += result.block.count;
+      const last = pending.length === 0 && next >= limit;
+      if (!last && readyRows < ROWS_AT_ONCE && ready.length < STRETCHES_AT_ONCE) continue;
+      await append(ready, last);
+      ready = [];
+      readyRows = 0;
+    }
+    return true;
+  }
+
+  private async takeDocument(file: FileEntry, format: Format, stats: Stats): Promise<void> {
+    const job = {
+      kind: "document",
+      path: file.path,
+      relativePath: file.relativePath,
+      formatId: format.id,
+    } as const;
+    const result = stats.size <= INLINE_BYTES ? summarise(job) : await this.pool.run(job);
+    const notes: Note[] = [];
+    if (result.tornBytes > 0)
+      notes.push({
+        code: "torn-document",
+        message: `${basename(file.path)} ends in the middle of its JSON: what is whole is shown.`,
+        where: file.path,
+      });
+    await this.finish(file, format, stats, result.block, notes);
+  }
+
+  private async takeTable(
+    file: FileEntry,
+    format: Format,
+    stats: Stats,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const total = await parquetRowCount(file.path);
+    for (let start = 0; start < total || start === 0; start += TABLE_ROWS) {
+      if (signal?.aborted === true)
+        throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on.");
+      const builder = new SummaryBlockBuilder();
+      const rows = await parquetRows(file.path, start, start + TABLE_ROWS);
+      for (const [offset, value] of rows.entries()) {
+        addTo(
+          builder,
+          offset,
+          () =>
+            format.summarise(
+              { kind: "value", value },
+              { path: file.path, relativePath: file.relativePath, row: start + offset },
+            ),
+          format,
+        );
+      }
+      const block = builder.pack(rows.length);
+      if (start + TABLE_ROWS >= total) await this.finish(file, format, stats, block, []);
+      else
+        this.changed(
+          file.datasetId,
+          await this.writer.append(
+            file,
+            [block],
+            format.grouping,
+            () => undefined,
+            (own, base) => this.notesOf(file, own, base),
+          ),
+        );
+    }
+  }
+
+  private async takeHdf5(
+    file: FileEntry,
+    format: Format,
+    stats: Stats,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { root, close } = await openHdf5(file.path);
+    try {
+      const members = format.members?.(root) ?? [];
+      for (let start = 0; start < members.length || start === 0; start += 100) {
+        if (signal?.aborted === true)
+          throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on.");
+        const builder = new SummaryBlockBuilder();
+        const names = members.slice(start, start + 100);
+        for (const [offset, member] of names.entries()) {
+          addTo(
+            builder,
+            offset,
+            () => {
+              const group = root.group(member);
+              if (group === undefined)
+                throw new Failure(
+                  "missing-group",
+                  `group ${member} is not there`,
+                  "The file may be cut off.",
+                );
+              const summaries = format.summarise(
+                { kind: "hdf5", group },
+                { path: file.path, relativePath: file.relativePath, row: start + offset, member },
+              );
+              return summaries.map((summary) => ({ ...summary, member }));
+            },
+            format,
+          );
+        }
+        const block = builder.pack(names.length);
+        if (start + 100 >= members.length) await this.finish(file, format, stats, block, []);
+        else
+          this.changed(
+            file.datasetId,
+            await this.writer.append(
+              file,
+              [block],
+              format.grouping,
+              () => undefined,
+              (own, base) => this.notesOf(file, own, base),
+            ),
+          );
+        await nextTurn();
+      }
+    } finally {
+      close();
+    }
+  }
+
+  private async finish(
+    file: FileEntry,
+    format: Format,
+    stats: Stats,
+    block: SummaryBlock,
+    notes: readonly Note[],
+  ): Promise<void> {
+    const added = await this.writer.append(
+      file,
+      [block],
+      format.grouping,
+      (state) => {
+        state.bytes = stats.size;
+        state.mtimeMs = stats.mtimeMs;
+        state.inode = stats.ino;
+        state.indexedBytes = stats.size;
+      },
+      (own, base) => [...this.notesOf(file, own, base), ...notes],
+    );
+    this.changed(file.datasetId, added);
+  }
+
+  /** Notes of records that could not be read, with the file and line named. */
+  private notesOf(file: FileEntry, block: SummaryBlock, base: number): Note[] {
+    const unit =
+      file.container === "jsonl"
+        ? "Line"
+        : file.container === "json"
+          ? "Element"
+          : file.container === "parquet"
+            ? "Row"
+            : "Episode";
+    const name = basename(file.path);
+    const asNote = ({ row, code, reason }: BlockNote): Note => ({
+      code,
+      message: `${unit} ${base + row + 1} of ${name} ${reason}; it is left out.`,
+      where: `${file.path}:${base + row + 1}`,
+    });
+    const notes = block.notes.slice(0, WARNINGS_PER_FILE).map(asNote);
+    if (block.moreNotes > 0)
+      notes.push({
+        code: "more-warnings",
+        message: `${block.moreNotes} more records of ${name} could not be read.`,
+        where: file.path,
+      });
+    return notes;
+  }
+}
+
+function addTo(
+  builder: SummaryBlockBuilder,
+  row: number,
+  summaries: () => Parameters<SummaryBlockBuilder["add"]>[3],
+  format: Format,
+): void {
+  try {
+    builder.add(row, 0, 0, summaries());
+  } catch (error) {
+    builder.note({
+      row,
+      code: error instanceof Failure ? error.code : "unfit-record",
+      reason: `does not fit ${format.title}: ${error instanceof Error ? error.message : String(error)}`,
+    });
+  }
+}
+
+/** Length of the line end at a byte offset: 1 for LF, 2 for CR LF, 0 for anything else. */
+function lineEndAt(path: string, offset: number): 0 | 1 | 2 {
+  const bytes = Buffer.alloc(2);
+  const file = openSync(path, "r");
+  try {
+    const got = readSync(file, bytes, 0, 2, offset);
+    if (got >= 1 && bytes[0] === 0x0a) return 1;
+    return got === 2 && bytes[0] === 0x0d && bytes[1] === 0x0a ? 2 : 0;
+  } finally {
+    closeSync(file);
+  }
+}
