@@ -233,8 +233,9 @@ def sample(
                 chosen = torch.multinomial(drawn, 1, generator=generator)
             entropies = -(p * log_p).sum(-1)
             columns = (chosen, log_p.gather(1, chosen), entropies)
+            columns = (column.flatten().tolist() for column in columns)
             kept = []
-            for row, token, logprob, entropy in zip(alive, *(c.flatten().tolist() for c in columns)):
+            for row, token, logprob, entropy in zip(alive, *columns):
                 rows[row].token_ids.append(token)
                 rows[row].logprobs.append(logprob)
                 rows[row].entropies.append(entropy)

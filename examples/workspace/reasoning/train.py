@@ -183,7 +183,9 @@ def make_optimizers(
     ]
 
 
-def supervised_start(world: World, policy: Policy, demonstrations: list[tuple[Puzzle, str]]) -> None:
+def supervised_start(
+    world: World, policy: Policy, demonstrations: list[tuple[Puzzle, str]]
+) -> None:
     """Learn to write derivations; the loss counts the response tokens only."""
     sizes = world.sizes
     # A batch holds puzzles of one size: rows of almost one length, hardly any padding.
