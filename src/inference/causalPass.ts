@@ -2,7 +2,8 @@ import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
 import { planBatches } from "./batching";
 import type { LoadedModel } from "./loadedModel";
-import { prefixForest, type PrefixForest } from "./prefixForest";
+import { readDistributions, type RowNumbers } from "./distribution";
+import { prefixForest, type PrefixForest, type PrefixNode } from "./prefixForest";
 import { asFloats } from "./tensors";
 import {
   canPad,
@@ -41,7 +42,7 @@ export interface CausalResult {
 }
 
 /** Bytes of logits that one run may return. */
-const LOGITS_BYTES = 256 * 2 ** 20;
+const LOGITS_BYTES = 128 * 2 ** 20;
 /** Bytes of keys and values kept at one time for later reuse. */
 const CACHE_BYTES = 768 * 2 ** 20;
 /** A shared stretch that saves fewer tokens is not worth a run of its own. */
@@ -165,7 +166,7 @@ class Pass {
     for (const group of groups.values()) {
       const start = this.forest.nodes[group[0]!]!.start;
       const lengths = group.map((index) => this.forest.nodes[index]!.end - start);
-      // A row's past takes part in attention, so it counts; a tenth is its measured share of a token's cost.
+      // A row's past is copied and attended to but not computed again, so it counts for little.
       const plan = planBatches(
         lengths.map((length) => length + Math.ceil(start / 10)),
         { maxTokens: this.options.maxBatchTokens, padding: canPad(this.model) },
@@ -192,31 +193,53 @@ class Pass {
     checkLogits(logits, rows.length, width);
     const values = asFloats(logits);
     const vocabulary = logits.dims[2]!;
+    const read = await this.readRun(values, vocabulary, nodes, rows, width);
     indices.forEach((index, r) => {
       const node = nodes[r]!;
       const length = rows[r]!.length;
-      const row = (position: number) =>
-        values.subarray((r * width + position) * vocabulary, (r * width + position + 1) * vocabulary);
-      this.results[index] = this.statistics(
-        index,
-        node.parent < 0 ? undefined : this.lastRows.get(node.parent),
-        row,
-      );
+      this.results[index] = this.statistics(node, vocabulary, read, r * width);
       if (keep) {
+        const last = (r * width + length - 1) * vocabulary;
         this.pasts.set(index, pastOfRow(model, outputs, r, node.start + length));
-        this.lastRows.set(index, row(length - 1).slice());
+        this.lastRows.set(index, values.slice(last, last + vocabulary));
       }
       this.done += length;
     });
     this.options.onBatch?.(this.done, forest.tokens);
   }
 
+  private isWanted(node: PrefixNode, position: number): boolean {
+    return node.through.some((member) => this.wanted[member]![position] === 1);
+  }
+
+  /**
+   * Reads the distribution behind every token of a run at the token that follows it; undefined when nobody asks.
+   * Entry r * width + i belongs to token i of row r.
+   */
+  private async readRun(
+    values: Float32Array | Float64Array,
+    vocabulary: number,
+    nodes: readonly PrefixNode[],
+    rows: readonly (readonly number[])[],
+    width: number,
+  ): Promise<RowNumbers | undefined> {
+    const targets = new BigInt64Array(rows.length * width);
+    let asked = false;
+    rows.forEach((row, r) => {
+      for (let i = 1; i < row.length; i++) {
+        asked ||= this.isWanted(nodes[r]!, nodes[r]!.start + i);
+        if (row[i]! < vocabulary) targets[r * width + i - 1] = BigInt(row[i]!);
+      }
+    });
+    return asked ? readDistributions(values, vocabulary, targets, this.model.session.threads) : undefined;
+  }
+
   private statistics(
-    index: number,
-    before: Float32Array | Float64Array | undefined,
-    row: (position: number) => Float32Array | Float64Array,
+    node: PrefixNode,
+    vocabulary: number,
+    read: RowNumbers | undefined,
+    offset: number,
   ): TokenStatistics {
-    const node = this.forest.nodes[index]!;
     const length = node.end - node.start;
     const result = {
       logprob: new Float64Array(length).fill(NaN),
@@ -224,11 +247,14 @@ class Pass {
       rank: new Float64Array(length).fill(NaN),
     };
     const ids = this.sequences[node.representative]!;
-    for (let i = 0; i < length; i++) {
-      const position = node.start + i;
-      const distribution = i === 0 ? before : row(i - 1);
-      if (!distribution || !node.through.some((member) => this.wanted[member]![position] === 1)) continue;
-      readDistribution(distribution, ids[position]!, result, i);
+    // The first token was drawn from the distribution behind the parent's last one.
+    const before = node.parent < 0 ? undefined : this.lastRows.get(node.parent);
+    if (before && this.isWanted(node, node.start)) readDistribution(before, ids[node.start]!, result, 0);
+    for (let i = 1; i < length && read; i++) {
+      if (ids[node.start + i]! >= vocabulary || !this.isWanted(node, node.start + i)) continue;
+      result.logprob[i] = read.logprob[offset + i - 1]!;
+      result.entropy[i] = read.entropy[offset + i - 1]!;
+      result.rank[i] = Number.isNaN(result.logprob[i]!) ? NaN : read.rank[offset + i - 1]!;
     }
     return result;
   }
@@ -281,7 +307,7 @@ export async function breathe(signal: AbortSignal): Promise<void> {
     throw new Failure("cancelled", "Scoring was cancelled.", "Start it again when you want it.");
 }
 
-/** Log-probability, entropy (nats) and rank of `token` under softmax(logits), in float64 whatever the model computes in. */
+/** Log-probability, entropy (nats) and rank of `token` under softmax(logits): one row, for which a run is not worth it. */
 function readDistribution(
   logits: Float32Array | Float64Array,
   token: number,

@@ -13,6 +13,8 @@ export class ModelSession {
     private readonly session: InferenceSession,
     readonly inputs: readonly TensorSpec[],
     readonly outputs: readonly TensorSpec[],
+    /** Threads of one run; undefined = the library's choice. */
+    readonly threads: number | undefined,
   ) {}
 
   /**
@@ -38,6 +40,7 @@ export class ModelSession {
       session,
       specs(session.inputMetadata),
       specs(session.outputMetadata),
+      threads,
     );
   }
 

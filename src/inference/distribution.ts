@@ -1,0 +1,75 @@
+import type { InferenceSession } from "onnxruntime-node";
+import { encodeModel } from "./onnxProto";
+import { onnxRuntime } from "./runtime";
+
+/** Numbers of many rows of logits; entry r belongs to row r. */
+export interface RowNumbers {
+  readonly logprob: Float32Array;
+  readonly entropy: Float32Array;
+  readonly rank: Float32Array;
+}
+
+/** exp of this is 0 in float32; -Infinity would turn 0 * log 0 into NaN. */
+const LOWEST_LOG = -200;
+
+/**
+ * log softmax at a target, entropy (nats) and rank of the target for every row, as one small graph: the library
+ * vectorises over the vocabulary and uses all threads, which JavaScript cannot.
+ */
+const graph = (): Uint8Array =>
+  encodeModel({
+    name: "distribution",
+    inputs: [
+      { name: "logits", type: "float32", shape: ["rows", "vocabulary"] },
+      { name: "target", type: "int64", shape: ["rows", 1] },
+    ],
+    outputs: ["logprob", "entropy", "rank"].map((name) => ({ name, type: "float32", shape: ["rows", 1] })),
+    constants: [
+      { name: "axis", type: "int64", shape: [1], values: [1] },
+      { name: "one", type: "float32", shape: [], values: [1] },
+      { name: "lowest", type: "float32", shape: [], values: [LOWEST_LOG] },
+    ],
+    nodes: [
+      { op: "LogSoftmax", inputs: ["logits"], outputs: ["log_p"], attributes: { axis: 1 } },
+      { op: "GatherElements", inputs: ["log_p", "target"], outputs: ["logprob"], attributes: { axis: 1 } },
+      { op: "Exp", inputs: ["log_p"], outputs: ["p"] },
+      { op: "Max", inputs: ["log_p", "lowest"], outputs: ["bounded"] },
+      { op: "Mul", inputs: ["p", "bounded"], outputs: ["weighted"] },
+      { op: "ReduceSum", inputs: ["weighted", "axis"], outputs: ["negative"], attributes: { keepdims: 1 } },
+      { op: "Neg", inputs: ["negative"], outputs: ["entropy"] },
+      { op: "Greater", inputs: ["log_p", "logprob"], outputs: ["better"] },
+      { op: "Cast", inputs: ["better"], outputs: ["counted"], attributes: { to: 1 } },
+      { op: "ReduceSum", inputs: ["counted", "axis"], outputs: ["above"], attributes: { keepdims: 1 } },
+      { op: "Add", inputs: ["above", "one"], outputs: ["rank"] },
+    ],
+  });
+
+let session: Promise<InferenceSession> | undefined;
+
+/**
+ * Reads every row of `logits` at one target each. Always on the CPU, whatever the model runs on.
+ * @param logits row-major [targets.length, vocabulary]
+ * @param targets token ids; ids outside the vocabulary must not occur
+ */
+export async function readDistributions(
+  logits: Float32Array | Float64Array,
+  vocabulary: number,
+  targets: BigInt64Array,
+  threads?: number,
+): Promise<RowNumbers> {
+  const runtime = await onnxRuntime();
+  session ??= runtime.InferenceSession.create(graph(), {
+    executionProviders: ["cpu"],
+    logSeverityLevel: 4,
+    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+  });
+  const values = logits instanceof Float32Array ? logits : Float32Array.from(logits);
+  const outputs = await (
+    await session
+  ).run({
+    logits: new runtime.Tensor("float32", values, [targets.length, vocabulary]),
+    target: new runtime.Tensor("int64", targets, [targets.length, 1]),
+  });
+  const floats = (name: string): Float32Array => outputs[name]!.data as Float32Array;
+  return { logprob: floats("logprob"), entropy: floats("entropy"), rank: floats("rank") };
+}
