@@ -93,7 +93,8 @@ async function headless() {
   const environment = await ensurePythonEnvironment({ log: console.log });
   const vsix = buildVsix();
   rmSync(join(cache, "headless"), { recursive: true, force: true });
-  const profile = createProfile(join(cache, "headless"), pythonSettings(environment));
+  // Drawn as text, so that what a task says can be read back.
+  const profile = createProfile(join(cache, "headless"), { ...pythonSettings(environment), "terminal.integrated.gpuAcceleration": "off" });
   await installVsix(vscode, vsix, profile);
   const workspace = copyOfExamples();
   const server = await startServer(vscode, profile, { port: Number(values.port) });

@@ -275,16 +275,17 @@ export const journey = [
       await workbench.closeAllEditors();
       await workbench.collapseSideBar();
       const before = (await topLevel(workbench)).map((entry) => entry.text);
-      await workbench.runTask("trajectoryLens", /reasoning: train\.py --smoke/);
+      await workbench.runTask("trajectoryLens", /control: train_ppo\.py --smoke/);
       const arrived = await workbench.until("a new dataset in the view while the task runs", async () => {
         await failWhenEnded(workbench);
-        return (await topLevel(workbench)).find((entry) => /verl/i.test(entry.text) && !before.includes(entry.text));
+        return (await topLevel(workbench)).find((entry) => /minari/i.test(entry.text) && !before.includes(entry.text));
       }, 300_000);
       await workbench.contextMenu(arrived.row, "Open as Trajectories");
-      const frame = await workbench.webview("with the table of the new run", async (candidate) => /[\d,]+ trajectories/.test(await candidate.locator("body").innerText()));
-      const trajectories = async () => parseNumber((await workbench.textOf(frame)).match(/([\d,]+) trajectories/)?.[1] ?? "NaN");
+      const frame = await workbench.webview("with the table of the new run", async (candidate) => /[\d,]+ (trajectories|episodes)/.test(await candidate.locator("body").innerText()));
+      const trajectories = async () => parseNumber((await workbench.textOf(frame)).match(/([\d,]+) (trajectories|episodes)/)?.[1] ?? "NaN");
       const first = await trajectories();
       const later = await workbench.until(`more than ${first} trajectories in the open table`, async () => {
+        await failWhenEnded(workbench);
         const now = await trajectories();
         return now > first ? now : undefined;
       }, 300_000);

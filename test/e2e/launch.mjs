@@ -22,7 +22,8 @@ export async function setup(project) {
   const vsix = process.env.TRAJECTORY_LENS_VSIX ?? join(folder, "trajectory-lens.vsix");
   if (!process.env.TRAJECTORY_LENS_VSIX) execFileSync(process.execPath, ["scripts/package.mjs", "--out", vsix], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
 
-  const settings = environment.python ? { "trajectoryLens.python.path": environment.python } : {};
+  // Terminals are drawn as text, so that what a task says can be read back.
+  const settings = { "terminal.integrated.gpuAcceleration": "off", ...(environment.python ? { "trajectoryLens.python.path": environment.python } : {}) };
   const trusted = createProfile(join(folder, "trusted"), settings);
   await installVsix(vscode, vsix, trusted);
   const untrusted = { ...createProfile(join(folder, "untrusted"), settings), extensions: trusted.extensions };

@@ -301,7 +301,8 @@ def choose_folders(args):
         names = (stem if i == 1 else f"{stem}-{i}" for i in range(1, 1_000))
         out = next(HERE / "runs" / name for name in names if not (HERE / "runs" / name).exists())
     else:
-        out = args.out
+        # Minari joins a relative folder to itself.
+        out = args.out.resolve()
         if (out / "training_log.jsonl").exists():
             raise SystemExit(f"{out} already holds a run: choose another --out, or delete it first")
     return out, args.models or (HERE / "models" if args.out is None and not args.smoke else out / "models")
