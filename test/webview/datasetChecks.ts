@@ -141,6 +141,33 @@ export const datasetChecks: readonly Check[] = [
       }),
   },
   {
+    name: "a growing dataset keeps its rows on the screen and asks for the new ones",
+    run: async (harness) => {
+      const grow = `window.harness.post({ ...window.grown, dataset: { ...window.grown.dataset, trajectories: window.grown.dataset.trajectories + 8 } })`;
+      await inPage(harness, { app: "dataset", scenario: "nothing" }, async (page) => {
+        assert.equal((await sent(page, "rows")).length, 0, "an empty dataset has nothing to ask for");
+        await page.evaluate(
+          `window.grown = window.harness.answered.find((message) => message.type === "dataset"); ${grow}`,
+        );
+        await page.waitForTimeout(150);
+        assert.ok((await sent(page, "rows")).length > 0);
+      });
+      await inPage(harness, { app: "dataset", scenario: "run" }, async (page) => {
+        await until(page, "the rows", `document.querySelectorAll(".table .vlist-row").length > 5`);
+        await page.waitForTimeout(400);
+        const before = (await sent(page, "rows")).length;
+        await page.evaluate(
+          `window.harness.delay = Infinity; window.grown = window.harness.answered.find((message) => message.type === "dataset"); ${grow}`,
+        );
+        await page.waitForTimeout(150);
+        assert.ok((await sent(page, "rows")).length > before);
+        assert.match(await text(page, ".facts"), /3,080 trajectories/);
+        const words = await page.locator(".table .vlist-row .cell:first-child").allInnerTexts();
+        assert.ok(words.length > 5 && !words.includes("…"), "no row went blank");
+      });
+    },
+  },
+  {
     name: "one training step is a line of numbers, episodes are a plot of returns, nothing says so",
     run: async (harness) => {
       await inPage(harness, { app: "dataset", scenario: "single" }, async (page) => {

@@ -36,8 +36,8 @@ export function robustLimits(values: ArrayLike<number>, signed: boolean): Limits
     high = Math.max(Math.abs(low), Math.abs(high)) || Math.max(Math.abs(least), Math.abs(most)) || 1;
     low = -high;
     // One-sided series get the whole height; zero stays at the edge.
-    if (most <= 0) high = 0;
-    else if (least >= 0) low = 0;
+    if (least >= 0) low = 0;
+    else if (most <= 0) high = 0;
   } else {
     if (low === high) {
       low = least;

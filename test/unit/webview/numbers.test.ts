@@ -106,6 +106,7 @@ describe("robust limits", () => {
     expect(robustLimits([-3, -1, NaN], true)).toEqual({ low: -3, high: 0, beyond: 0 });
     expect(robustLimits([0, 2], true)).toEqual({ low: 0, high: 2, beyond: 0 });
     expect(robustLimits([-1, 2], true)).toEqual({ low: -2, high: 2, beyond: 0 });
+    expect(robustLimits([0, NaN], true)).toEqual({ low: 0, high: 1, beyond: 0 });
     expect(robustLimits([5, 5, 5], false)).toEqual({ low: 0, high: 5, beyond: 0 });
     expect(robustLimits([0, 0], false)).toEqual({ low: 0, high: 1, beyond: 0 });
     expect(robustLimits([NaN, Infinity], true)).toBeUndefined();

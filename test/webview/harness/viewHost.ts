@@ -16,6 +16,8 @@ export type Answer = (message: unknown) => void;
 interface Harness {
   /** Messages that the view sent, newest last. */
   readonly sent: { type: string; [key: string]: unknown }[];
+  /** What was answered, newest last. */
+  readonly answered: unknown[];
   post(message: unknown): void;
   /** Milliseconds before every answer; Infinity = never. */
   delay: number;
@@ -53,8 +55,10 @@ function wire<T>(value: T): T {
 
 const sent: Harness["sent"] = [];
 const post = (message: unknown): void => window.postMessage(wire(encodeNumbers(message)), "*");
-window.harness = { sent, post, delay: Number(path.get("delay") ?? 0) };
+const answered: unknown[] = [];
+window.harness = { sent, answered, post, delay: Number(path.get("delay") ?? 0) };
 const later: Answer = (message) => {
+  answered.push(message);
   if (Number.isFinite(window.harness.delay)) setTimeout(() => post(message), window.harness.delay);
 };
 

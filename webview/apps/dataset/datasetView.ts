@@ -116,7 +116,8 @@ export class DatasetView {
   }
 
   private setDataset(dataset: DatasetInfo, steps: readonly TrainingStepSummary[], live: boolean): void {
-    const first = this.dataset === undefined;
+    // An empty dataset has no rows to ask for; the first question goes out when there are some.
+    const first = this.dataset === undefined || this.dataset.trajectories === 0;
     const grown = this.dataset?.trajectories !== dataset.trajectories;
     this.dataset = dataset;
     this.steps = steps;

@@ -104,9 +104,9 @@ export class RowsPane {
         this.chips.element,
         this.total,
       ),
+      this.nothing,
       this.table.element,
       this.groups.element,
-      this.nothing,
     );
     this.drawMode();
   }
