@@ -49,7 +49,7 @@ function signalSection(signal: Signal): string {
     for (const preset of signal.presets) {
       const values = Object.entries(preset.values).map(([name, value]) => `${name} ${shown(value)}`);
       lines.push(
-        `| \`${preset.id}\` | ${cell(preset.title)} | ${values.join(", ") || "defaults"} | ${cell(preset.source)} |`,
+        `| \`${preset.id}\` | ${cell(preset.title)} | ${values.join(", ") || "defaults"} | ${cell(preset.source)}${preset.asDescribed ? "; follows its description, not run against it" : ""} |`,
       );
     }
   }

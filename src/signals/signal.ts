@@ -51,6 +51,8 @@ export interface Preset {
   readonly values: ParameterValues;
   /** Repository, file and function, or paper and equation. */
   readonly source: string;
+  /** True when it follows a description of the library's code and no number of the library itself stands behind it. */
+  readonly asDescribed?: true;
 }
 
 /** A member of a group, with what batch-relative signals need of it. */
@@ -94,7 +96,11 @@ export type SignalResult =
       /** Further series of the same length, by name (returns beside advantages, for example). */
       readonly parts?: Readonly<Record<string, Float64Array>>;
       /** The group that a batch-relative result was computed over. */
-      readonly group?: { readonly groupId: string; readonly memberIds: readonly string[]; readonly rewards: readonly (number | null | undefined)[] };
+      readonly group?: {
+        readonly groupId: string;
+        readonly memberIds: readonly string[];
+        readonly rewards: readonly (number | null | undefined)[];
+      };
       /** Remarks that belong beside the number ("group of one: verl returns the reward itself"). */
       readonly notes: readonly string[];
     }
@@ -172,20 +178,28 @@ export const needHow: Readonly<Record<Need, string>> = {
  * Merges defaults, a preset and explicit values.
  * @throws Error with one sentence when a preset or parameter does not exist or a value does not fit its schema
  */
-export function resolveParameters(signal: Signal, presetId: string | undefined, overrides: Readonly<Record<string, unknown>> = {}): ParameterValues {
+export function resolveParameters(
+  signal: Signal,
+  presetId: string | undefined,
+  overrides: Readonly<Record<string, unknown>> = {},
+): ParameterValues {
   const values: Record<string, ParameterValue> = {};
   for (const parameter of signal.parameters) values[parameter.name] = parameter.default;
   if (presetId !== undefined) {
     const preset = signal.presets.find((candidate) => candidate.id === presetId);
     if (!preset) {
-      throw new Error(`Signal ${signal.id} has no preset "${presetId}"; it has ${signal.presets.map((p) => p.id).join(", ") || "none"}.`);
+      throw new Error(
+        `Signal ${signal.id} has no preset "${presetId}"; it has ${signal.presets.map((p) => p.id).join(", ") || "none"}.`,
+      );
     }
     Object.assign(values, preset.values);
   }
   for (const [name, raw] of Object.entries(overrides)) {
     const parameter = signal.parameters.find((candidate) => candidate.name === name);
     if (!parameter) {
-      throw new Error(`Signal ${signal.id} has no parameter "${name}"; it has ${signal.parameters.map((p) => p.name).join(", ") || "none"}.`);
+      throw new Error(
+        `Signal ${signal.id} has no parameter "${name}"; it has ${signal.parameters.map((p) => p.name).join(", ") || "none"}.`,
+      );
     }
     values[name] = parameterValue(signal, parameter, raw);
   }
@@ -194,7 +208,9 @@ export function resolveParameters(signal: Signal, presetId: string | undefined, 
 
 function parameterValue(signal: Signal, parameter: Parameter, raw: unknown): ParameterValue {
   const complain = (wanted: string): never => {
-    throw new Error(`Parameter ${parameter.name} of ${signal.id} must be ${wanted}, not ${JSON.stringify(raw)}.`);
+    throw new Error(
+      `Parameter ${parameter.name} of ${signal.id} must be ${wanted}, not ${JSON.stringify(raw)}.`,
+    );
   };
   if (raw === null) return parameter.default === null ? null : complain(parameter.type);
   switch (parameter.type) {
@@ -209,11 +225,14 @@ function parameterValue(signal: Signal, parameter: Parameter, raw: unknown): Par
       return typeof raw === "string" ? raw : complain("text");
     case "number":
     case "integer": {
-      const value = typeof raw === "number" ? raw : typeof raw === "string" && raw.trim() !== "" ? Number(raw) : NaN;
+      const value =
+        typeof raw === "number" ? raw : typeof raw === "string" && raw.trim() !== "" ? Number(raw) : NaN;
       if (Number.isNaN(value)) return complain("a number");
       if (parameter.type === "integer" && !Number.isInteger(value)) return complain("a whole number");
-      if (parameter.minimum !== undefined && value < parameter.minimum) return complain(`at least ${parameter.minimum}`);
-      if (parameter.maximum !== undefined && value > parameter.maximum) return complain(`at most ${parameter.maximum}`);
+      if (parameter.minimum !== undefined && value < parameter.minimum)
+        return complain(`at least ${parameter.minimum}`);
+      if (parameter.maximum !== undefined && value > parameter.maximum)
+        return complain(`at most ${parameter.maximum}`);
       return value;
     }
   }

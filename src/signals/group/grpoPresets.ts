@@ -42,6 +42,7 @@ export const grpoPresets: readonly Preset[] = [
   },
   {
     id: "rllm",
+    asDescribed: true,
     title: "rLLM",
     values: { std: "population", epsilon: 1e-6, singleton: "reward" },
     source: "rllm-org/rllm, GRPO advantage per task (NumPy deviation)",
@@ -54,30 +55,35 @@ export const grpoPresets: readonly Preset[] = [
   },
   {
     id: "prime-rl",
+    asDescribed: true,
     title: "prime-rl",
     values: none,
     source: "PrimeIntellect-ai/prime-rl, GRPO advantage: reward minus group mean",
   },
   {
     id: "slime",
+    asDescribed: true,
     title: "slime / miles",
     values: { std: "sample", epsilon: 1e-6, singleton: "nan" },
     source: "THUDM/slime, reward post-processing of grpo, gspo and cispo",
   },
   {
     id: "slime-no-std",
+    asDescribed: true,
     title: "slime / miles, std off",
     values: none,
     source: "THUDM/slime, --disable-grpo-std-normalization",
   },
   {
     id: "nemo-rl",
+    asDescribed: true,
     title: "NeMo-RL",
     values: { std: "sample", epsilon: 1e-6, singleton: "zero", zeroSpread: "undivided" },
     source: "NVIDIA-NeMo/RL, grpo.py, baseline and std per prompt; divides only where std > 0",
   },
   {
     id: "nemo-rl-loo",
+    asDescribed: true,
     title: "NeMo-RL, leave-one-out baseline",
     values: {
       std: "sample",
@@ -91,6 +97,7 @@ export const grpoPresets: readonly Preset[] = [
   },
   {
     id: "nemo-rl-loo-older",
+    asDescribed: true,
     title: "NeMo-RL, leave-one-out baseline, older copy",
     values: {
       std: "population",
@@ -105,37 +112,49 @@ export const grpoPresets: readonly Preset[] = [
   },
   {
     id: "art",
+    asDescribed: true,
     title: "ART",
     values: { std: "population", epsilon: 1e-6, singleton: "zero" },
     source: "OpenPipe/ART, advantage of a trajectory group (advantage 0 is skipped in training)",
   },
   {
     id: "open-instruct",
+    asDescribed: true,
     title: "open-instruct",
     values: { std: "population", epsilon: 1e-8, singleton: "zero" },
     source: 'allenai/open-instruct, advantage_normalization_type="standard"',
   },
   {
     id: "open-instruct-centered",
+    asDescribed: true,
     title: "open-instruct, centred",
     values: none,
     source: 'allenai/open-instruct, advantage_normalization_type="centered"',
   },
   {
     id: "tinker",
+    asDescribed: true,
     title: "tinker-cookbook",
     values: none,
     source: "thinking-machines-lab/tinker-cookbook: reward minus group mean",
   },
-  { id: "skyrl", title: "SkyRL", values: verl, source: "NovaSky-AI/SkyRL, grpo with grpo_norm_by_std=true" },
+  {
+    id: "skyrl",
+    asDescribed: true,
+    title: "SkyRL",
+    values: verl,
+    source: "NovaSky-AI/SkyRL, grpo with grpo_norm_by_std=true",
+  },
   {
     id: "ragen",
+    asDescribed: true,
     title: "RAGEN mean_std",
     values: { std: "sample", epsilon: 1e-6, singleton: "zero", zeroSpread: "zero", tinySpread: 1e-6 },
     source: "RAGEN-AI/RAGEN, reward_normalization.method=mean_std (0 where std <= 1e-6)",
   },
   {
     id: "ragen-asym-clip",
+    asDescribed: true,
     title: "RAGEN asym_clip",
     values: {
       std: "sample",
