@@ -10,7 +10,8 @@ import { openHdf5 } from "./hdf5";
 import type { IndexWriter } from "./indexWriter";
 import { parquetRowCount, parquetRows } from "./parquet";
 import { summarise } from "./summariseWorker";
-import { SummaryBlockBuilder, type BlockNote, type SummaryBlock } from "./summaryBlock";
+import type { BlockNote, SummaryBlock } from "./summaryBlock";
+import { SummaryBlockBuilder } from "./summaryBlockBuilder";
 import type { LinesResult } from "./textRecords";
 import type { WorkerPool } from "./workerPool";
 

@@ -1,4 +1,4 @@
-import type { DuckDBConnection, DuckDBValue } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
 import { formatById } from "../formats/index";
 import { Failure } from "../model/failure";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
@@ -53,7 +53,10 @@ function groupOf(values: readonly DuckDBValue[]): GroupSummary {
 
 /** Reads of the index. Every answer comes from the database; nothing is kept here. */
 export class Queries {
-  constructor(private readonly connection: DuckDBConnection) {}
+  constructor(
+    private readonly connection: DuckDBConnection,
+    private readonly instance: DuckDBInstance,
+  ) {}
 
   private async all(sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
     return (await this.connection.runAndReadAll(sql, values)).getRows();
@@ -71,28 +74,7 @@ export class Queries {
   }
 
   async dataset(entry: DatasetEntry, looseWarnings: readonly Note[] = []): Promise<DatasetInfo> {
-    const id = [entry.datasetId];
-    const [files, totals, components, warnings, torn] = await Promise.all([
-      this.all(
-        "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(mtime_ms), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1",
-        id,
-      ),
-      this.all(
-        `SELECT count(*), coalesce(sum(r.step_count), 0), count(DISTINCT r.group_no), count(DISTINCT r.training_step), avg(r.reward) FILTER (WHERE isfinite(r.reward))
-         FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)`,
-        id,
-      ),
-      this.all(
-        `SELECT DISTINCT c.name FROM store.components c JOIN store.rows r ON r.tno = c.tno
-         WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1) ORDER BY 1`,
-        id,
-      ),
-      this.all("SELECT code, message, place FROM store.warnings WHERE dataset_id = $1 LIMIT 1000", id),
-      this.all(
-        "SELECT path, relative_path, torn_bytes FROM store.files WHERE dataset_id = $1 AND torn_bytes > 0",
-        id,
-      ),
-    ]);
+    const [files, totals, components, warnings, torn] = await this.counts([entry.datasetId]);
     const format = formatById(entry.format);
     const notes: Note[] = warnings.map(([code, message, place]) => ({
       code: code as string,
@@ -127,6 +109,41 @@ export class Queries {
       modifiedMs: Number(modified ?? 0),
       warnings: [...notes, ...looseWarnings],
     };
+  }
+
+  /** Counts of a dataset as they were at one moment, though another connection writes meanwhile. */
+  private async counts(
+    id: DuckDBValue[],
+  ): Promise<readonly [DuckDBValue[][], DuckDBValue[][], DuckDBValue[][], DuckDBValue[][], DuckDBValue[][]]> {
+    const connection = await this.instance.connect();
+    const ask = async (sql: string, values: DuckDBValue[]): Promise<DuckDBValue[][]> =>
+      (await connection.runAndReadAll(sql, values)).getRows();
+    try {
+      await connection.run("BEGIN TRANSACTION READ ONLY");
+      return await Promise.all([
+        ask(
+          "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(mtime_ms), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1",
+          id,
+        ),
+        ask(
+          `SELECT count(*), coalesce(sum(r.step_count), 0), count(DISTINCT r.group_no), count(DISTINCT r.training_step), avg(r.reward) FILTER (WHERE isfinite(r.reward))
+         FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)`,
+          id,
+        ),
+        ask(
+          `SELECT DISTINCT c.name FROM store.components c JOIN store.rows r ON r.tno = c.tno
+         WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1) ORDER BY 1`,
+          id,
+        ),
+        ask("SELECT code, message, place FROM store.warnings WHERE dataset_id = $1 LIMIT 1000", id),
+        ask(
+          "SELECT path, relative_path, torn_bytes FROM store.files WHERE dataset_id = $1 AND torn_bytes > 0",
+          id,
+        ),
+      ]);
+    } finally {
+      connection.closeSync();
+    }
   }
 
   async rows(query: RowQuery, start: number, end: number): Promise<{ rows: TrajectoryRow[]; total: number }> {

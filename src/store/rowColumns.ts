@@ -63,10 +63,12 @@ export function appendRows(
     values.every((value) => value === null)
       ? { kind: "nulls" }
       : { kind: "texts", text: (row) => values[row] ?? null };
-  const coded = ({ texts: words, codes }: CodedTexts): AppendColumn =>
-    words.length === 0
-      ? { kind: "nulls" }
-      : { kind: "texts", text: (row) => words[codes[row] ?? -1] ?? null };
+  const coded = ({ texts: words, codes }: CodedTexts): AppendColumn => {
+    const [only] = words;
+    if (only === undefined) return { kind: "nulls" };
+    if (words.length === 1 && codes.every((code) => code === 0)) return { kind: "constant", text: only };
+    return { kind: "texts", text: (row) => words[codes[row] ?? -1] ?? null };
+  };
   const nulls = Uint8Array.from(
     flags,
     (bits) =>
@@ -118,7 +120,7 @@ export function appendComponents(appender: ColumnAppender, block: SummaryBlock, 
     appender.append(
       [
         { kind: "numbers", data: BigInt64Array.from(present, (index) => tno + BigInt(index)) },
-        { kind: "texts", text: () => name },
+        { kind: "constant", text: name },
         {
           kind: "numbers",
           data: Float64Array.from(present, (index) => values[index] ?? 0),

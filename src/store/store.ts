@@ -55,7 +55,7 @@ export class Store {
       database,
       new WorkerPool(workerEntry),
       emit,
-      new Queries(database.reader),
+      new Queries(database.reader, database.instance),
       new TrajectoryReader(database.reader),
       new Scores(writer, database.reader),
       writer,

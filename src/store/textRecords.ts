@@ -3,7 +3,8 @@ import { parseJson } from "../formats/jsonText";
 import type { Format } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { JsonValue } from "../model/json";
-import { SummaryBlockBuilder, type SummaryBlock } from "./summaryBlock";
+import type { SummaryBlock } from "./summaryBlock";
+import { SummaryBlockBuilder } from "./summaryBlockBuilder";
 
 /** Lines and documents beyond this are left out with a note: V8 holds no longer strings. */
 export const LONGEST_RECORD = 400 * 1024 * 1024;

@@ -24,7 +24,8 @@ export type AppendColumn =
       readonly isNull?: (row: number) => boolean;
     }
   | { readonly kind: "texts"; readonly text: (row: number) => string | null }
-  /** One value for all rows; null = none. */
+  /** The same text in all rows. */
+  | { readonly kind: "constant"; readonly text: string }
   | { readonly kind: "nulls" };
 
 /**
@@ -88,7 +89,11 @@ function fill(
     return;
   }
   if (column.kind === "nulls") {
-    writeValidity(native, vector, new Uint8Array(validityBytes(size)));
+    native.vector_reference_value(vector, native.create_null_value());
+    return;
+  }
+  if (column.kind === "constant") {
+    native.vector_reference_value(vector, native.create_varchar(column.text));
     return;
   }
   const { data, isNull } = column;
