@@ -3,7 +3,7 @@
 //   --desktop     a desktop VS Code: `code` on PATH, or one downloaded from VS Code's update server
 //   --headless    walks the whole path in Chromium like a user; leaves screenshots and report.json in demo-out/
 //   --port N      port of the server (default: a free one)
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -27,7 +27,8 @@ const examples = join(root, "examples/workspace");
 function buildVsix() {
   const vsix = join(cache, "trajectory-lens.vsix");
   console.log("Building and packaging ...");
-  execFileSync(process.execPath, ["scripts/package.mjs", "--out", vsix], { stdio: ["ignore", "ignore", "inherit"] });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/package.mjs", "--out", vsix], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`Packaging failed:\n${stdout}${stderr}`);
   return vsix;
 }
 

@@ -278,7 +278,8 @@ export const journey = [
       await workbench.runTask("trajectoryLens", /control: train_ppo\.py --smoke/);
       const arrived = await workbench.until("a new dataset in the view while the task runs", async () => {
         await failWhenEnded(workbench);
-        return (await topLevel(workbench)).find((entry) => /minari/i.test(entry.text) && !before.includes(entry.text));
+        // Runs of one name are told apart by their folders as soon as there are two.
+        return (await topLevel(workbench)).find((entry) => /run-\d{8}.*minari/i.test(entry.text) && !before.includes(entry.text));
       }, 300_000);
       await workbench.contextMenu(arrived.row, "Open as Trajectories");
       const frame = await workbench.webview("with the table of the new run", async (candidate) => /[\d,]+ (trajectories|episodes)/.test(await candidate.locator("body").innerText()));

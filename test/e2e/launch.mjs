@@ -1,6 +1,6 @@
 // Packages the extension, installs it into a VS Code as a user would, and starts two servers on that installation:
 // one where folders are trusted, one where they are not. Runs once, before all files of the suite.
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { ensurePythonEnvironment } from "../../scripts/python-environment.mjs";
@@ -9,6 +9,12 @@ import { createProfile, ensureSystemPackages, ensureVsCodeServer, installVsix, s
 let servers = [];
 
 const root = resolve(import.meta.dirname, "../..");
+
+/** What the packager prints is shown when it fails. */
+function buildVsix(vsix) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/package.mjs", "--out", vsix], { cwd: root, encoding: "utf8" });
+  if (status !== 0) throw new Error(`Packaging failed:\n${stdout}${stderr}`);
+}
 
 export async function setup(project) {
   const folder = join(root, ".cache/e2e");
@@ -20,7 +26,7 @@ export async function setup(project) {
   const environment = await ensurePythonEnvironment({ log: console.log });
   // TRAJECTORY_LENS_VSIX spares the build while working on the tests; TRAJECTORY_LENS_EXAMPLES opens another workspace.
   const vsix = process.env.TRAJECTORY_LENS_VSIX ?? join(folder, "trajectory-lens.vsix");
-  if (!process.env.TRAJECTORY_LENS_VSIX) execFileSync(process.execPath, ["scripts/package.mjs", "--out", vsix], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  if (!process.env.TRAJECTORY_LENS_VSIX) buildVsix(vsix);
 
   // Terminals are drawn as text, so that what a task says can be read back.
   const settings = { "terminal.integrated.gpuAcceleration": "off", ...(environment.python ? { "trajectoryLens.python.path": environment.python } : {}) };
