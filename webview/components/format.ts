@@ -32,12 +32,13 @@ export function valueText(value: Recorded, signed: boolean): string {
 }
 
 /**
- * Like `significant`, with as many decimals as the largest number of its column needs for three digits, so that the
- * points stand below each other; a number too small for that keeps its own digits.
+ * Like `significant`, with as many decimals as the largest number of its column needs for three and a half digits
+ * (1.234, 2.34, 12.3), so that the points stand below each other; a number too small for that keeps its own digits.
  */
 export function aligned(value: number, largest: number, signed: boolean): string {
-  const decimals = 2 - Math.floor(Math.log10(Math.abs(largest)));
-  if (!Number.isFinite(value) || !Number.isFinite(decimals) || decimals < 0 || decimals > 5)
+  const exponent = Math.floor(Math.log10(Math.abs(largest)));
+  const decimals = 2 - exponent + (Math.abs(largest) / 10 ** exponent < 2 ? 1 : 0);
+  if (!Number.isFinite(value) || !Number.isFinite(decimals) || decimals < 0 || decimals > 6)
     return valueText(value, signed);
   const text = value.toFixed(decimals);
   if (Number(text) === 0 && value !== 0) return valueText(value, signed);

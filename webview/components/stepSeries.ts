@@ -13,10 +13,22 @@ export interface StepSeries {
   at(step: number): number;
 }
 
-/** Tracks that have one number a step, best first for the list: advantages, then other signed ones, then the rest. */
+/** True when a track tells most steps apart. */
+function tellsSteps(track: TrackData): boolean {
+  if (track.level !== "step" || !track.values) return false;
+  const finite = track.values.filter(Number.isFinite);
+  return finite.length * 2 >= track.values.length && finite.some((value) => value !== finite[0]);
+}
+
+/**
+ * Tracks that have a number for steps, best first for the list: what tells the steps apart before what is the same
+ * for all, advantages before other signed series, those before the rest.
+ */
 export function stepTracks(tracks: readonly TrackData[]): readonly TrackData[] {
   const rank = (track: TrackData): number =>
-    (track.unit === "advantage" ? 0 : 4) + (track.level === "step" ? 0 : 1) + (track.signed ? 0 : 2);
+    (tellsSteps(track) ? 0 : track.level === "trajectory" ? 8 : 12) +
+    (track.unit === "advantage" ? 0 : 4) +
+    (track.signed ? 0 : 2);
   return tracks
     .filter(
       (track) => track.values !== undefined && track.level !== "token" && track.values.some(Number.isFinite),

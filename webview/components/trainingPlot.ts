@@ -34,6 +34,7 @@ const HEIGHT = 74;
 const FLOOR = HEIGHT - 14;
 const DASHES = ["", "5 3", "2 2", "7 3 2 3", "1 3", "9 4"];
 const NAME_LIMIT = 18;
+const NAME_PIXELS = 11;
 
 /** One small plot over training steps: lines that differ in hue and dash, named at their ends, with a brush. */
 export class TrainingPlot {
@@ -124,6 +125,7 @@ export class TrainingPlot {
   }
 
   private drawLines(root: Root, width: number, y: ScaleLinear<number, number>): void {
+    const named: number[] = [];
     this.series.lines.forEach((each, index) => {
       const points = this.steps.filter((step) => Number.isFinite(each.at(step) ?? NaN));
       const path = line<TrainingStepSummary>(
@@ -149,6 +151,9 @@ export class TrainingPlot {
       const end = points.at(-1);
       if (index === 0 || !end) return;
       const height = y(each.at(end)!);
+      // Names that would cover each other are left to the tooltip.
+      if (named.some((other) => Math.abs(other - height) < NAME_PIXELS)) return;
+      named.push(height);
       root
         .append("text")
         .attr("class", "label")

@@ -3,7 +3,7 @@ import { button } from "./controls";
 import { el } from "./element";
 import { count, significant, withSign } from "./format";
 import { reach } from "./limits";
-import { divergingColour, sequentialColour } from "./theme";
+import { divergingColour, onThemeChange, sequentialColour } from "./theme";
 import type { TreeScales } from "./treeScales";
 
 /** Says what fill, ring, edge and outline mean in this tree, with the limits of their scales. */
@@ -11,74 +11,70 @@ export class TreeLegend {
   readonly element = el("div", { class: "legend", role: "note", aria: { label: "Legend" } });
   private readonly ramp = el("canvas", { class: "legend-ramp" });
   private open: boolean;
+  private shown: () => void = () => undefined;
 
   /** @param open false where the picture is too small to give a corner away */
   constructor(open: boolean) {
     this.open = open;
+    onThemeChange(() => this.shown());
   }
 
   show(scales: TreeScales, valueSource: string, advantageSource: string): void {
+    this.shown = () => this.show(scales, valueSource, advantageSource);
     const { value } = scales;
-    const line = (mark: HTMLElement, text: string, title = text): HTMLElement =>
-      el("div", { class: "legend-line", title }, mark, el("span", { text }));
-    const swatch = (name: string): HTMLElement => el("i", { class: `legend-mark ${name}` });
-    const body = el(
-      "div",
-      { hidden: !this.open },
+    const line = (name: string, text: string, title = text): HTMLElement =>
       el(
         "div",
-        { class: "legend-line", title: valueSource },
-        this.ramp,
-        el("span", {
-          class: "number",
-          text: value ? `${significant(value.low)} to ${significant(value.high)}` : "no values",
-        }),
-      ),
-      el("div", { class: "legend-note quiet", text: `fill: value, ${valueSource}` }),
-      line(
-        swatch("edge above"),
-        scales.advantage > 0 ? `advantage up to ${withSign(scales.advantage)}` : "no advantages",
-        advantageSource,
-      ),
-      ...(scales.advantage > 0
-        ? [
-            line(swatch("edge below"), `and down to ${withSign(-scales.advantage)}`),
-            el("div", { class: "legend-note quiet", text: advantageSource }),
-          ]
-        : []),
-      ...(scales.visits > 1 ? [line(swatch("ring"), `ring: visits, up to ${count(scales.visits)}`)] : []),
-      line(swatch("end"), "square: an end"),
-      line(swatch("dashed"), "dashed: pruned or suppressed"),
-      line(swatch("generated"), "double: generated here"),
-    );
+        { class: "legend-line", title },
+        el("i", { class: `legend-mark ${name}` }),
+        el("span", { text }),
+      );
+    const note = (text: string): HTMLElement => el("div", { class: "legend-note quiet", text });
+    const lines = [note(`fill: value, ${valueSource}`)];
+    if (scales.advantage > 0) {
+      lines.push(
+        line("edge above", `advantage up to ${withSign(scales.advantage)}`, advantageSource),
+        line("edge below", `and down to ${withSign(-scales.advantage)}`, advantageSource),
+        note(advantageSource),
+      );
+    } else lines.push(note("no advantages"));
+    if (scales.visits > 1) lines.push(line("ring", `ring: visits, up to ${count(scales.visits)}`));
+    lines.push(line("end", "square: an end"));
+    if (scales.abandoned) lines.push(line("dashed", "dashed: pruned or suppressed"));
+    if (scales.generated) lines.push(line("generated", "double: generated here"));
+    const fold = button({
+      label: "Legend",
+      icon: this.open ? "chevron-up" : "chevron-down",
+      appearance: "icon",
+      title: this.open ? "Fold the legend" : "Show the whole legend",
+      onClick: () => {
+        this.open = !this.open;
+        this.shown();
+      },
+    });
+    const limits = value ? `${significant(value.low)} to ${significant(value.high)}` : "no values";
     this.element.replaceChildren(
       el(
         "div",
-        { class: "legend-head" },
-        el("span", { class: "pane-title", text: "legend" }),
-        button({
-          label: "Legend",
-          icon: this.open ? "chevron-up" : "chevron-down",
-          appearance: "icon",
-          title: this.open ? "Fold the legend" : "Show the legend",
-          onClick: () => {
-            this.open = !this.open;
-            this.show(scales, valueSource, advantageSource);
-          },
-        }).element,
+        { class: "legend-head", title: `fill: value, ${valueSource}` },
+        this.ramp,
+        el("span", { class: "number", text: limits }),
+        fold.element,
       ),
-      body,
+      el("div", { hidden: !this.open }, ...lines),
     );
-    requestAnimationFrame(() => {
-      const drawing = beginDrawing(this.ramp);
-      if (!drawing || !value) return;
-      for (let x = 0; x < drawing.width; x++) {
-        const at = value.low + ((value.high - value.low) * x) / drawing.width;
-        drawing.context.fillStyle = scales.diverging
-          ? divergingColour(at, reach(value))
-          : sequentialColour(at, value.low, value.high);
-        drawing.context.fillRect(x, 0, 1, drawing.height);
-      }
-    });
+    requestAnimationFrame(() => this.drawRamp(scales));
+  }
+
+  private drawRamp({ value, diverging }: TreeScales): void {
+    const drawing = beginDrawing(this.ramp);
+    if (!drawing || !value) return;
+    for (let x = 0; x < drawing.width; x++) {
+      const at = value.low + ((value.high - value.low) * x) / drawing.width;
+      drawing.context.fillStyle = diverging
+        ? divergingColour(at, reach(value))
+        : sequentialColour(at, value.low, value.high);
+      drawing.context.fillRect(x, 0, 1, drawing.height);
+    }
   }
 }

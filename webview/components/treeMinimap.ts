@@ -10,6 +10,8 @@ const WIDTH = 168;
 const HEIGHT = 104;
 /** Trees with fewer rows and columns fit the screen anyway. */
 const WORTH_IT = 30;
+/** Rows of this height can be read, so nothing need be looked up on a map. */
+const READABLE = 9;
 
 /** The whole tree, small, with the part on the screen framed; a press or drag goes there. */
 export class TreeMinimap {
@@ -53,6 +55,13 @@ export class TreeMinimap {
     if (this.element.hidden || !layout) return;
     const drawing = beginDrawing(this.element);
     if (!drawing) return;
+    // A map of what is on the screen anyway would only cover it.
+    const whole =
+      view.left >= 0 &&
+      view.top >= 0 &&
+      view.left + (this.columns() - 1) * view.columnPixels <= view.width &&
+      view.top + (layout.rows - 1) * view.rowPixels <= view.height;
+    this.element.classList.toggle("idle", whole && view.rowPixels >= READABLE);
     const { context } = drawing;
     this.picture ??= this.paint(layout);
     context.drawImage(this.picture, 0, 0, WIDTH, HEIGHT);

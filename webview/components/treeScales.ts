@@ -9,6 +9,9 @@ export interface TreeScales {
   readonly diverging: boolean;
   readonly advantage: number;
   readonly visits: number;
+  /** Some branches are not followed; some were generated here. */
+  readonly abandoned: boolean;
+  readonly generated: boolean;
 }
 
 const finite = (value: number | null | undefined): value is number =>
@@ -28,6 +31,8 @@ export function treeScales(nodes: readonly TreeNode[]): TreeScales {
     diverging,
     advantage: advantageLimits ? reach(advantageLimits) : 0,
     visits,
+    abandoned: nodes.some(abandoned),
+    generated: nodes.some((node) => node.status === "generated"),
   };
 }
 

@@ -59,6 +59,7 @@ describe("numbers as views write them", () => {
       "+0.000100",
     ]);
     expect(aligned(-128.04, 1200, true)).toBe("-128");
+    expect([1, 0.125, 0].map((value) => aligned(value, 1, false))).toEqual(["1.000", "0.125", "0.000"]);
     expect(aligned(3, NaN, false)).toBe("3.00");
   });
 

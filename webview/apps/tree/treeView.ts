@@ -35,7 +35,7 @@ const KEYS: readonly (readonly [string, string])[] = [
 ];
 
 /** From this width on the legend has a corner to itself. */
-const ROOM_FOR_LEGEND = 1000;
+const ROOM_FOR_LEGEND = 1500;
 /** Milliseconds that the cursor must rest before other views are told. */
 const REST_MS = 60;
 
