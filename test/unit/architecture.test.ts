@@ -75,6 +75,15 @@ describe("names", () => {
   });
 });
 
+describe("dependencies", () => {
+  const { dependencies, devDependencies } = JSON.parse(readFileSync(resolve(root, "package.json"), "utf8")) as Record<"dependencies" | "devDependencies", Record<string, string>>;
+  const reasons = readFileSync(resolve(root, "docs/dependencies.md"), "utf8");
+
+  it.each([...Object.keys(dependencies), ...Object.keys(devDependencies)].filter((name) => !name.startsWith("@types/")))("docs/dependencies.md says why %s is there", (name) => {
+    expect(reasons).toContain(`\`${name}\``);
+  });
+});
+
 describe("the repository speaks of the project alone", () => {
   // Written in pieces so that this file does not match itself.
   const patterns = [
