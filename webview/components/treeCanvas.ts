@@ -199,7 +199,7 @@ export class TreeCanvas {
     if (y < 20) this.top += 40 - y;
     else if (y > view.height - 20) this.top -= y - view.height + 40;
     if (x < 20) this.left += 40 - x;
-    else if (x > view.width - 120) this.left -= x - view.width + 160;
+    else if (x > view.width - 24) this.left -= x - view.width + 160;
     this.sync();
   }
 

@@ -214,6 +214,13 @@ function drawNode(
   }
 }
 
+/** Zero is neither credit nor blame; in high contrast the sign alone tells. */
+function advantageColour(value: number): string {
+  const { highContrast, foreground, muted, positive, negative } = theme();
+  if (highContrast) return foreground;
+  return value > 0 ? positive : value < 0 ? negative : muted;
+}
+
 function drawLabels(
   context: CanvasRenderingContext2D,
   scene: TreeScene,
@@ -246,15 +253,7 @@ function drawLabels(
       };
       if (typeof node.value === "number") put(significant(node.value), colours.foreground, true);
       if (typeof node.advantage === "number")
-        put(
-          withSign(node.advantage),
-          colours.highContrast
-            ? colours.foreground
-            : node.advantage < 0
-              ? colours.negative
-              : colours.positive,
-          onPath,
-        );
+        put(withSign(node.advantage), advantageColour(node.advantage), onPath);
       const characters = Math.floor((end - x) / (size * 0.56));
       if (characters > 4)
         put(

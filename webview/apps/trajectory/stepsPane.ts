@@ -110,7 +110,10 @@ export class StepsPane {
   setTracks(tracks: readonly TrackData[]): void {
     this.tracks = stepTracks(tracks);
     this.by.setChoices(
-      this.tracks.map((track) => ({ id: track.key, title: track.title })),
+      this.tracks.map((track) => ({
+        id: track.key,
+        title: track.source === "model" ? `${track.title}, ${track.convention}` : track.title,
+      })),
       undefined,
     );
     this.by.element.hidden = this.tracks.length === 0;
