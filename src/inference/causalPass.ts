@@ -2,7 +2,7 @@ import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
 import { planBatches } from "./batching";
 import type { LoadedModel } from "./loadedModel";
-import { readDistributions, type RowNumbers } from "./distribution";
+import { readDistribution, readDistributions, type RowNumbers, type TokenStatistics } from "./distribution";
 import { prefixForest, type PrefixForest, type PrefixNode } from "./prefixForest";
 import { asFloats } from "./tensors";
 import {
@@ -15,16 +15,6 @@ import {
   type PastState,
 } from "./textBatch";
 import { reusesPrefixExactly } from "./prefixCheck";
-
-/** Numbers of one sequence, one entry per token; NaN where not asked for or not defined (the first token). */
-export interface TokenStatistics {
-  /** Natural log of the probability of the token given those before it. */
-  readonly logprob: Float64Array;
-  /** Shannon entropy of the distribution from which the token was drawn, in nats. */
-  readonly entropy: Float64Array;
-  /** 1 = the likeliest token; ties share the better rank. */
-  readonly rank: Float64Array;
-}
 
 export interface CausalOptions {
   readonly signal: AbortSignal;
@@ -305,31 +295,4 @@ export async function breathe(signal: AbortSignal): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
   if (signal.aborted)
     throw new Failure("cancelled", "Scoring was cancelled.", "Start it again when you want it.");
-}
-
-/** Log-probability, entropy (nats) and rank of `token` under softmax(logits): one row, for which a run is not worth it. */
-function readDistribution(
-  logits: Float32Array | Float64Array,
-  token: number,
-  out: TokenStatistics,
-  at: number,
-): void {
-  const own = logits[token];
-  if (own === undefined) return;
-  let max = -Infinity;
-  for (let i = 0; i < logits.length; i++) if (logits[i]! > max) max = logits[i]!;
-  let [sum, weighted, better] = [0, 0, 0];
-  for (let i = 0; i < logits.length; i++) {
-    const shifted = logits[i]! - max;
-    if (logits[i]! > own) better++;
-    // Below this a term adds less than 1e-26 of the sum (and 0 * -Infinity must not become NaN).
-    if (shifted < -60) continue;
-    const p = Math.exp(shifted);
-    sum += p;
-    weighted += p * shifted;
-  }
-  const logSum = Math.log(sum);
-  out.logprob[at] = own - max - logSum;
-  out.entropy[at] = logSum - weighted / sum;
-  out.rank[at] = Number.isNaN(out.logprob[at]!) ? NaN : better + 1;
 }

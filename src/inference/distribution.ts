@@ -2,6 +2,16 @@ import type { InferenceSession } from "onnxruntime-node";
 import { encodeModel } from "./onnxProto";
 import { onnxRuntime } from "./runtime";
 
+/** Numbers of one sequence, one entry per token; NaN where not asked for or not defined (the first token). */
+export interface TokenStatistics {
+  /** Natural log of the probability of the token given those before it. */
+  readonly logprob: Float64Array;
+  /** Shannon entropy of the distribution from which the token was drawn, in nats. */
+  readonly entropy: Float64Array;
+  /** 1 = the likeliest token; ties share the better rank. */
+  readonly rank: Float64Array;
+}
+
 /** Numbers of many rows of logits; entry r belongs to row r. */
 export interface RowNumbers {
   readonly logprob: Float32Array;
@@ -72,4 +82,31 @@ export async function readDistributions(
   });
   const floats = (name: string): Float32Array => outputs[name]!.data as Float32Array;
   return { logprob: floats("logprob"), entropy: floats("entropy"), rank: floats("rank") };
+}
+
+/** Log-probability, entropy (nats) and rank of `token` under softmax(logits): one row, for which a run is not worth it. */
+export function readDistribution(
+  logits: Float32Array | Float64Array,
+  token: number,
+  out: TokenStatistics,
+  at: number,
+): void {
+  const own = logits[token];
+  if (own === undefined) return;
+  let max = -Infinity;
+  for (let i = 0; i < logits.length; i++) if (logits[i]! > max) max = logits[i]!;
+  let [sum, weighted, better] = [0, 0, 0];
+  for (let i = 0; i < logits.length; i++) {
+    const shifted = logits[i]! - max;
+    if (logits[i]! > own) better++;
+    // Below this a term adds less than 1e-26 of the sum (and 0 * -Infinity must not become NaN).
+    if (shifted < -60) continue;
+    const p = Math.exp(shifted);
+    sum += p;
+    weighted += p * shifted;
+  }
+  const logSum = Math.log(sum);
+  out.logprob[at] = own - max - logSum;
+  out.entropy[at] = logSum - weighted / sum;
+  out.rank[at] = Number.isNaN(out.logprob[at]!) ? NaN : better + 1;
 }

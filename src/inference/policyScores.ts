@@ -1,6 +1,7 @@
 import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
-import { causalPass, type TokenStatistics } from "./causalPass";
+import { causalPass } from "./causalPass";
+import type { TokenStatistics } from "./distribution";
 import { contextLength } from "./modelConfig";
 import { endsCall, prepareText, sentenceOf, tooLong, type PreparedText } from "./preparedText";
 import type { Scorer, ScoreContext } from "./scorer";
