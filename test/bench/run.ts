@@ -12,5 +12,7 @@ if (name === undefined || !existsSync(join(folder, `${name}.ts`))) {
   console.error(`usage: npm run bench -- NAME [ARGS...]\nNAME is one of: ${names.join(", ")}`);
   process.exit(1);
 }
-const { status } = spawnSync(process.execPath, ["scripts/run-ts.mjs", join(folder, `${name}.ts`), ...args], { stdio: "inherit" });
+const { status } = spawnSync(process.execPath, ["scripts/run-ts.mjs", join(folder, `${name}.ts`), ...args], {
+  stdio: "inherit",
+});
 process.exit(status ?? 1);
