@@ -1,5 +1,4 @@
 import { Failure } from "../model/failure";
-import type { JsonObject } from "../model/json";
 import type { StepSummary } from "../model/summary";
 import type { ColumnRole, NumericColumn, Outcome, Step } from "../model/trajectory";
 import type { FileHead, Format, FormatRecord, Hdf5Group, RecordContext } from "./format";
@@ -16,7 +15,6 @@ const INFO_ROLES: Readonly<Record<string, ColumnRole>> = {
   action_log_prob: "logprob",
 };
 /** Attributes that name, place or count the episode rather than measure it. */
-const NOT_MEASURES = new Set(["id", "total_steps", "seed", "env_index", "training_step"]);
 
 function groupOf(record: FormatRecord): Hdf5Group {
   if (record.kind !== "hdf5")
@@ -170,17 +168,24 @@ function stepsOf(columns: readonly NumericColumn[], count: number): Step[] {
   });
 }
 
-/** Single numbers of the episode itself: its attributes, except those that name and count it. */
-function attributesOf(group: Hdf5Group): {
-  readonly components: Record<string, number | null>;
-  readonly extra: JsonObject;
-} {
-  const components: Record<string, number | null> = {};
-  const { attributes } = group;
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "number" && !NOT_MEASURES.has(name)) components[name] = value;
+/**
+ * Parts of the reward, each summed over the episode: columns of one number a step under `infos` whose names say so
+ * (`reward_angle`). An episode's attributes are no parts of its reward; they stay visible under `extra`.
+ */
+function rewardComponents(group: Hdf5Group, count: number): Record<string, number> {
+  const components: Record<string, number> = {};
+  const infos = group.group("infos");
+  for (const name of infos?.datasets ?? []) {
+    if (!/^rewards?_/.test(name)) continue;
+    const shape = infos?.shape(name);
+    if (infos === undefined || shape === undefined || shape.length > 2 || (shape[1] ?? 1) !== 1) continue;
+    const column = columnOf(infos, name, `infos.${name}`, "info");
+    if (column === undefined || column.rows < count) continue;
+    let sum = 0;
+    for (let step = 0; step < count; step++) sum += column.data[step]!;
+    components[name] = sum;
   }
-  return { components, extra: attributes };
+  return components;
 }
 
 /** Training step that a collector wrote beside the episode. */
@@ -275,7 +280,7 @@ export const minari: Format = {
         ...trainingStepOf(group),
         ...endOf(group),
         stepCount,
-        components: attributesOf(group).components,
+        components: rewardComponents(group, stepCount),
         steps: stepSummaries(group, stepCount),
       },
     ];
@@ -286,11 +291,10 @@ export const minari: Format = {
     const count = stepCountOf(group);
     const columns = columnsOf(group);
     const reward = rewardSum(group);
-    const { components, extra } = attributesOf(group);
     const outcome: Outcome = {
       ...(reward === undefined ? {} : { reward, rewardSource: "sum of rewards" }),
       ...endOf(group),
-      components,
+      components: rewardComponents(group, count),
     };
     return {
       ...place,
@@ -300,7 +304,7 @@ export const minari: Format = {
       steps: stepsOf(columns, count),
       columns: { steps: count, columns },
       outcome,
-      extra,
+      extra: group.attributes,
       notes: [],
     };
   },

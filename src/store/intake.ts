@@ -279,7 +279,7 @@ export class Intake {
     const name = basename(file.path);
     const asNote = ({ row, code, reason }: BlockNote): Note => ({
       code,
-      message: `${unit} ${base + row + 1} of ${name} ${reason}; it is left out.`,
+      message: `${unit} ${base + row + 1} of ${name} ${reason.replace(/\.$/, "")}; it is left out.`,
       where: `${file.path}:${base + row + 1}`,
     });
     const notes = block.notes.slice(0, WARNINGS_PER_FILE).map(asNote);

@@ -91,7 +91,8 @@ describe("Minari episodes", () => {
       [Number.NaN, undefined, false, 2],
       [0.1, "truncated", true, 1],
     ]);
-    expect(records[0]?.summaries[0]?.components).toEqual({ level: 0.5 });
+    // An attribute of the episode is no part of its reward.
+    expect(records[0]?.summaries[0]?.components).toEqual({});
     expect(records[0]?.summaries[0]?.steps?.[2]).toEqual({ index: 2, reward: 0.1, value: 1 });
   });
 
@@ -143,8 +144,13 @@ describe("Minari episodes", () => {
       expect(format).toBe(minari);
       expect(problems).toEqual([]);
       for (const { summaries } of records) {
-        // The library's own sum, taken with numpy's pairwise addition, beside ours.
-        expect(summaries[0]?.reward).toBeCloseTo(summaries[0]?.components["rewards_sum"] as number, 8);
+        // The trainer records what the reward is made of; the parts add up to it.
+        const { components, reward } = summaries[0]!;
+        expect(Object.keys(components).sort()).toEqual(["reward_angle", "reward_torque", "reward_velocity"]);
+        expect(reward).toBeCloseTo(
+          Object.values(components).reduce<number>((sum, part) => sum + (part as number), 0),
+          8,
+        );
       }
     }
   });
