@@ -12,7 +12,12 @@ export type Expression =
       /** Where the number comes from, so that a click can go there. */
       readonly ref?: ExpressionReference;
     }
-  | { readonly kind: "binary"; readonly op: "+" | "-" | "*" | "/" | "^"; readonly left: Expression; readonly right: Expression }
+  | {
+      readonly kind: "binary";
+      readonly op: "+" | "-" | "*" | "/" | "^";
+      readonly left: Expression;
+      readonly right: Expression;
+    }
   | { readonly kind: "negate"; readonly of: Expression }
   | { readonly kind: "call"; readonly name: string; readonly arguments: readonly Expression[] };
 
@@ -55,6 +60,14 @@ export function shortNumber(value: number): string {
   if (magnitude >= 1e5 || magnitude < 1e-4) return value.toExponential(2).replace(/\.?0+e/, "e");
   if (magnitude >= 1000) return value.toFixed(0);
   return String(Number(value.toPrecision(3)));
+}
+
+/** Six significant digits, so that whoever puts the printed numbers into the formula gets the printed result. */
+export function workingNumber(value: number): string {
+  if (!Number.isFinite(value) || value === 0) return shortNumber(value);
+  const magnitude = Math.abs(value);
+  if (magnitude >= 1e6 || magnitude < 1e-4) return value.toExponential(5).replace(/\.?0+e/, "e");
+  return String(Number(value.toPrecision(6)));
 }
 
 /**

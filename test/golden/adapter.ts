@@ -98,6 +98,14 @@ export class InputError extends Error {
   }
 }
 
+/** A case that names a file outside the repository which is not there: skipped, with the sentence as its message. */
+export class AbsentFile extends Error {
+  constructor(path: string) {
+    super(`needs ${path}`);
+    this.name = "AbsentFile";
+  }
+}
+
 export function list(value: Golden, name = "value"): readonly Golden[] {
   if (!Array.isArray(value)) throw new InputError(name, "a list");
   return value;

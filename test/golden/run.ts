@@ -2,7 +2,15 @@
 // GOLDEN_DIR names the folder of cases (default test/golden/cases).
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { InputError, Inputs, type Adapter, type Golden, type GoldenCase, type Tolerance } from "./adapter";
+import {
+  AbsentFile,
+  InputError,
+  Inputs,
+  type Adapter,
+  type Golden,
+  type GoldenCase,
+  type Tolerance,
+} from "./adapter";
 import { differences } from "./compare";
 
 interface FileReport {
@@ -55,12 +63,14 @@ function raised(expected: Golden): string | undefined {
   return typeof raises === "string" ? raises : undefined;
 }
 
-function runCase(adapter: Adapter, golden: GoldenCase, file: Document): readonly string[] {
+/** What differs, nothing when all agrees, or the absent file that the case needs. */
+function runCase(adapter: Adapter, golden: GoldenCase, file: Document): readonly string[] | AbsentFile {
   const error = raised(golden.expected);
   let got: unknown;
   try {
     got = adapter.run(golden);
   } catch (thrown) {
+    if (thrown instanceof AbsentFile) return thrown;
     if (thrown instanceof InputError || !(thrown instanceof Error))
       return [`not mapped: ${thrown instanceof Error ? thrown.message : String(thrown)}`];
     // A refusal is a sentence; a fault of our own code is not one.
@@ -112,7 +122,10 @@ async function runFile(path: string, stem: string): Promise<FileReport> {
   for (const raw of cases) {
     const golden = caseOf(raw, file, adapter.text === true);
     const found = runCase(adapter, golden, file);
-    if (found.length === 0) report.passed++;
+    if (found instanceof AbsentFile) {
+      report.skipped++;
+      report.messages.push(`${golden.name}: skipped, ${found.message}`);
+    } else if (found.length === 0) report.passed++;
     else {
       report.failed++;
       report.messages.push(`${golden.name} [${golden.fn}]: ${found.join("; ")}`);

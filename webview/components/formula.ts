@@ -152,7 +152,7 @@ function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
     case "symbol":
       return name(node.name);
     case "negate":
-      return brackets(["-", draw(node.of as Node, 3, true)], outer > 1);
+      return brackets(["-", draw(node.of as Node, 3, true)], outer > 1 || (outer === 1 && rightSide));
     case "call":
       if (node.name === "sqrt" && node.arguments.length === 1) {
         return el(
@@ -190,7 +190,11 @@ function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
           el("sup", {}, draw(right, 0, false)),
         );
       const power = POWER[op]!;
-      const inner = [draw(left, power, false), ` ${op === "*" ? "·" : op} `, draw(right, power, op === "-")];
+      const inner = [
+        draw(left, power, false),
+        ` ${op === "*" ? "·" : op} `,
+        draw(right, power, op === "-" || right.kind === "negate"),
+      ];
       return brackets(inner, power < outer || (power === outer && rightSide));
     }
   }

@@ -32,7 +32,9 @@ export class TrackRow {
   private readonly convention = el("span", { class: "track-convention quiet" });
   private readonly presets = select({
     label: "Convention",
-    onChange: (id) => this.actions.onPreset(this.track.key, id),
+    onChange: (id) => {
+      if (id !== "") this.actions.onPreset(this.track.key, id);
+    },
   });
   private readonly value = el("div", { class: "track-value number", role: "gridcell" });
   private readonly plot = el("div", { class: "track-plot", role: "gridcell" });
@@ -91,15 +93,20 @@ export class TrackRow {
     // Beside the title when the line below is the menu of conventions, which names the preset alone.
     this.element.classList.toggle("has-presets", hasPresets);
     const preset = track.presets?.find((each) => each.id === track.presetId)?.title;
-    setText(this.convention, hasPresets && preset === track.convention ? "" : track.convention);
+    // Parameters of the run itself (its discount, say) are no library's preset: the menu then names them first.
+    const own = hasPresets && preset === undefined;
+    setText(this.convention, own || (hasPresets && preset === track.convention) ? "" : track.convention);
     setTitle(
       this.element.firstElementChild as HTMLElement,
       [`${track.title}, ${track.unit}`, track.convention, ...track.notes].join("\n"),
     );
     if (hasPresets)
       this.presets.setChoices(
-        track.presets!.map((preset) => ({ id: preset.id, title: preset.title })),
-        track.presetId,
+        [
+          ...(own ? [{ id: "", title: track.convention }] : []),
+          ...track.presets!.map(({ id, title }) => ({ id, title })),
+        ],
+        own ? "" : track.presetId,
       );
     this.plot.replaceChildren(...this.content(axis));
     this.element.classList.toggle("missing", track.missing !== undefined);

@@ -1,4 +1,5 @@
 import { Failure } from "../../model/failure";
+import type { TrajectoryRow } from "../../model/summary";
 import { resolveRequest } from "../../services/signals";
 import type { SignalRequest, SignalTrack } from "../../services/services";
 import { expressionText } from "../../signals/expression";
@@ -38,32 +39,40 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
     ...(options.preset === undefined ? {} : { presetId: options.preset }),
     parameters: parseParameters(options.param ?? []),
   };
-  const { signal, parameters } = resolveRequest(request);
+  const { signal } = resolveRequest(request);
   return withIndex([path], options, async (opened) => {
     const rows = await chosenRows(opened, options.id, options.limit);
     const results: Record<string, unknown>[] = [];
     const lines: (string | number)[][] = [];
     const explanations: string[] = [];
-    let convention = "";
-    for await (const { row, track } of opened.services.signals.computeRows(rows, request)) {
-      convention = track.convention;
-      const explanation =
-        options.explain === undefined ? undefined : await explained(opened, row.id, request, options.explain);
-      results.push({
-        id: row.id,
-        ...seriesOf(track),
-        ...(options.explain === undefined ? {} : { explanation: explanation ?? null }),
-      });
-      lines.push([row.id, ...summary(track)]);
-      if (explanation) explanations.push(explanation.text);
+    const conventions = new Map<string, SignalTrack>();
+    let first: { readonly request: SignalRequest; readonly track: SignalTrack } | undefined;
+    for (const part of byDataset(rows)) {
+      const own = await requestFor(opened, request, part[0]!);
+      for await (const { row, track } of opened.services.signals.computeRows(part, own)) {
+        first ??= { request: own, track };
+        conventions.set(track.convention, track);
+        const explanation =
+          options.explain === undefined
+            ? undefined
+            : await explained(opened, row.id, own, options.explain, track);
+        results.push({
+          id: row.id,
+          convention: track.convention,
+          ...seriesOf(track),
+          ...(options.explain === undefined ? {} : { explanation: explanation ?? null }),
+        });
+        lines.push([row.id, ...summary(track)]);
+        if (explanation) explanations.push(explanation.text);
+      }
     }
     return {
       document: {
         signal: signal.id,
         title: signal.title,
-        preset: request.presetId ?? null,
-        convention,
-        parameters,
+        preset: (first?.request ?? request).presetId ?? null,
+        convention: [...conventions.keys()].join("; "),
+        parameters: first?.track.parameters ?? resolveRequest(request).parameters,
         level: signal.level,
         unit: signal.unit,
         signed: signal.signed,
@@ -71,13 +80,39 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
       },
       text: () =>
         [
-          `${signal.title}  ${convention}  (${signal.unit})`,
+          `${signal.title}  ${[...conventions.keys()].join("; ")}  (${signal.unit})`,
           "",
           table(["id", "level", "values"], lines),
           ...explanations.flatMap((text) => ["", text]),
         ].join("\n"),
     };
   });
+}
+
+/** Rows of one dataset together, in the order in which the datasets are met. */
+function byDataset(rows: readonly TrajectoryRow[]): readonly (readonly TrajectoryRow[])[] {
+  const parts = new Map<string, TrajectoryRow[]>();
+  for (const row of rows) {
+    const part = parts.get(row.datasetId);
+    if (part) part.push(row);
+    else parts.set(row.datasetId, [row]);
+  }
+  return [...parts.values()];
+}
+
+/**
+ * The request as the editor would ask it: without a preset, what the dataset's trainer and run use (its convention, its
+ * discount), under whatever was given by hand.
+ */
+async function requestFor(
+  opened: Opened,
+  request: SignalRequest,
+  row: TrajectoryRow,
+): Promise<SignalRequest> {
+  if (request.presetId !== undefined) return request;
+  const defaults = await opened.services.signals.defaults(row.id);
+  const own = defaults.find((each) => each.signalId === request.signalId);
+  return own === undefined ? request : { ...own, parameters: { ...own.parameters, ...request.parameters } };
 }
 
 function catalogue(): Output {
@@ -166,7 +201,15 @@ async function explained(
   id: string,
   request: SignalRequest,
   index: number,
+  { result }: SignalTrack,
 ): Promise<(Record<string, unknown> & { text: string }) | undefined> {
+  if (!("missing" in result) && index >= result.values.length) {
+    throw new Failure(
+      "bad-arguments",
+      `Trajectory ${id} has ${result.values.length} ${result.level} value${result.values.length === 1 ? "" : "s"} of ${request.signalId}, so there is none at ${index}.`,
+      "Indices start at 0.",
+    );
+  }
   const explanation = await opened.services.signals.explain(id, request, index);
   if (!explanation) return undefined;
   const lines = explanation.lines.map(({ name, expression, value }) => ({

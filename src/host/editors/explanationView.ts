@@ -1,5 +1,5 @@
 import type { ExplanationView } from "../../protocol/webviewMessages";
-import { expressionText } from "../../signals/expression";
+import { expressionText, workingNumber } from "../../signals/expression";
 import type { Explanation } from "../../signals/signal";
 import type { SignalTrack } from "../../services/services";
 
@@ -22,7 +22,7 @@ export function explanationView(
     lines: explanation.lines.map((line) => ({
       name: line.name,
       formula: expressionText(line.expression, false),
-      substituted: expressionText(line.expression, true),
+      substituted: expressionText(line.expression, true, workingNumber),
       value: line.value,
       exact: String(line.value),
     })),

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import * as vscode from "vscode";
 import type { DatasetInfo, TrajectoryRow } from "../../model/summary";
 import type { RowQuery } from "../../protocol/storeCalls";
@@ -137,11 +138,11 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
     const entries: TreeEntry[] = [];
     for (const dataset of datasets) {
       if (isFiltered(this.filter) && (await this.countRows({ datasetId: dataset.id })) === 0) continue;
-      const shown =
+      const told =
         (names.get(dataset.name) ?? 0) > 1
-          ? { ...dataset, name: vscode.workspace.asRelativePath(dataset.path) }
-          : dataset;
-      const entry: DatasetEntry = { kind: "dataset", key: `dataset:${dataset.id}`, dataset: shown };
+          ? { folder: vscode.workspace.asRelativePath(dirname(dataset.path)) }
+          : {};
+      const entry: DatasetEntry = { kind: "dataset", key: `dataset:${dataset.id}`, dataset, ...told };
       this.shownDatasets.set(dataset.id, entry);
       entries.push(entry);
     }

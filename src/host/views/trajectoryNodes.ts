@@ -17,6 +17,8 @@ export interface DatasetEntry {
   readonly kind: "dataset";
   readonly key: string;
   readonly dataset: DatasetInfo;
+  /** The folder around it, where another dataset has the same name. */
+  readonly folder?: string;
 }
 
 export interface StepEntry {

@@ -63,7 +63,7 @@ function draw(
   }
 }
 
-function datasetItem({ dataset }: DatasetEntry, live: boolean): vscode.TreeItem {
+function datasetItem({ dataset, folder }: DatasetEntry, live: boolean): vscode.TreeItem {
   const item = new vscode.TreeItem(dataset.name, Collapsed);
   const perStep =
     dataset.trainingSteps > 0 ? Math.round(dataset.trajectories / dataset.trainingSteps) : undefined;
@@ -77,6 +77,7 @@ function datasetItem({ dataset }: DatasetEntry, live: boolean): vscode.TreeItem 
       ? undefined
       : `${dataset.numeric ? "return" : "mean"} ${digits(dataset.rewardMean)}`;
   item.description = joined([
+    folder,
     dataset.format,
     size,
     dataset.trainingSteps > 1 ? undefined : reward,
