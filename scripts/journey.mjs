@@ -76,7 +76,7 @@ async function showGroup(workbench) {
   const step = steps.filter((entry) => /^step \d+/.test(entry.text)).at(0) ?? steps.at(0);
   await workbench.expand(step.text, { level: step.level });
   const groups = await workbench.until("a group whose rollouts differ", async () => {
-    const found = (await childrenOf(workbench, step)).filter((entry) => /spread/.test(entry.text) && !/spread 0\.00$/.test(entry.text));
+    const found = (await childrenOf(workbench, step)).filter((entry) => /std [\d.]+ \(n-1\)/.test(entry.text) && !/std 0\.00 /.test(entry.text));
     return found.length > 0 ? found : undefined;
   });
   const group = groups[0];

@@ -128,7 +128,7 @@ function groupItem({ group, dataset }: GroupEntry): vscode.TreeItem {
   const item = new vscode.TreeItem(group.title || "untitled", Collapsed);
   const outcome =
     group.successes !== undefined
-      ? `${group.successes}/${group.size}`
+      ? `${group.successes}/${group.size} passed`
       : group.rewardMean === undefined
         ? "no rewards"
         : `mean ${digits(group.rewardMean)}`;
@@ -139,7 +139,7 @@ function groupItem({ group, dataset }: GroupEntry): vscode.TreeItem {
       ? "no contrast"
       : group.rewardStd === undefined
         ? undefined
-        : `spread ${digits(group.rewardStd)}`,
+        : `std ${digits(group.rewardStd)} (n-1)`,
   ]);
   item.iconPath = new vscode.ThemeIcon(contrast ? "circle-slash" : "layers");
   item.contextValue = dataset.numeric ? "group" : "group+tree";

@@ -44,7 +44,8 @@ export class NodeDetail {
     fact("value", significant(node.value), `${exact(node.value)}, ${tree?.valueSource ?? ""}`);
     if (node.advantage !== undefined)
       fact("advantage", withSign(node.advantage), `${exact(node.advantage)}, ${tree?.advantageSource ?? ""}`);
-    if (node.valueStd !== undefined) fact("spread", significant(node.valueStd), exact(node.valueStd));
+    if (node.valueStd !== undefined)
+      fact("spread (as the file has it)", significant(node.valueStd), exact(node.valueStd));
     if (node.reward !== undefined) fact("reward", significant(node.reward), exact(node.reward));
     if (node.visits !== undefined) fact("visits", count(node.visits), String(node.visits));
     if (node.logprob !== undefined) fact("logprob", significant(node.logprob), `${exact(node.logprob)} nats`);

@@ -53,7 +53,7 @@ export function pathList(
           element.setAttribute("aria-level", String(row + 1));
           setText(depth, String(row));
           mark.className = `codicon step-icon codicon-${node.leaf ? "primitive-square" : STATUS_ICONS[node.status]}`;
-          setText(words, oneLine(node.text) || "(root)");
+          setText(words, oneLine(node.text) || (node.parent < 0 ? "(root)" : "(end)"));
           setTitle(words, node.text.slice(0, 600));
           setText(value, significant(node.value));
           setTitle(value, `value ${exact(node.value)}`);
