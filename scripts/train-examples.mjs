@@ -1,5 +1,6 @@
 // `npm run examples:train [-- --smoke] [-- --only reasoning]`: trains both example worlds from nothing. Without
-// --smoke their runs and models inside examples/workspace are replaced; with it everything goes to .cache/examples.
+// --smoke a new run is added beside the others in examples/workspace and its models replace the ones there; with it
+// everything goes to .cache/examples.
 import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
