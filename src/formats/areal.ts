@@ -1,6 +1,6 @@
 import { Failure } from "../model/failure";
 import { draftedFormat, given } from "./draft";
-import { isObject, recordedNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import { isObject, objectOf, recordedNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
 import { stepsOfMarkedText } from "./turns";
 
 const MAPPED = new Set(["prompt", "completion", "reward"]);
@@ -27,7 +27,7 @@ export const areal = draftedFormat({
   },
 
   drafts(record) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const prompt = textOf(row["prompt"]);
     const completion = textOf(row["completion"]);
     if (prompt === undefined || completion === undefined)

@@ -2,7 +2,7 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Step, TokenColumns } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
-import { float64, isList, isObject, recordedNumber, titleOf, without } from "./jsonFields";
+import { float64, isList, isObject, objectOf, recordedNumber, titleOf, without } from "./jsonFields";
 import { messageList, messageSteps } from "./messages";
 import { splitMarked } from "./turns";
 
@@ -81,7 +81,7 @@ export const atropos = draftedFormat({
   },
 
   drafts(record) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const scores = row["scores"];
     if (!isList(row["tokens"]) || !isList(scores))
       throw new Failure(

@@ -1,9 +1,15 @@
 import type { JsonObject, JsonValue } from "../model/json";
+import type { FormatRecord } from "./format";
 
 /** Narrow readers of JSON fields. They never guess: a field of another type reads as absent. */
 
 export function isObject(value: JsonValue | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The record as a JSON object; without fields when it is something else, so that each missing field is refused by name. */
+export function objectOf(record: FormatRecord): JsonObject {
+  return record.kind === "value" && isObject(record.value) ? record.value : {};
 }
 
 export function isList(value: JsonValue | undefined): value is readonly JsonValue[] {

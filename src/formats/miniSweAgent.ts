@@ -1,6 +1,6 @@
 import { Failure } from "../model/failure";
 import { draftedFormat, given } from "./draft";
-import { isObject, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import { isObject, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 
 /** mini-swe-agent trajectories: messages with what each cost, and how the run ended. */
@@ -30,7 +30,7 @@ export const miniSweAgent = draftedFormat({
   },
 
   drafts(record, context) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const messages = messageList(row["messages"]);
     if (messages === undefined)
       throw new Failure(

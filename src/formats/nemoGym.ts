@@ -6,6 +6,7 @@ import {
   float64,
   isList,
   isObject,
+  objectOf,
   recordedFlag,
   recordedNumber,
   textOf,
@@ -154,7 +155,7 @@ export const nemoGym = draftedFormat({
   },
 
   drafts(record) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const request = row["responses_create_params"];
     const response = row["response"];
     if (!isObject(request) || !isObject(response))

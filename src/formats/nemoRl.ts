@@ -6,6 +6,7 @@ import {
   float64,
   isList,
   isObject,
+  objectOf,
   recordedNumber,
   stemNumber,
   textOf,
@@ -105,7 +106,7 @@ export const nemoRl = draftedFormat({
   },
 
   drafts(record, context) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const content = single(row["content"]);
     const tokens = tokensOf(row);
     const { steps, notes } = stepsOf(content);

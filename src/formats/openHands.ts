@@ -2,7 +2,16 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Step, ToolCall } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
-import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import {
+  isList,
+  isObject,
+  objectOf,
+  recordedFlag,
+  recordedNumber,
+  textOf,
+  titleOf,
+  without,
+} from "./jsonFields";
 import { contentOf, toolCallsOf } from "./messages";
 
 const EVENT_KINDS = new Set([
@@ -203,7 +212,7 @@ export const openHandsOutput = draftedFormat({
   },
 
   drafts(record) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     if (!isList(row["history"]))
       throw new Failure(
         "missing-field",

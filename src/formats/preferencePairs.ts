@@ -1,7 +1,7 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import { draftedFormat, type TrajectoryDraft } from "./draft";
-import { isList, isObject, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
 import { contentOf, isMessage, messageList, messageSteps, promptOfMessages, roleOf } from "./messages";
 import { numbersOf } from "./outcomeFields";
 
@@ -71,7 +71,7 @@ export const preferencePairs = draftedFormat({
   },
 
   drafts(record) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const chosen = messagesOf(row["chosen"]);
     const rejected = messagesOf(row["rejected"]);
     if (chosen === undefined || rejected === undefined)

@@ -1,7 +1,16 @@
 import { Failure } from "../model/failure";
 import type { TokenColumns } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
-import { float64, isList, isObject, recordedNumber, textOf, wholeNumber, without } from "./jsonFields";
+import {
+  float64,
+  isList,
+  isObject,
+  objectOf,
+  recordedNumber,
+  textOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 import { stepsOfFlatText, titleOfPrompt } from "./turns";
 
 const ARRAYS: Readonly<Record<string, string>> = {
@@ -33,7 +42,7 @@ export const rlLoggingBoard = draftedFormat({
   },
 
   drafts(record) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const prompt = textOf(row["prompt"]);
     const response = textOf(row["response"]);
     if (prompt === undefined || response === undefined)

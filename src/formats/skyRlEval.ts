@@ -1,6 +1,6 @@
 import { Failure } from "../model/failure";
 import { draftedFormat, given } from "./draft";
-import { isList, isObject, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
 import { stepsOfMarkedText } from "./turns";
 
 const MAPPED = new Set(["input_prompt", "output_response", "score", "stop_reason"]);
@@ -31,7 +31,7 @@ export const skyRlEval = draftedFormat({
   },
 
   drafts(record, context) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const prompt = textOf(row["input_prompt"]);
     const response = textOf(row["output_response"]);
     if (prompt === undefined || response === undefined)

@@ -1,7 +1,7 @@
 import { Failure } from "../model/failure";
 import type { JsonObject } from "../model/json";
 import { draftedFormat, given } from "./draft";
-import { isList, isObject, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
 import { messageList, messageSteps } from "./messages";
 import { numbersOf } from "./outcomeFields";
 
@@ -24,7 +24,7 @@ export const tauBench = draftedFormat({
   },
 
   drafts(record) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     if (!isList(row["traj"]))
       throw new Failure(
         "missing-field",
@@ -84,7 +84,7 @@ export const tau2Bench = draftedFormat({
   },
 
   drafts(record) {
-    const document = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const document = objectOf(record);
     if (!isList(document["simulations"]))
       throw new Failure(
         "missing-field",

@@ -1,6 +1,15 @@
 import { Failure } from "../model/failure";
 import { draftedFormat, given } from "./draft";
-import { isObject, recordedNumber, stemNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import {
+  isObject,
+  objectOf,
+  recordedNumber,
+  stemNumber,
+  textOf,
+  titleOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
 import { stepsOfFlatText } from "./turns";
 import { numbersOf } from "./outcomeFields";
 
@@ -44,7 +53,7 @@ export const verlAgent = draftedFormat({
   },
 
   drafts(record, context) {
-    const row = record.kind === "value" && isObject(record.value) ? record.value : {};
+    const row = objectOf(record);
     const input = textOf(row["input"]);
     const output = textOf(row["output"]);
     if (input === undefined || output === undefined)
