@@ -68,20 +68,26 @@ export class Workbench {
     return file;
   }
 
-  /** Runs a command from the palette by its full title, for example "View: Close All Editors". */
+  /**
+   * Runs a command from the palette by its full title, for example "View: Close All Editors". The palette lists what
+   * applies at the moment it opens, and an editor that is still loading changes that: it is opened anew until it offers it.
+   */
   async command(title) {
-    await this.page.keyboard.press("F1");
-    const box = this.page.locator(".quick-input-widget:visible input");
-    await box.first().waitFor({ timeout: this.timeoutMs });
-    await box.first().fill(`>${title}`);
-    const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: title });
-    try {
-      await row.first().waitFor({ timeout: this.timeoutMs });
-    } catch {
-      await this.page.keyboard.press("Escape");
-      throw new ScreenError(`The command palette does not offer "${title}".`);
-    }
-    await row.first().click();
+    await this.until(`the command palette to offer "${title}"`, async () => {
+      await this.page.keyboard.press("F1");
+      const box = this.page.locator(".quick-input-widget:visible input");
+      await box.first().waitFor({ timeout: 5000 });
+      await box.first().fill(`>${title}`);
+      const row = this.page.locator(".quick-input-list .monaco-list-row").filter({ hasText: title }).first();
+      try {
+        await row.waitFor({ timeout: 5000 });
+        await row.click({ timeout: 5000 });
+        return true;
+      } catch (error) {
+        await this.page.keyboard.press("Escape");
+        throw error;
+      }
+    });
   }
 
   /** Picks the entry of an open quick pick whose text matches; its other entries are in the error. */
