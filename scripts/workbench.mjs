@@ -12,7 +12,8 @@ export class FinalError extends ScreenError {}
 const pause = (ms) => new Promise((done) => setTimeout(done, ms));
 
 /** Text as a person reads it: VS Code draws spaces in editors as non-breaking ones. */
-export const readable = (text) => text.replaceAll("\u00a0", " ").replaceAll("\u200b", "").replace(/\s+/g, " ").trim();
+export const readable = (text) =>
+  text.replaceAll("\u00a0", " ").replaceAll("\u200b", "").replace(/\s+/g, " ").trim();
 
 const matches = (text, wanted) => (wanted instanceof RegExp ? wanted.test(text) : text.includes(wanted));
 
@@ -52,7 +53,9 @@ export class Workbench {
         last = error;
       }
       if (Date.now() > end) {
-        throw new ScreenError(`Expected ${what} within ${Math.round(timeoutMs / 1000)} s${last ? ` (${String(last.message).split("\n")[0]})` : ""}.`);
+        throw new ScreenError(
+          `Expected ${what} within ${Math.round(timeoutMs / 1000)} s${last ? ` (${String(last.message).split("\n")[0]})` : ""}.`,
+        );
       }
       await pause(100);
     }
@@ -63,7 +66,10 @@ export class Workbench {
     if (!this.screenshots) return undefined;
     mkdirSync(this.screenshots, { recursive: true });
     this.#shots += 1;
-    const file = `${String(this.#shots).padStart(2, "0")}-${name.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "")}.png`;
+    const file = `${String(this.#shots).padStart(2, "0")}-${name
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, "-")
+      .replace(/^-|-$/g, "")}.png`;
     await this.page.screenshot({ path: join(this.screenshots, file), animations: "disabled" });
     return file;
   }
@@ -93,13 +99,17 @@ export class Workbench {
   /** Picks the entry of an open quick pick whose text matches; its other entries are in the error. */
   async pick(wanted, timeoutMs = this.timeoutMs) {
     let seen = [];
-    await this.until(`a quick pick entry ${wanted}`, async () => {
-      seen = await this.quickPickRows();
-      const found = seen.find((entry) => matches(entry.text, wanted));
-      if (!found) return false;
-      await found.row.click();
-      return true;
-    }, timeoutMs).catch((error) => {
+    await this.until(
+      `a quick pick entry ${wanted}`,
+      async () => {
+        seen = await this.quickPickRows();
+        const found = seen.find((entry) => matches(entry.text, wanted));
+        if (!found) return false;
+        await found.row.click();
+        return true;
+      },
+      timeoutMs,
+    ).catch((error) => {
       throw new ScreenError(`${error.message} There are: ${seen.map((entry) => entry.text).join(" | ")}`);
     });
   }
@@ -108,9 +118,19 @@ export class Workbench {
   async quickPickRows() {
     const rows = this.page.locator(".quick-input-widget .quick-input-list .monaco-list-row");
     const described = await rows.evaluateAll((elements) =>
-      elements.filter((element) => element.getClientRects().length > 0).map((element) => ({ id: element.id, text: element.textContent ?? "", label: element.getAttribute("aria-label") ?? "" })),
+      elements
+        .filter((element) => element.getClientRects().length > 0)
+        .map((element) => ({
+          id: element.id,
+          text: element.textContent ?? "",
+          label: element.getAttribute("aria-label") ?? "",
+        })),
     );
-    return described.map(({ id, text, label }) => ({ row: this.page.locator(`[id="${id}"]`), text: readable(text), label: readable(label) }));
+    return described.map(({ id, text, label }) => ({
+      row: this.page.locator(`[id="${id}"]`),
+      text: readable(text),
+      label: readable(label),
+    }));
   }
 
   /** True while a quick pick is open. */
@@ -126,7 +146,14 @@ export class Workbench {
     await box.fill(path);
     const name = path.split("/").at(-1);
     await this.until(`Quick Open to find ${path}`, async () => {
-      const found = (await this.quickPickRows()).find(({ label }) => label.startsWith(name) && path.split("/").slice(0, -1).every((part) => label.includes(part)));
+      const found = (await this.quickPickRows()).find(
+        ({ label }) =>
+          label.startsWith(name) &&
+          path
+            .split("/")
+            .slice(0, -1)
+            .every((part) => label.includes(part)),
+      );
       if (!found) return false;
       await found.row.click();
       return true;
@@ -137,17 +164,24 @@ export class Workbench {
   /** Title of the active editor tab. */
   async activeTab() {
     const tab = this.page.locator(".editor-group-container.active .tab.active");
-    return (await tab.count()) > 0 ? ((await tab.first().getAttribute("data-resource-name")) ?? "") : undefined;
+    return (await tab.count()) > 0
+      ? ((await tab.first().getAttribute("data-resource-name")) ?? "")
+      : undefined;
   }
 
   /** Titles of all editor tabs. */
   async tabs() {
-    return await this.page.locator(".editor-group-container .tab").evaluateAll((tabs) => tabs.map((tab) => tab.getAttribute("data-resource-name") ?? ""));
+    return await this.page
+      .locator(".editor-group-container .tab")
+      .evaluateAll((tabs) => tabs.map((tab) => tab.getAttribute("data-resource-name") ?? ""));
   }
 
   async closeAllEditors() {
     await this.command("View: Close All Editors");
-    await this.until("no open editors", async () => (await this.page.locator(".editor-group-container .tab").count()) === 0);
+    await this.until(
+      "no open editors",
+      async () => (await this.page.locator(".editor-group-container .tab").count()) === 0,
+    );
   }
 
   /** Opens a view container of the activity bar by its title. */
@@ -156,7 +190,9 @@ export class Workbench {
     await item.waitFor({ timeout: this.timeoutMs }).catch(() => {
       throw new ScreenError(`The activity bar has no "${title}".`);
     });
-    const open = async () => (await item.getAttribute("aria-expanded")) === "true" || (await item.locator("xpath=..").getAttribute("class"))?.includes("checked");
+    const open = async () =>
+      (await item.getAttribute("aria-expanded")) === "true" ||
+      (await item.locator("xpath=..").getAttribute("class"))?.includes("checked");
     if (!(await open())) await item.click();
   }
 
@@ -165,7 +201,9 @@ export class Workbench {
     const rows = this.page.locator(".part.sidebar .monaco-list-row");
     const described = await rows.evaluateAll((elements) =>
       elements.map((element) => {
-        const parts = [...element.querySelectorAll(".label-name, .label-description")].map((part) => part.textContent ?? "");
+        const parts = [...element.querySelectorAll(".label-name, .label-description")].map(
+          (part) => part.textContent ?? "",
+        );
         return {
           id: element.id,
           // Name and description stand apart on the screen, though not in the text.
@@ -180,7 +218,13 @@ export class Workbench {
     // Recycled rows keep their place in the document, not on the screen.
     return described
       .sort((one, other) => one.top - other.top)
-      .map(({ id, text, label, level, expanded }) => ({ row: this.page.locator(`[id="${id}"]`), text: readable(text), label, level, expanded }));
+      .map(({ id, text, label, level, expanded }) => ({
+        row: this.page.locator(`[id="${id}"]`),
+        text: readable(text),
+        label,
+        level,
+        expanded,
+      }));
   }
 
   /**
@@ -190,12 +234,18 @@ export class Workbench {
   async sideBarRow(wanted, { under, level, timeoutMs = this.timeoutMs } = {}) {
     let seen = [];
     try {
-      return await this.until(`a side bar row ${wanted}`, async () => {
-        seen = await this.sideBarRows();
-        const from = under === undefined ? 0 : seen.findIndex((entry) => matches(entry.text, under)) + 1;
-        if (under !== undefined && from === 0) return undefined;
-        return seen.slice(from).find((entry) => matches(entry.text, wanted) && (level === undefined || entry.level === level));
-      }, timeoutMs);
+      return await this.until(
+        `a side bar row ${wanted}`,
+        async () => {
+          seen = await this.sideBarRows();
+          const from = under === undefined ? 0 : seen.findIndex((entry) => matches(entry.text, under)) + 1;
+          if (under !== undefined && from === 0) return undefined;
+          return seen
+            .slice(from)
+            .find((entry) => matches(entry.text, wanted) && (level === undefined || entry.level === level));
+        },
+        timeoutMs,
+      );
     } catch (error) {
       throw new ScreenError(`${error.message} There are: ${seen.map((entry) => entry.text).join(" | ")}`);
     }
@@ -217,19 +267,30 @@ export class Workbench {
   async steadySideBar(quietMs = 2000, timeoutMs = this.timeoutMs) {
     let before = "";
     let since = Date.now();
-    return await this.until("the side bar to come to rest", async () => {
-      const rows = await this.sideBarRows();
-      const now = rows.map((entry) => entry.text).join("\n");
-      if (now !== before) since = Date.now();
-      before = now;
-      return Date.now() - since >= quietMs ? rows : undefined;
-    }, timeoutMs);
+    return await this.until(
+      "the side bar to come to rest",
+      async () => {
+        const rows = await this.sideBarRows();
+        const now = rows.map((entry) => entry.text).join("\n");
+        if (now !== before) since = Date.now();
+        before = now;
+        return Date.now() - since >= quietMs ? rows : undefined;
+      },
+      timeoutMs,
+    );
   }
 
   /** Collapses every row of the view in the side bar. */
   async collapseSideBar() {
-    await this.page.locator('.part.sidebar .composite.title a[aria-label^="Collapse All"], .part.sidebar .pane-header a[aria-label^="Collapse All"]').first().click();
-    await this.until("all rows to be collapsed", async () => (await this.sideBarRows()).every((entry) => entry.level === 1));
+    await this.page
+      .locator(
+        '.part.sidebar .composite.title a[aria-label^="Collapse All"], .part.sidebar .pane-header a[aria-label^="Collapse All"]',
+      )
+      .first()
+      .click();
+    await this.until("all rows to be collapsed", async () =>
+      (await this.sideBarRows()).every((entry) => entry.level === 1),
+    );
   }
 
   /** Opens the context menu of an element and chooses an item. */
@@ -237,11 +298,15 @@ export class Workbench {
     await locator.click({ button: "right" });
     const entries = this.page.locator(".context-view .monaco-menu .action-item a.action-menu-item");
     await entries.first().waitFor({ timeout: this.timeoutMs });
-    const found = await this.until(`a context menu entry "${item}"`, async () => {
-      const texts = (await entries.allInnerTexts()).map(readable);
-      const at = texts.findIndex((text) => text.startsWith(item));
-      return at < 0 ? undefined : entries.nth(at);
-    }, 5000).catch(async (error) => {
+    const found = await this.until(
+      `a context menu entry "${item}"`,
+      async () => {
+        const texts = (await entries.allInnerTexts()).map(readable);
+        const at = texts.findIndex((text) => text.startsWith(item));
+        return at < 0 ? undefined : entries.nth(at);
+      },
+      5000,
+    ).catch(async (error) => {
       const all = (await entries.allInnerTexts()).map(readable).filter(Boolean);
       await this.page.keyboard.press("Escape");
       throw new ScreenError(`${error.message} There are: ${all.join(" | ")}`);
@@ -252,17 +317,27 @@ export class Workbench {
 
   /** Texts of the notifications on the screen. */
   async notifications() {
-    return (await this.page.locator(".notifications-toasts .notification-list-item-message, .notifications-center .notification-list-item-message").allInnerTexts()).map(readable);
+    return (
+      await this.page
+        .locator(
+          ".notifications-toasts .notification-list-item-message, .notifications-center .notification-list-item-message",
+        )
+        .allInnerTexts()
+    ).map(readable);
   }
 
   /** Waits for a notification that matches and returns its text. */
   async notification(wanted, timeoutMs = this.timeoutMs) {
     let seen = [];
     try {
-      return await this.until(`a notification ${wanted}`, async () => {
-        seen = await this.notifications();
-        return seen.find((text) => matches(text, wanted));
-      }, timeoutMs);
+      return await this.until(
+        `a notification ${wanted}`,
+        async () => {
+          seen = await this.notifications();
+          return seen.find((text) => matches(text, wanted));
+        },
+        timeoutMs,
+      );
     } catch (error) {
       throw new ScreenError(`${error.message}${seen.length > 0 ? ` There are: ${seen.join(" | ")}` : ""}`);
     }
@@ -282,23 +357,35 @@ export class Workbench {
    * @param line one-based line, which must be drawn
    */
   async hoverText({ line, text, wanted, timeoutMs = this.timeoutMs }) {
-    const editor = this.page.locator(".editor-group-container.active .editor-instance .monaco-editor").first();
+    const editor = this.page
+      .locator(".editor-group-container.active .editor-instance .monaco-editor")
+      .first();
     await editor.waitFor({ timeout: this.timeoutMs });
     await this.goToLine(line);
-    const box = await this.until(`line ${line} with ${text} in the editor`, async () => await this.#boxOfText(editor, line, text));
+    const box = await this.until(
+      `line ${line} with ${text} in the editor`,
+      async () => await this.#boxOfText(editor, line, text),
+    );
     let said = "";
-    return await this.until(`a hover ${wanted ?? ""} on line ${line}`, async () => {
-      await this.page.mouse.move(box.x + box.width + 200, box.y + box.height + 200);
-      await pause(300);
-      await this.page.mouse.move(box.x + Math.min(8, box.width / 2), box.y + box.height / 2, { steps: 4 });
-      for (let tries = 0; tries < 25; tries += 1) {
-        await pause(200);
-        const hover = this.page.locator(".monaco-hover:visible .hover-contents, .monaco-resizable-hover:visible .hover-contents");
-        said = readable((await hover.allInnerTexts()).join("\n"));
-        if (said !== "" && !/^loading/i.test(said) && (wanted === undefined || matches(said, wanted))) return said;
-      }
-      return undefined;
-    }, timeoutMs).catch((error) => {
+    return await this.until(
+      `a hover ${wanted ?? ""} on line ${line}`,
+      async () => {
+        await this.page.mouse.move(box.x + box.width + 200, box.y + box.height + 200);
+        await pause(300);
+        await this.page.mouse.move(box.x + Math.min(8, box.width / 2), box.y + box.height / 2, { steps: 4 });
+        for (let tries = 0; tries < 25; tries += 1) {
+          await pause(200);
+          const hover = this.page.locator(
+            ".monaco-hover:visible .hover-contents, .monaco-resizable-hover:visible .hover-contents",
+          );
+          said = readable((await hover.allInnerTexts()).join("\n"));
+          if (said !== "" && !/^loading/i.test(said) && (wanted === undefined || matches(said, wanted)))
+            return said;
+        }
+        return undefined;
+      },
+      timeoutMs,
+    ).catch((error) => {
       throw new ScreenError(`${error.message}${said ? ` The hover says: ${said}` : ""}`);
     });
   }
@@ -308,10 +395,14 @@ export class Workbench {
     return await editor.evaluate(
       (element, [wantedLine, wantedText]) => {
         const numbers = [...element.querySelectorAll(".margin-view-overlays > div")];
-        const margin = numbers.find((div) => div.querySelector(".line-numbers")?.textContent?.trim() === String(wantedLine));
+        const margin = numbers.find(
+          (div) => div.querySelector(".line-numbers")?.textContent?.trim() === String(wantedLine),
+        );
         if (!margin) return undefined;
         const top = margin.getBoundingClientRect().top;
-        const view = [...element.querySelectorAll(".view-lines > .view-line")].find((div) => Math.abs(div.getBoundingClientRect().top - top) < 2);
+        const view = [...element.querySelectorAll(".view-lines > .view-line")].find(
+          (div) => Math.abs(div.getBoundingClientRect().top - top) < 2,
+        );
         if (!view) return undefined;
         const walker = element.ownerDocument.createTreeWalker(view, NodeFilter.SHOW_TEXT);
         const nodes = [];
@@ -341,12 +432,17 @@ export class Workbench {
     await box.waitFor({ timeout: this.timeoutMs });
     await box.fill(`:${line}`);
     await this.page.keyboard.press("Enter");
-    await this.until("Go to Line to close", async () => !(await this.page.locator(".quick-input-widget").first().isVisible()));
+    await this.until(
+      "Go to Line to close",
+      async () => !(await this.page.locator(".quick-input-widget").first().isVisible()),
+    );
   }
 
   /** Code lenses of the active text editor. */
   async codeLenses() {
-    return (await this.page.locator(".editor-group-container.active .codelens-decoration").allInnerTexts()).map(readable).filter(Boolean);
+    return (await this.page.locator(".editor-group-container.active .codelens-decoration").allInnerTexts())
+      .map(readable)
+      .filter(Boolean);
   }
 
   /**
@@ -356,20 +452,25 @@ export class Workbench {
    * @returns the playwright frame
    */
   async webview(what, test = async () => true, timeoutMs = this.timeoutMs) {
-    return await this.until(`a webview ${what}`, async () => {
-      for (const frame of this.page.frames()) {
-        if (frame.isDetached() || !/\/webview\/browser\/pre\/fake\.html/.test(frame.url())) continue;
-        try {
-          // The document inside is loaded into a second frame, which takes the place of the first.
-          const [outer, inner] = [await frame.parentFrame()?.frameElement(), await frame.frameElement()];
-          if (!outer || !(await outer.isVisible()) || (await inner.getAttribute("id")) !== "active-frame") continue;
-          if (await test(frame)) return frame;
-        } catch {
-          // Closed while it was looked at.
+    return await this.until(
+      `a webview ${what}`,
+      async () => {
+        for (const frame of this.page.frames()) {
+          if (frame.isDetached() || !/\/webview\/browser\/pre\/fake\.html/.test(frame.url())) continue;
+          try {
+            // The document inside is loaded into a second frame, which takes the place of the first.
+            const [outer, inner] = [await frame.parentFrame()?.frameElement(), await frame.frameElement()];
+            if (!outer || !(await outer.isVisible()) || (await inner.getAttribute("id")) !== "active-frame")
+              continue;
+            if (await test(frame)) return frame;
+          } catch {
+            // Closed while it was looked at.
+          }
         }
-      }
-      return undefined;
-    }, timeoutMs);
+        return undefined;
+      },
+      timeoutMs,
+    );
   }
 
   /** Text of a webview as a person reads it. */
@@ -381,10 +482,14 @@ export class Workbench {
   async webviewText(frame, wanted, timeoutMs = this.timeoutMs) {
     let text = "";
     try {
-      return await this.until(`the webview to say ${wanted}`, async () => {
-        text = await this.textOf(frame);
-        return matches(text, wanted) ? text : undefined;
-      }, timeoutMs);
+      return await this.until(
+        `the webview to say ${wanted}`,
+        async () => {
+          text = await this.textOf(frame);
+          return matches(text, wanted) ? text : undefined;
+        },
+        timeoutMs,
+      );
     } catch (error) {
       throw new ScreenError(`${error.message} It says: ${text.slice(0, 600)}`);
     }
