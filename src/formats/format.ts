@@ -1,10 +1,29 @@
 import type { JsonObject, JsonValue } from "../model/json";
 import type { TrajectorySummary } from "../model/summary";
+import type { PlainValue } from "../model/plain";
 import type { Note, NumericColumn, Trajectory } from "../model/trajectory";
 import type { Tree } from "../model/tree";
 
 /** How bytes become records. The store owns the containers; formats only see records. */
-export type Container = "jsonl" | "json" | "parquet" | "hdf5";
+export type Container =
+  | "jsonl"
+  | "json"
+  | "parquet"
+  | "hdf5"
+  /** Rows with a header line; columns are typed as DuckDB sniffs them. */
+  | "csv"
+  /** Arrow IPC files and streams: rows. */
+  | "arrow"
+  /** Pickles and torch.save files, plain or gzipped: one document of plain values. */
+  | "pickle"
+  /** npy, npz and MATLAB files: one map from names to arrays. */
+  | "arrays"
+  /** TFRecord: each record is a tf.train.Example as a map of lists. */
+  | "tfrecord"
+  /** ZIP archives of JSON members. */
+  | "zip"
+  /** A text file that is neither JSON nor a table: one record, its text. */
+  | "text";
 
 /** A column of a table container with the type name that DuckDB gives it. */
 export interface TableColumn {
@@ -25,9 +44,20 @@ export interface FileHead {
   readonly columns?: readonly TableColumn[];
   /** Root of an HDF5 file. */
   readonly hdf5?: Hdf5Group;
+  /** Content of a pickle or of an array file; of a TFRecord file, its first record. */
+  readonly plain?: PlainValue;
+  /** Names of the members of a ZIP archive, in the file's order. */
+  readonly archive?: readonly string[];
+  /** Beginning of a `text` file. */
+  readonly text?: string;
   /** Names of the files beside it (at most 1,000). */
   readonly siblings: readonly string[];
+  /** What the file's companions hold; see `Format.companions`. */
+  readonly companions?: Companions;
 }
+
+/** Parsed JSON, JSON lines as a list, or text, by the relative path under which a format asked for it. */
+export type Companions = ReadonlyMap<string, JsonValue>;
 
 /** Read access to an HDF5 group; nothing is loaded before it is asked for. */
 export interface Hdf5Group {
@@ -45,9 +75,10 @@ export interface Hdf5Group {
   strings(name: string): readonly string[] | undefined;
 }
 
-/** One record: a parsed JSON value, a table row, or an HDF5 group. */
+/** One record: a parsed JSON value, a table row or a text; a value of a pickle or array file; or an HDF5 group. */
 export type FormatRecord =
   | { readonly kind: "value"; readonly value: JsonValue }
+  | { readonly kind: "plain"; readonly value: PlainValue }
   | { readonly kind: "hdf5"; readonly group: Hdf5Group };
 
 /** What a format may know of a record's surroundings. */
@@ -56,8 +87,10 @@ export interface RecordContext {
   /** Path relative to the dataset's folder, with forward slashes. */
   readonly relativePath: string;
   readonly row: number;
-  /** Name of the HDF5 group. */
+  /** Name of the HDF5 group or of the archive's member. */
   readonly member?: string;
+  /** What the file's companions hold; see `Format.companions`. Absent for formats that name none. */
+  readonly companions?: Companions;
 }
 
 /** Ids and place that the store gives to a trajectory; the format copies them into what it returns. */
@@ -101,6 +134,21 @@ export interface Format {
   detect(head: FileHead): Detection | undefined;
   /** For HDF5: names of the groups that are records, in order. Other containers need none. */
   members?(root: Hdf5Group): readonly string[];
+  /**
+   * Files beside a file, or members of an archive, without which its records cannot be read: a header, a table of tasks,
+   * a result file. Paths are relative to the file's folder (`../meta/info.json`), of an archive they are member names.
+   * The store reads each (16 MB at most) once per file; one that is missing is missing from `companions`.
+   */
+  companions?(path: string, siblings: readonly string[], archive: readonly string[]): readonly string[];
+  /** Of a ZIP archive: the members that are records, in order. */
+  archiveMembers?(names: readonly string[]): readonly string[];
+  /** Of a pickle or array file: its records, in order. Default: a list's elements, otherwise the value as one record. */
+  plainRecords?(value: PlainValue): readonly PlainValue[];
+  /**
+   * True when the whole folder is one trajectory, written as one file a step or event: the record is the list of the
+   * parsed files that `folderFiles` picks, in its order, and the file it was found by is the first of them.
+   */
+  folderFiles?(siblings: readonly string[]): readonly string[];
   /** Path of the dataset that the file belongs to (a run folder), when shards form one dataset; default: the file's folder for numbered shards. */
   datasetPath?(path: string): string;
   /** Remarks on a file as a whole that its head and its neighbours give away, such as an export that is not finished. */

@@ -1,3 +1,4 @@
+import type { Container } from "../formats/format";
 /** What the index knows of a file. */
 export interface FileEntry {
   readonly fileNo: number;
@@ -5,7 +6,7 @@ export interface FileEntry {
   readonly path: string;
   readonly relativePath: string;
   readonly hash: string;
-  container: "jsonl" | "json" | "parquet" | "hdf5";
+  container: Container;
   bytes: number;
   mtimeMs: number;
   inode: number;
