@@ -55,6 +55,25 @@ export interface Preset {
   readonly asDescribed?: true;
 }
 
+/** What a model gave, row-major [rows, width]. */
+export interface Matrix {
+  readonly rows: number;
+  readonly width: number;
+  readonly data: Float32Array | Float64Array;
+}
+
+/** What models gave for a trajectory that is no series of numbers. The model is run elsewhere; signals hold the arithmetic after it. */
+export interface SignalInputs {
+  /** Hidden states by layer, from 0 = the embedding layer; one row a token of the trajectory. */
+  readonly hiddenStates?: ReadonlyMap<number, Matrix>;
+  /** One embedding a step or video frame. */
+  readonly embeddings?: Matrix;
+  /** Raw replies of a judge, by step; without `step` they are about the whole trajectory. */
+  readonly judge?: readonly { readonly step?: number; readonly text: string }[];
+  /** Outputs of other models by name: dynamics ensembles, inverse dynamics, flow networks, goal embeddings, probabilities. */
+  readonly arrays?: Readonly<Record<string, Matrix>>;
+}
+
 /** A member of a group, with what batch-relative signals need of it. */
 export interface GroupMember {
   readonly trajectoryId: string;
@@ -65,6 +84,8 @@ export interface GroupMember {
   readonly tokenCount?: number;
   /** The trajectory in full, where the caller has loaded it (needed by step- and token-level group signals). */
   readonly trajectory?: Trajectory;
+  /** What models gave for it, where a signal compares members by that. */
+  readonly inputs?: SignalInputs;
 }
 
 export interface Group {
@@ -85,6 +106,8 @@ export interface SignalContext {
   readonly batch?: readonly Group[];
   /** Series that models produced for this trajectory (values, rewards, log-probabilities, ...). */
   readonly scores?: readonly ScoreSeries[];
+  /** What models gave for this trajectory that is no series. */
+  readonly inputs?: SignalInputs;
 }
 
 /** A result: one series, or what was missing. */
