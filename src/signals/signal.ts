@@ -157,6 +157,8 @@ export interface Signal {
   readonly id: string;
   readonly title: string;
   readonly family: string;
+  /** True for the standard estimators that stand beside the published systems; see `systems.ts`. */
+  readonly estimator?: true;
   readonly level: SignalLevel;
   /** "reward", "advantage", "nats", "probability", ... */
   readonly unit: string;

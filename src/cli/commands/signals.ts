@@ -5,6 +5,7 @@ import type { SignalRequest, SignalTrack } from "../../services/services";
 import { expressionText } from "../../signals/expression";
 import { signals } from "../../signals/index";
 import type { Explanation } from "../../signals/signal";
+import { systems } from "../../signals/systems";
 import { chosenRows, withIndex, type CommonOptions, type Opened, type Output } from "../session";
 import { numberText, table } from "../text";
 
@@ -121,6 +122,7 @@ function catalogue(): Output {
       id,
       title,
       family,
+      estimator,
       level,
       unit,
       signed,
@@ -134,6 +136,7 @@ function catalogue(): Output {
       id,
       title,
       family,
+      estimator: estimator === true,
       level,
       unit,
       signed,
@@ -146,7 +149,7 @@ function catalogue(): Output {
     }),
   );
   return {
-    document: { signals: list },
+    document: { signals: list, systems },
     text: () =>
       table(
         ["id", "family", "level", "needs", "presets", "title"],

@@ -193,6 +193,7 @@ export const gae: Signal = {
   id: "gae",
   title: "GAE advantage",
   family: "advantage",
+  estimator: true,
   level: "step",
   unit: "advantage",
   signed: true,

@@ -30,6 +30,7 @@ export const reinforcePlusPlus: Signal = {
   id: "reinforce-plus-plus",
   title: "REINFORCE++ advantage",
   family: "advantage",
+  estimator: true,
   level: "token",
   unit: "advantage",
   signed: true,

@@ -28,6 +28,7 @@ export const remax: Signal = {
   id: "remax",
   title: "ReMax advantage",
   family: "advantage",
+  estimator: true,
   level: "token",
   unit: "advantage",
   signed: true,

@@ -197,6 +197,7 @@ export const gigpo: Signal = {
   id: "gigpo",
   title: "GiGPO advantage",
   family: "agentic",
+  estimator: true,
   level: "step",
   unit: "advantage",
   signed: true,

@@ -40,6 +40,7 @@ export function gpgAdvantages(
 export const gpg = groupSignal({
   id: "gpg",
   title: "GPG advantage",
+  estimator: true,
   unit: "advantage",
   signed: true,
   needs: ["group", "batch", "outcomeReward"],

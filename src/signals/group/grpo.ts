@@ -108,6 +108,7 @@ export const grpo: Signal = {
   id: "grpo",
   title: "GRPO advantage",
   family: "group",
+  estimator: true,
   level: "trajectory",
   unit: "advantage",
   signed: true,

@@ -27,6 +27,7 @@ export function opoAdvantages(rewards: Float64Array, lengths: Float64Array): Flo
 export const opo = groupSignal({
   id: "opo",
   title: "OPO advantage",
+  estimator: true,
   unit: "advantage",
   signed: true,
   needs: ["group", "outcomeReward"],

@@ -109,6 +109,7 @@ export const optimalTokenBaseline: Signal = {
   id: "optimal-token-baseline",
   title: "Optimal token baseline advantage",
   family: "group",
+  estimator: true,
   level: "token",
   unit: "advantage",
   signed: true,

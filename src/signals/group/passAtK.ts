@@ -40,6 +40,7 @@ function leaders(rewards: Float64Array): { readonly best: number; readonly secon
 export const passAtK = groupSignal({
   id: "pass-at-k",
   title: "Pass@k advantage",
+  estimator: true,
   unit: "advantage",
   signed: true,
   needs: ["group", "outcomeReward"],

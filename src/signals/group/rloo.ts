@@ -103,6 +103,7 @@ export const rloo: Signal = {
   id: "rloo",
   title: "RLOO advantage",
   family: "group",
+  estimator: true,
   level: "trajectory",
   unit: "advantage",
   signed: true,

@@ -57,6 +57,7 @@ export const klPenalty: Signal = {
   id: "kl",
   title: "KL to the reference",
   family: "loss",
+  estimator: true,
   level: "token",
   unit: "nats",
   signed: true,

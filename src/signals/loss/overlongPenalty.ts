@@ -34,6 +34,7 @@ export const overlongPenalty: Signal = {
   id: "overlong-penalty",
   title: "Overlong penalty",
   family: "reward",
+  estimator: true,
   level: "trajectory",
   unit: "reward",
   signed: true,

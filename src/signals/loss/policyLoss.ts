@@ -127,6 +127,7 @@ export const clippedPolicyLoss: Signal = {
   id: "policy-loss",
   title: "Clipped policy loss",
   family: "loss",
+  estimator: true,
   level: "token",
   unit: "loss",
   signed: true,

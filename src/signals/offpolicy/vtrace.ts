@@ -121,6 +121,7 @@ export const vtraceAdvantage: Signal = {
   id: "vtrace",
   title: "V-trace advantage",
   family: "off-policy",
+  estimator: true,
   level: "step",
   unit: "advantage",
   signed: true,

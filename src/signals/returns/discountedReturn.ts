@@ -74,6 +74,7 @@ export const discountedReturn: Signal = {
   id: "return",
   title: "Return to go",
   family: "returns",
+  estimator: true,
   level: "step",
   unit: "reward",
   signed: true,

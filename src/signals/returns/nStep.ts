@@ -132,6 +132,7 @@ export const nStep: Signal = {
   id: "n-step-return",
   title: "n-step return",
   family: "returns",
+  estimator: true,
   level: "step",
   unit: "reward",
   signed: true,

@@ -77,6 +77,7 @@ export const tdLambda: Signal = {
   id: "td-lambda",
   title: "TD(lambda) return",
   family: "returns",
+  estimator: true,
   level: "step",
   unit: "reward",
   signed: true,
