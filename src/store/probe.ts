@@ -80,7 +80,9 @@ function choose(head: FileHead): Probe {
       best = { format, detection };
   }
   if (best === undefined) return { kind: "unknown", container: head.container };
-  return { kind: "readable", head, ...best };
+  // Lines that belong together are read as one document.
+  const whole = head.container === "jsonl" && best.format.wholeDocument === true;
+  return { kind: "readable", head: whole ? { ...head, container: "json" } : head, ...best };
 }
 
 /** Container and first record of a text file; undefined when it is not JSON. */
@@ -92,7 +94,8 @@ function probeText(
   const start = textStart(bytes);
   const first = bytes[start];
   if (first !== 0x7b && first !== 0x5b) return undefined;
-  const whole = size <= WHOLE_RECORD_BYTES ? readHead(path, WHOLE_RECORD_BYTES).head : bytes;
+  const whole =
+    size <= WHOLE_RECORD_BYTES ? readHead(path, WHOLE_RECORD_BYTES).head : wholeFirstLine(path, bytes);
   if (first === 0x5b) {
     // A list that is alone on its line may be a JSONL line of a list; then the next line starts another one.
     const line = firstLine(whole, start);
@@ -134,6 +137,17 @@ function probeText(
   // A first line cut in two by the end of the file is a JSONL file whose writer has just begun.
   const oneLine = whole.indexOf(0x0a, start) < 0;
   return { container: oneLine && !/\.json$/i.test(path) ? "jsonl" : "json", ...withRecord(prefix) };
+}
+
+/** The head of a large file, grown to hold its first line and what follows, where that line ends within reach. */
+function wholeFirstLine(path: string, head: Buffer): Buffer {
+  if (head.indexOf(0x0a, textStart(head)) >= 0) return head;
+  for (let bytes = 16 * HEAD_BYTES; bytes <= WHOLE_RECORD_BYTES; bytes *= 4) {
+    const longer = readHead(path, bytes).head;
+    const newline = longer.indexOf(0x0a, textStart(longer));
+    if (newline >= 0) return longer.subarray(0, newline + HEAD_BYTES);
+  }
+  return head;
 }
 
 /** The first record among the next lines that is an object with several keys and starts its line. */
