@@ -25,7 +25,8 @@ function store(): Promise<Store> {
 }
 
 function send(reply: RpcReply): void {
-  if (process.connected) process.send?.(reply);
+  // The window may close between the check and the write: then nobody is left to be told.
+  if (process.connected) process.send?.(reply, () => undefined);
 }
 
 const handlers: Handlers = {
