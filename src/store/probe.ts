@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from "node:fs";
-import { basename, dirname } from "node:path";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { basename } from "node:path";
 import { parseJson, parseJsonPrefix } from "../formats/jsonText";
 import type { Container, Detection, FileHead, Format } from "../formats/format";
 import { formats } from "../formats/index";
@@ -7,12 +7,12 @@ import type { JsonValue } from "../model/json";
 import type { Note } from "../model/trajectory";
 import { openHdf5 } from "./hdf5";
 import { parquetColumns } from "./parquet";
+import { siblingsOf } from "./siblings";
 import { textStart } from "./textRecords";
 
 const HEAD_BYTES = 64 * 1024;
 /** A first record longer than this is looked at by its beginning alone. */
 const WHOLE_RECORD_BYTES = 16 * 1024 * 1024;
-const SIBLING_LIMIT = 1000;
 
 /** What a file turned out to be. */
 export type Probe =
@@ -222,12 +222,4 @@ function falseFriend(path: string, bytes: Buffer, size: number): Note | undefine
     };
   }
   return undefined;
-}
-
-function siblingsOf(path: string): readonly string[] {
-  try {
-    return readdirSync(dirname(path)).slice(0, SIBLING_LIMIT);
-  } catch {
-    return [];
-  }
 }

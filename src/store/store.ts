@@ -11,13 +11,17 @@ import { Queries } from "./queries";
 import { Scores } from "./scores";
 import { Follower } from "./tail";
 import { TrajectoryReader } from "./trajectories";
-import { couldBeData } from "./walk";
+import { Turns } from "./turns";
+import { couldBeData, type FoundFile } from "./walk";
 import { WorkerPool } from "./workerPool";
 
 /** Telling of growth more often than this would cost more than it shows. */
 const TELL_MS = 300;
 /** Files taken in at the same time: what they add in the meantime shares a transaction. */
-const FILES_AT_ONCE = 24;
+const FILES_AT_ONCE = 256;
+/** Files above this size take turns: more of them at once would only be in each other's way. */
+const LARGE_BYTES = 2 ** 20;
+const LARGE_AT_ONCE = 4;
 
 export type Emit = <K extends keyof StoreEvents>(name: K, payload: StoreEvents[K]) => void;
 
@@ -100,20 +104,31 @@ export class Store {
         throw new Failure("unknown-path", `There is nothing at ${path}.`, "Check the path.");
       }
     }
-    const found = (await Promise.all(paths.map((path) => this.follower.list(path, watch)))).flat();
     let done = 0;
-    let next = 0;
+    let total = 0;
+    // Files are taken in while the folders are still being listed: a run of 100,000 files shows its first rows at once.
+    const found = this.found(paths, watch);
+    let ended = false;
+    const large = new Turns(LARGE_AT_ONCE);
     const work = async (): Promise<void> => {
-      for (let index = next++; index < found.length; index = next++) {
+      while (!ended) {
+        const { value: file, done: atEnd } = await found.next();
+        if (atEnd === true || file === undefined) {
+          ended = true;
+          break;
+        }
+        total++;
         if (signal.aborted)
           throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
-        const file = found[index];
-        if (file === undefined) break;
-        if (asked.has(file.path) || !this.indexer.isNew(file.path) || couldBeData(file.path))
-          await this.indexer.refresh(file.path, file.stats, asked.has(file.path), signal);
+        const isLarge = file.stats.size > LARGE_BYTES;
+        const take = async (): Promise<void> => {
+          if (asked.has(file.path) || !this.indexer.isNew(file.path) || couldBeData(file.path))
+            await this.indexer.refresh(file.path, file.stats, asked.has(file.path), signal);
+        };
+        await (isLarge ? large.run(take) : take());
         done++;
-        if (done % 50 === 0 || done === found.length || file.stats.size > 8 * 2 ** 20)
-          progress({ done, total: found.length, path: file.path });
+        if (done % 50 === 0 || (ended && done === total) || isLarge)
+          progress({ done, total, path: file.path });
       }
     };
     await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
@@ -130,6 +145,10 @@ export class Store {
     );
     const loose = this.indexer.looseNotes().filter((note) => note.where === undefined || isUnder(note.where));
     return { datasets, warnings: [...datasets.flatMap((dataset) => dataset.warnings), ...loose] };
+  }
+
+  private async *found(paths: readonly string[], watch: boolean): AsyncGenerator<FoundFile> {
+    for (const path of paths) yield* this.follower.files(path, watch);
   }
 
   /** Files that the index holds under these paths and that are gone from the disk. */

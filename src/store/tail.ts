@@ -37,10 +37,9 @@ export class Follower {
     private readonly onProblem: (note: Note) => void,
   ) {}
 
-  /** Lists the files under a path that may hold data; remembers the folders when they are to be followed. */
-  async list(path: string, follow: boolean): Promise<FoundFile[]> {
-    const found: FoundFile[] = [];
-    const listener = {
+  /** The files under a path that may hold data, as they are found; remembers the folders when they are to be followed. */
+  files(path: string, follow: boolean): AsyncGenerator<FoundFile> {
+    return walk(path, {
       problem: (where: string, error: unknown) => {
         this.onProblem({
           code: "unreadable-path",
@@ -51,9 +50,7 @@ export class Follower {
       folder: (folder: string, mtimeMs: number) => {
         if (follow) this.folders.set(folder, Date.now() - mtimeMs < GRAIN_MS ? -1 : mtimeMs);
       },
-    };
-    for await (const file of walk(path, listener)) found.push(file);
-    return found;
+    });
   }
 
   /** Starts following what was listed so far; idempotent. */
@@ -141,7 +138,7 @@ export class Follower {
       }
       if (mtimeMs === known) continue;
       // Lists the folder and what is new below it; known folders below have their own turn.
-      for (const file of await this.list(folder, true)) {
+      for await (const file of this.files(folder, true)) {
         if (this.indexer.isNew(file.path) && couldBeData(file.path))
           await this.indexer
             .refresh(file.path, file.stats, false)
