@@ -28,18 +28,33 @@ export type AppendColumn =
   | { readonly kind: "constant"; readonly text: string }
   | { readonly kind: "nulls" };
 
+/** Rows [from, to) of columns that were handed over, not yet written. */
+interface Stretch {
+  readonly columns: readonly AppendColumn[];
+  readonly from: number;
+  readonly to: number;
+}
+
 /**
  * Appends rows to one table of the schema `store`, column by column. The types must be the table's own. Part of the
  * connection's running transaction; nothing is written before `close`. One appender for many blocks: opening and
- * closing one costs as much as thousands of rows.
+ * closing one, and each chunk of rows, costs as much as thousands of rows, so small blocks share chunks.
  */
 export class ColumnAppender {
+  private waiting: Stretch[] = [];
+  private rows = 0;
+  private readonly chunk: Bindings.DataChunk;
+  private readonly wrapped: DuckDB.DuckDBDataChunk;
+
   private constructor(
-    private readonly api: typeof DuckDB,
+    api: typeof DuckDB,
     private readonly native: typeof Bindings,
     private readonly appender: DuckDBAppender,
     private readonly types: readonly DuckDBType[],
-  ) {}
+  ) {
+    this.wrapped = api.DuckDBDataChunk.create(types);
+    this.chunk = this.wrapped.chunk;
+  }
 
   static async open(
     connection: DuckDBConnection,
@@ -56,67 +71,84 @@ export class ColumnAppender {
   }
 
   append(columns: readonly AppendColumn[], count: number): void {
-    for (let start = 0; start < count; start += CHUNK_ROWS) {
-      const size = Math.min(CHUNK_ROWS, count - start);
-      const { chunk } = this.api.DuckDBDataChunk.create(this.types, size);
-      for (const [index, column] of columns.entries())
-        fill(this.native, this.native.data_chunk_get_vector(chunk, index), column, start, size);
-      this.native.data_chunk_set_size(chunk, size);
-      this.appender.appendDataChunk(new this.api.DuckDBDataChunk(chunk));
+    for (let from = 0; from < count;) {
+      const to = Math.min(count, from + CHUNK_ROWS - this.rows);
+      this.waiting.push({ columns, from, to });
+      this.rows += to - from;
+      from = to;
+      if (this.rows === CHUNK_ROWS) this.writeChunk();
     }
   }
 
   close(): void {
+    this.writeChunk();
     this.appender.closeSync();
+  }
+
+  private writeChunk(): void {
+    if (this.rows === 0) return;
+    const { native, chunk } = this;
+    native.data_chunk_reset(chunk);
+    for (const index of this.types.keys())
+      fill(native, native.data_chunk_get_vector(chunk, index), this.waiting, index, this.rows);
+    native.data_chunk_set_size(chunk, this.rows);
+    this.appender.appendDataChunk(this.wrapped);
+    this.waiting = [];
+    this.rows = 0;
   }
 }
 
+/** Fills one vector of a chunk from the stretches that make it up. */
 function fill(
   native: typeof Bindings,
   vector: Bindings.Vector,
-  column: AppendColumn,
-  start: number,
+  stretches: readonly Stretch[],
+  index: number,
   size: number,
 ): void {
-  if (column.kind === "texts") {
-    let validity: Uint8Array | undefined;
-    for (let row = 0; row < size; row++) {
-      const text = column.text(start + row);
-      if (text !== null) native.vector_assign_string_element(vector, row, text);
-      else (validity ??= allValid(size))[row >> 3]! &= ~(1 << (row & 7));
-    }
-    if (validity !== undefined) writeValidity(native, vector, validity);
+  const column = (stretch: Stretch): AppendColumn => stretch.columns[index] as AppendColumn;
+  const first = column(stretches[0] as Stretch);
+  if (
+    (first.kind === "nulls" || first.kind === "constant") &&
+    stretches.every((stretch) => isSame(column(stretch), first))
+  ) {
+    native.vector_reference_value(
+      vector,
+      first.kind === "nulls" ? native.create_null_value() : native.create_varchar(first.text),
+    );
     return;
   }
-  if (column.kind === "nulls") {
-    native.vector_reference_value(vector, native.create_null_value());
-    return;
+  let validity: Uint8Array | undefined;
+  const setNull = (at: number): void => {
+    validity ??= new Uint8Array(validityBytes(size)).fill(0xff);
+    validity[at >> 3]! &= ~(1 << (at & 7));
+  };
+  let at = 0;
+  for (const stretch of stretches) {
+    const own = column(stretch);
+    const { from, to } = stretch;
+    if (own.kind === "numbers") {
+      const { data, isNull } = own;
+      const width = data.BYTES_PER_ELEMENT;
+      native.copy_data_to_vector(
+        vector,
+        at * width,
+        data.buffer as ArrayBuffer,
+        data.byteOffset + from * width,
+        (to - from) * width,
+      );
+      if (isNull !== undefined)
+        for (let row = from; row < to; row++) if (isNull(row)) setNull(at + row - from);
+    } else if (own.kind === "nulls") for (let row = from; row < to; row++) setNull(at + row - from);
+    else
+      for (let row = from; row < to; row++) {
+        const text = own.kind === "constant" ? own.text : own.text(row);
+        if (text === null) setNull(at + row - from);
+        else native.vector_assign_string_element(vector, at + row - from, text);
+      }
+    at += to - from;
   }
-  if (column.kind === "constant") {
-    native.vector_reference_value(vector, native.create_varchar(column.text));
-    return;
-  }
-  const { data, isNull } = column;
-  const width = data.BYTES_PER_ELEMENT;
-  native.copy_data_to_vector(
-    vector,
-    0,
-    data.buffer as ArrayBuffer,
-    data.byteOffset + start * width,
-    size * width,
-  );
-  if (isNull === undefined) return;
-  const validity = allValid(size);
-  for (let row = 0; row < size; row++) if (isNull(start + row)) validity[row >> 3]! &= ~(1 << (row & 7));
-  writeValidity(native, vector, validity);
-}
-
-/** Validity masks come in words of 64 bits. */
-const validityBytes = (size: number): number => Math.ceil(size / 64) * 8;
-
-const allValid = (size: number): Uint8Array => new Uint8Array(validityBytes(size)).fill(0xff);
-
-function writeValidity(native: typeof Bindings, vector: Bindings.Vector, validity: Uint8Array): void {
+  if (validity === undefined) return;
   native.vector_ensure_validity_writable(vector);
   native.copy_data_to_vector_validity(
     vector,
@@ -126,3 +158,13 @@ function writeValidity(native: typeof Bindings, vector: Bindings.Vector, validit
     validity.byteLength,
   );
 }
+
+function isSame(left: AppendColumn, right: AppendColumn): boolean {
+  return (
+    left.kind === right.kind &&
+    (left.kind !== "constant" || (right.kind === "constant" && left.text === right.text))
+  );
+}
+
+/** Validity masks come in words of 64 bits. */
+const validityBytes = (size: number): number => Math.ceil(size / 64) * 8;
