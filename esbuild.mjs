@@ -46,11 +46,15 @@ const textOnly = {
 // The catalogues are most of the extension's code and none of it is needed to activate. They are bundles of their own,
 // loaded when something of them is first used. They hold declarations and pure functions, so that the classes of
 // src/model that they carry along a second time are never compared across bundles.
-const catalogues = { signals: "src/signals/index.ts", formats: "src/formats/index.ts" };
+const catalogues = {
+  signals: "src/signals/index.ts",
+  formats: "src/formats/index.ts",
+  specification: "src/signals/specification/specification.ts",
+};
 const lazyCatalogues = {
   name: "lazy-catalogues",
   setup(builder) {
-    builder.onResolve({ filter: /\/(signals|formats)\/index$/ }, (args) => ({ path: args.path.match(/(signals|formats)\/index$/)[1], namespace: "catalogue" }));
+    builder.onResolve({ filter: /\/((signals|formats)\/index|specification\/specification)$/ }, (args) => ({ path: args.path.match(/(signals|formats|specification)\/(index|specification)$/)[1], namespace: "catalogue" }));
     builder.onLoad({ filter: /.*/, namespace: "catalogue" }, ({ path }) => {
       const names = [...readFileSync(catalogues[path], "utf8").matchAll(/^export (?:const|function|class) (\w+)/gm)].map((found) => found[1]);
       const getters = names.map((name) => `get ${name}() { return load().${name}; }`);
@@ -65,7 +69,7 @@ const programs = [
     platform: "node",
     target: "node22",
     format: "cjs",
-    external: ["vscode", "./signals.cjs", "./formats.cjs"],
+    external: ["vscode", "./signals.cjs", "./formats.cjs", "./specification.cjs"],
     entryPoints: { extension: "src/extension.ts" },
     plugins: [lazyCatalogues],
     outExtension: { ".js": ".cjs" },
@@ -74,7 +78,8 @@ const programs = [
   { ...common, platform: "node", target: "node22", format: "cjs", entryPoints: catalogues, outExtension: { ".js": ".cjs" }, outdir },
   { ...nodeModule, entryPoints: { store: "src/store/process.ts" }, outdir },
   { ...nodeModule, entryPoints: { inference: "src/inference/process.ts" }, outdir, plugins: [textOnly] },
-  { ...nodeModule, entryPoints: { cli: "src/cli.ts" }, outdir },
+  // jsonc-parser's CommonJS form loads its parts by names that a bundler cannot see.
+  { ...nodeModule, alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" }, entryPoints: { cli: "src/cli.ts" }, outdir },
   {
     ...common,
     platform: "browser",

@@ -16,7 +16,9 @@ const titles: Readonly<Record<string, string>> = {
   loss: "Loss terms",
   agentic: "Agents and language models",
   reward: "Rewards",
-  control: "Control and specification",
+  control: "Control",
+  specification: "Specifications and columns",
+  diagnostics: "Diagnostics",
 };
 
 const cell = (text: string): string => text.replaceAll("|", "\\|").replaceAll("\n", " ");

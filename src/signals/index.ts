@@ -5,9 +5,11 @@ import { gigpo } from "./agentic/gigpo";
 import { igpo, igpoGain } from "./agentic/igpoSignals";
 import { istarTokenReward } from "./agentic/istar";
 import { rlfrPenalty } from "./agentic/rlfr";
-import { spaCredit, taroReward } from "./agentic/spa";
+import { spaCredit } from "./agentic/spa";
+import { taroReward } from "./agentic/taro";
 import { spoChain } from "./agentic/spoChain";
-import { uis1, uis1Return } from "./agentic/uis1";
+import { uis1 } from "./agentic/uis1";
+import { uis1Return } from "./agentic/uis1Return";
 import { unirGuidance } from "./agentic/unir";
 import { groupContrast } from "./group/contrastFilter";
 import { gpg } from "./group/gpg";
@@ -27,6 +29,8 @@ import { discountedReturn } from "./returns/discountedReturn";
 import { nStep } from "./returns/nStep";
 import { tdLambda } from "./returns/tdLambda";
 import type { Signal } from "./signal";
+import { ltlfTruth, rewardMachineSignal } from "./specification/specificationSignals";
+import { stepColumn } from "./specification/stepColumn";
 import { spoTree } from "./tree/spoTree";
 
 /** The catalogue: every signal, by family. */
@@ -67,4 +71,7 @@ export const signals: readonly Signal[] = [
   klPenalty,
   clippedPolicyLoss,
   overlongPenalty,
+  ltlfTruth,
+  rewardMachineSignal,
+  stepColumn,
 ];
