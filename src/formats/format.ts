@@ -66,11 +66,16 @@ export interface Hdf5Group {
   /** Names of child groups and datasets, sorted. */
   readonly groups: readonly string[];
   readonly datasets: readonly string[];
+  /** A group below, by its path; `/` is this group itself, the one member of formats whose file is one record. */
   group(name: string): Hdf5Group | undefined;
   /** Shape of a dataset without reading it. */
   shape(name: string): readonly number[] | undefined;
+  /** True for a dataset of numbers or booleans; nothing of it is read. */
+  numeric(name: string): boolean;
   /** Reads a whole numeric or boolean dataset, row-major, as float64 or float32 where the file has float32. */
   numbers(name: string): Float32Array | Float64Array | undefined;
+  /** Reads the rows [start, end) of such a dataset alone: its first dimension, cut. */
+  numberRows(name: string, start: number, end: number): Float32Array | Float64Array | undefined;
   /** Reads a dataset of strings. */
   strings(name: string): readonly string[] | undefined;
 }
@@ -124,7 +129,10 @@ export interface Format {
   readonly source: string;
   readonly containers: readonly Container[];
   readonly grouping: Grouping;
-  /** True when a JSON array is one record as a whole (a list of messages), not a list of records. */
+  /**
+   * True when a file is one record as a whole, because its elements belong together: of a JSON array (a list of messages)
+   * and of JSON lines (spans of a trace, steps of episodes) the record is the list of the elements.
+   */
   readonly wholeDocument?: boolean;
   /** True when records hold parent links, so that `tree` exists. */
   readonly nativeTree: boolean;

@@ -2,6 +2,8 @@ import { areal } from "./areal";
 import { atif } from "./atif";
 import { atropos } from "./atropos";
 import { chatList, chatMessages } from "./chatMessages";
+import { d3rlpy } from "./d3rlpy";
+import { d3rlpyFlat, d4rl } from "./d4rl";
 import type { Format } from "./format";
 import { minari } from "./minari";
 import { miniSweAgent } from "./miniSweAgent";
@@ -12,6 +14,7 @@ import { preferencePairs } from "./preferencePairs";
 import { primeRlTokens } from "./primeRlTokens";
 import { rllm } from "./rllm";
 import { rlLoggingBoard } from "./rlLoggingBoard";
+import { robomimic } from "./robomimic";
 import { shareGpt } from "./shareGpt";
 import { skyRlEval } from "./skyRlEval";
 import { spoTree } from "./spoTree";
@@ -43,6 +46,10 @@ export const formats: readonly Format[] = [
   rlLoggingBoard,
   spoTree,
   minari,
+  d4rl,
+  d3rlpyFlat,
+  d3rlpy,
+  robomimic,
   sweAgent,
   miniSweAgent,
   openHandsOutput,

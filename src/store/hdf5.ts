@@ -6,6 +6,9 @@ import type { JsonObject, JsonValue } from "../model/json";
 
 type Library = typeof H5Wasm;
 
+/** HDF5's type classes of integers, floats and enumerations; booleans are enumerations of two. */
+const NUMERIC_CLASSES: ReadonlySet<number> = new Set([0, 1, 8]);
+
 let loaded: Promise<Library> | undefined;
 
 /** h5wasm, loaded at first use. */
@@ -99,6 +102,7 @@ class LazyGroup implements Hdf5Group {
   }
 
   group(name: string): Hdf5Group | undefined {
+    if (name === "/") return this;
     if (this.typeOf(name) !== 0) return undefined;
     const child = this.inner.get(name);
     return child instanceof this.module.Group ? new LazyGroup(this.module, child) : undefined;
@@ -116,25 +120,29 @@ class LazyGroup implements Hdf5Group {
     return this.dataset(name)?.shape ?? undefined;
   }
 
+  numeric(name: string): boolean {
+    const type = this.dataset(name)?.metadata.type;
+    return type !== undefined && NUMERIC_CLASSES.has(type);
+  }
+
   numbers(name: string): Float32Array | Float64Array | undefined {
     if (!this.read.has(name)) this.read.set(name, this.readNumbers(name));
     return this.read.get(name);
   }
 
+  numberRows(name: string, start: number, end: number): Float32Array | Float64Array | undefined {
+    const dataset = this.dataset(name);
+    const [rows, ...inner] = dataset?.shape ?? [];
+    if (dataset === undefined || rows === undefined) return undefined;
+    const to = Math.min(end, rows);
+    if (start >= to) return new Float64Array(0);
+    if (start === 0 && to === rows) return this.numbers(name);
+    return numbersOf(dataset.slice([[start, to], ...inner.map((size): [number, number] => [0, size])]));
+  }
+
   private readNumbers(name: string): Float32Array | Float64Array | undefined {
     const dataset = this.dataset(name);
-    if (dataset === undefined) return undefined;
-    const value: unknown = dataset.value;
-    if (value instanceof Float32Array || value instanceof Float64Array) return value;
-    if (value instanceof BigInt64Array || value instanceof BigUint64Array)
-      return Float64Array.from(value, Number);
-    if (ArrayBuffer.isView(value)) return Float64Array.from(value as Uint8Array);
-    if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
-      return Float64Array.of(Number(value));
-    // Booleans come as a list of 0 and 1, or of true and false.
-    if (Array.isArray(value) && value.every((item) => typeof item === "boolean" || typeof item === "number"))
-      return Float64Array.from(value, Number);
-    return undefined;
+    return dataset === undefined ? undefined : numbersOf(dataset.value);
   }
 
   strings(name: string): readonly string[] | undefined {
@@ -144,6 +152,20 @@ class LazyGroup implements Hdf5Group {
       ? (value as string[])
       : undefined;
   }
+}
+
+/** Numbers of whatever the library read; undefined when they are none. */
+function numbersOf(value: unknown): Float32Array | Float64Array | undefined {
+  if (value instanceof Float32Array || value instanceof Float64Array) return value;
+  if (value instanceof BigInt64Array || value instanceof BigUint64Array)
+    return Float64Array.from(value, Number);
+  if (ArrayBuffer.isView(value)) return Float64Array.from(value as Uint8Array);
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
+    return Float64Array.of(Number(value));
+  // Booleans come as a list of 0 and 1, or of true and false.
+  if (Array.isArray(value) && value.every((item) => typeof item === "boolean" || typeof item === "number"))
+    return Float64Array.from(value, Number);
+  return undefined;
 }
 
 function attributeValue(attribute: Attribute): JsonValue | undefined {

@@ -87,6 +87,8 @@ export const expectations: readonly Expectation[] = [
   inFolder("rl-logging-board", "RLLoggingBoard rollouts", ["rl-logging-board"]),
   containing("spo_trees/", "SPO trees written by the authors' code", ["spo-tree"]),
   containing("minari/hdf5-v0", "Minari episodes", ["minari"]),
+  containing("/d4rl-layout", "D4RL transitions", ["d4rl"]),
+  containing("/d3rlpy/", "d3rlpy episodes", ["d3rlpy"]),
 
   ending(".index.json", "the index of an ATIF stream", null),
   ending("/result.json", "a Harbor trial's result", undefined),

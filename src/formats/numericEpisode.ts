@@ -1,0 +1,288 @@
+import { Failure } from "../model/failure";
+import type { JsonObject } from "../model/json";
+import type { StepSummary, TrajectorySummary } from "../model/summary";
+import type { ColumnRole, MediaReference, Note, NumericColumn, Outcome, Step } from "../model/trajectory";
+import { given } from "./draft";
+import type { Format, FormatRecord, Hdf5Group, RecordContext } from "./format";
+
+/** A column of an episode; its numbers are read when they are asked for, so that an index never loads observations. */
+export interface EpisodeColumn extends Omit<NumericColumn, "data"> {
+  data(): Float32Array | Float64Array;
+}
+
+/** An episode of numbers: transitions with columns, before the store gives it its ids and place. */
+export interface NumericEpisode {
+  readonly ownId?: string;
+  readonly title: string;
+  /** Transitions, which is the number of actions; observations may have one row more. */
+  readonly steps: number;
+  readonly columns: readonly EpisodeColumn[];
+  readonly task?: { readonly id?: string; readonly prompt?: string };
+  readonly groupKey?: string;
+  readonly groupGuess?: string;
+  readonly parentId?: string;
+  readonly trainingStep?: number;
+  readonly split?: string;
+  /** The episode's reward where the file records it; otherwise it is the sum of the column of role `reward`. */
+  readonly reward?: { readonly value: number | null; readonly source: string };
+  readonly success?: boolean | null;
+  /** How it ended, where the columns `terminated` and `truncated` do not tell. */
+  readonly end?: { readonly stopReason?: string; readonly truncated?: boolean };
+  readonly components?: Readonly<Record<string, number | null>>;
+  /** Videos and pictures of the whole episode; they hang on its first step. */
+  readonly media?: readonly MediaReference[];
+  readonly extra: JsonObject;
+  readonly notes?: readonly Note[];
+}
+
+/** What is left to say about a format whose records are numeric episodes. */
+export interface EpisodeFormat extends Omit<Format, "summarise" | "read" | "nativeTree" | "grouping"> {
+  readonly grouping?: Format["grouping"];
+  /** The episodes of a record, in order of `part`. Throws Failure for a record that does not fit. */
+  episodes(record: FormatRecord, context: RecordContext): readonly NumericEpisode[];
+}
+
+/** A format from the episodes of its records. */
+export function episodeFormat({ episodes, ...format }: EpisodeFormat): Format {
+  return {
+    grouping: "none",
+    nativeTree: false,
+    ...format,
+    summarise: (record, context) => episodes(record, context).map(summaryOf),
+    read(record, place, context) {
+      const all = episodes(record, context);
+      const episode = all[place.source.part];
+      if (episode === undefined)
+        throw new Failure(
+          "missing-part",
+          `The record holds ${all.length} episodes, not ${place.source.part + 1}.`,
+          "Refresh the Trajectories view.",
+        );
+      const columns = episode.columns.map((column): NumericColumn => ({ ...column, data: column.data() }));
+      const reader = new Reader(episode);
+      const task = { ...given("id", episode.ownId), ...episode.task };
+      return {
+        ...place,
+        format: format.id,
+        task,
+        ...given("parentId", episode.parentId),
+        ...given("trainingStep", episode.trainingStep),
+        ...given("split", episode.split),
+        steps: reader.steps(),
+        ...(columns.length === 0 ? {} : { columns: { steps: episode.steps, columns } }),
+        outcome: reader.outcome(),
+        extra: episode.extra,
+        notes: [
+          ...(episode.notes ?? []),
+          ...(episode.groupGuess === undefined
+            ? []
+            : [{ code: "guessed-group", message: `The group is guessed: ${episode.groupGuess}.` }]),
+        ],
+      };
+    },
+  };
+}
+
+function summaryOf(episode: NumericEpisode, part: number): TrajectorySummary {
+  const reader = new Reader(episode);
+  const { reward, success, truncated, stopReason, components } = reader.outcome();
+  const steps = reader.stepSummaries();
+  return {
+    part,
+    title: episode.title,
+    stepCount: episode.steps,
+    components,
+    ...given("ownId", episode.ownId),
+    ...given("groupKey", episode.groupKey),
+    ...given("groupGuess", episode.groupGuess),
+    ...given("trainingStep", episode.trainingStep),
+    ...given("split", episode.split),
+    ...given("parentOwnId", episode.parentId),
+    ...given("reward", reward),
+    ...given("success", success),
+    ...given("truncated", truncated),
+    ...given("stopReason", stopReason),
+    ...(steps.length === 0 ? {} : { steps }),
+  };
+}
+
+/** Reads the columns of one number a step, each once. */
+class Reader {
+  private readonly known = new Map<string, Float32Array | Float64Array | undefined>();
+
+  constructor(private readonly episode: NumericEpisode) {}
+
+  /** The column of one number a step with this role; advantages have no role and are found by name. */
+  private scalar(role: ColumnRole | "advantage"): Float32Array | Float64Array | undefined {
+    if (!this.known.has(role)) {
+      const { steps, columns } = this.episode;
+      const column = columns.find(
+        (one) =>
+          (role === "advantage" ? isAdvantage(one.name) : one.role === role) &&
+          one.width === 1 &&
+          one.rows >= steps,
+      );
+      this.known.set(role, column?.data());
+    }
+    return this.known.get(role);
+  }
+
+  private some(role: ColumnRole): boolean | undefined {
+    const flags = this.scalar(role);
+    if (flags === undefined) return undefined;
+    for (let step = 0; step < this.episode.steps; step++) if (flags[step] !== 0) return true;
+    return false;
+  }
+
+  outcome(): Outcome {
+    const { episode } = this;
+    return {
+      ...this.reward(),
+      ...given("success", episode.success),
+      ...this.end(),
+      components: episode.components ?? {},
+    };
+  }
+
+  /** The recorded reward, or the undiscounted sum of the steps': absent when there are none, NaN when one is. */
+  private reward(): Pick<Outcome, "reward" | "rewardSource"> {
+    if (this.episode.reward !== undefined) {
+      const { value, source } = this.episode.reward;
+      return { reward: value, rewardSource: source };
+    }
+    const rewards = this.scalar("reward");
+    if (rewards === undefined || this.episode.steps === 0) return {};
+    let sum = 0;
+    for (let step = 0; step < this.episode.steps; step++) sum += rewards[step]!;
+    return { reward: sum, rewardSource: "sum of rewards" };
+  }
+
+  private end(): Pick<Outcome, "stopReason" | "truncated"> {
+    const terminated = this.some("terminated");
+    const truncated = this.some("truncated");
+    const flags = {
+      ...(truncated === undefined ? {} : { truncated: truncated && terminated !== true }),
+      ...(terminated === true
+        ? { stopReason: "terminated" }
+        : truncated === true
+          ? { stopReason: "truncated" }
+          : {}),
+    };
+    return { ...flags, ...this.episode.end };
+  }
+
+  steps(): Step[] {
+    const reward = this.scalar("reward");
+    const value = this.scalar("value");
+    const advantage = this.scalar("advantage");
+    const logprob = this.scalar("logprob");
+    const terminated = this.scalar("terminated");
+    const truncated = this.scalar("truncated");
+    return Array.from({ length: this.episode.steps }, (_, index): Step => ({
+      index,
+      role: "assistant",
+      kind: "act",
+      ...(index === 0 && this.episode.media !== undefined ? { media: this.episode.media } : {}),
+      ...given("reward", reward?.[index]),
+      ...given("value", value?.[index]),
+      ...given("advantage", advantage?.[index]),
+      ...given("logprob", logprob?.[index]),
+      ...(terminated === undefined ? {} : { terminated: terminated[index] !== 0 }),
+      ...(truncated === undefined ? {} : { truncated: truncated[index] !== 0 }),
+    }));
+  }
+
+  stepSummaries(): StepSummary[] {
+    const reward = this.scalar("reward");
+    const value = this.scalar("value");
+    const advantage = this.scalar("advantage");
+    if (reward === undefined && value === undefined && advantage === undefined) return [];
+    return Array.from({ length: this.episode.steps }, (_, index) => ({
+      index,
+      ...given("reward", reward?.[index]),
+      ...given("value", value?.[index]),
+      ...given("advantage", advantage?.[index]),
+    }));
+  }
+}
+
+const isAdvantage = (name: string): boolean => /(^|[./])(advantages?|adv)$/i.test(name);
+
+/** Names under which libraries keep what a column means, without the groups they lie in. */
+const ROLES: readonly (readonly [RegExp, ColumnRole])[] = [
+  [/^(obs|observations?|states?)$/i, "observation"],
+  [/^(acts?|actions?)$/i, "action"],
+  [/^(rews?|rewards?)$/i, "reward"],
+  [/^(terminals?|terminations?|terminated)$/i, "terminated"],
+  [/^(timeouts?|truncations?|truncated)$/i, "truncated"],
+  [/^(values?|value_estimates?|v_?preds?)$/i, "value"],
+  [/^((action_)?log_?probs?|logp|action_log_prob)$/i, "logprob"],
+];
+
+/** What a column means by its name: `actions`, `infos/action_log_probs`, `observation.state`. Otherwise `info`. */
+export function roleOf(name: string): ColumnRole {
+  const last = name.split(/[./]/).at(-1) ?? name;
+  const inInfos = /^(infos?|env_infos?|agent_infos?)[./]/.test(name);
+  const role = ROLES.find(([pattern]) => pattern.test(last))?.[1];
+  // Of what a simulator adds, values and log-probabilities are the policy's own; anything else stays information.
+  return role === undefined || (inInfos && role !== "value" && role !== "logprob") ? "info" : role;
+}
+
+/** A column of numbers that are already read. */
+export function columnOfNumbers(
+  name: string,
+  role: ColumnRole,
+  data: Float32Array | Float64Array,
+  width = 1,
+  labels?: readonly string[],
+): EpisodeColumn {
+  return {
+    name,
+    role,
+    rows: width === 0 ? 0 : data.length / width,
+    width,
+    ...given("labels", labels),
+    data: () => data,
+  };
+}
+
+/** A dataset of an HDF5 group as a column; undefined when it is not numeric. Rows [start, end) of it when they are given. */
+export function columnOfDataset(
+  group: Hdf5Group,
+  dataset: string,
+  name: string,
+  role: ColumnRole,
+  range?: { readonly start: number; readonly end: number },
+): EpisodeColumn | undefined {
+  const shape = group.shape(dataset);
+  const all = shape?.[0];
+  if (shape === undefined || all === undefined || group.numeric(dataset) !== true) return undefined;
+  const start = Math.min(range?.start ?? 0, all);
+  const end = Math.min(range?.end ?? all, all);
+  return {
+    name,
+    role,
+    rows: end - start,
+    width: shape.slice(1).reduce((product, size) => product * size, 1),
+    data: () => group.numberRows(dataset, start, end) ?? new Float64Array(0),
+  };
+}
+
+/** Names of the numeric datasets of a group and below it, as paths (`observation/state`), with the group that holds each. */
+export function* datasetsBelow(
+  group: Hdf5Group,
+  prefix = "",
+): Generator<{ readonly path: string; readonly group: Hdf5Group; readonly dataset: string }> {
+  for (const dataset of group.datasets) yield { path: `${prefix}${dataset}`, group, dataset };
+  for (const child of group.groups) {
+    const inner = group.group(child);
+    if (inner !== undefined) yield* datasetsBelow(inner, `${prefix}${child}/`);
+  }
+}
+
+/** The group of an HDF5 record. @throws Failure when the record is something else */
+export function hdf5GroupOf(record: FormatRecord, what: string): Hdf5Group {
+  if (record.kind !== "hdf5")
+    throw new Failure("unfit-record", "The record is not an HDF5 group.", `Check that the file is ${what}.`);
+  return record.group;
+}
