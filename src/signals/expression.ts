@@ -49,6 +49,12 @@ export const binary = (op: "+" | "-" | "*" | "/" | "^", left: Expression, right:
   right,
 });
 
+export const call = (name: string, ...parts: readonly Expression[]): Expression => ({
+  kind: "call",
+  name,
+  arguments: parts,
+});
+
 const precedence = { "+": 1, "-": 1, "*": 2, "/": 2, "^": 3 } as const;
 
 /** Three significant digits; very large and very small numbers in exponent form. Full precision stays in the data. */
@@ -132,6 +138,12 @@ export function evaluate(expression: Expression): number | undefined {
           return Math.abs(numbers[0] ?? NaN);
         case "float32":
           return Math.fround(numbers[0] ?? NaN);
+        case "sigmoid":
+          return 1 / (1 + Math.exp(-(numbers[0] ?? NaN)));
+        case "tanh":
+          return Math.tanh(numbers[0] ?? NaN);
+        case "sign":
+          return Math.sign(numbers[0] ?? NaN);
         case "sum":
           return numbers.reduce((total, value) => total + value, 0);
         case "mean":

@@ -6,11 +6,24 @@ import { igpo, igpoGain } from "./agentic/igpoSignals";
 import { istarTokenReward } from "./agentic/istar";
 import { rlfrPenalty } from "./agentic/rlfr";
 import { spaCredit } from "./agentic/spa";
-import { taroReward } from "./agentic/taro";
+import { taroReward, taroTokenReward } from "./agentic/taro";
 import { spoChain } from "./agentic/spoChain";
 import { uis1 } from "./agentic/uis1";
 import { uis1Return } from "./agentic/uis1Return";
 import { unirGuidance } from "./agentic/unir";
+import { calmReward, calmSubgoals } from "./agentic/calmSignals";
+import { designedReward } from "./agentic/designedReward";
+import { gatedReward } from "./agentic/gatedReward";
+import { istarPreference } from "./agentic/istarPreference";
+import { istar } from "./agentic/istarSignals";
+import { latentChangeSignal, latentPath } from "./agentic/latentSignals";
+import { latrFork, latrPrune } from "./agentic/latrSignals";
+import { oniReward } from "./agentic/oniSignal";
+import { effectiveRankSignal, rankShaping, rankWindows } from "./agentic/rankSignals";
+import { rlfrAdvantage } from "./agentic/rlfrAdvantage";
+import { spaProgress, spaTokenReward } from "./agentic/spaProgress";
+import { uis1Patch, uis1Sop } from "./agentic/uis1Rollout";
+import { uis1Score } from "./agentic/uis1Score";
 import { groupContrast } from "./group/contrastFilter";
 import { gpg } from "./group/gpg";
 import { grpo } from "./group/grpo";
@@ -67,6 +80,27 @@ export const signals: readonly Signal[] = [
   igpo,
   unirGuidance,
   rlfrPenalty,
+  rlfrAdvantage,
+  uis1Score,
+  uis1Patch,
+  uis1Sop,
+  latrFork,
+  latrPrune,
+  istar,
+  istarPreference,
+  spaProgress,
+  spaTokenReward,
+  taroTokenReward,
+  gatedReward,
+  designedReward,
+  oniReward,
+  calmSubgoals,
+  calmReward,
+  effectiveRankSignal,
+  rankWindows,
+  rankShaping,
+  latentChangeSignal,
+  latentPath,
   vtraceAdvantage,
   klPenalty,
   clippedPolicyLoss,

@@ -2,7 +2,7 @@ import { binary, symbol, type Expression } from "../expression";
 import type { Missing } from "../series/episode";
 import { numberOf, textOf } from "../series/parameters";
 import { needHow, type ParameterValues, type Signal, type SignalContext } from "../signal";
-import { igpoAdvantages, type IgpoResult } from "./igpo";
+import { firstReleaseAdvantages, igpoAdvantages, type IgpoResult } from "./igpo";
 
 const source = "Wang et al. 2025, Information Gain-based Policy Optimization; GuoqingWang1/IGPO";
 
@@ -126,19 +126,24 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   }
   const own = group.members.findIndex((member) => member.trajectoryId === trajectory.id);
   if (own < 0) return { missing: ["group"], how: needHow.group };
-  const result = igpoAdvantages(
-    rewards,
-    masks,
-    group.members.map(() => group.groupId),
-    {
-      norm: textOf(parameters, "norm") as "joint" | "separate",
-      divideByStd: parameters["divideByStd"] === true,
-      gamma: numberOf(parameters, "gamma"),
-      epsilon: 1e-6,
-      outcomeWeight: numberOf(parameters, "outcomeWeight"),
-      gainWeight: numberOf(parameters, "gainWeight"),
-    },
-  );
+  const tasks = group.members.map(() => group.groupId);
+  if (textOf(parameters, "release") === "first") {
+    const { advantages, returns } = firstReleaseAdvantages(rewards, masks, tasks, {
+      gamma: 1,
+      baseline: "position",
+      divideByStd: false,
+      epsilon: 0,
+    });
+    return { own, result: { advantages, normalised: returns }, masks };
+  }
+  const result = igpoAdvantages(rewards, masks, tasks, {
+    norm: textOf(parameters, "norm") as "joint" | "separate",
+    divideByStd: parameters["divideByStd"] === true,
+    gamma: numberOf(parameters, "gamma"),
+    epsilon: 1e-6,
+    outcomeWeight: numberOf(parameters, "outcomeWeight"),
+    gainWeight: numberOf(parameters, "gainWeight"),
+  });
   return { own, result, masks };
 }
 
@@ -152,6 +157,14 @@ export const igpo: Signal = {
   signed: true,
   needs: ["group", "rewards", "tokenMask"],
   parameters: [
+    {
+      name: "release",
+      description:
+        "The newer code, or the first release: return-to-go inside a run of policy tokens minus the group's mean at the same token position.",
+      type: "choice",
+      choices: ["newer", "first"],
+      default: "newer",
+    },
     { name: "gamma", description: "Discount per turn.", type: "number", minimum: 0, maximum: 1, default: 1 },
     {
       name: "norm",
@@ -178,6 +191,13 @@ export const igpo: Signal = {
       values: { norm: "separate" },
       source: "GuoqingWang1/IGPO, train.sh",
     },
+    {
+      id: "first-release",
+      title: "IGPO, first release",
+      values: { release: "first" },
+      source:
+        "GuoqingWang1/IGPO at bff163b7, core_algos.py, compute_grpo_outcome_advantage (gamma 1, no deviation)",
+    },
   ],
   source,
   description:
@@ -189,7 +209,10 @@ export const igpo: Signal = {
     return {
       level: "token",
       values: result.advantages[own]!.map((value, t) => (masks[own]![t] ? value : NaN)),
-      parts: { "normalised reward": result.normalised[own]! },
+      parts: {
+        [textOf(parameters, "release") === "first" ? "return to go" : "normalised reward"]:
+          result.normalised[own]!,
+      },
       notes: [],
     };
   },
@@ -198,6 +221,32 @@ export const igpo: Signal = {
     if ("missing" in prepared) return undefined;
     const { result, own, masks } = prepared;
     const row = result.normalised[own]!;
+    if (textOf(parameters, "release") === "first") {
+      const value = result.advantages[own]![index];
+      if (value === undefined || !masks[own]![index]) return undefined;
+      const at = { trajectoryId: context.trajectory.id, tokenIndex: index };
+      return {
+        title: "IGPO advantage",
+        convention: "first release: gamma 1, mean of the group at the same token position, no deviation",
+        lines: [
+          {
+            name: `A_${index}`,
+            expression: binary(
+              "-",
+              symbol(`G_${index}`, row[index]!, "return to go inside this run of policy tokens", at),
+              symbol(
+                "mean(G)",
+                row[index]! - value,
+                "mean return of the group at this position; 0 for a group of one",
+              ),
+            ),
+            value,
+          },
+        ],
+        source,
+        notes: [],
+      };
+    }
     if (index < 0 || index >= row.length || !masks[own]![index]) return undefined;
     const value = result.advantages[own]![index]!;
     const places = [...row.keys()].filter((t) => t >= index && row[t] !== 0);

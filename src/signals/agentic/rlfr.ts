@@ -1,5 +1,7 @@
 import { binary, number, symbol, type Expression } from "../expression";
+import { meanAndSpread } from "../kernels/groupNormalisation";
 import type { Missing } from "../series/episode";
+import { rowsOf } from "../series/modelInputs";
 import { flagOf, numberOf } from "../series/parameters";
 import type { ParameterValues, Signal, SignalContext } from "../signal";
 
@@ -90,16 +92,32 @@ export function flowRewards(
   });
 }
 
-interface Prepared {
+/** Deviations of a response, and what the shaping makes of them, [T] each. */
+export interface RlfrScores {
   readonly scores: Float64Array;
   readonly mask: Uint8Array;
   readonly normalised: Float64Array;
   readonly kept: Float64Array;
+  /** Population deviation of the deviations over noise seeds; absent with a single draw. */
+  readonly spread?: Float64Array;
+  readonly seeds: number;
 }
 
-function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Missing {
+/** Reads the deviations of the context's tokens (the mean over noise seeds where several were drawn) and shapes them. */
+export function rlfrScores(context: SignalContext, parameters: ParameterValues): RlfrScores | Missing {
   const { tokens } = context.trajectory;
+  const drawn = context.inputs?.arrays?.["flow_deviation"];
+  const seeds = drawn && drawn.width === tokens?.count && drawn.rows > 0 ? rowsOf(drawn) : undefined;
   const scores =
+    (seeds &&
+      Float64Array.from(
+        seeds[0]!,
+        (_, t) =>
+          meanAndSpread(
+            Float64Array.from(seeds, (row) => row[t]!),
+            "population",
+          ).mean,
+      )) ??
     tokens?.series["flow_deviation"] ??
     context.scores?.find(
       (s) => s.name === "flow_deviation" && s.level === "token" && s.values.length === tokens?.count,
@@ -122,7 +140,25 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
     mask,
     shaping,
   );
-  return { scores, mask, normalised, kept: keepFlow(normalised, shaping) };
+  const spread =
+    seeds && seeds.length > 1
+      ? Float64Array.from(
+          scores,
+          (_, t) =>
+            meanAndSpread(
+              Float64Array.from(seeds, (row) => row[t]!),
+              "population",
+            ).spread,
+        )
+      : undefined;
+  return {
+    scores,
+    mask,
+    normalised,
+    kept: keepFlow(normalised, shaping),
+    ...(spread ? { spread } : {}),
+    seeds: seeds?.length ?? 1,
+  };
 }
 
 export const rlfrPenalty: Signal = {
@@ -176,23 +212,29 @@ export const rlfrPenalty: Signal = {
   description:
     "Penalty on tokens whose hidden states a flow network, trained on correct rollouts, does not expect. As released the row's minimum is its second smallest value.",
   compute(context, parameters) {
-    const prepared = prepare(context, parameters);
+    const prepared = rlfrScores(context, parameters);
     if ("missing" in prepared) return prepared;
     const coefficient = numberOf(parameters, "coefficient");
-    const { mask, kept, normalised } = prepared;
+    const { mask, kept, normalised, scores, spread, seeds } = prepared;
     const show = (values: Float64Array): Float64Array => values.map((value, t) => (mask[t] ? value : NaN));
     return {
       level: "token",
       values: show(kept.map((score) => (score === 0 ? 0 : -coefficient * score))),
-      parts: { "normalised deviation": show(normalised) },
+      parts: {
+        deviation: show(scores),
+        "normalised deviation": show(normalised),
+        ...(spread ? { "spread over noise": show(spread) } : {}),
+      },
       notes: [
         `${kept.reduce((sum, score) => sum + (score === 0 ? 0 : 1), 0)} tokens are penalised.`,
-        "Deviations are random: the noise is drawn afresh.",
+        seeds > 1
+          ? `Deviations are random: these are means over ${seeds} draws of the noise.`
+          : "Deviations are random: the noise is drawn afresh.",
       ],
     };
   },
   explain(context, parameters, index) {
-    const prepared = prepare(context, parameters);
+    const prepared = rlfrScores(context, parameters);
     if ("missing" in prepared) return undefined;
     const { scores, mask, kept, normalised } = prepared;
     const coefficient = numberOf(parameters, "coefficient");

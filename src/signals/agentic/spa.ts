@@ -1,38 +1,11 @@
-import { binary, number, symbol, type Expression } from "../expression";
+import { binary, symbol, type Expression } from "../expression";
 import { groupRewards } from "../group/groupRewards";
 import { normaliseGroups } from "../kernels/groupNormalisation";
 import { rlooConvention } from "../group/rloo";
 import { stepText } from "../series/stepText";
 import type { Missing } from "../series/episode";
-import { numberOf, textOf } from "../series/parameters";
+import { textOf } from "../series/parameters";
 import { needHow, type ParameterValues, type Signal, type SignalContext } from "../signal";
-
-/** Last position of every run of non-zero entries of a mask. */
-export function runEnds(mask: ArrayLike<number>): readonly number[] {
-  const ends: number[] = [];
-  for (let t = 0; t < mask.length; t++) if (mask[t] && !mask[t + 1]) ends.push(t);
-  return ends;
-}
-
-/**
- * Stepwise progress (prm_model.forward): a linear head on the logits at the last token of each assistant turn.
- *
- * @param logits [T][V]; @param assistant 1 = assistant token, [T]; @param weight [V]
- * @returns one value per turn; their sum is the predicted outcome, 0 without an assistant turn
- */
-export function progressValues(
-  logits: readonly ArrayLike<number>[],
-  assistant: ArrayLike<number>,
-  weight: ArrayLike<number>,
-  bias: number,
-): { readonly turnValues: readonly number[]; readonly prediction: number } {
-  const turnValues = runEnds(assistant).map((t) => {
-    let value = bias;
-    for (let k = 0; k < weight.length; k++) value += logits[t]![k]! * weight[k]!;
-    return value;
-  });
-  return { turnValues, prediction: turnValues.reduce((sum, value) => sum + value, 0) };
-}
 
 /**
  * Turn rewards that the released data script writes (prm/rl_data_org.py): outcome minus the mean outcome of the other
@@ -52,30 +25,6 @@ export function groundedTurnRewards(credit: number, nextObservations: readonly s
 export function outcomeCredit(rewards: Float64Array, groups: Int32Array, groupCount: number): Float64Array {
   return normaliseGroups(rewards, groups, groupCount, rlooConvention("reward", "propagate", "float64"))
     .advantages;
-}
-
-/**
- * Token rewards of the released trainer (ppo/step_ppotrainer.py, compute_rewards): minus the KL penalty, and on the last
- * token of action run i of n its score times (n - i - 1), so the last step gets nothing. Scores are taken from the back;
- * surplus scores at the front are ignored.
- *
- * @param mask 1 = action token, [T]; @param penalty KL of each token, nats, [T]
- * @throws Error when there are fewer scores than action runs
- */
-export function weightedStepRewards(
-  scores: ArrayLike<number>,
-  mask: ArrayLike<number>,
-  penalty: ArrayLike<number>,
-  coefficient: number,
-): { readonly rewards: Float64Array; readonly penalties: Float64Array } {
-  const penalties = Float64Array.from({ length: mask.length }, (_, t) => -coefficient * penalty[t]!);
-  const rewards = penalties.slice();
-  const ends = runEnds(mask);
-  if (scores.length < ends.length)
-    throw new Error(`${scores.length} step scores for ${ends.length} action runs: every run needs one.`);
-  const surplus = scores.length - ends.length;
-  ends.forEach((end, i) => (rewards[end] = rewards[end]! + scores[surplus + i]! * (ends.length - i - 1)));
-  return { rewards, penalties };
 }
 
 interface Prepared {
@@ -209,156 +158,3 @@ export const spaCredit: Signal = {
     };
   },
 };
-
-/** How a dense turn reward is scaled: by the positive rewards of a won episode, else by the most there is to win. */
-export function turnRewardDivisor(
-  turnRewards: ArrayLike<number>,
-  finalReward: number,
-  maximum: number,
-): number {
-  let positive = 0;
-  for (let k = 0; k < turnRewards.length; k++) if (turnRewards[k]! > 0) positive++;
-  return Math.max(1, finalReward > 0 ? positive : maximum);
-}
-
-/**
- * Verified turn rewards on tokens (meow-tea-taro, AgenticVerifiedRewardManager): `dense` puts each turn's reward, divided,
- * on its separator token, `single` the final score on the last separator. As released a position at or beyond the
- * *prompt* width is dropped.
- *
- * @param separators token position that ends each turn; @param width response tokens; @param limit positions kept
- */
-export function separatorRewards(
-  turnRewards: ArrayLike<number>,
-  finalReward: number,
-  separators: ArrayLike<number>,
-  maximum: number,
-  method: "dense" | "single",
-  width: number,
-  limit: number,
-): { readonly rewards: Float64Array; readonly lost: number } {
-  const rewards = new Float64Array(width);
-  let lost = 0;
-  const place = (position: number, value: number): void => {
-    if (position >= limit || position >= width) lost += value === 0 ? 0 : 1;
-    else rewards[position] = value;
-  };
-  if (method === "single") {
-    if (separators.length > 0) place(separators[separators.length - 1]!, finalReward);
-    return { rewards, lost };
-  }
-  const divisor = turnRewardDivisor(turnRewards, finalReward, maximum);
-  for (let k = 0; k < Math.min(turnRewards.length, separators.length); k++)
-    place(separators[k]!, turnRewards[k]! / divisor);
-  return { rewards, lost };
-}
-
-export const taroReward: Signal = {
-  id: "taro-reward",
-  title: "Verified turn reward",
-  family: "agentic",
-  level: "step",
-  unit: "reward",
-  signed: true,
-  needs: ["rewards", "outcomeReward"],
-  parameters: [
-    {
-      name: "method",
-      description: "Dense: every turn's reward, divided; single: the final score on the last turn.",
-      type: "choice",
-      choices: ["dense", "single"],
-      default: "dense",
-    },
-    {
-      name: "maximum",
-      description: "Most that can be won, which divides the rewards of a lost episode.",
-      type: "integer",
-      minimum: 1,
-      default: 1,
-    },
-  ],
-  presets: [
-    {
-      id: "dense",
-      title: "meow-tea-taro, dense",
-      values: { method: "dense" },
-      source: "pearls-lab/meow-tea-taro, agentic_utils/reward_manager/agentic_verified.py",
-    },
-    {
-      id: "single",
-      title: "meow-tea-taro, single",
-      values: { method: "single" },
-      source: "pearls-lab/meow-tea-taro, agentic_utils/reward_manager/agentic_verified.py",
-    },
-  ],
-  source:
-    "Wang & Ammanabrolu 2025, A Practitioner's Guide to Multi-turn Agentic RL; pearls-lab/meow-tea-taro",
-  description:
-    "Turn-level reward of the guide: the rise of the task's score at each turn, divided by the number of rises of a won episode or by the most there is to win, or the final score alone.",
-  compute(context, parameters) {
-    const turns = turnRewards(context, parameters);
-    if ("missing" in turns) return turns;
-    const values = new Float64Array(context.trajectory.steps.length).fill(NaN);
-    turns.indices.forEach((index, t) => (values[index] = turns.values[t]!));
-    return {
-      level: "step",
-      values,
-      notes: [
-        "The released code drops rewards whose separator lies beyond the prompt width; here none is dropped.",
-      ],
-    };
-  },
-  explain(context, parameters, index) {
-    const turns = turnRewards(context, parameters);
-    if ("missing" in turns) return undefined;
-    const t = turns.indices.indexOf(index);
-    if (t < 0 || Number.isNaN(turns.values[t]!)) return undefined;
-    const dense = textOf(parameters, "method") === "dense";
-    const reference = { trajectoryId: context.trajectory.id, stepIndex: index };
-    const last = t === turns.indices.length - 1;
-    const expression: Expression = dense
-      ? binary(
-          "/",
-          symbol("d", turns.rewards[t]!, "rise of the score at this turn", reference),
-          symbol("N", turns.divisor, "rises of a won episode, or the most there is to win"),
-        )
-      : last
-        ? symbol("R", turns.final, "final score", { trajectoryId: context.trajectory.id })
-        : number(0);
-    return {
-      title: "Verified turn reward",
-      convention: textOf(parameters, "method"),
-      lines: [{ name: `r_${index}`, expression, value: turns.values[t]! }],
-      source: taroReward.source,
-      notes: [],
-    };
-  },
-};
-
-function turnRewards(
-  context: SignalContext,
-  parameters: ParameterValues,
-):
-  | {
-      readonly indices: readonly number[];
-      readonly rewards: Float64Array;
-      readonly values: Float64Array;
-      readonly final: number;
-      readonly divisor: number;
-    }
-  | Missing {
-  const { trajectory } = context;
-  const steps = trajectory.steps.filter((step) => step.role === "assistant");
-  if (typeof trajectory.outcome.reward !== "number")
-    return { missing: ["outcomeReward"], how: needHow.outcomeReward };
-  const dense = textOf(parameters, "method") === "dense";
-  if (steps.length === 0 || (dense && steps.some((step) => typeof step.reward !== "number")))
-    return { missing: ["rewards"], how: needHow.rewards };
-  const rewards = Float64Array.from(steps, (step) => step.reward ?? NaN);
-  const final = trajectory.outcome.reward;
-  const divisor = turnRewardDivisor(rewards, final, numberOf(parameters, "maximum"));
-  const values = dense
-    ? rewards.map((reward) => reward / divisor)
-    : rewards.map((_, t) => (t === steps.length - 1 ? final : 0));
-  return { indices: steps.map((step) => step.index), rewards, values, final, divisor };
-}

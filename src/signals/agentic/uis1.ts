@@ -1,10 +1,10 @@
-import { symbol } from "../expression";
 import { contrastGroups, type GroupContrast } from "../group/contrastFilter";
 import type { Missing } from "../series/episode";
 import { gammaParameter, numberOf, textOf } from "../series/parameters";
 import { needHow, type ParameterValues, type Signal, type SignalContext } from "../signal";
 import { stepReturns } from "./gigpo";
 import { groupSteps, type GroupSteps } from "./groupSteps";
+import { matchScoreParameter } from "./uis1Return";
 import {
   normaliseByKey,
   normaliseByTask,
@@ -77,56 +77,6 @@ export function uis1Filter(
   const last = new Map<string, number>();
   tasks.forEach((task, row) => last.set(task, Math.max(last.get(task) ?? -Infinity, stepIds[row]!)));
   return contrastGroups(tasks, scores, threshold, (row) => stepIds[row] === last.get(tasks[row]!));
-}
-
-/** What the patch module did after one step of a semi-online rollout. */
-export interface PatchedStep {
-  readonly step: number;
-  readonly match: boolean;
-  /** The history shows the recorded action in place of the model's. */
-  readonly patched: boolean;
-  /** The rollout ends here because of a mismatch that is not patched. */
-  readonly ended: boolean;
-  /** Patches used so far. */
-  readonly patches: number;
-}
-
-/**
- * Replays the patch module (MultiRoundGenerator.apply_response): a mismatch is patched while patches are left
- * (threshold -1 = without limit), otherwise the rollout ends.
- *
- * @param matches whether each step matched the recording; steps after the end are not listed
- */
-export function patchHistory(matches: readonly boolean[], threshold: number): readonly PatchedStep[] {
-  const out: PatchedStep[] = [];
-  let patches = 0;
-  for (const [step, match] of matches.entries()) {
-    const patched = !match && (threshold === -1 || patches < threshold);
-    if (patched) patches++;
-    const ended = !match && !patched;
-    out.push({ step, match, patched, ended, patches });
-    if (ended) break;
-  }
-  return out;
-}
-
-/** One line of UI-S1's evaluation output. */
-export interface SemiOnlineResult {
-  readonly steps: number;
-  readonly success: boolean;
-  /** Steps matched before the first mismatch. */
-  readonly matched: number;
-}
-
-/** Semi-online performance: success rate in percent and mean share of matched steps; 0 and 0 without results. */
-export function semiOnlinePerformance(results: readonly SemiOnlineResult[]): {
-  readonly successRate: number;
-  readonly averageProgress: number;
-} {
-  if (results.length === 0) return { successRate: 0, averageProgress: 0 };
-  const successes = results.filter((result) => result.success).length;
-  const progress = results.reduce((sum, result) => sum + result.matched / result.steps, 0);
-  return { successRate: (100 * successes) / results.length, averageProgress: progress / results.length };
 }
 
 interface Prepared {
@@ -208,12 +158,7 @@ export const uis1: Signal = {
       default: "mean_std_norm",
     },
     { name: "epsilon", description: "Added to the deviation.", type: "number", minimum: 0, default: 1e-6 },
-    {
-      name: "matchScore",
-      description: "Least score that counts as a match where the file does not say.",
-      type: "number",
-      default: 1,
-    },
+    matchScoreParameter,
   ],
   presets: [
     {
@@ -260,108 +205,3 @@ export const uis1: Signal = {
     );
   },
 };
-
-/** Discounted step return that does not cross steps which miss the recording. */
-export const uis1Return: Signal = {
-  id: "uis1-return",
-  title: "UI-S1 step return",
-  family: "agentic",
-  level: "step",
-  unit: "reward",
-  signed: true,
-  needs: ["rewards"],
-  parameters: uis1.parameters.filter(
-    (parameter) => parameter.name === "gamma" || parameter.name === "matchScore",
-  ),
-  presets: [
-    {
-      id: "script",
-      title: "UI-S1, released script",
-      values: { gamma: 0.5 },
-      source: "X-PLUG/MobileAgent, UI-S1/uis1/core_uis1.py, compute_step_discounted_returns",
-    },
-  ],
-  source:
-    "Lu et al. 2025, UI-S1; X-PLUG/MobileAgent, UI-S1/uis1/core_uis1.py, compute_step_discounted_returns",
-  description:
-    "Discounted sum of step scores that stops at the first step which misses the recorded action: credit does not pass a mismatch.",
-  compute(context, parameters) {
-    const own = ownSteps(context, parameters);
-    if ("missing" in own) return own;
-    const values = new Float64Array(context.trajectory.steps.length).fill(NaN);
-    own.indices.forEach((index, t) => (values[index] = own.returns[t]!));
-    return { level: "step", values, notes: [] };
-  },
-  explain(context, parameters, index) {
-    const own = ownSteps(context, parameters);
-    if ("missing" in own) return undefined;
-    const t = own.indices.indexOf(index);
-    if (t < 0) return undefined;
-    const id = context.trajectory.id;
-    const reward = symbol(`r_${index}`, own.scores[t]!, "score of the step", {
-      trajectoryId: id,
-      stepIndex: index,
-    });
-    const carries = own.matches[t] === 1 && own.matches[t + 1] === 1;
-    return {
-      title: "UI-S1 step return",
-      convention: `gamma ${numberOf(parameters, "gamma")}, cut at mismatches`,
-      lines: [
-        {
-          name: `R_${index}`,
-          expression: carries
-            ? {
-                kind: "binary",
-                op: "+",
-                left: reward,
-                right: {
-                  kind: "binary",
-                  op: "*",
-                  left: symbol("gamma", numberOf(parameters, "gamma"), "discount"),
-                  right: symbol(`R_${own.indices[t + 1]!}`, own.returns[t + 1]!, "step return", {
-                    trajectoryId: id,
-                    stepIndex: own.indices[t + 1]!,
-                  }),
-                },
-              }
-            : reward,
-          value: own.returns[t]!,
-        },
-      ],
-      source: uis1Return.source,
-      notes: carries
-        ? []
-        : ["Nothing later counts here: this step or the next one misses the recording, or the episode ends."],
-    };
-  },
-};
-
-function ownSteps(
-  context: SignalContext,
-  parameters: ParameterValues,
-):
-  | {
-      readonly indices: readonly number[];
-      readonly scores: Float64Array;
-      readonly matches: Uint8Array;
-      readonly returns: Float64Array;
-    }
-  | Missing {
-  const steps = context.trajectory.steps.filter((step) => step.role === "assistant");
-  if (steps.length === 0 || steps.some((step) => typeof step.reward !== "number"))
-    return { missing: ["rewards"], how: needHow.rewards };
-  const scores = Float64Array.from(steps, (step) => step.reward!);
-  const matches = Uint8Array.from(steps, (step) => {
-    const recorded = step.extra?.["extract_match"];
-    return (typeof recorded === "boolean" ? recorded : step.reward! >= numberOf(parameters, "matchScore"))
-      ? 1
-      : 0;
-  });
-  const trajectories = steps.map(() => context.trajectory.id);
-  return {
-    indices: steps.map((step) => step.index),
-    scores,
-    matches,
-    returns: stepReturns(scores, trajectories, numberOf(parameters, "gamma"), undefined, matches),
-  };
-}

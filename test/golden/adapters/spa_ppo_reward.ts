@@ -1,4 +1,4 @@
-import { weightedStepRewards } from "../../../src/signals/agentic/spa";
+import { weightedStepRewards } from "../../../src/signals/agentic/spaProgress";
 import { vector, type Adapter } from "../adapter";
 
 export const adapter: Adapter = {

@@ -1,4 +1,4 @@
-import { progressValues } from "../../../src/signals/agentic/spa";
+import { progressValues } from "../../../src/signals/agentic/spaProgress";
 import { list, vector, type Adapter } from "../adapter";
 
 export const adapter: Adapter = {

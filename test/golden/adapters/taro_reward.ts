@@ -1,4 +1,4 @@
-import { separatorRewards } from "../../../src/signals/agentic/spa";
+import { separatorRewards } from "../../../src/signals/agentic/taro";
 import type { Adapter } from "../adapter";
 
 export const adapter: Adapter = {

@@ -1,4 +1,4 @@
-import { patchHistory } from "../../../src/signals/agentic/uis1";
+import { patchHistory } from "../../../src/signals/agentic/uis1Rollout";
 import type { Adapter } from "../adapter";
 
 export const adapter: Adapter = {

@@ -1,4 +1,4 @@
-import { semiOnlinePerformance } from "../../../src/signals/agentic/uis1";
+import { semiOnlinePerformance } from "../../../src/signals/agentic/uis1Rollout";
 import type { Adapter } from "../adapter";
 
 interface Line {

@@ -3,6 +3,7 @@ import { evaluate, expressionText } from "../../../src/signals/expression";
 import { signals } from "../../../src/signals/index";
 import { needHow, resolveParameters, type Signal, type SignalContext } from "../../../src/signals/signal";
 import { prefixTree } from "../../../src/signals/prefixTree";
+import { modelContexts, smallSettings } from "./modelWorlds";
 import { episode, groupOf, numericEpisode, outcomeGroup, random, tokens, trajectory } from "./worlds";
 
 /** Contexts that between them give every signal of the catalogue something to work on. */
@@ -121,6 +122,7 @@ function contexts(): readonly SignalContext[] {
     { trajectory: control, scores: [scored] },
     { trajectory: ended },
     { trajectory: episode("e0", [0.5, -1, 2]) },
+    ...modelContexts(),
   ];
 }
 
@@ -143,6 +145,8 @@ function settingsOf(signal: Signal): readonly Setting[] {
       ]);
     if (parameter.type === "boolean")
       return [true, false].map((flag) => [`${parameter.name}=${flag}`, { [parameter.name]: flag }]);
+    if (smallSettings[parameter.name] !== undefined)
+      return [[`small ${parameter.name}`, { [parameter.name]: smallSettings[parameter.name] }]];
     if (parameter.name === "greedyReward") return [["greedyReward=0.3", { greedyReward: 0.3 }]];
     if (parameter.name === "functions") return [["functions", { functions: "accuracy:1, format:0.5" }]];
     return [];

@@ -1,0 +1,71 @@
+import type { Trajectory } from "../../model/trajectory";
+import { missing, rowsOf, type Row } from "../series/modelInputs";
+import type { Missing } from "../series/episode";
+import type { SignalContext } from "../signal";
+
+/** Tokens of the reasoning where the steps mark it, otherwise every token that the policy produced, ascending. */
+export function thinkingTokens(trajectory: Trajectory, count: number): readonly number[] {
+  const marked = trajectory.steps.filter(
+    ({ kind, tokenStart, tokenEnd }) =>
+      kind === "think" && tokenStart !== undefined && tokenEnd !== undefined,
+  );
+  if (marked.length > 0)
+    return marked.flatMap(({ tokenStart, tokenEnd }) =>
+      Array.from(
+        { length: Math.max(0, Math.min(tokenEnd!, count) - tokenStart!) },
+        (_, k) => tokenStart! + k,
+      ),
+    );
+  return policyTokens(trajectory, count);
+}
+
+/** Tokens that the policy produced; all of them where the file has no mask. */
+export function policyTokens(trajectory: Trajectory, count: number): readonly number[] {
+  const mask = trajectory.tokens?.mask;
+  const all = Array.from({ length: count }, (_, t) => t);
+  return mask && mask.length === count ? all.filter((t) => mask[t] === 1) : all;
+}
+
+/** Hidden states of one layer at the chosen tokens. */
+export interface LayerRows {
+  readonly layer: number;
+  readonly states: readonly Row[];
+}
+
+/** Hidden states by layer at the tokens that `choose` names, or how to get them. */
+export function layerRows(
+  context: SignalContext,
+  layers: "all" | "last" | number,
+  choose: (trajectory: Trajectory, count: number) => readonly number[],
+):
+  | { readonly tokens: readonly number[]; readonly count: number; readonly layers: readonly LayerRows[] }
+  | Missing {
+  const states = context.inputs?.hiddenStates;
+  if (!states || states.size === 0) return missing("hiddenStates");
+  const known = [...states.keys()].sort((a, b) => a - b);
+  // Layer 0 is the embedding, which belongs to no layer of the network.
+  const inner = known.filter((layer) => layer > 0);
+  const wanted =
+    layers === "all"
+      ? inner
+      : layers === "last"
+        ? known.slice(-1)
+        : known.filter((layer) => layer === layers);
+  if (wanted.length === 0)
+    return missing(
+      "hiddenStates",
+      `No hidden states of layer ${String(layers)}; there are layers ${known.join(", ")}.`,
+    );
+  const count = states.get(wanted[0]!)!.rows;
+  if (wanted.some((layer) => states.get(layer)!.rows !== count))
+    return missing("hiddenStates", "The layers have hidden states of different numbers of tokens.");
+  const tokens = choose(context.trajectory, count);
+  return {
+    tokens,
+    count,
+    layers: wanted.map((layer) => {
+      const rows = rowsOf(states.get(layer)!);
+      return { layer, states: tokens.map((t) => rows[t]!) };
+    }),
+  };
+}
