@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
+import { checkCommand, type CheckOptions } from "./commands/check";
 import { exportCommand, type ExportOptions } from "./commands/exportParquet";
 import { formatsCommand } from "./commands/formats";
 import { indexCommand } from "./commands/indexPaths";
@@ -137,6 +138,28 @@ Examples:
       .option("--limit <n>", "trajectories at most", wholeNumber)
       .action(async (path: string, options: RecomputeOptions) =>
         emit(await recomputeCommand(path, options), options),
+      ),
+  );
+  add(
+    new Command("check")
+      .description("check trajectories against a .ltlf (temporal logic) or .rm (reward machine) file")
+      .argument("<spec>", "specification file")
+      .argument("<path>", "file or folder")
+      .option(
+        "--settings <file>",
+        "settings with trajectoryLens.propositions (default: the nearest .vscode/settings.json)",
+      )
+      .option(
+        "--proposition <name=expression>",
+        'define a proposition, for example "solved=reward > 0"; repeatable',
+        (value: string, before: string[]) => [...before, value],
+        [] as string[],
+      )
+      .option("--as-coded", "semantics of the authors' code instead of the corrected ones")
+      .option("--id <id>", "only this trajectory")
+      .option("--limit <n>", "trajectories at most", wholeNumber)
+      .action(async (spec: string, path: string, options: CheckOptions) =>
+        emit(await checkCommand(spec, path, options), options),
       ),
   );
   add(

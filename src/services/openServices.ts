@@ -4,6 +4,7 @@ import { RunnerRecompute } from "./recompute";
 import { ProcessScoring } from "./scoring";
 import type { Services, ServicesOptions } from "./services";
 import { CatalogueSignals } from "./signals";
+import { DatasetSpecifications } from "./specifications";
 
 /**
  * Builds the services. Cheap: no process is started and no file is touched before the first call.
@@ -19,6 +20,7 @@ export function createServices(options: ServicesOptions): Services {
     scoring,
     annotations: new IndexAnnotations(datasets, signals),
     recompute: new RunnerRecompute(options, datasets),
+    specifications: new DatasetSpecifications(datasets),
     async dispose() {
       signals.dispose();
       await Promise.all([scoring.dispose(), datasets.dispose()]);

@@ -5,6 +5,8 @@ import type { Tree } from "../model/tree";
 import type { ProviderStatus } from "../protocol/inferenceCalls";
 import type { QueryResult, RowQuery } from "../protocol/storeCalls";
 import type { Explanation, ParameterValues, SignalResult } from "../signals/signal";
+import type { SpecificationDiagnostic } from "../signals/specification/sourceText";
+import type { RuleOutcome } from "../signals/specification/specification";
 import type { CreditFunction } from "../trainers/trainer";
 
 /** Told while something runs; `cancelled` turns true when the user gave up. */
@@ -216,6 +218,38 @@ export interface Recompute {
   rewards(request: RecomputeRequest, task?: Task<{ done: number; total: number }>): Promise<RecomputeReport>;
 }
 
+/** A specification, the propositions it speaks of, and the trajectories to check. */
+export interface CheckRequest {
+  readonly language: "ltlf" | "rm";
+  readonly text: string;
+  /** Expressions over a step by name, as in the setting trajectoryLens.propositions. */
+  readonly propositions: Readonly<Record<string, unknown>>;
+  readonly semantics: "as coded" | "corrected";
+  readonly trajectoryIds: readonly string[];
+}
+
+/** How often a formula or machine gave each verdict. */
+export interface CheckRule {
+  readonly name: string;
+  readonly holds: number;
+  readonly fails: number;
+  readonly unknown: number;
+  /** Machines that the trajectory ended before. */
+  readonly running: number;
+}
+
+export interface CheckReport {
+  readonly rules: readonly CheckRule[];
+  readonly trajectories: readonly { readonly id: string; readonly rules: readonly RuleOutcome[] }[];
+  readonly warnings: readonly SpecificationDiagnostic[];
+}
+
+/** Temporal logic and reward machines over trajectories. */
+export interface Specifications {
+  /** @throws Failure `bad-specification`, `bad-proposition` with the place */
+  check(request: CheckRequest, task?: Task<{ done: number; total: number }>): Promise<CheckReport>;
+}
+
 /** Everything the product does, without an editor. The CLI and the extension both stand on it. */
 export interface Services {
   readonly datasets: Datasets;
@@ -223,6 +257,7 @@ export interface Services {
   readonly scoring: Scoring;
   readonly annotations: Annotations;
   readonly recompute: Recompute;
+  readonly specifications: Specifications;
   dispose(): Promise<void>;
 }
 
