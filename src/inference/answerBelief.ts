@@ -80,7 +80,7 @@ export async function answerBelief(
   report: (progress: Call["progress"]) => void,
 ): Promise<Call["result"]> {
   const provider = await chooseProvider(holder, params);
-  const { model, loadSeconds } = await holder.open(params.modelPath, provider);
+  const { model, loadSeconds } = await holder.open(params.modelPath, provider, params.declaration);
   if (model.kind !== "policy-lm") {
     throw new Failure(
       "model-does-not-fit",

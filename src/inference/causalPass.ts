@@ -15,14 +15,31 @@ import {
   type PastState,
 } from "./textBatch";
 import { reusesPrefixExactly } from "./prefixCheck";
+import { extraWidths, readExtras, type ExtrasSpec, type TokenTable } from "./rowExtras";
 
 export interface CausalOptions {
   readonly signal: AbortSignal;
   readonly maxBatchTokens: number;
   /** False computes every sequence on its own, for comparison. */
   readonly sharePrefixes: boolean;
+  /** Tables wanted beside the usual numbers. */
+  readonly extras?: ExtrasSpec;
+  /** A second model over the same tokens; `extras.second` says what for. */
+  readonly second?: LoadedModel;
+  /** Hidden states wanted: the layer and the output that holds it. */
+  readonly hidden?: readonly HiddenOutput[];
+  /** Token of each sequence behind which the logits themselves are wanted; -1 = none. */
+  readonly capture?: readonly number[];
   /** Sequences finished so far and tokens computed. */
   onBatch?(doneTokens: number, totalTokens: number): void;
+}
+
+/** Where a model returns the states after one of its layers. */
+export interface HiddenOutput {
+  readonly layer: number;
+  readonly output: string;
+  /** Index along a leading axis of layers, for exports that stack them. */
+  readonly stacked?: number;
 }
 
 export interface CausalResult {
@@ -67,15 +84,17 @@ export async function causalPass(
     logits.vocabulary === undefined
       ? Infinity
       : Math.max(64, Math.floor(LOGITS_BYTES / (4 * logits.vocabulary)));
-  const maxTokens = Math.min(options.maxBatchTokens, byMemory);
-  const reuse = options.sharePrefixes && canReusePrefix(model) && (await reusesPrefixExactly(model));
+  const models = options.second ? [model, options.second] : [model];
+  const maxTokens = Math.min(options.maxBatchTokens, Math.floor(byMemory / models.length));
+  let reuse = options.sharePrefixes;
+  for (const one of models) reuse &&= canReusePrefix(one) && (await reusesPrefixExactly(one));
   const forest = prefixForest(
     sequences,
     reuse
       ? { minSaved: MIN_SAVED_TOKENS, maxSegment: maxTokens }
       : { minSaved: Infinity, maxSegment: Infinity },
   );
-  const pass = new Pass(model, sequences, wanted, forest, logits.name, {
+  const pass = new Pass(models, sequences, wanted, forest, {
     ...options,
     maxBatchTokens: maxTokens,
   });
@@ -84,19 +103,22 @@ export async function causalPass(
 }
 
 /** Bytes of keys and values that one token takes. */
-function cacheBytesPerToken(model: LoadedModel): number {
+function cacheBytesPerToken(models: readonly LoadedModel[]): number {
   return (
-    pastInputs(model).reduce(
-      (sum, spec) =>
-        sum + Number(spec.shape[1] ?? 8) * Number(spec.shape[3] ?? 64) * (spec.type === "float16" ? 2 : 4),
-      0,
-    ) || 1
+    models
+      .flatMap(pastInputs)
+      .reduce(
+        (sum, spec) =>
+          sum +
+          (Number(spec.shape[1]) || 8) * (Number(spec.shape[3]) || 64) * (spec.type === "float16" ? 2 : 4),
+        0,
+      ) || 1
   );
 }
 
 /** Roots of the forest in portions whose inner nodes' caches fit into memory together. */
-function portions(model: LoadedModel, forest: PrefixForest): number[][] {
-  const perToken = cacheBytesPerToken(model);
+function portions(models: readonly LoadedModel[], forest: PrefixForest): number[][] {
+  const perToken = cacheBytesPerToken(models);
   const rootOf = new Int32Array(forest.nodes.length);
   const bytes = new Map<number, number>();
   forest.nodes.forEach((node, index) => {
@@ -117,25 +139,29 @@ function portions(model: LoadedModel, forest: PrefixForest): number[][] {
 }
 
 class Pass {
-  private readonly results: (TokenStatistics | undefined)[];
-  private readonly pasts = new Map<number, PastState>();
-  /** Logits after the last token of an inner node: its children's first tokens are drawn from them. */
-  private readonly lastRows = new Map<number, Float32Array | Float64Array>();
+  private readonly results: NodeResult[];
+  /** Caches of an inner node, one per model. */
+  private readonly pasts = new Map<number, readonly PastState[]>();
+  /** Logits after the last token of an inner node, one row per model: its children's first tokens are drawn from them. */
+  private readonly lastRows = new Map<number, readonly (Float32Array | Float64Array)[]>();
+  private readonly captured = new Map<number, Float32Array | Float64Array>();
+  private readonly widths: ReadonlyMap<string, number>;
   private done = 0;
 
+  /** @param models the scored one, and the second where there is one */
   constructor(
-    private readonly model: LoadedModel,
+    private readonly models: readonly LoadedModel[],
     private readonly sequences: readonly (readonly number[])[],
     private readonly wanted: readonly Uint8Array[],
     private readonly forest: PrefixForest,
-    private readonly logitsName: string,
     private readonly options: CausalOptions,
   ) {
-    this.results = new Array<TokenStatistics | undefined>(forest.nodes.length);
+    this.widths = options.extras ? extraWidths(options.extras) : new Map<string, number>();
+    this.results = new Array<NodeResult>(forest.nodes.length);
   }
 
   async run(): Promise<void> {
-    for (const nodes of portions(this.model, this.forest)) {
+    for (const nodes of portions(this.models, this.forest)) {
       const deepest = Math.max(0, ...nodes.map((index) => this.forest.nodes[index]!.depth));
       for (let depth = 0; depth <= deepest; depth++) {
         await this.wave(nodes.filter((index) => this.forest.nodes[index]!.depth === depth));
@@ -159,7 +185,7 @@ class Pass {
       // A row's past is copied and attended to but not computed again, so it counts for little.
       const plan = planBatches(
         lengths.map((length) => length + Math.ceil(start / 10)),
-        { maxTokens: this.options.maxBatchTokens, padding: canPad(this.model) },
+        { maxTokens: this.options.maxBatchTokens, padding: this.models.every(canPad) },
       );
       for (const batch of plan) await this.batch(batch.members.map((member) => group[member]!));
     }
@@ -167,35 +193,95 @@ class Pass {
 
   private async batch(indices: readonly number[]): Promise<void> {
     await breathe(this.options.signal);
-    const { model, forest } = this;
+    const { forest } = this;
     const nodes = indices.map((index) => forest.nodes[index]!);
     const rows = nodes.map((node) => this.sequences[node.representative]!.slice(node.start, node.end));
     const width = Math.max(...rows.map((row) => row.length));
-    const parents = nodes.map((node) => (node.parent < 0 ? undefined : this.pasts.get(node.parent)));
-    const pasts = parents.every((past) => past !== undefined) ? parents : undefined;
     const keep = forest.internal[indices[0]!] === 1;
-    const fetches = [
-      this.logitsName,
-      ...(keep ? pastInputs(model).map((spec) => presentName(spec.name)) : []),
-    ];
-    const outputs = await model.session.run(textFeeds(model, rows, width, pasts), fetches);
-    const logits = outputs[this.logitsName]!;
-    checkLogits(logits, rows.length, width);
-    const values = asFloats(logits);
-    const vocabulary = logits.dims[2]!;
-    const read = await this.readRun(values, vocabulary, nodes, rows, width);
+    const runs: Run[] = [];
+    for (const [which, model] of this.models.entries())
+      runs.push(await this.runModel(which, model, nodes, rows, width, keep));
+    const [first, second] = runs as [Run, Run | undefined];
+    const read = await this.readRun(first.values, first.vocabulary, nodes, rows, width);
     indices.forEach((index, r) => {
       const node = nodes[r]!;
       const length = rows[r]!.length;
-      this.results[index] = this.statistics(node, vocabulary, read, r * width);
+      this.results[index] = this.statistics(node, first, second, read, r * width);
+      this.addHidden(this.results[index], first.outputs, r, length);
+      this.capture(node, first, r * width);
       if (keep) {
-        const last = (r * width + length - 1) * vocabulary;
-        this.pasts.set(index, pastOfRow(model, outputs, r, node.start + length));
-        this.lastRows.set(index, values.slice(last, last + vocabulary));
+        this.pasts.set(
+          index,
+          this.models.map((model, which) => pastOfRow(model, runs[which]!.outputs, r, node.start + length)),
+        );
+        this.lastRows.set(
+          index,
+          runs.map(({ values, vocabulary }) => {
+            const last = (r * width + length - 1) * vocabulary;
+            return values.slice(last, last + vocabulary);
+          }),
+        );
       }
       this.done += length;
     });
     this.options.onBatch?.(this.done, forest.tokens);
+  }
+
+  /** Runs one of the models over a batch. */
+  private async runModel(
+    which: number,
+    model: LoadedModel,
+    nodes: readonly PrefixNode[],
+    rows: readonly (readonly number[])[],
+    width: number,
+    keep: boolean,
+  ): Promise<Run> {
+    const parents = nodes.map((node) => (node.parent < 0 ? undefined : this.pasts.get(node.parent)?.[which]));
+    const pasts = parents.every((past) => past !== undefined) ? parents : undefined;
+    const name = logitsOutput(model).name;
+    const fetches = [
+      name,
+      ...(keep ? pastInputs(model).map((spec) => presentName(spec.name)) : []),
+      ...(which === 0 ? new Set((this.options.hidden ?? []).map((hidden) => hidden.output)) : []),
+    ];
+    const outputs = await model.session.run(textFeeds(model, rows, width, pasts), fetches);
+    const logits = outputs[name]!;
+    checkLogits(logits, rows.length, width);
+    return { outputs, values: asFloats(logits), vocabulary: logits.dims[2]! };
+  }
+
+  /** Keeps the logits behind the tokens at which sequences ask for them. */
+  private capture(node: PrefixNode, run: Run, offset: number): void {
+    for (const member of this.options.capture ? node.through : []) {
+      const position = this.options.capture![member]!;
+      if (position >= node.start && position < node.end)
+        this.captured.set(member, rowOf(run, offset + position - node.start).slice());
+    }
+  }
+
+  /** Hidden states of one row's tokens, without padding. */
+  private addHidden(
+    result: NodeResult,
+    outputs: Readonly<Record<string, Tensor>>,
+    row: number,
+    length: number,
+  ): void {
+    for (const { layer, output, stacked } of this.options.hidden ?? []) {
+      const tensor = outputs[output]!;
+      const dims = stacked === undefined ? tensor.dims : tensor.dims.slice(1);
+      if (dims.length !== 3)
+        throw new Failure(
+          "bad-output",
+          `The model returned ${output} of shape [${tensor.dims.join(", ")}]; expected [batch, sequence, width].`,
+          "Export hidden states as [batch, sequence, width] per layer, or stacked along a first axis.",
+        );
+      const [batch, width, size] = dims as [number, number, number];
+      const from = ((stacked ?? 0) * batch + row) * width * size;
+      result.hidden.set(layer, {
+        width: size,
+        data: Float32Array.from(asFloats(tensor).subarray(from, from + length * size)),
+      });
+    }
   }
 
   private isWanted(node: PrefixNode, position: number): boolean {
@@ -221,30 +307,38 @@ class Pass {
         if (row[i]! < vocabulary) targets[r * width + i - 1] = BigInt(row[i]!);
       }
     });
-    return asked ? readDistributions(values, vocabulary, targets, this.model.session.threads) : undefined;
+    return asked
+      ? readDistributions(values, vocabulary, targets, this.models[0]!.session.threads)
+      : undefined;
   }
 
   private statistics(
     node: PrefixNode,
-    vocabulary: number,
+    first: Run,
+    second: Run | undefined,
     read: RowNumbers | undefined,
     offset: number,
-  ): TokenStatistics {
+  ): NodeResult {
     const length = node.end - node.start;
-    const result = {
-      logprob: new Float64Array(length).fill(NaN),
-      entropy: new Float64Array(length).fill(NaN),
-      rank: new Float64Array(length).fill(NaN),
-    };
+    const { vocabulary } = first;
+    const result = emptyResult(length, this.widths);
     const ids = this.sequences[node.representative]!;
+    const { extras } = this.options;
     // The first token was drawn from the distribution behind the parent's last one.
     const before = node.parent < 0 ? undefined : this.lastRows.get(node.parent);
-    if (before && this.isWanted(node, node.start)) readDistribution(before, ids[node.start]!, result, 0);
+    if (before && this.isWanted(node, node.start)) {
+      readDistribution(before[0]!, ids[node.start]!, result, 0);
+      if (extras) readExtras(extras, before[0]!, before[1], ids[node.start]!, result.tables, 0);
+    }
     for (let i = 1; i < length && read; i++) {
-      if (ids[node.start + i]! >= vocabulary || !this.isWanted(node, node.start + i)) continue;
-      result.logprob[i] = read.logprob[offset + i - 1]!;
-      result.entropy[i] = read.entropy[offset + i - 1]!;
-      result.rank[i] = Number.isNaN(result.logprob[i]!) ? NaN : read.rank[offset + i - 1]!;
+      const token = ids[node.start + i]!;
+      if (token >= vocabulary || !this.isWanted(node, node.start + i)) continue;
+      const row = offset + i - 1;
+      result.logprob[i] = read.logprob[row]!;
+      result.entropy[i] = read.entropy[row]!;
+      result.rank[i] = Number.isNaN(result.logprob[i]!) ? NaN : read.rank[row]!;
+      if (extras)
+        readExtras(extras, rowOf(first, row), second && rowOf(second, row), token, result.tables, i);
     }
     return result;
   }
@@ -260,23 +354,55 @@ class Pass {
   /** Numbers of one sequence, put together from the nodes on its path. */
   collect(sequence: number): TokenStatistics {
     const length = this.sequences[sequence]!.length;
-    const all = {
-      logprob: new Float64Array(length).fill(NaN),
-      entropy: new Float64Array(length).fill(NaN),
-      rank: new Float64Array(length).fill(NaN),
-    };
+    const all = emptyResult(length, this.widths);
     for (let index = this.forest.leafOf[sequence]!; index >= 0; index = this.forest.nodes[index]!.parent) {
       const node = this.forest.nodes[index]!;
       const part = this.results[index]!;
+      for (const [layer, { width, data }] of part.hidden) {
+        const whole = all.hidden.get(layer) ?? { width, data: new Float32Array(length * width) };
+        whole.data.set(data.subarray(0, (node.end - node.start) * width), node.start * width);
+        all.hidden.set(layer, whole);
+      }
       for (let i = 0; i < node.end - node.start; i++) {
         if (this.wanted[sequence]![node.start + i] !== 1) continue;
         all.logprob[node.start + i] = part.logprob[i]!;
         all.entropy[node.start + i] = part.entropy[i]!;
         all.rank[node.start + i] = part.rank[i]!;
+        for (const [name, { width, data }] of part.tables)
+          all.tables.get(name)!.data.set(data.subarray(i * width, (i + 1) * width), (node.start + i) * width);
       }
     }
-    return all;
+    const captured = this.captured.get(sequence);
+    return captured ? { ...all, captured } : all;
   }
+}
+
+/** What one run of one model over a batch gave. */
+interface Run {
+  readonly outputs: Readonly<Record<string, Tensor>>;
+  /** Logits, row-major [rows * width, vocabulary]. */
+  readonly values: Float32Array | Float64Array;
+  readonly vocabulary: number;
+}
+
+const rowOf = ({ values, vocabulary }: Run, row: number): Float32Array | Float64Array =>
+  values.subarray(row * vocabulary, (row + 1) * vocabulary);
+
+/** Numbers of the tokens of one node. */
+interface NodeResult extends TokenStatistics {
+  readonly tables: Map<string, TokenTable>;
+  readonly hidden: Map<number, { readonly width: number; readonly data: Float32Array }>;
+}
+
+function emptyResult(length: number, widths: ReadonlyMap<string, number>): NodeResult {
+  const empty = (size: number): Float64Array => new Float64Array(size).fill(NaN);
+  return {
+    logprob: empty(length),
+    entropy: empty(length),
+    rank: empty(length),
+    tables: new Map([...widths].map(([name, width]) => [name, { width, data: empty(length * width) }])),
+    hidden: new Map(),
+  };
 }
 
 function checkLogits(logits: Tensor, rows: number, width: number): void {

@@ -1,5 +1,6 @@
 import type { InferenceSession } from "onnxruntime-node";
 import { encodeModel } from "./onnxProto";
+import type { TokenTable } from "./rowExtras";
 import { onnxRuntime } from "./runtime";
 
 /** Numbers of one sequence, one entry per token; NaN where not asked for or not defined (the first token). */
@@ -10,6 +11,12 @@ export interface TokenStatistics {
   readonly entropy: Float64Array;
   /** 1 = the likeliest token; ties share the better rank. */
   readonly rank: Float64Array;
+  /** Further tables, one row a token, by name; see `ExtrasSpec`. */
+  readonly tables?: ReadonlyMap<string, TokenTable>;
+  /** Logits behind the one token at which they were asked for. */
+  readonly captured?: Float32Array | Float64Array;
+  /** Hidden states by layer, row-major [tokens, width]; a row for every token, the prompt's too. */
+  readonly hidden?: ReadonlyMap<number, { readonly width: number; readonly data: Float32Array }>;
 }
 
 /** Numbers of many rows of logits; entry r belongs to row r. */

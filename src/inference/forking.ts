@@ -24,13 +24,13 @@ function checkOptions({ count, temperature, topP, maxNewTokens }: Generate["para
     wrong(`New tokens must be 1 or more, not ${maxNewTokens}.`);
 }
 
-async function open(
+/** The language model that continues, and the trajectory as it reads it. @throws Failure `model-does-not-fit` */
+export async function openForGeneration(
   holder: ModelHolder,
-  params: Generate["params"] | StateValues["params"],
+  params: Pick<Generate["params"], "modelPath" | "provider" | "skip" | "trajectory" | "declaration">,
 ): Promise<{ model: LoadedModel; loadSeconds: number; prepared: PreparedText }> {
-  checkOptions(params.options);
   const provider = await chooseProvider(holder, params);
-  const { model, loadSeconds } = await holder.open(params.modelPath, provider);
+  const { model, loadSeconds } = await holder.open(params.modelPath, provider, params.declaration);
   if (model.kind !== "policy-lm") {
     throw new Failure(
       "model-does-not-fit",
@@ -48,7 +48,8 @@ export async function generate(
   signal: AbortSignal,
   report: (progress: Generate["progress"]) => void,
 ): Promise<Generate["result"]> {
-  const { model, loadSeconds, prepared } = await open(holder, params);
+  checkOptions(params.options);
+  const { model, loadSeconds, prepared } = await openForGeneration(holder, params);
   const { provider } = model.session;
   const started = performance.now();
   const before = tokensBefore(prepared, params.point);
@@ -81,8 +82,9 @@ export async function stateValues(
   signal: AbortSignal,
   report: (progress: StateValues["progress"]) => void,
 ): Promise<StateValues["result"]> {
-  const succeeded = graderOf(params.grader);
-  const { model, loadSeconds, prepared } = await open(holder, params);
+  const succeeded = params.grader && graderOf(params.grader);
+  checkOptions(params.options);
+  const { model, loadSeconds, prepared } = await openForGeneration(holder, params);
   const { provider } = model.session;
   const tokenizer = await model.tokenizer();
   const started = performance.now();
@@ -101,14 +103,20 @@ export async function stateValues(
     tokens += used;
     const said = prepared.text.slice(responseStart, prepared.tokens[before.length - 1]!.end);
     const usable = continuations.filter((continuation) => continuation.stopReason !== "nan");
-    const successes = usable.filter((continuation) => succeeded(said + continuation.text)).length;
-    values.push({
-      afterStep,
-      successes,
-      trials: usable.length,
-      value: successes / usable.length,
-      interval: wilsonInterval(successes, usable.length),
-    });
+    const texts = usable.map((continuation) => said + continuation.text);
+    if (!succeeded) {
+      values.push({ afterStep, trials: usable.length, value: NaN, interval: [NaN, NaN], texts });
+    } else {
+      const successes = texts.filter(succeeded).length;
+      values.push({
+        afterStep,
+        successes,
+        trials: usable.length,
+        value: successes / usable.length,
+        interval: wilsonInterval(successes, usable.length),
+        method: "Wilson score",
+      });
+    }
     report({ done: index + 1, total, provider, values: [...values] });
   }
   return {

@@ -27,7 +27,7 @@ export interface GenerationTask {
 }
 
 /** Ids that end a text: from generation_config.json, else config.json. */
-function endIds(model: LoadedModel): ReadonlySet<number> {
+export function endIds(model: LoadedModel): ReadonlySet<number> {
   const folder = model.files.folder;
   const path = folder === undefined ? undefined : join(folder, "generation_config.json");
   let ids: unknown = model.files.config?.eos_token_id;
@@ -39,6 +39,21 @@ function endIds(model: LoadedModel): ReadonlySet<number> {
     }
   }
   return new Set((Array.isArray(ids) ? ids : [ids]).filter((id): id is number => typeof id === "number"));
+}
+
+/**
+ * New tokens that there is room for.
+ * @throws Failure `too-long` when the context is already full
+ */
+export function roomFor(model: LoadedModel, before: readonly number[], maxNewTokens: number): number {
+  const context = contextLength(model.files.config);
+  const room = Math.min(maxNewTokens, context === undefined ? Infinity : context - before.length);
+  if (room >= 1) return room;
+  throw new Failure(
+    "too-long",
+    `The text before the fork has ${before.length} tokens, and ${model.files.name} was made for ${context}.`,
+    "Fork at an earlier step.",
+  );
 }
 
 /**
@@ -54,14 +69,7 @@ export async function continueText(
   options: GenerationOptions,
   task: GenerationTask,
 ): Promise<{ continuations: readonly Continuation[]; tokens: number }> {
-  const context = contextLength(model.files.config);
-  const room = Math.min(options.maxNewTokens, context === undefined ? Infinity : context - before.length);
-  if (room < 1)
-    throw new Failure(
-      "too-long",
-      `The text before the fork has ${before.length} tokens, and ${model.files.name} was made for ${context}.`,
-      "Fork at an earlier step.",
-    );
+  const room = roomFor(model, before, options.maxNewTokens);
   const ends = endIds(model);
   const branches: Branch[] = Array.from({ length: options.count }, (_, i) => ({
     ids: [],
@@ -129,7 +137,7 @@ function extend(
 }
 
 /** Runs the model over a prefix and then token by token, with its cache where it has one. */
-class Engine {
+export class Engine {
   private readonly logits: string;
   private readonly cached: boolean;
   /** The grown cache as the last run returned it: fed back without a copy. */
@@ -171,7 +179,9 @@ class Engine {
   }
 
   /** Runs the newest token of each continuation. */
-  async next(branches: readonly Branch[]): Promise<(Float32Array | Float64Array)[]> {
+  async next(
+    branches: readonly { readonly ids: readonly number[] }[],
+  ): Promise<(Float32Array | Float64Array)[]> {
     const { model } = this;
     let outputs: Readonly<Record<string, Tensor>>;
     if (this.cached) {

@@ -1,7 +1,8 @@
 import { Failure } from "../model/failure";
 import type { ModelInfo, ModelKind, Provider } from "../model/score";
-import { hasTokenizer, locateModel, type ModelFiles } from "./modelFolder";
-import { kindOf } from "./modelKind";
+import type { ModelDeclaration } from "../model/modelDeclaration";
+import { locateModel, tokenizerFolder, withDeclaration, type ModelFiles } from "./modelFolder";
+import { isTextKind, kindOf } from "./modelKind";
 import { ModelSession } from "./session";
 import { specText } from "./tensors";
 import { loadTokenizer, type TextTokenizer } from "./tokenizing";
@@ -21,26 +22,39 @@ export type Inspection = ModelInfo & {
   readonly outputs: readonly string[];
 };
 
-const isTextKind = (kind: ModelKind): boolean =>
-  kind === "process-reward" || kind === "scalar-reward" || kind === "policy-lm";
-
 /** Bytes that weights take while a session is built, over their size on disk. */
 const LOAD_FACTOR = 1.2;
 
-function checkMemory(files: ModelFiles): void {
-  const available = (process as { availableMemory?: () => number }).availableMemory?.();
-  if (available === undefined || files.onnx.bytes * LOAD_FACTOR <= available) return;
+/**
+ * Refuses a model that cannot fit, before the system starts to swap or ends the process.
+ * @throws Failure `model-too-large`, naming what is needed and what is free
+ */
+export function checkMemory(files: ModelFiles, available: number | undefined = freeMemory()): void {
+  if (files.config?.trajectory_lens?.ignore_memory === true) return;
+  const needed = files.onnx.bytes * LOAD_FACTOR;
+  if (available === undefined || needed <= available) return;
   const mebibytes = (bytes: number): string => Math.round(bytes / 2 ** 20).toLocaleString("en");
+  const external = files.onnx.externalFiles.length;
   throw new Failure(
     "model-too-large",
-    `${files.name} needs about ${mebibytes(files.onnx.bytes * LOAD_FACTOR)} MiB of memory and ${mebibytes(available)} MiB are free.`,
-    "Close other programs, or use a quantised export of the model.",
+    `${files.name} needs about ${mebibytes(needed)} MiB of memory (its file${external > 0 ? " and weight files" : ""} hold ${mebibytes(files.onnx.bytes)} MiB) and ${mebibytes(available)} MiB are free.`,
+    "Close other programs, use a quantised export, or set ignoreMemory for it in trajectoryLens.models.",
   );
+}
+
+/**
+ * Bytes that this process may still take, within the limits of its container; undefined where that is not known.
+ * TRAJECTORY_LENS_MEMORY_MIB sets a lower bound on what models may use.
+ */
+function freeMemory(): number | undefined {
+  const available = (process as { availableMemory?: () => number }).availableMemory?.();
+  const limit = Number(process.env["TRAJECTORY_LENS_MEMORY_MIB"]) * 2 ** 20;
+  return limit > 0 ? Math.min(limit, available ?? Infinity) : available;
 }
 
 /** One sentence, when a text model lacks its tokenizer. */
 function tokenizerProblem(files: ModelFiles, kind: ModelKind): string | undefined {
-  if (!isTextKind(kind) || (files.folder !== undefined && hasTokenizer(files.folder))) return undefined;
+  if (!isTextKind(kind) || tokenizerFolder(files) !== undefined) return undefined;
   return files.folder === undefined
     ? "It reads token ids, but there is no config.json with tokenizer files beside it."
     : `It reads token ids, but ${files.folder} has no tokenizer.json.`;
@@ -79,7 +93,7 @@ export async function loadModel(
     kind: found.kind,
     session,
     loadSeconds: (performance.now() - started) / 1000,
-    tokenizer: () => (tokenizer ??= loadTokenizer(files.folder ?? files.path)),
+    tokenizer: () => (tokenizer ??= loadTokenizer(tokenizerFolder(files) ?? files.folder ?? files.path)),
   };
 }
 
@@ -87,13 +101,13 @@ export async function loadModel(
  * Looks at a model without keeping it: what it is, what it takes, and in one sentence what is wrong with it.
  * Never throws for a model that is merely unusable.
  */
-export async function inspectModel(path: string): Promise<Inspection> {
+export async function inspectModel(path: string, declaration?: ModelDeclaration): Promise<Inspection> {
   let files: ModelFiles;
   try {
-    files = locateModel(path);
+    files = withDeclaration(locateModel(path), declaration);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    const name = path.split(/[\\/]/).at(-1) ?? path;
+    const name = declaration?.name ?? path.split(/[\\/]/).at(-1) ?? path;
     return {
       path,
       name,

@@ -16,6 +16,17 @@ const lensSchema = v.object({
   sigmoid_applied: v.optional(v.boolean()),
   /** Squashing to apply: "sigmoid", "softmax" or "none". */
   activation: v.optional(v.string()),
+  /** Tokens for a good and a bad step, for reward models that answer in their vocabulary. */
+  step_labels: v.optional(v.tuple([v.string(), v.string()])),
+  /** How token embeddings become one: "mean", "cls", "last" or "max". */
+  pooling: v.optional(v.picklist(["mean", "cls", "last", "max"])),
+  normalise: v.optional(v.boolean()),
+  /** Text of a preference model's input, with {prompt}, {a} and {b}. */
+  pair_template: v.optional(v.string()),
+  /** What to do with texts longer than the context: "refuse", "truncate-head" or "slide". */
+  context: v.optional(v.picklist(["refuse", "truncate-head", "slide"])),
+  /** Load the model although it does not seem to fit into memory. */
+  ignore_memory: v.optional(v.boolean()),
 });
 
 const configSchema = v.looseObject({
@@ -33,6 +44,7 @@ const configSchema = v.looseObject({
   num_attention_heads: v.optional(v.number()),
   num_key_value_heads: v.optional(v.nullable(v.number())),
   hidden_size: v.optional(v.number()),
+  num_hidden_layers: v.optional(v.number()),
   head_dim: v.optional(v.nullable(v.number())),
   trajectory_lens: v.optional(lensSchema),
 });

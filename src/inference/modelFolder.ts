@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Failure } from "../model/failure";
+import type { ModelDeclaration } from "../model/modelDeclaration";
 import { readModelConfig, type ModelConfig } from "./modelConfig";
 import { readOnnxFile, type OnnxFileFacts } from "./onnxFile";
 
@@ -13,6 +14,8 @@ export interface ModelFiles {
   readonly onnxPath: string;
   /** Folder with config.json and tokenizer files, for Hugging Face style models. */
   readonly folder?: string;
+  /** Folder with tokenizer.json, where the user's settings name one. */
+  readonly tokenizerFolder?: string;
   readonly config?: ModelConfig;
   readonly onnx: OnnxFileFacts;
 }
@@ -98,6 +101,57 @@ export function locateModel(path: string): ModelFiles {
     ...(folder === undefined ? {} : { folder }),
     ...(config === undefined ? {} : { config }),
   };
+}
+
+/**
+ * The files with what the user's settings say about the model in place of what its own config.json says.
+ * @throws Failure when the declared tokenizer folder is not there
+ */
+export function withDeclaration(files: ModelFiles, declaration: ModelDeclaration | undefined): ModelFiles {
+  if (declaration === undefined) return files;
+  const { tokenizer, contextLength: length } = declaration;
+  if (tokenizer !== undefined && !existsSync(join(tokenizer, "tokenizer.json")))
+    throw new Failure(
+      "missing-tokenizer",
+      `The tokenizer folder ${tokenizer} declared for ${files.name} has no tokenizer.json.`,
+      "Correct it in the setting trajectoryLens.models.",
+    );
+  const lens = {
+    ...files.config?.trajectory_lens,
+    ...(declaration.kind === undefined ? {} : { kind: declaration.kind }),
+    ...(declaration.stepSeparator === undefined ? {} : { step_separator: declaration.stepSeparator }),
+    ...(declaration.stepLabels === undefined
+      ? {}
+      : { step_labels: [...declaration.stepLabels] as [string, string] }),
+    ...(declaration.stepMarks === undefined ? {} : { level: declaration.stepMarks }),
+    ...(declaration.output === undefined ? {} : { output: declaration.output }),
+    ...(declaration.activation === undefined
+      ? {}
+      : { activation: declaration.activation, sigmoid_applied: undefined }),
+    ...(declaration.pooling === undefined ? {} : { pooling: declaration.pooling }),
+    ...(declaration.normalise === undefined ? {} : { normalise: declaration.normalise }),
+    ...(declaration.pairTemplate === undefined ? {} : { pair_template: declaration.pairTemplate }),
+    ...(declaration.context === undefined ? {} : { context: declaration.context }),
+    ...(declaration.ignoreMemory === undefined ? {} : { ignore_memory: declaration.ignoreMemory }),
+  };
+  const ownConfig =
+    files.config ?? (tokenizer === undefined ? undefined : (readModelConfig(tokenizer) ?? {}));
+  return {
+    ...files,
+    ...(declaration.name === undefined ? {} : { name: declaration.name }),
+    ...(tokenizer === undefined ? {} : { tokenizerFolder: tokenizer }),
+    config: {
+      ...ownConfig,
+      ...(length === undefined ? {} : { max_position_embeddings: length }),
+      trajectory_lens: lens,
+    },
+  };
+}
+
+/** The folder with the tokenizer that the model's texts go through; undefined when it has none. */
+export function tokenizerFolder(files: ModelFiles): string | undefined {
+  if (files.tokenizerFolder !== undefined) return files.tokenizerFolder;
+  return files.folder !== undefined && hasTokenizer(files.folder) ? files.folder : undefined;
 }
 
 /** True when the folder holds a tokenizer that can be loaded without a network. */

@@ -15,6 +15,20 @@ export const aliases = {
   std: ["action_std", "std", "sigma", "scale"],
   logits: ["logits", "action_logits", "action_scores"],
   probabilities: ["probs", "probabilities", "action_probs"],
+  latent: ["latent", "latents", "z", "embedding", "embeddings", "features", "code"],
+  reconstruction: ["reconstruction", "reconstructions", "recon", "decoded", "x_hat"],
+  predictedAction: ["predicted_action", "action", "actions", "pred_action"],
+  predictedNext: [
+    "next_observation",
+    "next_observations",
+    "next_obs",
+    "next_state",
+    "prediction",
+    "predictions",
+    "mean",
+  ],
+  logFlow: ["log_flow", "log_flows", "flow", "log_f", "logf"],
+  frames: ["frames", "video"],
 } as const;
 
 export type Alias = keyof typeof aliases;
@@ -41,7 +55,32 @@ const declaredKinds: Readonly<Record<string, ModelKind>> = {
   value: "value",
   critic: "value",
   "transition-reward": "transition-reward",
+  "preference-pair": "preference-pair",
+  preference: "preference-pair",
+  pairwise: "preference-pair",
+  embedding: "embedding",
+  "sentence-embedding": "embedding",
+  encoder: "encoder",
+  autoencoder: "autoencoder",
+  vae: "autoencoder",
+  "inverse-dynamics": "inverse-dynamics",
+  "dynamics-ensemble": "dynamics-ensemble",
+  dynamics: "dynamics-ensemble",
+  flow: "flow",
+  gflownet: "flow",
+  "video-reward": "video-reward",
 };
+
+const textKinds: ReadonlySet<ModelKind> = new Set([
+  "process-reward",
+  "scalar-reward",
+  "policy-lm",
+  "preference-pair",
+  "embedding",
+]);
+
+/** True for models that read tokens of text. */
+export const isTextKind = (kind: ModelKind): boolean => textKinds.has(kind);
 
 export interface KindEvidence {
   readonly config: ModelConfig | undefined;
@@ -90,10 +129,16 @@ function policyKind(evidence: KindEvidence): ModelKind {
 function textKind(evidence: KindEvidence): ModelKind {
   const architecture = evidence.config?.architectures?.[0] ?? "";
   const labels = evidence.config ? labelCount(evidence.config) : undefined;
+  if (evidence.config?.trajectory_lens?.step_labels) return "process-reward";
   if (/ProcessRewardModel|TokenClassification/.test(architecture)) return "process-reward";
   if (/RewardModel|SequenceClassification/.test(architecture) && (labels === undefined || labels === 1))
     return "scalar-reward";
   if (/CausalLM|LMHead/.test(architecture)) return "policy-lm";
+  const embeds = evidence.outputs.some((spec) =>
+    /^(last_hidden_state|sentence_embedding|token_embeddings|pooler_output)$/.test(spec.name),
+  );
+  if (embeds && !evidence.outputs.some((spec) => /^(logits|scores?|rewards?)$/.test(spec.name)))
+    return "embedding";
   const scores =
     evidence.outputs.find((spec) => /^(logits|score|scores|rewards?|values?)$/.test(spec.name)) ??
     evidence.outputs[0];
@@ -110,17 +155,25 @@ function textKind(evidence: KindEvidence): ModelKind {
 }
 
 function controlKind({ inputs, outputs }: KindEvidence): ModelKind {
-  if (!named(inputs, "observation")) return "unknown";
+  if (!named(inputs, "observation")) return named(inputs, "frames") ? "video-reward" : "unknown";
+  if (named(outputs, "logFlow")) return "flow";
+  if (named(outputs, "reconstruction")) return "autoencoder";
+  if (named(inputs, "nextObservation") && !named(inputs, "action")) {
+    if (named(outputs, "predictedAction") ?? named(outputs, "logits")) return "inverse-dynamics";
+  }
+  if (named(inputs, "action") && !named(outputs, "reward") && named(outputs, "predictedNext"))
+    return "dynamics-ensemble";
   if (named(outputs, "mean") && (named(outputs, "logStd") ?? named(outputs, "std"))) return "policy-gaussian";
   if (named(outputs, "reward")) return named(inputs, "action") ? "transition-reward" : "unknown";
   if (named(outputs, "value")) return "value";
   if (named(outputs, "logits") ?? named(outputs, "probabilities")) return "policy-discrete";
+  if (named(outputs, "latent")) return "encoder";
   return "unknown";
 }
 
 /** Inputs that each kind of model can be fed with. */
 function fillable(kind: ModelKind, name: string): boolean {
-  if (kind === "process-reward" || kind === "scalar-reward" || kind === "policy-lm") {
+  if (isTextKind(kind)) {
     return (
       [
         "input_ids",
@@ -132,19 +185,35 @@ function fillable(kind: ModelKind, name: string): boolean {
       ].includes(name) || /^past_key_values?\./.test(name)
     );
   }
-  const wanted: readonly Alias[] =
-    kind === "transition-reward" ? ["observation", "action", "nextObservation", "done"] : ["observation"];
+  const wanted = usableInputs[kind] ?? ["observation"];
   return wanted.some((alias) => (aliases[alias] as readonly string[]).includes(name.toLowerCase()));
 }
+
+/** Control inputs by kind, where they are more than the observation. */
+const usableInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
+  "transition-reward": ["observation", "action", "nextObservation", "done"],
+  "inverse-dynamics": ["observation", "nextObservation"],
+  "dynamics-ensemble": ["observation", "action"],
+  "video-reward": ["frames"],
+};
 
 const expectedInputs: Readonly<Record<ModelKind, string>> = {
   "process-reward": "input_ids, attention_mask and optionally position_ids",
   "scalar-reward": "input_ids, attention_mask and optionally token_type_ids",
   "policy-lm": "input_ids, attention_mask, and optionally position_ids and past_key_values.N.key/value",
+  "preference-pair": "input_ids, attention_mask and optionally token_type_ids",
+  embedding: "input_ids, attention_mask and optionally token_type_ids",
   "policy-discrete": "observation",
   "policy-gaussian": "observation",
   value: "observation",
   "transition-reward": "observation and action",
+  encoder: "observation",
+  autoencoder: "observation",
+  "inverse-dynamics": "observation and next_observation",
+  "dynamics-ensemble": "observation and action",
+  flow: "observation",
+  "video-reward": "frames [batch, time, features]",
+  judge: "a server",
   unknown: "input_ids (text) or observation (control)",
 };
 
@@ -153,12 +222,17 @@ const requiredInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
   "policy-gaussian": ["observation"],
   value: ["observation"],
   "transition-reward": ["observation", "action"],
+  encoder: ["observation"],
+  autoencoder: ["observation"],
+  "inverse-dynamics": ["observation", "nextObservation"],
+  "dynamics-ensemble": ["observation", "action"],
+  flow: ["observation"],
+  "video-reward": ["frames"],
 };
 
 function withInputCheck(kind: ModelKind, evidence: KindEvidence): KindFinding {
   const stray = evidence.inputs.filter((spec) => !fillable(kind, spec.name));
-  const text = kind === "policy-lm" || kind === "process-reward" || kind === "scalar-reward";
-  const missing = text
+  const missing = isTextKind(kind)
     ? !isText(evidence)
     : (requiredInputs[kind] ?? []).some((alias) => !named(evidence.inputs, alias));
   if (stray.length === 0 && !missing) return { kind };

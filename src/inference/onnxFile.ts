@@ -1,5 +1,5 @@
-import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from "node:fs";
-import { dirname, isAbsolute, join, normalize, sep } from "node:path";
+import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
+import { dirname, isAbsolute, join, normalize, sep, win32 } from "node:path";
 import protobuf from "protobufjs/minimal";
 import { Failure } from "../model/failure";
 
@@ -25,7 +25,15 @@ const MODEL_GRAPH = 7;
 const MODEL_OPSET = 8;
 const MODEL_METADATA = 14;
 const GRAPH_INITIALIZER = 5;
+const GRAPH_NODE = 1;
+const NODE_ATTRIBUTE = 5;
+const ATTRIBUTE_TENSOR = 5;
+const ATTRIBUTE_GRAPH = 6;
+const ATTRIBUTE_TENSORS = 10;
+const ATTRIBUTE_GRAPHS = 11;
 const TENSOR_EXTERNAL_DATA = 13;
+/** Graphs inside graphs (bodies of conditions and loops) that are looked into. */
+const DEEPEST_GRAPH = 16;
 const LENGTH_DELIMITED = 2;
 
 /** Random access to a file through one window, so that gigabytes of weights are stepped over, not read. */
@@ -141,30 +149,61 @@ export function readOnnxFile(path: string): OnnxFileFacts {
   }
 }
 
-function* externalLocations(file: FileWindow, graph: Field): Generator<string> {
-  for (const tensor of fieldsOf(file, graph.start, graph.start + graph.length)) {
-    if (tensor.number !== GRAPH_INITIALIZER) continue;
-    for (const part of fieldsOf(file, tensor.start, tensor.start + tensor.length)) {
-      if (part.number !== TENSOR_EXTERNAL_DATA) continue;
-      const [key, value] = keyAndValue(file.at(part.start, part.length));
-      if (key === "location") yield value;
+/** Places of weights outside the file: of initializers, of constants, and of the graphs inside conditions and loops. */
+function* externalLocations(file: FileWindow, graph: Field, depth = 0): Generator<string> {
+  if (depth > DEEPEST_GRAPH) throw new RangeError("graphs are nested too deeply");
+  for (const part of inside(file, graph)) {
+    if (part.number === GRAPH_INITIALIZER) yield* tensorLocations(file, part);
+    if (part.number !== GRAPH_NODE) continue;
+    for (const attribute of inside(file, part)) {
+      if (attribute.number !== NODE_ATTRIBUTE) continue;
+      for (const value of inside(file, attribute)) {
+        if (value.number === ATTRIBUTE_TENSOR || value.number === ATTRIBUTE_TENSORS)
+          yield* tensorLocations(file, value);
+        if (value.number === ATTRIBUTE_GRAPH || value.number === ATTRIBUTE_GRAPHS)
+          yield* externalLocations(file, value, depth + 1);
+      }
     }
   }
+}
+
+const inside = (file: FileWindow, field: Field): Generator<Field> =>
+  fieldsOf(file, field.start, field.start + field.length);
+
+function* tensorLocations(file: FileWindow, tensor: Field): Generator<string> {
+  for (const part of inside(file, tensor)) {
+    if (part.number !== TENSOR_EXTERNAL_DATA) continue;
+    const [key, value] = keyAndValue(file.at(part.start, part.length));
+    if (key === "location") yield value;
+  }
+}
+
+/**
+ * True when a weight file is a link that leads out of the model's folder. Where the model itself is a link, as in a
+ * hub's cache of snapshots and blobs, its weights may lie where the model's own content lies.
+ */
+function leavesFolder(modelPath: string, file: string): boolean {
+  const real = realpathSync(file);
+  const homes = [realpathSync(dirname(modelPath)), dirname(realpathSync(modelPath))];
+  return !homes.some((home) => real.startsWith(home.endsWith(sep) ? home : home + sep));
 }
 
 /** Weights may lie beside the model and nowhere else: a model file is input from strangers. */
 function externalBytes(modelPath: string, locations: readonly string[]): number {
   let bytes = 0;
   for (const location of locations) {
-    const clean = normalize(location);
-    if (isAbsolute(location) || clean === ".." || clean.startsWith(`..${sep}`)) {
-      throw new Failure(
-        "hostile-model",
-        `${modelPath} asks for weights outside its own folder (${location}).`,
-        "Do not load this file unless you know where it comes from; export it again with the weights beside it.",
-      );
-    }
+    // A backslash separates folders on one system and belongs to the name on the others.
+    const clean = normalize(location.replaceAll("\\", "/"));
+    const hostile = new Failure(
+      "hostile-model",
+      `${modelPath} asks for weights outside its own folder (${location}).`,
+      "Do not load this file unless you know where it comes from; export it again with the weights beside it.",
+    );
+    if (isAbsolute(location) || win32.isAbsolute(location) || clean === ".." || clean.startsWith(`..${sep}`))
+      throw hostile;
     const file = join(dirname(modelPath), clean);
+    // A link beside the model may still lead out of its folder.
+    if (existsSync(file) && leavesFolder(modelPath, file)) throw hostile;
     if (!existsSync(file)) {
       throw new Failure(
         "unreadable-model",

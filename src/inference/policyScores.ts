@@ -1,10 +1,14 @@
-import type { ScoreSeries } from "../model/score";
+import { Failure } from "../model/failure";
+import type { ContextPolicy } from "../model/modelDeclaration";
+import type { ScoreArray, ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import { causalPass } from "./causalPass";
 import type { TokenStatistics } from "./distribution";
+import { hiddenOutputs } from "./hiddenOutputs";
+import type { LoadedModel } from "./loadedModel";
 import { contextLength } from "./modelConfig";
 import { endsCall, prepareText, sentenceOf, tooLong, type PreparedText } from "./preparedText";
-import type { Scorer, ScoreContext } from "./scorer";
+import type { Scorer } from "./scorer";
 import { stepOfTokens } from "./stepMap";
 
 interface Item {
@@ -22,24 +26,42 @@ interface Window {
   readonly from: number;
 }
 
-const SERIES: readonly { readonly name: keyof TokenStatistics; readonly unit: string }[] = [
+type BaseName = "logprob" | "entropy" | "rank";
+
+const SERIES: readonly { readonly name: BaseName; readonly unit: string }[] = [
   { name: "logprob", unit: "nats" },
   { name: "entropy", unit: "nats" },
   { name: "rank", unit: "rank (1 = likeliest)" },
 ];
 
+/** Units of the token series that a second model adds. */
+const EXTRA_UNITS: Readonly<Record<string, string>> = {
+  ref_logprob: "nats",
+  kl: "nats",
+  combined_logprob: "nats",
+  backbone_logprob: "nats",
+  guidance: "nats",
+  overruled: "1 = another token would have come first",
+};
+
+type Part = { readonly window: Window; readonly result: TokenStatistics };
+
 /**
  * Log-probability, entropy and rank of the tokens that the policy wrote, under a causal language model at
- * temperature 1. Prompt, tool and template tokens are NaN: nobody chose them.
+ * temperature 1. Prompt, tool and template tokens are NaN: nobody chose them. On demand also the likeliest
+ * alternatives, hidden states, and what a reference or a backbone with the same tokenizer says.
  */
 export const policyScores: Scorer = async (model, trajectories, context) => {
   const failures: { trajectoryId: string; message: string }[] = [];
   const items: Item[] = [];
+  const { extras, second } = context;
+  const tokenizer = await model.tokenizer();
+  if (second) await checkSameTokens(model, second);
+  const hidden = hiddenOutputs(model, extras.hiddenLayers ?? []);
   for (const trajectory of trajectories) {
     try {
-      items.push(
-        itemOf(trajectory, await prepareText(model, trajectory), contextLength(model.files.config), context),
-      );
+      const prepared = await prepareText(model, trajectory);
+      items.push(itemOf(trajectory, prepared, contextLength(model.files.config), context.longText));
     } catch (error) {
       if (endsCall(error)) throw error;
       failures.push({ trajectoryId: trajectory.id, message: sentenceOf(error) });
@@ -56,6 +78,7 @@ export const policyScores: Scorer = async (model, trajectories, context) => {
     mask.fill(0, 0, window.from - window.start);
     return mask;
   });
+  const use = extras.reference !== undefined ? ("reference" as const) : ("backbone" as const);
   const { statistics, computedTokens } = await causalPass(
     model,
     windows.map(({ item, window }) => item.prepared.ids.slice(window.start, window.end)),
@@ -64,6 +87,17 @@ export const policyScores: Scorer = async (model, trajectories, context) => {
       signal: context.signal,
       maxBatchTokens: context.maxBatchTokens,
       sharePrefixes: context.sharePrefixes,
+      ...(second || extras.topK
+        ? {
+            extras: {
+              topK: extras.topK ?? 0,
+              weight: extras.composeWeight ?? 1,
+              ...(second ? { second: use } : {}),
+            },
+          }
+        : {}),
+      ...(second ? { second } : {}),
+      hidden,
       onBatch: (done, total) =>
         context.onProgress(
           Math.floor((trajectories.length * done) / Math.max(total, 1)),
@@ -72,58 +106,115 @@ export const policyScores: Scorer = async (model, trajectories, context) => {
     },
   );
   const series: ScoreSeries[] = [];
+  const arrays: ScoreArray[] = [];
   let at = 0;
   for (const item of fitting) {
-    const parts = item.windows.map((window) => ({ window, result: statistics[at++]! }));
-    const unscored = [...item.own].some(
-      (flag, i) =>
-        flag === 1 &&
-        i > 0 &&
-        !parts.some(
-          ({ window, result }) =>
-            i >= window.from && i < window.end && !Number.isNaN(result.logprob[i - window.start]!),
-        ),
-    );
-    if (unscored) {
+    const parts: Part[] = item.windows.map((window) => ({ window, result: statistics[at++]! }));
+    if (hasGap(item, parts)) {
       failures.push({
         trajectoryId: item.trajectory.id,
         message: `${model.files.name} returned NaN where it should give a log-probability, so its numbers are not used.`,
       });
       continue;
     }
-    for (const { name, unit } of SERIES)
-      series.push(seriesOf(item, name, unit, parts, model.files.path, model.session.provider));
+    const base = {
+      trajectoryId: item.trajectory.id,
+      level: "token" as const,
+      modelPath: model.files.path,
+      modelKind: "policy-lm" as const,
+      provider: model.session.provider,
+    };
+    const method = methodOf(item, second && `${use} ${second.files.name}`);
+    const add = (name: string, unit: string, values: Float64Array): void =>
+      void series.push({ ...base, name, unit, values, tokenText: item.prepared.tokenText, method });
+    for (const { name, unit } of SERIES) {
+      add(
+        name,
+        unit,
+        joined(item, parts, 1, (result) => result[name]),
+      );
+    }
+    for (const [name, { width }] of parts[0]!.result.tables ?? []) {
+      const data = joined(item, parts, width, (result) => result.tables!.get(name)!.data);
+      if (EXTRA_UNITS[name] !== undefined) add(name, EXTRA_UNITS[name], data);
+      else {
+        const labels =
+          name === "topk_id"
+            ? { labels: [...data].map((id) => (Number.isNaN(id) ? "" : tokenizer.decode([id]))) }
+            : {};
+        arrays.push({ ...base, name, rows: item.prepared.ids.length, width, data, method, ...labels });
+      }
+    }
+    for (const { layer } of hidden) {
+      const { width } = parts[0]!.result.hidden!.get(layer)!;
+      arrays.push({
+        ...base,
+        name: "hidden_states",
+        layer,
+        rows: item.prepared.ids.length,
+        width,
+        data: Float32Array.from(joined(item, parts, width, (result) => result.hidden!.get(layer)!.data)),
+        method: `${method}, after layer ${layer}`,
+      });
+    }
   }
-  return { series, failures, tokens: computedTokens };
+  return { series, arrays, failures, tokens: computedTokens };
 };
+
+/** True when a token that the policy wrote got no number though it was read. */
+const hasGap = (item: Item, parts: readonly Part[]): boolean =>
+  [...item.own].some(
+    (flag, i) =>
+      flag === 1 &&
+      i > 0 &&
+      parts.some(({ window }) => i >= window.from && i < window.end && i > window.start) &&
+      !parts.some(
+        ({ window, result }) =>
+          i >= window.from && i < window.end && !Number.isNaN(result.logprob[i - window.start]!),
+      ),
+  );
+
+/** @throws Failure when two models do not read the same tokens */
+async function checkSameTokens(model: LoadedModel, second: LoadedModel): Promise<void> {
+  const [own, other] = [await model.tokenizer(), await second.tokenizer()];
+  const sample = "The answer is 12 + 7 = 19.\n<think> naïve 😀 </think>";
+  const [a, b] = [own.encode(sample, false), other.encode(sample, false)];
+  if (a.length === b.length && a.every((id, i) => id === b[i])) return;
+  throw new Failure(
+    "other-tokenizer",
+    `${model.files.name} and ${second.files.name} cut text into different tokens, so their probabilities cannot be compared token by token.`,
+    "Choose two models with the same tokenizer.",
+  );
+}
 
 function itemOf(
   trajectory: Trajectory,
   prepared: PreparedText,
   limit: number | undefined,
-  context: ScoreContext,
+  longText: ContextPolicy,
 ): Item {
   const length = prepared.ids.length;
   return {
     trajectory,
     prepared,
     own: ownTokens(trajectory, prepared),
-    windows: windowsOf(length, limit, context.longText),
+    windows: windowsOf(length, limit, longText),
   };
 }
 
 /** Which tokens the policy wrote: the file's own mask, else the tokens of assistant steps. */
-function ownTokens(trajectory: Trajectory, prepared: PreparedText): Uint8Array {
+export function ownTokens(trajectory: Trajectory, prepared: PreparedText): Uint8Array {
   const mask = trajectory.tokens?.mask;
   if (prepared.fromFile && mask?.length === prepared.ids.length) return mask;
   const steps = stepOfTokens(prepared.tokens, prepared.spans);
   return Uint8Array.from(steps, (span) => (span >= 0 && prepared.spans[span]!.policy ? 1 : 0));
 }
 
-/** One window where the text fits; overlapping halves where it may slide; none where it is refused. */
-function windowsOf(length: number, limit: number | undefined, longText: "refuse" | "slide"): Window[] {
+/** One window where the text fits; its end alone, or overlapping halves, where that was asked for; else none. */
+function windowsOf(length: number, limit: number | undefined, longText: ContextPolicy): Window[] {
   if (limit === undefined || length <= limit) return [{ start: 0, end: length, from: 0 }];
   if (longText === "refuse") return [];
+  if (longText === "truncate-head") return [{ start: length - limit, end: length, from: length - limit }];
   const windows: Window[] = [{ start: 0, end: limit, from: 0 }];
   const stride = Math.max(1, Math.floor(limit / 2));
   while (windows.at(-1)!.end < length) {
@@ -134,28 +225,26 @@ function windowsOf(length: number, limit: number | undefined, longText: "refuse"
   return windows;
 }
 
-function seriesOf(
+/** A table over the whole text from the windows' tables. */
+function joined(
   item: Item,
-  name: keyof TokenStatistics,
-  unit: string,
-  parts: readonly { readonly window: Window; readonly result: TokenStatistics }[],
-  modelPath: string,
-  provider: ScoreSeries["provider"],
-): ScoreSeries {
-  const values = new Float64Array(item.prepared.ids.length).fill(NaN);
+  parts: readonly Part[],
+  width: number,
+  read: (result: TokenStatistics) => Float64Array | Float32Array,
+): Float64Array {
+  const values = new Float64Array(item.prepared.ids.length * width).fill(NaN);
   for (const { window, result } of parts)
-    values.set(result[name].subarray(window.from - window.start), window.from);
-  const slid = parts.length > 1 ? `, ${parts.length} overlapping windows (longer than the context)` : "";
-  return {
-    trajectoryId: item.trajectory.id,
-    name,
-    level: "token",
-    unit,
-    values,
-    tokenText: item.prepared.tokenText,
-    modelPath,
-    modelKind: "policy-lm",
-    provider,
-    method: `temperature 1, ${item.prepared.method}, prompt masked${slid}`,
-  };
+    values.set(read(result).subarray((window.from - window.start) * width), window.from * width);
+  return values;
+}
+
+function methodOf(item: Item, second: string | undefined): string {
+  const [first] = item.windows;
+  const slid =
+    item.windows.length > 1
+      ? `, ${item.windows.length} overlapping windows (longer than the context)`
+      : first && first.start > 0
+        ? `, the first ${first.start.toLocaleString("en")} of ${item.prepared.ids.length.toLocaleString("en")} tokens left out (longer than the context)`
+        : "";
+  return `temperature 1, ${item.prepared.method}, prompt masked${slid}${second === undefined ? "" : `, ${second}`}`;
 }

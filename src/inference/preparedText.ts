@@ -1,9 +1,11 @@
 import { Failure } from "../model/failure";
+import type { ContextPolicy } from "../model/modelDeclaration";
 import type { Trajectory } from "../model/trajectory";
+import type { InferenceCalls } from "../protocol/inferenceCalls";
 import type { LoadedModel } from "./loadedModel";
 import { contextLength } from "./modelConfig";
 import { alignTokens, type TokenSpan } from "./stepMap";
-import type { TextTokenizer } from "./tokenizing";
+import { loadTokenizer, type TextTokenizer } from "./tokenizing";
 import { textOf, type StepSpan, type TrajectoryText } from "./trajectoryText";
 
 /** A trajectory as the tokens that a model reads. */
@@ -45,6 +47,23 @@ export async function prepareText(
     text: text.text,
     method: text.method,
     fromFile: false,
+  };
+}
+
+/** A trajectory's text and tokens as a model on a server reads them, by its tokenizer's folder. */
+export async function prepareForServer({
+  tokenizer: folder,
+  trajectory,
+}: InferenceCalls["prepare"]["params"]): Promise<InferenceCalls["prepare"]["result"]> {
+  const tokenizer = await loadTokenizer(folder);
+  const text = textOf(trajectory, tokenizer.chatTemplate);
+  const ids = tokenizer.encode(text.text, !text.templated);
+  return {
+    text: text.text,
+    method: text.method,
+    spans: text.spans,
+    ids: Int32Array.from(ids),
+    tokens: alignTokens(ids, text.text, tokenizer),
   };
 }
 
@@ -115,6 +134,48 @@ export function tooLong(model: LoadedModel, length: number): string | undefined 
   if (context === undefined || length <= context) return undefined;
   return `The text has ${length.toLocaleString("en")} tokens, more than the ${context.toLocaleString("en")} that ${model.files.name} was made for.`;
 }
+
+/** A text that fits into the model's context, and which of its tokens were left out for that. */
+export interface FittedText {
+  readonly ids: readonly number[];
+  /** Tokens left out behind the first `kept` ones. */
+  readonly cut: number;
+  /** Tokens kept at the very beginning: the begin-of-text mark, where there is one. */
+  readonly kept: number;
+  /** ", first 12 tokens left out (…)" for `ScoreSeries.method`; empty when nothing was. */
+  readonly note: string;
+}
+
+/**
+ * Leaves out the beginning of a text that is longer than the model's context, where that policy was chosen.
+ * @returns the text, or one sentence that says why it cannot be read
+ */
+export function fitText(
+  model: LoadedModel,
+  tokenizer: TextTokenizer,
+  ids: readonly number[],
+  policy: ContextPolicy,
+): FittedText | string {
+  const limit = contextLength(model.files.config);
+  if (limit === undefined || ids.length <= limit) return { ids, cut: 0, kept: 0, note: "" };
+  if (policy !== "truncate-head") return tooLong(model, ids.length)!;
+  const kept = ids[0] !== undefined && tokenizer.isSpecial(ids[0]) ? 1 : 0;
+  const cut = ids.length - limit;
+  return {
+    ids: [...ids.slice(0, kept), ...ids.slice(kept + cut)],
+    cut,
+    kept,
+    note: `, the first ${cut.toLocaleString("en")} of ${ids.length.toLocaleString("en")} tokens left out (longer than the context of ${limit.toLocaleString("en")})`,
+  };
+}
+
+/** Where a token of the whole text stands in the fitted one; -1 when it was left out. */
+export const fittedIndex = ({ cut, kept }: FittedText, index: number): number =>
+  index < kept ? index : index < kept + cut ? -1 : index - cut;
+
+/** What the model's declaration says about long texts, unless the call says otherwise. */
+export const contextPolicy = (model: LoadedModel, asked: ContextPolicy | undefined): ContextPolicy =>
+  asked ?? model.files.config?.trajectory_lens?.context ?? "refuse";
 
 /** A Failure's sentence, or the error's message: what a user reads about one trajectory. */
 export const sentenceOf = (error: unknown): string =>

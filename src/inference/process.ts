@@ -11,7 +11,10 @@ import { parseRequest, type RpcReply } from "../protocol/rpc";
 import { answerBelief } from "./answerBelief";
 import { generate, stateValues } from "./forking";
 import { inspectModel } from "./loadedModel";
+import { lookAhead } from "./lookAhead";
+import { prepareForServer } from "./preparedText";
 import { probeProviders } from "./providers";
+import { askQuestions } from "./questions";
 import { ModelHolder, scoreTrajectories } from "./scoring";
 
 type Method = keyof InferenceCalls;
@@ -37,7 +40,7 @@ const handlers: Handlers = {
   async inspect({ params }) {
     // Looking at a model loads it for a moment, and a process never has two sessions at once.
     await holder.release();
-    return inspectModel(params.path);
+    return inspectModel(params.path, params.declaration);
   },
   score: ({ params, signal, report }) =>
     scoreTrajectories(holder, params, signal, (progress) => void report(progress)),
@@ -47,6 +50,11 @@ const handlers: Handlers = {
     stateValues(holder, params, signal, (progress) => void report(progress)),
   answerBelief: ({ params, signal, report }) =>
     answerBelief(holder, params, signal, (progress) => void report(progress)),
+  lookAhead: ({ params, signal, report }) =>
+    lookAhead(holder, params, signal, (progress) => void report(progress)),
+  questions: ({ params, signal, report }) =>
+    askQuestions(holder, params, signal, (progress) => void report(progress)),
+  prepare: ({ params }) => prepareForServer(params),
   async unload() {
     await holder.release();
     return null;

@@ -1,9 +1,19 @@
 import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
-import { prepareText, sentenceOf, tooLong, type PreparedText } from "./preparedText";
+import { Failure } from "../model/failure";
+import type { LoadedModel } from "./loadedModel";
+import {
+  fitText,
+  fittedIndex,
+  prepareText,
+  sentenceOf,
+  type FittedText,
+  type PreparedText,
+} from "./preparedText";
 import type { Scorer } from "./scorer";
 import { stepEndTokens } from "./stepMap";
-import { activationOf, activationText, scoreSequences, squash } from "./textScores";
+import { activationOf, activationText, squash } from "./activation";
+import { scoreSequences } from "./textScores";
 import type { TextTokenizer } from "./tokenizing";
 import type { StepSpan, TrajectoryText } from "./trajectoryText";
 
@@ -48,7 +58,9 @@ export function withSeparators(
 interface Item {
   readonly trajectory: Trajectory;
   readonly prepared: PreparedText;
+  /** Token that ends each span. */
   readonly ends: readonly number[];
+  readonly fitted: FittedText;
   readonly addedSeparators: number;
 }
 
@@ -58,23 +70,25 @@ export const processReward: Scorer = async (model, trajectories, context) => {
   const items: Item[] = [];
   const separator = model.files.config?.trajectory_lens?.step_separator;
   const tokenizer = await model.tokenizer();
+  const labels = labelIds(model, tokenizer);
   for (const trajectory of trajectories) {
     try {
-      const item = await itemOf(trajectory, separator, tokenizer, (edit) =>
+      const item = await processRewardItem(trajectory, separator, tokenizer, (edit) =>
         prepareText(model, trajectory, edit),
       );
-      const message = tooLong(model, item.prepared.ids.length);
-      if (message === undefined) items.push(item);
-      else failures.push({ trajectoryId: trajectory.id, message });
+      const fitted = fitText(model, tokenizer, item.prepared.ids, context.longText);
+      if (typeof fitted === "string") failures.push({ trajectoryId: trajectory.id, message: fitted });
+      else items.push({ ...item, fitted });
     } catch (error) {
       failures.push({ trajectoryId: trajectory.id, message: sentenceOf(error) });
     }
   }
   const { results, tokens } = await scoreSequences(
     model,
-    items.map((item) => item.prepared.ids),
+    items.map((item) => item.fitted.ids),
     context,
     false,
+    labels,
   );
   const series: ScoreSeries[] = [];
   items.forEach((item, index) => {
@@ -89,41 +103,76 @@ export const processReward: Scorer = async (model, trajectories, context) => {
     else {
       const activation = activationOf(model, result.labels);
       const values = new Float64Array(item.trajectory.steps.length).fill(NaN);
+      const read = (token: number): number =>
+        squash(result.values, token * result.labels, result.labels, activation);
       item.prepared.spans.forEach((span, at) => {
-        if (span.policy)
-          values[span.step] = squash(
-            result.values,
-            item.ends[at]! * result.labels,
-            result.labels,
-            activation,
-          );
+        const token = fittedIndex(item.fitted, item.ends[at]!);
+        if (span.policy && token >= 0) values[span.step] = read(token);
       });
       const added =
         item.addedSeparators === 0
           ? ""
           : `, ${JSON.stringify(separator)} added behind ${item.addedSeparators} step${item.addedSeparators === 1 ? "" : "s"}`;
-      series.push({
+      const how = `${labels ? `probability of ${JSON.stringify(model.files.config?.trajectory_lens?.step_labels?.[0])} among the step labels` : activationText[activation]}, ${item.prepared.method}${added}${item.fitted.note}`;
+      const base = {
         trajectoryId: id,
+        unit: activation === "none" ? "reward" : "probability",
+        modelPath: model.files.path,
+        modelKind: "process-reward" as const,
+        provider: model.session.provider,
+      };
+      series.push({
+        ...base,
         name: "reward",
         level: "step",
-        unit: activation === "none" ? "reward" : "probability",
         values,
-        modelPath: model.files.path,
-        modelKind: "process-reward",
-        provider: model.session.provider,
-        method: `read at step-end tokens, ${activationText[activation]}, ${item.prepared.method}${added}`,
+        method: `read at step-end tokens, ${how}`,
       });
+      if (context.extras.perToken || model.files.config?.trajectory_lens?.level === "token") {
+        const all = Float64Array.from(item.prepared.ids, (_, i) => {
+          const token = fittedIndex(item.fitted, i);
+          return token < 0 ? NaN : read(token);
+        });
+        series.push({
+          ...base,
+          name: "token_reward",
+          level: "token",
+          values: all,
+          tokenText: item.prepared.tokenText,
+          method: `read at every token, ${how}`,
+        });
+      }
     }
   });
   return { series, failures, tokens };
 };
 
-async function itemOf(
+/**
+ * Ids of the tokens for a bad and a good step, for models that answer in their vocabulary.
+ * @throws Failure `bad-step-labels` when a label is not one token
+ */
+function labelIds(model: LoadedModel, tokenizer: TextTokenizer): readonly [number, number] | undefined {
+  const labels = model.files.config?.trajectory_lens?.step_labels;
+  if (!labels) return undefined;
+  const [good, bad] = labels.map((label) => {
+    const ids = tokenizer.encode(label, false);
+    if (ids.length === 1) return ids[0]!;
+    throw new Failure(
+      "bad-step-labels",
+      `The step label ${JSON.stringify(label)} of ${model.files.name} is ${ids.length} tokens in its tokenizer; it must be one.`,
+      "Correct stepLabels in its declaration (a space in front may be missing).",
+    );
+  }) as [number, number];
+  return [bad, good];
+}
+
+/** The text of a trajectory with the model's step separators in it, and the token that ends each step. */
+export async function processRewardItem(
   trajectory: Trajectory,
   separator: string | undefined,
   tokenizer: TextTokenizer,
   prepare: (edit?: (text: TrajectoryText) => TrajectoryText) => Promise<PreparedText>,
-): Promise<Item> {
+): Promise<Omit<Item, "fitted">> {
   let addedSeparators = 0;
   let edit: ((text: TrajectoryText) => TrajectoryText) | undefined;
   if (separator !== undefined && separator !== "") {

@@ -20,6 +20,7 @@ const providerTitle: Readonly<Record<Provider, string>> = {
   dml: "DirectML",
   coreml: "Core ML",
   cpu: "CPU",
+  remote: "a server",
 };
 
 /** Weights of the probing model: small, and no row equal to another. */

@@ -1,5 +1,7 @@
-import type { ScoreSeries } from "../model/score";
+import type { ContextPolicy } from "../model/modelDeclaration";
+import type { ScoreArray, ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
+import type { ScoreExtras } from "../protocol/inferenceCalls";
 import type { LoadedModel } from "./loadedModel";
 
 /** What a scorer tells and asks while it works. */
@@ -7,15 +9,20 @@ export interface ScoreContext {
   readonly signal: AbortSignal;
   readonly maxBatchTokens: number;
   /** What to do with a text longer than the model's context. */
-  readonly longText: "refuse" | "slide";
+  readonly longText: ContextPolicy;
   /** False computes every trajectory on its own, for comparison. */
   readonly sharePrefixes: boolean;
+  /** What is wanted beside the usual numbers. */
+  readonly extras: ScoreExtras;
+  /** The second model that `extras` names. */
+  readonly second?: LoadedModel;
   /** Called after each batch. */
   onProgress(done: number, message: string): void;
 }
 
 export interface ScoreOutcome {
   readonly series: readonly ScoreSeries[];
+  readonly arrays?: readonly ScoreArray[];
   readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
   /** Tokens (or transitions, for control models) that went through the model, padding not counted. */
   readonly tokens: number;

@@ -1,11 +1,17 @@
 import { statSync } from "node:fs";
 import { Failure } from "../model/failure";
+import type { ContextPolicy, ModelDeclaration } from "../model/modelDeclaration";
 import type { ModelKind, Provider, ScoreReport } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
+import type { ScoreExtras } from "../protocol/inferenceCalls";
 import { controlScores } from "./controlModels";
+import { embeddings } from "./embeddings";
+import { episodeModels } from "./episodeModels";
 import { loadModel, type LoadedModel } from "./loadedModel";
-import { locateModel } from "./modelFolder";
+import { locateModel, withDeclaration, type ModelFiles } from "./modelFolder";
 import { policyScores } from "./policyScores";
+import { preferencePairs } from "./preferencePairs";
+import { contextPolicy } from "./preparedText";
 import { processReward } from "./processReward";
 import { bestProvider, providersOf } from "./providers";
 import { scalarReward } from "./scalarReward";
@@ -19,6 +25,14 @@ const scorers: Readonly<Partial<Record<ModelKind, Scorer>>> = {
   "policy-gaussian": controlScores,
   value: controlScores,
   "transition-reward": controlScores,
+  embedding: embeddings,
+  "preference-pair": preferencePairs,
+  encoder: episodeModels,
+  autoencoder: episodeModels,
+  "inverse-dynamics": episodeModels,
+  "dynamics-ensemble": episodeModels,
+  flow: episodeModels,
+  "video-reward": episodeModels,
 };
 
 export interface ScoreRequest {
@@ -27,8 +41,10 @@ export interface ScoreRequest {
   readonly skip?: readonly Provider[];
   readonly trajectories: readonly Trajectory[];
   readonly maxBatchTokens?: number;
-  readonly longText?: "refuse" | "slide";
+  readonly longText?: ContextPolicy;
   readonly sharePrefixes?: boolean;
+  readonly extras?: ScoreExtras;
+  readonly declaration?: ModelDeclaration;
 }
 
 export interface ScoreProgress {
@@ -41,17 +57,24 @@ export interface ScoreProgress {
 /** Large enough to keep matrix products busy, small enough for the memory of a small GPU. */
 export const DEFAULT_BATCH_TOKENS = 4096;
 
-/** Holds the one model that is in memory: a process never has two sessions at once. */
+/**
+ * Holds the model that is in memory, and the second one that it is compared with. On a GPU a process never has two
+ * sessions at once, so the second model then runs on the CPU.
+ */
 export class ModelHolder {
   private held: { key: string; model: LoadedModel } | undefined;
+  private beside: { key: string; model: LoadedModel } | undefined;
 
   constructor(private readonly threads?: number) {}
 
   /** The model, loaded now unless it is the one in memory and its file has not changed. */
-  async open(path: string, provider: Provider): Promise<{ model: LoadedModel; loadSeconds: number }> {
-    const files = locateModel(path);
-    const { mtimeMs, size } = statSync(files.onnxPath);
-    const key = `${provider} ${files.onnxPath} ${mtimeMs} ${size}`;
+  async open(
+    path: string,
+    provider: Provider,
+    declaration?: ModelDeclaration,
+  ): Promise<{ model: LoadedModel; loadSeconds: number }> {
+    const files = withDeclaration(locateModel(path), declaration);
+    const key = keyOf(files, provider, declaration);
     if (this.held?.key === key) return { model: this.held.model, loadSeconds: 0 };
     await this.release();
     const model = await loadModel(files, provider, this.threads);
@@ -59,11 +82,32 @@ export class ModelHolder {
     return { model, loadSeconds: model.loadSeconds };
   }
 
-  async release(): Promise<void> {
-    const held = this.held;
-    this.held = undefined;
-    await held?.model.session.release();
+  /** A second model, for comparison with the one that `open` gave. */
+  async openSecond(path: string, provider: Provider): Promise<{ model: LoadedModel; loadSeconds: number }> {
+    const files = locateModel(path);
+    const own = provider === "cuda" ? provider : "cpu";
+    const key = keyOf(files, own, undefined);
+    if (this.beside?.key === key) return { model: this.beside.model, loadSeconds: 0 };
+    const beside = this.beside;
+    this.beside = undefined;
+    await beside?.model.session.release();
+    const model = await loadModel(files, own, this.threads);
+    this.beside = { key, model };
+    return { model, loadSeconds: model.loadSeconds };
   }
+
+  async release(): Promise<void> {
+    const [held, beside] = [this.held, this.beside];
+    this.held = undefined;
+    this.beside = undefined;
+    await held?.model.session.release();
+    await beside?.model.session.release();
+  }
+}
+
+function keyOf(files: ModelFiles, provider: Provider, declaration: ModelDeclaration | undefined): string {
+  const { mtimeMs, size } = statSync(files.onnxPath);
+  return `${provider} ${files.onnxPath} ${mtimeMs} ${size} ${JSON.stringify(declaration ?? {})}`;
 }
 
 /**
@@ -79,7 +123,17 @@ export async function scoreTrajectories(
   const total = request.trajectories.length;
   const provider = await chooseProvider(holder, request);
   report({ done: 0, total, provider, message: "loading the model" });
-  const { model, loadSeconds } = await holder.open(request.modelPath, provider);
+  const { model, loadSeconds } = await holder.open(request.modelPath, provider, request.declaration);
+  const extras = request.extras ?? {};
+  checkExtras(model, extras);
+  const secondPath = extras.reference ?? extras.backbone;
+  const second = secondPath === undefined ? undefined : await holder.openSecond(secondPath, provider);
+  if (second && second.model.kind !== "policy-lm")
+    throw new Failure(
+      "model-does-not-fit",
+      `${second.model.files.name} is of kind ${second.model.kind}; a policy is compared with a policy.`,
+      "Choose a causal language model with the same tokenizer.",
+    );
   const scorer = scorers[model.kind];
   if (!scorer)
     throw new Failure(
@@ -91,8 +145,10 @@ export async function scoreTrajectories(
   const outcome = await scorer(model, request.trajectories, {
     signal,
     maxBatchTokens: request.maxBatchTokens ?? DEFAULT_BATCH_TOKENS,
-    longText: request.longText ?? "refuse",
+    longText: contextPolicy(model, request.longText),
     sharePrefixes: request.sharePrefixes ?? true,
+    extras,
+    ...(second ? { second: second.model } : {}),
     onProgress: (done, message) => report({ done, total, provider, message }),
   });
   return {
@@ -102,11 +158,29 @@ export async function scoreTrajectories(
     trajectories: total,
     tokens: outcome.tokens,
     seconds: (performance.now() - started) / 1000,
-    loadSeconds,
+    loadSeconds: loadSeconds + (second?.loadSeconds ?? 0),
     cached: 0,
     series: outcome.series,
+    ...(outcome.arrays && outcome.arrays.length > 0 ? { arrays: outcome.arrays } : {}),
     failures: outcome.failures,
   };
+}
+
+/** @throws Failure `bad-parameter` for extras that this kind of model cannot give */
+function checkExtras(model: LoadedModel, extras: ScoreExtras): void {
+  const { topK, reference, backbone, hiddenLayers } = extras;
+  const wrong = (what: string): never => {
+    throw new Failure("bad-parameter", what, "Leave it out, or choose a policy.");
+  };
+  if (topK !== undefined && (!Number.isInteger(topK) || topK < 1 || topK > 100))
+    wrong(`Alternatives per token must be 1 to 100, not ${topK}.`);
+  if (reference !== undefined && backbone !== undefined)
+    wrong("A model is compared with a reference or added to a backbone, not both at once.");
+  const wanted = [topK, reference, backbone, hiddenLayers].some((extra) => extra !== undefined);
+  if (wanted && model.kind !== "policy-lm")
+    wrong(
+      `${model.files.name} is of kind ${model.kind}; alternatives, hidden states and second models are for causal language models.`,
+    );
 }
 
 /** The provider to use: the one asked for, or the best that works. @throws Failure `no-such-provider` */

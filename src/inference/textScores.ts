@@ -25,45 +25,6 @@ export function scoreOutput(model: LoadedModel): TensorSpec {
   return found;
 }
 
-/** How raw outputs become scores. */
-export type Activation = "none" | "sigmoid" | "softmax" | "applied";
-
-/**
- * The squashing that the config asks for. Two labels mean softmax (the probability of the second); one label is left
- * as it is unless the config names an activation: raw rewards have no assumed range.
- */
-export function activationOf(model: LoadedModel, labels: number): Activation {
-  const lens = model.files.config?.trajectory_lens;
-  if (lens?.sigmoid_applied === true) return "applied";
-  if (lens?.activation === "sigmoid" || lens?.activation === "softmax" || lens?.activation === "none")
-    return lens.activation;
-  if (lens?.sigmoid_applied === false) return "sigmoid";
-  if (labels === 2) return "softmax";
-  return model.files.config?.problem_type === "multi_label_classification" ? "sigmoid" : "none";
-}
-
-export const activationText: Readonly<Record<Activation, string>> = {
-  none: "raw output",
-  sigmoid: "sigmoid of the output",
-  softmax: "softmax over two labels",
-  applied: "sigmoid inside the model",
-};
-
-const sigmoid = (x: number): number => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
-
-/** One score from the numbers of one position. */
-export function squash(
-  values: ArrayLike<number>,
-  offset: number,
-  labels: number,
-  activation: Activation,
-): number {
-  if (labels === 2)
-    return activation === "softmax" ? sigmoid(values[offset + 1]! - values[offset]!) : values[offset + 1]!;
-  const value = values[offset]!;
-  return activation === "sigmoid" ? sigmoid(value) : value;
-}
-
 /** Raw scores of one sequence: per token where the model gives them, else a single row of labels. */
 export interface RawScores {
   readonly perToken: boolean;
@@ -74,6 +35,7 @@ export interface RawScores {
 
 /**
  * Runs a reward model over sequences, equal ones once.
+ * @param columns labels to keep, for models whose output is a whole vocabulary
  * @returns one entry per sequence: its scores, or one sentence about what went wrong
  */
 export async function scoreSequences(
@@ -81,6 +43,7 @@ export async function scoreSequences(
   sequences: readonly (readonly number[])[],
   context: ScoreContext,
   pooled: boolean,
+  columns?: readonly number[],
 ): Promise<{ results: readonly (RawScores | string)[]; tokens: number }> {
   const firstOf = new Map<string, number>();
   const same = sequences.map((ids, index) => {
@@ -116,6 +79,7 @@ export async function scoreSequences(
           batch.width,
           row,
           rows[row]!.length,
+          columns,
         );
       });
     } catch (error) {
@@ -141,6 +105,7 @@ function cutRow(
   width: number,
   row: number,
   length: number,
+  columns?: readonly number[],
 ): RawScores | string {
   // [rows, 1] is one number per text also when the text is one token: a fixed second dimension counts labels.
   const perToken =
@@ -149,11 +114,16 @@ function cutRow(
   if (dims[0] !== rows || dims.length > 3 || (dims.length === 3 && dims[1] !== width)) {
     return `${model.files.name} returned ${output.name} of shape [${dims.join(", ")}]; expected [${rows}, ${width}], [${rows}, ${width}, labels] or [${rows}, labels].`;
   }
-  const size = perToken ? length * labels : labels;
+  const kept = columns ?? Array.from({ length: labels }, (_, label) => label);
+  if (kept.some((label) => label >= labels))
+    return `${model.files.name} returned ${output.name} of shape [${dims.join(", ")}], which has no column ${Math.max(...kept)} for its step labels.`;
   const start = perToken ? row * width * labels : row * labels;
-  const cut = Float64Array.from({ length: size }, (_, i) => values[start + i]!);
+  const cut = Float64Array.from(
+    { length: (perToken ? length : 1) * kept.length },
+    (_, i) => values[start + Math.floor(i / kept.length) * labels + kept[i % kept.length]!]!,
+  );
   const bad = cut.findIndex((value) => Number.isNaN(value));
   if (bad >= 0)
-    return `${model.files.name} returned NaN at ${perToken ? `token ${Math.floor(bad / labels)}` : "the end"}, so its scores are not used.`;
-  return { perToken, labels, values: cut };
+    return `${model.files.name} returned NaN at ${perToken ? `token ${Math.floor(bad / kept.length)}` : "the end"}, so its scores are not used.`;
+  return { perToken, labels: kept.length, values: cut };
 }

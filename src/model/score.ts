@@ -1,3 +1,5 @@
+import type { ModelDeclaration } from "./modelDeclaration";
+
 /** What a model is, as far as scoring goes. */
 export type ModelKind =
   | "process-reward"
@@ -7,10 +9,19 @@ export type ModelKind =
   | "policy-gaussian"
   | "value"
   | "transition-reward"
+  | "preference-pair"
+  | "embedding"
+  | "encoder"
+  | "autoencoder"
+  | "inverse-dynamics"
+  | "dynamics-ensemble"
+  | "flow"
+  | "video-reward"
+  | "judge"
   | "unknown";
 
-/** Execution providers of onnxruntime that can be asked for. */
-export type Provider = "cuda" | "webgpu" | "dml" | "coreml" | "cpu";
+/** Where a model runs: an execution provider of onnxruntime, or a server that the user named. */
+export type Provider = "cuda" | "webgpu" | "dml" | "coreml" | "cpu" | "remote";
 
 /** A model found in the workspace or declared in settings. */
 export interface ModelInfo {
@@ -22,6 +33,31 @@ export interface ModelInfo {
   readonly bytes: number;
   /** One sentence that says what is wrong, when the model cannot be used. */
   readonly problem?: string;
+  /** What the user's settings say about it; absent for models that were only found. */
+  readonly declaration?: ModelDeclaration;
+  /** Inputs and outputs as the graph declares them: name, type, shape. */
+  readonly inputs?: readonly string[];
+  readonly outputs?: readonly string[];
+}
+
+/** A table of numbers that a model produced for one trajectory, row-major: hidden states, embeddings, alternatives. */
+export interface ScoreArray {
+  readonly trajectoryId: string;
+  /** "hidden_states", "embeddings", "topk_id", "topk_logprob", or the model's own name of the output. */
+  readonly name: string;
+  /** What a row stands for. */
+  readonly level: SeriesLevel;
+  readonly rows: number;
+  readonly width: number;
+  readonly data: Float32Array | Float64Array;
+  /** For hidden states: 0 = the embedding layer. */
+  readonly layer?: number;
+  /** Texts aligned with `data`, for example of the alternatives. */
+  readonly labels?: readonly string[];
+  readonly modelPath: string;
+  readonly modelKind: ModelKind;
+  readonly provider: Provider;
+  readonly method: string;
 }
 
 export type SeriesLevel = "token" | "step" | "trajectory";
@@ -57,6 +93,8 @@ export interface ScoreReport {
   /** Trajectories answered from the cache. */
   readonly cached: number;
   readonly series: readonly ScoreSeries[];
+  /** Tables beside the series; absent where the model gave none. */
+  readonly arrays?: readonly ScoreArray[];
   /** Trajectories that could not be scored, each with one sentence. */
   readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
 }

@@ -1,3 +1,4 @@
+import type { ContextPolicy, ModelDeclaration } from "../model/modelDeclaration";
 import type { ModelInfo, Provider, ScoreReport } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 
@@ -34,6 +35,77 @@ export interface Continuation {
   readonly stopReason: "end" | "stop" | "length" | "context" | "nan";
 }
 
+/** How LATR decides where a look-ahead tree branches and which branches live; defaults are the release's. */
+export interface LookAheadRule {
+  /** Probability that a runner-up must have. */
+  readonly absolute: number;
+  /** Bound on its distance to the likeliest token. */
+  readonly relative: number;
+  /** "below" since 23 January 2026; "above" in earlier commits. */
+  readonly gap: "below" | "above";
+  /** Branches in all. */
+  readonly capacity: number;
+  /** Ages in tokens at which a branch is compared with its parent. */
+  readonly ages: readonly number[];
+  /** Dropped when edit distance / age is below this. */
+  readonly edit?: number;
+  /** Dropped when the share of a repeated end is above this. */
+  readonly suffix?: number;
+  /** Dropped when ROUGE-L is above this. */
+  readonly rouge?: number;
+}
+
+/** One row of a look-ahead tree, roots first. */
+export interface LookAheadBranch {
+  /** Index of the row it left, -1 for the root. */
+  readonly parent: number;
+  /** New tokens of the parent before it left. */
+  readonly birthStep: number;
+  readonly ids: Int32Array;
+  readonly text: string;
+  /** Sum of log(p + 1e-9) of its tokens since the fork, in nats. */
+  readonly logprob: number;
+  readonly stopReason: "end" | "stop" | "length" | "context" | "pruned";
+  /** Why it was pruned. */
+  readonly reason?: string;
+  /** Probabilities of the likeliest token and of its own where it left its parent. */
+  readonly forkProbabilities?: readonly [top: number, own: number];
+  /** Branches that it would have opened, had there been room. */
+  readonly suppressed: number;
+}
+
+/** What to compute beside a model's usual numbers. */
+export interface ScoreExtras {
+  /** Policies: so many likeliest alternatives per token (arrays `topk_id`, `topk_logprob`). */
+  readonly topK?: number;
+  /** Policies: hidden states after these layers (array `hidden_states`), 0 = the embedding layer, -1 = the last. */
+  readonly hiddenLayers?: readonly number[];
+  /** Policies: a second model with the same tokenizer, for `ref_logprob` and the exact `kl` per token. */
+  readonly reference?: string;
+  /** Policies: a second model whose logits are added (UniR): `combined_logprob`, `backbone_logprob`, `guidance`. */
+  readonly backbone?: string;
+  /** Factor of the scored model's own logits when a backbone is added; default 1. */
+  readonly composeWeight?: number;
+  /** Scalar rewards: also the reward of everything up to the end of each turn (`prefix_reward`). */
+  readonly prefixes?: boolean;
+  /** Reward models that give a number per token: also that series (`token_reward`). */
+  readonly perToken?: boolean;
+}
+
+/** One question put to a policy behind a context, and the answers whose probability is wanted. */
+export interface PolicyQuestion {
+  /** Names the series: `NAME` for follow-ups, `NAME` in 0..1 for judgements. */
+  readonly name: string;
+  /** Text put behind the context; follow-ups and judgements begin here. */
+  readonly text: string;
+  /** Follow-ups and their sign: +1 for a satisfied user's, -1 for a dissatisfied one's. */
+  readonly followUps?: readonly { readonly text: string; readonly sign: 1 | -1 }[];
+  /** Texts for yes and no: the first tokens' probabilities give p(yes) / (p(yes) + p(no)). */
+  readonly judgement?: readonly [yes: string, no: string];
+  /** After every policy step, or once behind the whole trajectory. */
+  readonly at: "step" | "trajectory";
+}
+
 /** What counts as success of a continuation. */
 export type Grader =
   /** The last line is this text. */
@@ -42,14 +114,19 @@ export type Grader =
   | { readonly kind: "numeric"; readonly answer: number; readonly tolerance?: number }
   | { readonly kind: "regex"; readonly pattern: string; readonly flags?: string };
 
-/** Monte-Carlo value of a state: the share of its continuations that succeed. */
+/** Monte-Carlo value of a state: the share of its continuations that succeed, or their mean reward. */
 export interface StateValue {
   readonly afterStep: number;
-  readonly successes: number;
+  /** Continuations that succeeded; absent where the grader gives rewards instead of verdicts. */
+  readonly successes?: number;
   readonly trials: number;
   readonly value: number;
-  /** Wilson's 95 % interval. */
+  /** 95 % interval. */
   readonly interval: readonly [number, number];
+  /** "Wilson score" for shares, "Student t" for mean rewards; absent = not graded yet. */
+  readonly method?: "Wilson score" | "Student t";
+  /** What was said from the first policy step on, per continuation: what a grader reads. */
+  readonly texts?: readonly string[];
 }
 
 /** Calls that the inference process answers, one at a time. */
@@ -64,7 +141,7 @@ export type InferenceCalls = {
   };
   /** Looks at a model without keeping it: kind, inputs, problem. */
   inspect: {
-    params: { path: string };
+    params: { path: string; declaration?: ModelDeclaration };
     result: ModelInfo & { readonly inputs: readonly string[]; readonly outputs: readonly string[] };
   };
   score: {
@@ -77,8 +154,10 @@ export type InferenceCalls = {
       trajectories: readonly Trajectory[];
       /** Tokens in one batch at most. */
       maxBatchTokens?: number;
-      /** Texts longer than the model's context: refused in words (default), or read in overlapping windows (policies). */
-      longText?: "refuse" | "slide";
+      /** Texts longer than the model's context; default: what the declaration says, else refused in words. */
+      longText?: ContextPolicy;
+      extras?: ScoreExtras;
+      declaration?: ModelDeclaration;
       /** False computes each trajectory on its own instead of shared prefixes once, for comparison. Default true. */
       sharePrefixes?: boolean;
     };
@@ -94,6 +173,7 @@ export type InferenceCalls = {
       trajectory: Trajectory;
       point: ForkPoint;
       options: GenerationOptions;
+      declaration?: ModelDeclaration;
     };
     result: {
       readonly provider: Provider;
@@ -117,7 +197,9 @@ export type InferenceCalls = {
       trajectory: Trajectory;
       afterSteps: readonly number[];
       options: GenerationOptions;
-      grader: Grader;
+      /** Without one, the continuations come back ungraded (`texts`), for a grader that lives elsewhere. */
+      grader?: Grader;
+      declaration?: ModelDeclaration;
     };
     result: {
       readonly provider: Provider;
@@ -141,9 +223,59 @@ export type InferenceCalls = {
       trajectories: readonly Trajectory[];
       template: string;
       maxBatchTokens?: number;
+      declaration?: ModelDeclaration;
     };
     result: ScoreReport;
     progress: { done: number; total: number; provider: Provider; message: string };
+  };
+  /** Grows a look-ahead tree from one place: greedy rows that branch where a runner-up is nearly as likely (LATR). */
+  lookAhead: {
+    params: {
+      modelPath: string;
+      provider: Provider | "auto";
+      skip?: readonly Provider[];
+      trajectory: Trajectory;
+      point: ForkPoint;
+      maxNewTokens: number;
+      stop: readonly string[];
+      rule: LookAheadRule;
+      declaration?: ModelDeclaration;
+    };
+    result: {
+      readonly provider: Provider;
+      readonly modelPath: string;
+      readonly branches: readonly LookAheadBranch[];
+      readonly prefixTokens: number;
+      readonly tokens: number;
+      readonly seconds: number;
+      readonly loadSeconds: number;
+    };
+    progress: { done: number; total: number; provider: Provider; texts: readonly string[] };
+  };
+  /** Likelihoods of follow-ups (FLR) and two-token judgements (UI-Genie) behind trajectories or their steps. */
+  questions: {
+    params: {
+      modelPath: string;
+      provider: Provider | "auto";
+      skip?: readonly Provider[];
+      trajectories: readonly Trajectory[];
+      questions: readonly PolicyQuestion[];
+      maxBatchTokens?: number;
+      declaration?: ModelDeclaration;
+    };
+    result: ScoreReport;
+    progress: { done: number; total: number; provider: Provider; message: string };
+  };
+  /** The text that a model would read of a trajectory, for servers that have no tokenizer of ours. */
+  prepare: {
+    params: { tokenizer: string; trajectory: Trajectory };
+    result: {
+      readonly text: string;
+      readonly method: string;
+      readonly spans: readonly { readonly step: number; readonly start: number; readonly end: number; readonly policy: boolean }[];
+      readonly ids: Int32Array;
+      readonly tokens: readonly { readonly start: number; readonly end: number }[];
+    };
   };
   /** Drops loaded sessions. */
   unload: { params: Record<string, never>; result: null };

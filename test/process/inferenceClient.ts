@@ -150,7 +150,7 @@ export class InferenceClient {
   }
 
   cancel(id: number): void {
-    this.child.send({ type: "cancel", id });
+    if (this.child.connected) this.child.send({ type: "cancel", id });
   }
 
   /** Resolves with the exit code (or signal) once the process is gone. */

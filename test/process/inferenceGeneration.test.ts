@@ -118,7 +118,7 @@ describe("continuing a trajectory", () => {
     ]);
     const some = await values("[aeiou]{2}|=.*=.*=.*=.*=");
     for (const { successes, trials, value, interval } of some.values) {
-      expect(value).toBe(successes / trials);
+      expect(value).toBe(successes! / trials);
       expect(interval[0]).toBeLessThanOrEqual(value);
       expect(interval[1]).toBeGreaterThanOrEqual(value);
     }
