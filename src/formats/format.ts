@@ -134,6 +134,11 @@ export interface Format {
    * and of JSON lines (spans of a trace, steps of episodes) the record is the list of the elements.
    */
   readonly wholeDocument?: boolean;
+  /**
+   * Of a table whose rows are steps: consecutive rows with equal values in these columns (those that the table has) are one
+   * record, the list of the rows. An empty list makes the whole table one record. Absent: each row is a record.
+   */
+  readonly episodeColumns?: readonly string[];
   /** True when records hold parent links, so that `tree` exists. */
   readonly nativeTree: boolean;
   /** Levels at which the format records advantages, for "recorded against recomputed". */

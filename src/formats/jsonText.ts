@@ -32,6 +32,36 @@ export function parseJson(text: string): JsonValue {
 }
 
 /**
+ * Parses a whole text that is one JSON document or JSON lines; of JSON lines the value is the list of the lines.
+ * `broken` names the lines, from 1, that are not JSON (the last one may still be in writing); they are left out.
+ * @throws SyntaxError when the text is neither
+ */
+export function parseDocument(text: string): {
+  readonly value: JsonValue;
+  readonly broken: readonly number[];
+} {
+  try {
+    return { value: parseJson(text), broken: [] };
+  } catch (error) {
+    const values: JsonValue[] = [];
+    const broken: number[] = [];
+    for (const [index, line] of text.split("\n").entries()) {
+      const trimmed = line.trim();
+      if (trimmed === "") continue;
+      try {
+        values.push(parseJson(trimmed));
+      } catch {
+        broken.push(index + 1);
+        // A document spread over lines: none of its first lines is whole.
+        if (values.length === 0 && broken.length > 20) throw error;
+      }
+    }
+    if (values.length === 0) throw error;
+    return { value: values, broken };
+  }
+}
+
+/**
  * Parses the beginning of a JSON text that was cut anywhere: what is open is closed, what is half-written is dropped.
  * For looking at the head of a document that is too large to parse as a whole.
  * @returns undefined when nothing sensible is left

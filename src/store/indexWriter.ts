@@ -15,6 +15,7 @@ interface PendingAppend {
   readonly grouping: Grouping;
   update(file: FileEntry): void;
   notesOf(block: SummaryBlock, base: number): readonly Note[];
+  readonly fileNotes: readonly Note[];
   resolve(added: number): void;
   reject(error: unknown): void;
 }
@@ -58,6 +59,7 @@ export class IndexWriter {
    * Appends blocks behind what the file has so far. `update` changes the file's state; all are kept or none.
    * Appends that wait at the same time, of several files, share a transaction.
    * @param notesOf notes of a block whose first record is the file's record `base`
+   * @param fileNotes notes of the file as a whole
    * @returns the number of trajectories added
    */
   append(
@@ -66,9 +68,10 @@ export class IndexWriter {
     grouping: Grouping,
     update: (file: FileEntry) => void,
     notesOf: (block: SummaryBlock, base: number) => readonly Note[],
+    fileNotes: readonly Note[] = [],
   ): Promise<number> {
     return new Promise((resolve, reject) => {
-      this.pending.push({ file, blocks, grouping, update, notesOf, resolve, reject });
+      this.pending.push({ file, blocks, grouping, update, notesOf, fileNotes, resolve, reject });
       if (this.pending.length === 1) void this.writePending();
     });
   }
@@ -124,8 +127,9 @@ export class IndexWriter {
       : undefined;
     const notes: { readonly file: FileEntry; readonly note: Note }[] = [];
     const added: number[] = [];
-    for (const { file, blocks: own, grouping, update, notesOf } of appends) {
+    for (const { file, blocks: own, grouping, update, notesOf, fileNotes } of appends) {
       const first = this.nextTno;
+      notes.push(...fileNotes.map((note) => ({ file, note })));
       for (const block of own) {
         notes.push(...notesOf(block, file.records).map((note) => ({ file, note })));
         if (rows !== undefined) appendRows(rows, file, block, grouping, file.records, this.nextTno);

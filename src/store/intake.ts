@@ -8,7 +8,8 @@ import type { FileEntry } from "./fileEntry";
 import { fingerprint } from "./fingerprint";
 import { openHdf5 } from "./hdf5";
 import type { IndexWriter } from "./indexWriter";
-import { parquetRowCount, parquetRows } from "./parquet";
+import { parquetBatches } from "./parquet";
+import { parquetRun, parquetRuns } from "./rowRuns";
 import { summarise } from "./summariseWorker";
 import type { BlockNote, SummaryBlock } from "./summaryBlock";
 import { SummaryBlockBuilder } from "./summaryBlockBuilder";
@@ -20,7 +21,7 @@ const FIRST_STRETCH = 256 * 1024;
 const STRETCH = 4 * 1024 * 1024;
 /** What is at most this long is parsed in this thread: waking a worker would cost more. */
 const INLINE_BYTES = 1024 * 1024;
-const TABLE_ROWS = 2048;
+const RUNS_AT_ONCE = 64;
 /** A transaction costs as much as thousands of rows, so stretches are written together up to this many rows or stretches. */
 const ROWS_AT_ONCE = 20_000;
 const STRETCHES_AT_ONCE = 16;
@@ -146,7 +147,7 @@ export class Intake {
         message: `${basename(file.path)} ends in the middle of its JSON: what is whole is shown.`,
         where: file.path,
       });
-    await this.finish(file, format, stats, result.block, notes);
+    await this.finish(file, format, stats, [result.block], notes);
   }
 
   private async takeTable(
@@ -155,13 +156,83 @@ export class Intake {
     stats: Stats,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const total = await parquetRowCount(file.path);
-    for (let start = 0; start < total || start === 0; start += TABLE_ROWS) {
+    if (format.episodeColumns !== undefined) {
+      await this.takeRuns(file, format, format.episodeColumns, stats, signal);
+      return;
+    }
+    let ready: SummaryBlock[] = [];
+    let readyRows = 0;
+    let start = 0;
+    const notes: Note[] = [];
+    // What is ready is written while the next rows are being read.
+    let writing: Promise<unknown> = Promise.resolve();
+    try {
+      for await (const rows of parquetBatches(file.path)) {
+        if (signal?.aborted === true)
+          throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on.");
+        const first = start;
+        const builder = new SummaryBlockBuilder();
+        for (const [offset, value] of rows.entries()) {
+          addTo(
+            builder,
+            offset,
+            () =>
+              format.summarise(
+                { kind: "value", value },
+                { path: file.path, relativePath: file.relativePath, row: first + offset },
+              ),
+            format,
+          );
+        }
+        start += rows.length;
+        ready.push(builder.pack(rows.length));
+        readyRows += rows.length;
+        if (first > 0 && readyRows < ROWS_AT_ONCE) continue;
+        await writing;
+        const blocks = ready;
+        writing = this.writer
+          .append(
+            file,
+            blocks,
+            format.grouping,
+            () => undefined,
+            (own, base) => this.notesOf(file, own, base),
+          )
+          .then((added) => this.changed(file.datasetId, added));
+        writing.catch(() => undefined);
+        ready = [];
+        readyRows = 0;
+      }
+    } catch (error) {
+      // Damage in the middle of a table: what was read before it stays. Damage at its head is the caller's to tell.
+      if (signal?.aborted === true || start === 0 || !(error instanceof Failure)) throw error;
+      notes.push({
+        code: error.code,
+        message: `${error.message} The ${start} rows before are shown.`,
+        where: file.path,
+      });
+    } finally {
+      await writing;
+    }
+    await this.finish(file, format, stats, ready, notes);
+  }
+
+  /** A table whose rows are steps: each run of rows is a record. */
+  private async takeRuns(
+    file: FileEntry,
+    format: Format,
+    columns: NonNullable<Format["episodeColumns"]>,
+    stats: Stats,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const runs = await parquetRuns(file.path, columns, stats.mtimeMs);
+    for (let start = 0; start < runs.length || start === 0; start += RUNS_AT_ONCE) {
       if (signal?.aborted === true)
         throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on.");
       const builder = new SummaryBlockBuilder();
-      const rows = await parquetRows(file.path, start, start + TABLE_ROWS);
-      for (const [offset, value] of rows.entries()) {
+      const some = runs.slice(start, start + RUNS_AT_ONCE);
+      for (const [offset, run] of some.entries()) {
+        const value = await parquetRun(file.path, run);
         addTo(
           builder,
           offset,
@@ -173,8 +244,8 @@ export class Intake {
           format,
         );
       }
-      const block = builder.pack(rows.length);
-      if (start + TABLE_ROWS >= total) await this.finish(file, format, stats, block, []);
+      const block = builder.pack(some.length);
+      if (start + RUNS_AT_ONCE >= runs.length) await this.finish(file, format, stats, [block], []);
       else
         this.changed(
           file.datasetId,
@@ -225,7 +296,7 @@ export class Intake {
           );
         }
         const block = builder.pack(names.length);
-        if (start + 100 >= members.length) await this.finish(file, format, stats, block, []);
+        if (start + 100 >= members.length) await this.finish(file, format, stats, [block], []);
         else
           this.changed(
             file.datasetId,
@@ -248,12 +319,12 @@ export class Intake {
     file: FileEntry,
     format: Format,
     stats: Stats,
-    block: SummaryBlock,
+    blocks: readonly SummaryBlock[],
     notes: readonly Note[],
   ): Promise<void> {
     const added = await this.writer.append(
       file,
-      [block],
+      blocks,
       format.grouping,
       (state) => {
         state.bytes = stats.size;
@@ -261,7 +332,8 @@ export class Intake {
         state.inode = stats.ino;
         state.indexedBytes = stats.size;
       },
-      (own, base) => [...this.notesOf(file, own, base), ...notes],
+      (own, base) => this.notesOf(file, own, base),
+      notes,
     );
     this.changed(file.datasetId, added);
   }

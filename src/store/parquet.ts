@@ -1,21 +1,26 @@
-import type { DuckDBConnection } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import type { TableColumn } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import { loadDuckdb, plainValue } from "./duckdb";
 
 /** The index itself may not touch files, so tables are read through a database of their own, in memory. */
-let tables: Promise<DuckDBConnection> | undefined;
+let tables: Promise<DuckDBInstance> | undefined;
+let shared: Promise<DuckDBConnection> | undefined;
 
-async function connection(): Promise<DuckDBConnection> {
-  tables ??= loadDuckdb().then(async ({ DuckDBInstance }) => {
-    const instance = await DuckDBInstance.create(":memory:", {
+function instance(): Promise<DuckDBInstance> {
+  tables ??= loadDuckdb().then(({ DuckDBInstance }) =>
+    DuckDBInstance.create(":memory:", {
       autoinstall_known_extensions: "false",
       autoload_known_extensions: "false",
-    });
-    return instance.connect();
-  });
+    }),
+  );
   return tables;
+}
+
+function connection(): Promise<DuckDBConnection> {
+  shared ??= instance().then((database) => database.connect());
+  return shared;
 }
 
 /** Opens a fresh connection to the in-memory database, for exports. */
@@ -62,12 +67,70 @@ export async function parquetRows(path: string, start: number, end: number): Pro
   }
 }
 
+/**
+ * All rows of a Parquet file in the file's order, in batches of at most 2,048, read once from beginning to end while
+ * the rows before are being used.
+ * @throws Failure where the file cannot be read on; the batches before were whole
+ */
+export async function* parquetBatches(path: string): AsyncGenerator<readonly JsonObject[]> {
+  const { JSDuckDBValueConverter } = await loadDuckdb();
+  const own = await (await instance()).connect();
+  try {
+    const result = await own.stream("SELECT * FROM read_parquet($1)", [path]);
+    const names = result.columnNames();
+    for (let chunk = await result.fetchChunk(); chunk !== null && chunk.rowCount > 0;) {
+      const next = result.fetchChunk();
+      // A failure shows when it is awaited, after these rows have been used.
+      next.catch(() => undefined);
+      const columns = chunk.convertColumns(JSDuckDBValueConverter);
+      const rows: Record<string, JsonValue | undefined>[] = Array.from(
+        { length: chunk.rowCount },
+        () => ({}),
+      );
+      for (const [index, name] of names.entries()) {
+        const values = columns[index] ?? [];
+        for (const [row, object] of rows.entries()) object[name] = plainValue(values[row]) as JsonValue;
+      }
+      yield rows;
+      chunk = await next;
+    }
+  } catch (error) {
+    throw unreadable(path, error);
+  } finally {
+    own.closeSync();
+  }
+}
+
 export async function parquetRowCount(path: string): Promise<number> {
   try {
     const result = await (
       await connection()
     ).runAndReadAll("SELECT sum(num_rows) FROM parquet_file_metadata($1)", [path]);
     return Number(result.getRows()[0]?.[0] ?? 0);
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
+/**
+ * Rows at which a value of these columns differs from the row before, and the first row. Columns that the file does not have
+ * are passed over; without any the whole file is one run. Of a file without rows there is none.
+ */
+export async function parquetRunStarts(path: string, columns: readonly string[]): Promise<readonly number[]> {
+  const present = new Set((await parquetColumns(path)).map(({ name }) => name));
+  const names = columns.filter((name) => present.has(name)).map((name) => `"${name.replaceAll('"', '""')}"`);
+  const changes = names.map(
+    (name) => `${name} IS DISTINCT FROM lag(${name}) OVER (ORDER BY file_row_number)`,
+  );
+  try {
+    const result = await (
+      await connection()
+    ).runAndReadAll(
+      `SELECT file_row_number FROM read_parquet($1, file_row_number = true)
+       QUALIFY file_row_number = 0 ${changes.map((change) => `OR ${change}`).join(" ")} ORDER BY file_row_number`,
+      [path],
+    );
+    return result.getRows().map((row) => Number(row[0]));
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { parseJson } from "../formats/jsonText";
+import { parseDocument, parseJson } from "../formats/jsonText";
 import type { Format } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { JsonValue } from "../model/json";
@@ -217,16 +217,13 @@ export function summariseDocument(job: DocumentJob, format: Format): LinesResult
     if (end < 0) torn = bytes.length - (elements.at(-1)?.[1] ?? 0);
   } else {
     const start = textStart(bytes);
+    const text = bytes.toString("utf8", start);
     try {
-      summariseValue(
-        builder,
-        format,
-        parseJson(bytes.toString("utf8", start)),
-        0,
-        start,
-        bytes.length - start,
-        job,
-      );
+      const { value, broken } =
+        format.wholeDocument === true ? parseDocument(text) : { value: parseJson(text), broken: [] };
+      for (const line of broken)
+        builder.note({ row: 0, code: "broken-line", reason: `has a line ${line} that is not JSON` });
+      summariseValue(builder, format, value, 0, start, bytes.length - start, job);
       records = 1;
     } catch {
       torn = bytes.length;
@@ -323,8 +320,12 @@ export function arrayElements(bytes: Uint8Array): {
   return { elements, end: -1 };
 }
 
-/** Reads one record back by its place. @throws Failure when the file has changed under the index */
-export function readTextRecord(path: string, offset: number, length: number): JsonValue {
+/**
+ * Reads one record back by its place.
+ * @param whole true when the record is a whole file, whose lines belong together
+ * @throws Failure when the file has changed under the index
+ */
+export function readTextRecord(path: string, offset: number, length: number, whole = false): JsonValue {
   const bytes = Buffer.allocUnsafe(length);
   const file = openSync(path, "r");
   try {
@@ -333,7 +334,8 @@ export function readTextRecord(path: string, offset: number, length: number): Js
     closeSync(file);
   }
   try {
-    return parseJson(bytes.toString("utf8"));
+    const text = bytes.toString("utf8");
+    return whole ? parseDocument(text).value : parseJson(text);
   } catch {
     throw changed(path);
   }

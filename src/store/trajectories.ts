@@ -2,11 +2,13 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Format, FormatRecord, RecordContext } from "../formats/format";
 import { formatById } from "../formats/index";
 import { Failure } from "../model/failure";
+import type { JsonValue } from "../model/json";
 import type { Trajectory } from "../model/trajectory";
 import type { Tree, TreeNode } from "../model/tree";
 import { openHdf5 } from "./hdf5";
 import { groupIdOf, parseGroupId, parseTrajectoryId, trajectoryIdOf } from "./ids";
 import { parquetRows } from "./parquet";
+import { parquetRun, parquetRuns } from "./rowRuns";
 import { readTextRecord } from "./textRecords";
 
 interface Located {
@@ -202,7 +204,7 @@ export class TrajectoryReader {
         }
       }
       if (located.container === "parquet") {
-        const [value] = await parquetRows(located.path, located.row, located.row + 1);
+        const value = await this.tableRecord(located);
         if (value === undefined)
           throw new Failure(
             "changed-file",
@@ -223,13 +225,26 @@ export class TrajectoryReader {
     }
   }
 
+  /** A row of a table, or the rows of a record whose rows are steps. */
+  private async tableRecord(located: Located): Promise<JsonValue | undefined> {
+    const { path, row, format, mtimeMs } = located;
+    if (format.episodeColumns === undefined) return (await parquetRows(path, row, row + 1))[0];
+    const run = (await parquetRuns(path, format.episodeColumns, mtimeMs))[row];
+    return run === undefined ? undefined : parquetRun(path, run);
+  }
+
   private textRecord(located: Located): FormatRecord {
     const key = `${located.path}\n${located.mtimeMs}\n${located.byteOffset}`;
     const known = this.kept.get(key);
     if (known !== undefined) return known;
     const record = {
       kind: "value",
-      value: readTextRecord(located.path, located.byteOffset, located.byteLength),
+      value: readTextRecord(
+        located.path,
+        located.byteOffset,
+        located.byteLength,
+        located.format.wholeDocument === true,
+      ),
     } as const;
     if (located.byteLength <= KEPT_BYTES) {
       this.kept.set(key, record);
