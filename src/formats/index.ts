@@ -5,7 +5,9 @@ import { chatList, chatMessages } from "./chatMessages";
 import { d3rlpy } from "./d3rlpy";
 import { d3rlpyFlat, d4rl } from "./d4rl";
 import type { Format } from "./format";
+import { leRobot } from "./leRobot";
 import { minari } from "./minari";
+import { minariTables } from "./minariTables";
 import { miniSweAgent } from "./miniSweAgent";
 import { nemoGym } from "./nemoGym";
 import { nemoRl } from "./nemoRl";
@@ -46,6 +48,8 @@ export const formats: readonly Format[] = [
   rlLoggingBoard,
   spoTree,
   minari,
+  minariTables,
+  leRobot,
   d4rl,
   d3rlpyFlat,
   d3rlpy,

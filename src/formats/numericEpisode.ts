@@ -31,6 +31,8 @@ export interface NumericEpisode {
   readonly components?: Readonly<Record<string, number | null>>;
   /** Videos and pictures of the whole episode; they hang on its first step. */
   readonly media?: readonly MediaReference[];
+  /** Fields of a step that are no numbers. */
+  readonly stepExtra?: (index: number) => JsonObject;
   readonly extra: JsonObject;
   readonly notes?: readonly Note[];
 }
@@ -130,7 +132,7 @@ class Reader {
   private some(role: ColumnRole): boolean | undefined {
     const flags = this.scalar(role);
     if (flags === undefined) return undefined;
-    for (let step = 0; step < this.episode.steps; step++) if (flags[step] !== 0) return true;
+    for (let step = 0; step < this.episode.steps; step++) if (flagAt(flags, step) === true) return true;
     return false;
   }
 
@@ -187,9 +189,15 @@ class Reader {
       ...given("value", value?.[index]),
       ...given("advantage", advantage?.[index]),
       ...given("logprob", logprob?.[index]),
-      ...(terminated === undefined ? {} : { terminated: terminated[index] !== 0 }),
-      ...(truncated === undefined ? {} : { truncated: truncated[index] !== 0 }),
+      ...given("terminated", flagAt(terminated, index)),
+      ...given("truncated", flagAt(truncated, index)),
+      ...this.extra(index),
     }));
+  }
+
+  private extra(index: number): Pick<Step, "extra"> {
+    const extra = this.episode.stepExtra?.(index);
+    return extra === undefined || Object.keys(extra).length === 0 ? {} : { extra };
   }
 
   stepSummaries(): StepSummary[] {
@@ -204,6 +212,12 @@ class Reader {
       ...given("advantage", advantage?.[index]),
     }));
   }
+}
+
+/** A recorded flag; undefined where the file has none for the step. */
+function flagAt(flags: Float32Array | Float64Array | undefined, step: number): boolean | undefined {
+  const flag = flags?.[step];
+  return flag === undefined || Number.isNaN(flag) ? undefined : flag !== 0;
 }
 
 const isAdvantage = (name: string): boolean => /(^|[./])(advantages?|adv)$/i.test(name);

@@ -119,6 +119,7 @@ export async function parquetRowCount(path: string): Promise<number> {
 export async function parquetRunStarts(path: string, columns: readonly string[]): Promise<readonly number[]> {
   const present = new Set((await parquetColumns(path)).map(({ name }) => name));
   const names = columns.filter((name) => present.has(name)).map((name) => `"${name.replaceAll('"', '""')}"`);
+  if (names.length === 0) return (await parquetRowCount(path)) === 0 ? [] : [0];
   const changes = names.map(
     (name) => `${name} IS DISTINCT FROM lag(${name}) OVER (ORDER BY file_row_number)`,
   );

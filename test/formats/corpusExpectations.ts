@@ -87,6 +87,11 @@ export const expectations: readonly Expectation[] = [
   inFolder("rl-logging-board", "RLLoggingBoard rollouts", ["rl-logging-board"]),
   containing("spo_trees/", "SPO trees written by the authors' code", ["spo-tree"]),
   containing("minari/hdf5-v0", "Minari episodes", ["minari"]),
+  containing("minari/parquet-v0/data/metadata", "the description of a dataset", null),
+  ending("/part-0.parquet", "a Minari episode as a table", ["minari-table"]),
+  containing("/lerobot-v2.1/data/", "LeRobot episodes", ["lerobot"], { rows: () => 1 }),
+  containing("/lerobot-v3.0/data/", "LeRobot episodes", ["lerobot"], { rows: () => 4 }),
+  containing("/lerobot-", "companions of LeRobot's data: tasks, episodes, statistics", null),
   containing("/d4rl-layout", "D4RL transitions", ["d4rl"]),
   containing("/d3rlpy/", "d3rlpy episodes", ["d3rlpy"]),
 

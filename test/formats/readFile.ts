@@ -1,12 +1,13 @@
 import type { Format, FormatRecord, RecordContext } from "../../src/formats/format";
 import type { TrajectorySummary } from "../../src/model/summary";
 import type { Trajectory } from "../../src/model/trajectory";
-import { parseJson } from "../../src/formats/jsonText";
+import { parseDocument, parseJson } from "../../src/formats/jsonText";
 import { openHdf5 } from "../../src/store/hdf5";
 import { parquetRowCount, parquetRows } from "../../src/store/parquet";
 import { probe } from "../../src/store/probe";
+import { parquetRun, parquetRuns } from "../../src/store/rowRuns";
 import { arrayElements, isArrayText, textStart } from "../../src/store/textRecords";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 
 export interface ReadRecord {
@@ -62,7 +63,13 @@ export async function readFile(
       problems.push({ row, message: error instanceof Error ? error.message : String(error) });
     }
   };
-  if (head.container === "parquet") {
+  if (head.container === "parquet" && format.episodeColumns !== undefined) {
+    const runs = await parquetRuns(path, format.episodeColumns, statSync(path).mtimeMs);
+    for (const [row, run] of runs.entries()) {
+      const value = await parquetRun(path, run);
+      take(row, () => ({ kind: "value", value }));
+    }
+  } else if (head.container === "parquet") {
     const rows = await parquetRows(path, 0, await parquetRowCount(path));
     for (const [row, value] of rows.entries()) take(row, () => ({ kind: "value", value }));
   } else if (head.container === "hdf5") {
@@ -84,7 +91,11 @@ export async function readFile(
     } else if (isArrayText(bytes) && format.wholeDocument !== true) {
       for (const [row, [start, end]] of arrayElements(bytes).elements.entries())
         take(row, () => value(bytes.toString("utf8", start, end)));
-    } else take(0, () => value(bytes.toString("utf8", textStart(bytes))));
+    } else
+      take(0, () => ({
+        kind: "value",
+        value: parseDocument(bytes.toString("utf8", textStart(bytes))).value,
+      }));
   }
   return { format, why: detection.reason, records, problems };
 }
