@@ -11,6 +11,9 @@ import { TrainerCodeLens } from "./language/codeLens";
 import { CreditIndex } from "./language/creditIndex";
 import { RewardHovers } from "./language/rewardHovers";
 import { TrainerHovers } from "./language/trainerHovers";
+import { SpecificationDiagnostics } from "./language/specificationDiagnostics";
+import { SpecificationHovers } from "./language/specificationHovers";
+import { SpecificationNames, specificationSelector } from "./language/specificationNames";
 import { TrainerNotes } from "./language/trainerNotes";
 import { scheme, viewTypes } from "./lensUris";
 import { Library } from "./library";
@@ -107,6 +110,18 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
     vscode.languages.registerCodeLensProvider(
       { language: "python", scheme: "file" },
       own(new TrainerCodeLens(host, notes)),
+    ),
+  );
+
+  own(new SpecificationDiagnostics());
+  const names = new SpecificationNames();
+  own(vscode.languages.registerCompletionItemProvider(specificationSelector, names));
+  own(vscode.languages.registerDocumentSymbolProvider(specificationSelector, names));
+  own(vscode.languages.registerDefinitionProvider(specificationSelector, names));
+  own(
+    vscode.languages.registerHoverProvider(
+      specificationSelector,
+      new SpecificationHovers(host, trajectoryEditor),
     ),
   );
 

@@ -4,6 +4,7 @@ import "./activation.test";
 import "./index.test";
 import "./view.test";
 import "./language.test";
+import "./specification.test";
 import "./editors.test";
 import "./scoring.test";
 import "./tasks.test";

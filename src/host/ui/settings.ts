@@ -41,6 +41,9 @@ export const settings = {
     read<Readonly<Record<string, string>>>("signals.presets", {}),
   /** Further tracks, as `signal` or `signal:preset`. */
   tracks: (): readonly string[] => read<readonly string[]>("signals.tracks", []),
+  /** Expressions over a step by name, for specification files. */
+  propositions: (resource?: vscode.Uri): Readonly<Record<string, unknown>> =>
+    read<Readonly<Record<string, unknown>>>("propositions", {}, resource),
   setProvider: async (provider: Provider | "auto"): Promise<void> => {
     await vscode.workspace
       .getConfiguration(section)

@@ -88,7 +88,7 @@ export const formalisms: readonly Formalism[] = [
     "E sum gamma^t (r - alpha F[pi(s)])",
     "one trajectory",
     "Needs the policy's distribution at each step; with token entropies or a reference policy recorded, the entropy and KL forms.",
-    ["entropy", "kl-penalty"],
+    ["entropy", "kl"],
   ),
   row("ONMR", "outer nonlinear Markov rewards", "f(E G)", "a set of trajectories", "f of the mean return."),
   row(

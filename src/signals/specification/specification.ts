@@ -1,9 +1,14 @@
 import type { Trajectory } from "../../model/trajectory";
 import { holdsOnTrace } from "../control/temporalLogic";
-import { parseLtlfFile, type LtlfFile, type LtlfFormula } from "./ltlfText";
+import { formulaAt, ltlfWords, parseLtlfFile, type LtlfFile, type LtlfFormula } from "./ltlfText";
 import { monitorPrefixes, suffixTruth } from "./ltlfMonitor";
-import { runRewardMachine, type MachineRun, type MachineSemantics } from "./machineRun";
-import { parseRewardMachineFile, type RewardMachineFile } from "./rewardMachineText";
+import { guardTruth, runRewardMachine, type MachineRun, type MachineSemantics } from "./machineRun";
+import {
+  parseRewardMachineFile,
+  rewardFunctions,
+  type MachineEdgeText,
+  type RewardMachineFile,
+} from "./rewardMachineText";
 import {
   parsePropositions,
   propositionTrace,
@@ -162,4 +167,35 @@ function machineOutcome(run: MachineRun, length: number): RuleOutcome {
     total,
     states,
   };
+}
+
+/** Words of a language with what they mean, for completion and hovers. */
+export function languageWords(
+  language: SpecificationLanguage,
+): readonly { readonly word: string; readonly meaning: string }[] {
+  return language === "ltlf"
+    ? ltlfWords
+    : rewardFunctions.map(({ name, meaning }) => ({ word: name, meaning }));
+}
+
+/** The smallest part of a formula that an offset lies in. */
+export function partAt(formula: LtlfFormula, offset: number): LtlfFormula | undefined {
+  return formulaAt(formula, offset);
+}
+
+/** The run of a machine over a trajectory. */
+export function machineRun(
+  file: RewardMachineFile,
+  trajectory: Trajectory,
+  trace: PropositionTrace,
+): MachineRun {
+  return runRewardMachine(file, trajectory, trace, "corrected");
+}
+
+/** Truth of an edge's formula at each step of a trace: 1, 0, NaN = unknown. */
+export function guardAtSteps(edge: MachineEdgeText, trace: PropositionTrace): Float64Array {
+  return Float64Array.from({ length: trace.length }, (_, t) => {
+    const holds = guardTruth(edge, trace, t);
+    return holds === undefined ? NaN : holds ? 1 : 0;
+  });
 }
