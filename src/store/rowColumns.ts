@@ -57,8 +57,12 @@ export function appendRows(
     kind: "numbers",
     data,
   });
-  const flagged = (data: Float64Array | Uint8Array, mask: number): AppendColumn =>
-    anyFlag(flags, mask) ? { kind: "numbers", data, isNull: (row) => !bit(row, mask) } : { kind: "nulls" };
+  const flagged = (data: Float64Array | Uint8Array, mask: number): AppendColumn => {
+    if (!anyFlag(flags, mask)) return { kind: "nulls" };
+    return everyFlag(flags, mask)
+      ? { kind: "numbers", data }
+      : { kind: "numbers", data, isNull: (row) => !bit(row, mask) };
+  };
   const texts = (values: readonly (string | null)[]): AppendColumn =>
     values.every((value) => value === null)
       ? { kind: "nulls" }
@@ -78,7 +82,7 @@ export function appendRows(
   );
   appender.append(
     [
-      numbers(BigInt64Array.from({ length: count }, (_, index) => tno + BigInt(index))),
+      numbers(numbersFrom(tno, count)),
       numbers(new Int32Array(count).fill(file.fileNo)),
       numbers(block.row.map((row) => baseRow + row)),
       numbers(block.part),
@@ -89,7 +93,13 @@ export function appendRows(
       coded(block.parentOwnId),
       grouping === "none" || !anyFlag(flags, Recorded.group)
         ? { kind: "nulls" }
-        : { kind: "numbers", data: groups, isNull: (row) => !bit(row, Recorded.group) },
+        : {
+            kind: "numbers",
+            data: groups,
+            ...(everyFlag(flags, Recorded.group)
+              ? {}
+              : { isNull: (row: number) => !bit(row, Recorded.group) }),
+          },
       coded(block.groupGuess),
       flagged(block.trainingStep, Recorded.trainingStep),
       coded(block.split),
@@ -115,21 +125,49 @@ export function appendRows(
 }
 
 export function appendComponents(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
+  const all = numbersFrom(tno, block.count);
   for (const { name, values, state } of block.components) {
-    const present = Int32Array.from(state.keys()).filter((index) => state[index] !== 0);
+    const present = positionsOf(state);
+    const isWhole = present.length === block.count;
     appender.append(
       [
-        { kind: "numbers", data: BigInt64Array.from(present, (index) => tno + BigInt(index)) },
+        { kind: "numbers", data: isWhole ? all : gather(present, new BigInt64Array(present.length), all) },
         { kind: "constant", text: name },
         {
           kind: "numbers",
-          data: Float64Array.from(present, (index) => values[index] ?? 0),
-          isNull: (row) => state[present[row] ?? 0] === 1,
+          data: isWhole ? values : gather(present, new Float64Array(present.length), values),
+          ...(state.includes(1) ? { isNull: (row: number) => state[present[row] ?? 0] === 1 } : {}),
         },
       ],
       present.length,
     );
   }
+}
+
+/** Positions that are not 0. */
+function positionsOf(state: Uint8Array): Int32Array {
+  const positions = new Int32Array(state.length);
+  let count = 0;
+  for (let index = 0; index < state.length; index++) if (state[index] !== 0) positions[count++] = index;
+  return positions.subarray(0, count);
+}
+
+function gather<T extends BigInt64Array | Float64Array>(positions: Int32Array, into: T, from: T): T {
+  for (let index = 0; index < positions.length; index++)
+    into[index] = from[positions[index] as number] as T[number];
+  return into;
+}
+
+/** `count` numbers from `first` on; their halves are written as 32-bit words, for big integers are slow. */
+function numbersFrom(first: bigint, count: number): BigInt64Array {
+  const numbers = new BigInt64Array(count);
+  const words = new Uint32Array(numbers.buffer);
+  const start = Number(first);
+  for (let index = 0; index < count; index++) {
+    words[2 * index] = (start + index) % 2 ** 32;
+    words[2 * index + 1] = (start + index) / 2 ** 32;
+  }
+  return numbers;
 }
 
 export function appendSteps(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
@@ -152,6 +190,10 @@ export function appendSteps(appender: ColumnAppender, block: SummaryBlock, tno: 
   );
 }
 
+function everyFlag(flags: Uint32Array, mask: number): boolean {
+  return flags.every((bits) => (bits & mask) !== 0);
+}
+
 function anyFlag(flags: Uint32Array, mask: number): boolean {
   return flags.some((bits) => (bits & mask) !== 0);
 }
@@ -165,12 +207,22 @@ function groupNumbers(
 ): BigUint64Array {
   const numbers = new BigUint64Array(block.count);
   const datasetHash = hash64(file.datasetId);
+  if (grouping === "key") {
+    // Rows without a group hold 0 here and are written as NULL.
+    const keys = new Uint32Array(block.group.buffer, block.group.byteOffset, 2 * block.count);
+    const words = new Uint32Array(numbers.buffer);
+    const [low, high] = new Uint32Array(BigUint64Array.of(datasetHash).buffer) as unknown as [number, number];
+    for (let index = 0; index < words.length; index += 2) {
+      words[index] = (keys[index] as number) ^ low;
+      words[index + 1] = (keys[index + 1] as number) ^ high;
+    }
+    return numbers;
+  }
   for (let index = 0; index < block.count; index++) {
     if (((block.flags[index] ?? 0) & Recorded.group) === 0 || grouping === "none") continue;
     const key = block.group[index] ?? 0n;
     const row = baseRow + (block.row[index] ?? 0);
-    if (grouping === "key") numbers[index] = key ^ datasetHash;
-    else if (grouping === "record") numbers[index] = hash64(`${file.hash}:${row}`);
+    if (grouping === "record") numbers[index] = hash64(`${file.hash}:${row}`);
     else {
       if (file.lastGroup === undefined || file.lastGroupKey !== key)
         file.lastGroup = hash64(`${file.hash}:${row}`);
