@@ -14,8 +14,9 @@ import {
   textFeeds,
   type PastState,
 } from "./textBatch";
+import { emptyResult, portions, rowOf, type NodeResult, type Run } from "./passParts";
 import { reusesPrefixExactly } from "./prefixCheck";
-import { extraWidths, readExtras, type ExtrasSpec, type TokenTable } from "./rowExtras";
+import { extraWidths, readExtras, type ExtrasSpec } from "./rowExtras";
 
 export interface CausalOptions {
   readonly signal: AbortSignal;
@@ -50,8 +51,6 @@ export interface CausalResult {
 
 /** Bytes of logits that one run may return. */
 const LOGITS_BYTES = 128 * 2 ** 20;
-/** Bytes of keys and values kept at one time for later reuse. */
-const CACHE_BYTES = 768 * 2 ** 20;
 /** A shared stretch that saves fewer tokens is not worth a run of its own. */
 const MIN_SAVED_TOKENS = 32;
 
@@ -100,42 +99,6 @@ export async function causalPass(
   });
   await pass.run();
   return { statistics: sequences.map((_, index) => pass.collect(index)), computedTokens: forest.tokens };
-}
-
-/** Bytes of keys and values that one token takes. */
-function cacheBytesPerToken(models: readonly LoadedModel[]): number {
-  return (
-    models
-      .flatMap(pastInputs)
-      .reduce(
-        (sum, spec) =>
-          sum +
-          (Number(spec.shape[1]) || 8) * (Number(spec.shape[3]) || 64) * (spec.type === "float16" ? 2 : 4),
-        0,
-      ) || 1
-  );
-}
-
-/** Roots of the forest in portions whose inner nodes' caches fit into memory together. */
-function portions(models: readonly LoadedModel[], forest: PrefixForest): number[][] {
-  const perToken = cacheBytesPerToken(models);
-  const rootOf = new Int32Array(forest.nodes.length);
-  const bytes = new Map<number, number>();
-  forest.nodes.forEach((node, index) => {
-    const root = node.parent < 0 ? index : rootOf[node.parent]!;
-    rootOf[index] = root;
-    bytes.set(root, (bytes.get(root) ?? 0) + (forest.internal[index] ? node.end * perToken : 0));
-  });
-  const portionOf = new Map<number, number>();
-  let [portion, used] = [0, 0];
-  for (const [root, size] of bytes) {
-    if (used > 0 && used + size > CACHE_BYTES) [portion, used] = [portion + 1, 0];
-    used += size;
-    portionOf.set(root, portion);
-  }
-  const lists: number[][] = Array.from({ length: portion + 1 }, () => []);
-  forest.nodes.forEach((_, index) => lists[portionOf.get(rootOf[index]!)!]!.push(index));
-  return lists;
 }
 
 class Pass {
@@ -375,34 +338,6 @@ class Pass {
     const captured = this.captured.get(sequence);
     return captured ? { ...all, captured } : all;
   }
-}
-
-/** What one run of one model over a batch gave. */
-interface Run {
-  readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Logits, row-major [rows * width, vocabulary]. */
-  readonly values: Float32Array | Float64Array;
-  readonly vocabulary: number;
-}
-
-const rowOf = ({ values, vocabulary }: Run, row: number): Float32Array | Float64Array =>
-  values.subarray(row * vocabulary, (row + 1) * vocabulary);
-
-/** Numbers of the tokens of one node. */
-interface NodeResult extends TokenStatistics {
-  readonly tables: Map<string, TokenTable>;
-  readonly hidden: Map<number, { readonly width: number; readonly data: Float32Array }>;
-}
-
-function emptyResult(length: number, widths: ReadonlyMap<string, number>): NodeResult {
-  const empty = (size: number): Float64Array => new Float64Array(size).fill(NaN);
-  return {
-    logprob: empty(length),
-    entropy: empty(length),
-    rank: empty(length),
-    tables: new Map([...widths].map(([name, width]) => [name, { width, data: empty(length * width) }])),
-    hidden: new Map(),
-  };
 }
 
 function checkLogits(logits: Tensor, rows: number, width: number): void {

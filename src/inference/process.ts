@@ -13,6 +13,7 @@ import { generate, stateValues } from "./forking";
 import { inspectModel } from "./loadedModel";
 import { lookAhead } from "./lookAhead";
 import { prepareForServer } from "./preparedText";
+import { portableRows } from "./portableRows";
 import { probeProviders } from "./providers";
 import { askQuestions } from "./questions";
 import { ModelHolder, scoreTrajectories } from "./scoring";
@@ -55,6 +56,8 @@ const handlers: Handlers = {
   questions: ({ params, signal, report }) =>
     askQuestions(holder, params, signal, (progress) => void report(progress)),
   prepare: ({ params }) => prepareForServer(params),
+  portableRows: async ({ params }) =>
+    portableRows((await holder.open(params.modelPath, "cpu")).model, params.trajectories),
   async unload() {
     await holder.release();
     return null;
