@@ -4,31 +4,99 @@ const NOT_A_NUMBER = "\u0000NaN";
 const INFINITE = "\u0000Infinity";
 const NEGATIVE_INFINITE = "\u0000-Infinity";
 
-/** Strings, or the three literals that Python's `json.dumps` writes and JSON does not know. */
-const LITERALS = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/gs;
+/** The literals that Python's `json.dumps` writes and JSON does not know, and whole numbers. Applied between strings only. */
+const LITERALS = /-?\bInfinity\b|\bNaN\b/g;
+const NUMBERS = /-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
+const WHOLE_NUMBER = /^-?\d{16,}$/;
 
 /**
- * Parses JSON text. Python writes `NaN` and `Infinity` bare, which `JSON.parse` refuses; they are kept as numbers.
+ * Parses JSON text. Python writes `NaN` and `Infinity` bare, which `JSON.parse` refuses; they are kept as numbers. Whole
+ * numbers beyond 2^53, which a double would round (ids, hashes, seeds), are kept as text with all their digits.
  * @throws SyntaxError when the text is not JSON even so
  */
 export function parseJson(text: string): JsonValue {
+  let value: JsonValue;
+  let standard = text;
   try {
-    return JSON.parse(text) as JsonValue;
+    value = JSON.parse(text) as JsonValue;
   } catch (error) {
     if (!/NaN|Infinity/.test(text)) throw error;
-    const quoted = text.replace(LITERALS, (token) => {
-      if (token === "NaN") return JSON.stringify(NOT_A_NUMBER);
-      if (token === "Infinity") return JSON.stringify(INFINITE);
-      if (token === "-Infinity") return JSON.stringify(NEGATIVE_INFINITE);
-      return token;
-    });
-    return JSON.parse(quoted, (_key, value: unknown) => {
-      if (value === NOT_A_NUMBER) return Number.NaN;
-      if (value === INFINITE) return Number.POSITIVE_INFINITY;
-      if (value === NEGATIVE_INFINITE) return Number.NEGATIVE_INFINITY;
-      return value;
-    }) as JsonValue;
+    standard = outsideStrings(text, (part) =>
+      part.replace(LITERALS, (token) =>
+        JSON.stringify(token === "NaN" ? NOT_A_NUMBER : token === "Infinity" ? INFINITE : NEGATIVE_INFINITE),
+      ),
+    );
+    value = parseQuoted(standard);
   }
+  if (!holdsRoundedNumber(value)) return value;
+  const exact = outsideStrings(standard, (part) =>
+    part.replace(NUMBERS, (token) =>
+      WHOLE_NUMBER.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token,
+    ),
+  );
+  return standard === text ? (JSON.parse(exact) as JsonValue) : parseQuoted(exact);
+}
+
+/** Parses text whose literals were quoted, and puts the numbers in their place: without recursion, however deep it nests. */
+function parseQuoted(text: string): JsonValue {
+  const root: { value: unknown } = { value: JSON.parse(text) };
+  const waiting: (Record<string, unknown> | unknown[])[] = [root];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    const holder = next as Record<string, unknown>;
+    for (const key of Object.keys(holder)) {
+      const value = holder[key];
+      if (value === NOT_A_NUMBER) holder[key] = Number.NaN;
+      else if (value === INFINITE) holder[key] = Number.POSITIVE_INFINITY;
+      else if (value === NEGATIVE_INFINITE) holder[key] = Number.NEGATIVE_INFINITY;
+      else if (typeof value === "object" && value !== null) waiting.push(value as Record<string, unknown>);
+    }
+  }
+  return root.value as JsonValue;
+}
+
+/** True when a whole number somewhere is too large to have come through exactly. Nesting may be as deep as it likes. */
+function holdsRoundedNumber(value: JsonValue): boolean {
+  const waiting: JsonValue[] = [value];
+  for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+    if (Array.isArray(next)) {
+      for (const item of next as readonly JsonValue[]) {
+        if (typeof item === "number") {
+          if (isRounded(item)) return true;
+        } else if (typeof item === "object" && item !== null) waiting.push(item);
+      }
+    } else if (typeof next === "object" && next !== null) {
+      for (const key in next) {
+        const item = (next as Readonly<Record<string, JsonValue>>)[key];
+        if (typeof item === "number") {
+          if (isRounded(item)) return true;
+        } else if (typeof item === "object" && item !== null) waiting.push(item);
+      }
+    } else if (typeof next === "number" && isRounded(next)) return true;
+  }
+  return false;
+}
+
+const isRounded = (value: number): boolean =>
+  (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) && Number.isInteger(value);
+
+/** Rewrites what stands between the strings of a JSON text. */
+function outsideStrings(text: string, rewrite: (part: string) => string): string {
+  let out = "";
+  let start = 0;
+  for (let open = text.indexOf('"'); open >= 0; open = text.indexOf('"', start)) {
+    let close = text.indexOf('"', open + 1);
+    while (close >= 0 && isEscaped(text, close)) close = text.indexOf('"', close + 1);
+    if (close < 0) break;
+    out += rewrite(text.slice(start, open)) + text.slice(open, close + 1);
+    start = close + 1;
+  }
+  return out + rewrite(text.slice(start));
+}
+
+function isEscaped(text: string, index: number): boolean {
+  let backslashes = 0;
+  while (text.charCodeAt(index - 1 - backslashes) === 0x5c) backslashes++;
+  return backslashes % 2 === 1;
 }
 
 /**

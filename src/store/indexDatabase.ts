@@ -27,35 +27,40 @@ const SCHEMA = [
   `CREATE TABLE store.scores(
      trajectory_id VARCHAR, name VARCHAR, level VARCHAR, unit VARCHAR, model_path VARCHAR, model_kind VARCHAR,
      provider VARCHAR, method VARCHAR, cache_key VARCHAR, scored_ms DOUBLE, series DOUBLE[], token_text VARCHAR[])`,
-  `CREATE VIEW trajectories AS
+];
+
+/** What users query (docs/sql.md). Views hold no data, so that they are made anew when their text changes. */
+const VIEWS = [
+  `CREATE OR REPLACE VIEW trajectories AS
      SELECT f.hash || ':' || r.row_no || CASE WHEN r.part = 0 THEN '' ELSE ':' || r.part END AS id,
-            f.dataset_id, f.path, r.row_no AS "row", r.part, r.own_id, r.parent_own_id,
+            f.dataset_id, d.format, f.path, r.row_no AS "row", r.part, r.member, r.own_id, r.parent_own_id,
             'g' || lower(lpad(to_hex(r.group_no), 16, '0')) AS group_id, r.group_guess, CAST(r.training_step AS BIGINT) AS training_step,
             r.split, r.title, r.reward, r.success, r.truncated, r.stop_reason, r.advantage, r.step_count,
             CAST(r.token_count AS BIGINT) AS token_count, CAST(r.response_characters AS BIGINT) AS response_characters
-     FROM store.rows r JOIN store.files f ON f.file_no = r.file_no
+     FROM store.rows r JOIN store.files f ON f.file_no = r.file_no LEFT JOIN store.datasets d ON d.dataset_id = f.dataset_id
      WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')`,
-  `CREATE VIEW components AS
+  `CREATE OR REPLACE VIEW components AS
      SELECT f.hash || ':' || r.row_no || CASE WHEN r.part = 0 THEN '' ELSE ':' || r.part END AS trajectory_id,
             f.dataset_id, CAST(r.training_step AS BIGINT) AS training_step, c.name, c.value
      FROM store.components c JOIN store.rows r ON r.tno = c.tno JOIN store.files f ON f.file_no = r.file_no
      WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')`,
-  `CREATE VIEW steps AS
+  `CREATE OR REPLACE VIEW steps AS
      SELECT n.trajectory_id, n.dataset_id, n.training_step, n.step_index, s.reward, s.value, s.advantage
      FROM (SELECT r.tno, f.hash || ':' || r.row_no || CASE WHEN r.part = 0 THEN '' ELSE ':' || r.part END AS trajectory_id, f.dataset_id,
                   CAST(r.training_step AS BIGINT) AS training_step, CAST(unnest(range(r.step_count)) AS INTEGER) AS step_index
            FROM store.rows r JOIN store.files f ON f.file_no = r.file_no
            WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')) n
      LEFT JOIN store.steps s ON s.tno = n.tno AND s.step_index = n.step_index`,
-  `CREATE VIEW scores AS
+  `CREATE OR REPLACE VIEW scores AS
      SELECT s.trajectory_id, f.dataset_id, s.name, s.level, s.unit, n.position, s.series[n.position + 1] AS value,
-            s.token_text[n.position + 1] AS token, s.model_path, s.model_kind, s.provider, s.method
+            s.token_text[n.position + 1] AS token, s.model_path, s.model_kind, s.provider, s.method,
+            make_timestamp(CAST(s.scored_ms * 1000 AS BIGINT)) AS scored_at
      FROM store.scores s JOIN store.files f ON f.hash = split_part(s.trajectory_id, ':', 1),
           LATERAL (SELECT CAST(unnest(range(len(s.series))) AS INTEGER) AS position) n
      WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')`,
-  `CREATE VIEW groups AS
+  `CREATE OR REPLACE VIEW groups AS
      SELECT 'g' || lower(lpad(to_hex(r.group_no), 16, '0')) AS group_id, f.dataset_id, CAST(r.training_step AS BIGINT) AS training_step,
-            any_value(r.title) AS title, count(*) AS size, count(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_count,
+            arg_min(r.title, r.tno) AS title, any_value(r.group_guess) AS group_guess, count(*) AS size, count(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_count,
             avg(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_mean, stddev_samp(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_std,
             min(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_min, max(r.reward) FILTER (WHERE isfinite(r.reward)) AS reward_max,
             count(*) FILTER (WHERE r.success) AS successes
@@ -150,6 +155,11 @@ export function indexFiles(folder: string): readonly string[] {
     .map((name) => join(folder, name));
 }
 
+async function makeViews(connection: DuckDBConnection): Promise<void> {
+  for (const view of VIEWS) await connection.run(view);
+  await connection.run("INSERT OR REPLACE INTO store.meta VALUES ('views', $1)", [VIEWS.join("\n")]);
+}
+
 async function openFile(path: string, rebuilt: boolean): Promise<IndexDatabase> {
   const { DuckDBInstance } = await loadDuckdb();
   const instance = await DuckDBInstance.create(path, LOCKED);
@@ -169,6 +179,8 @@ async function openFile(path: string, rebuilt: boolean): Promise<IndexDatabase> 
         "SELECT (SELECT count(*) FROM store.rows), (SELECT count(*) FROM store.files), (SELECT count(*) FROM store.components), (SELECT count(*) FROM store.scores)",
       );
     }
+    const views = await writer.runAndReadAll("SELECT value FROM store.meta WHERE key = 'views'");
+    if (views.getRows()[0]?.[0] !== VIEWS.join("\n")) await makeViews(writer);
     return { path, rebuilt, instance, writer, reader: await instance.connect() };
   } catch (error) {
     instance.closeSync();

@@ -15,6 +15,21 @@ describe("JSON text", () => {
     expect(() => parseJson('{"a": NaNny}')).toThrow(SyntaxError);
   });
 
+  it("keeps whole numbers beyond 2^53 with all their digits, and nothing else as text", () => {
+    const text =
+      '{"id": 9007199254740993, "n": [-12345678901234567890, 9007199254740991, 1.12345678901234567, 1e300, 0], "s": "\\\\\\" 9007199254740993", "9007199254740993": {"deep": [[18446744073709551615]]}, "x": 12345678901234567890.5, "y": NaN}';
+    expect(parseJson(text)).toEqual({
+      id: "9007199254740993",
+      n: ["-12345678901234567890", 9007199254740991, 1.1234567890123457, 1e300, 0],
+      s: '\\" 9007199254740993',
+      "9007199254740993": { deep: [["18446744073709551615"]] },
+      x: 12345678901234567890.5,
+      y: Number.NaN,
+    });
+    expect(parseJson("9007199254740992")).toBe("9007199254740992");
+    expect(parseJson(`${"[".repeat(100_000)}9007199254740993${"]".repeat(100_000)}`)).toBeDefined();
+  });
+
   it("closes a text that was cut anywhere, and gives no more than what was there", () => {
     const whole = { a: [1, { b: "x,]}\\", c: null }], d: { e: true }, f: -1.5e3 };
     const text = JSON.stringify(whole);
