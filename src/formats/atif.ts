@@ -2,8 +2,10 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Step, StepRole } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
+import type { RecordContext } from "./format";
 import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, without } from "./jsonFields";
 import { contentOf, toolCallsOf } from "./messages";
+import { harborCompanions, harborOutcome } from "./harborTrial";
 import { numbersOf } from "./outcomeFields";
 
 const STEP_MAPPED = new Set([
@@ -81,7 +83,8 @@ function stepsOf(list: readonly JsonValue[]): Step[] {
   return steps;
 }
 
-function draftsOf(document: JsonObject, path: string, parent?: string): TrajectoryDraft[] {
+function draftsOf(document: JsonObject, context: RecordContext, parent?: string): TrajectoryDraft[] {
+  const { path } = context;
   const list = isList(document["steps"]) ? document["steps"] : [];
   const steps = stepsOf(list);
   const id = textOf(document["trajectory_id"]) ?? textOf(document["session_id"]);
@@ -93,8 +96,11 @@ function draftsOf(document: JsonObject, path: string, parent?: string): Trajecto
   const trial = /([^/\\]+)__[A-Za-z0-9]{7}[/\\]agent[/\\][^/\\]+$/.exec(path)?.[1];
   const metrics = isObject(document["final_metrics"]) ? numbersOf(document["final_metrics"], new Set()) : {};
   const extra = isObject(document["extra"]) ? document["extra"] : {};
-  const reward = recordedNumber(document["reward"]) ?? recordedNumber(extra["reward"]);
-  const success = recordedFlag(extra["success"]);
+  const own = recordedNumber(document["reward"]) ?? recordedNumber(extra["reward"]);
+  // A trial's reward is that of its own trajectory, not of the sub-agents inside.
+  const harbor = parent === undefined ? harborOutcome(context.companions) : undefined;
+  const reward = own ?? harbor?.outcome.reward;
+  const success = recordedFlag(extra["success"]) ?? harbor?.outcome.success;
   return [
     {
       ...given("ownId", id),
@@ -104,23 +110,29 @@ function draftsOf(document: JsonObject, path: string, parent?: string): Trajecto
       task: { ...given("id", trial), ...given("prompt", prompt) },
       steps,
       outcome: {
-        ...(reward === undefined ? {} : { reward, rewardSource: "reward" }),
+        ...(harbor === undefined ? {} : harbor.outcome),
+        ...(own === undefined ? {} : { reward: own, rewardSource: "reward" }),
         ...given("success", success),
-        components: metrics,
+        components: { ...metrics, ...harbor?.outcome.components },
       },
-      extra: without(document, new Set(["steps", "subagent_trajectories", "final_metrics"])),
+      extra: {
+        ...without(document, new Set(["steps", "subagent_trajectories", "final_metrics"])),
+        ...harbor?.extra,
+      },
       notes:
         reward === undefined
           ? [
               {
                 code: "no-reward",
                 message:
-                  "ATIF holds no reward: where there is one, it is in the trial's result.json beside it.",
+                  harbor === undefined
+                    ? "ATIF holds no reward: where there is one, it is in the trial's result.json beside it."
+                    : "Neither the trajectory nor the trial's result holds a reward.",
               },
             ]
           : [],
     },
-    ...children.flatMap((child) => draftsOf(child, path, id)),
+    ...children.flatMap((child) => draftsOf(child, context, id)),
   ];
 }
 
@@ -145,6 +157,8 @@ export const atif = draftedFormat({
     return undefined;
   },
 
+  companions: (path, siblings) => harborCompanions(path, siblings),
+
   datasetPath(path) {
     return path.replace(/[/\\][^/\\]+__[A-Za-z0-9]{7}[/\\]agent[/\\][^/\\]+$/, "");
   },
@@ -156,6 +170,6 @@ export const atif = draftedFormat({
         "The document has no `steps`.",
         "Check that it is an ATIF trajectory.",
       );
-    return draftsOf(record.value, context.path);
+    return draftsOf(record.value, context);
   },
 });

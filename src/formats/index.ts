@@ -11,7 +11,9 @@ import { minariTables } from "./minariTables";
 import { miniSweAgent } from "./miniSweAgent";
 import { nemoGym } from "./nemoGym";
 import { nemoRl } from "./nemoRl";
+import { inspectEval, inspectJson } from "./inspect";
 import { openHandsEvents, openHandsOutput } from "./openHands";
+import { openHandsConversation } from "./openHandsConversation";
 import { preferencePairs } from "./preferencePairs";
 import { primeRlTokens } from "./primeRlTokens";
 import { rllm } from "./rllm";
@@ -58,6 +60,9 @@ export const formats: readonly Format[] = [
   miniSweAgent,
   openHandsOutput,
   openHandsEvents,
+  openHandsConversation,
+  inspectEval,
+  inspectJson,
   atif,
   tauBench,
   tau2Bench,

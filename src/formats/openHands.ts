@@ -14,7 +14,8 @@ import {
 } from "./jsonFields";
 import { contentOf, toolCallsOf } from "./messages";
 
-const EVENT_KINDS = new Set([
+/** Kinds of the V1 SDK's events by which its files are known. */
+export const EVENT_KINDS: ReadonlySet<string> = new Set([
   "SystemPromptEvent",
   "MessageEvent",
   "ActionEvent",
@@ -23,11 +24,17 @@ const EVENT_KINDS = new Set([
   "UserRejectObservation",
   "ConversationStateUpdateEvent",
   "Condensation",
+  "CondensationRequest",
+  "CondensationSummaryEvent",
+  "ConversationErrorEvent",
+  "HookExecutionEvent",
+  "LLMCompletionLogEvent",
+  "TokenEvent",
   "PauseEvent",
 ]);
 
 /** 2024 histories are pairs of an action and what was observed; later ones are one list of events. */
-function eventsOf(history: JsonValue | undefined): readonly JsonObject[] {
+export function eventsOf(history: JsonValue | undefined): readonly JsonObject[] {
   if (!isList(history)) return [];
   return history.flatMap((item) => (isList(item) ? item.filter(isObject) : isObject(item) ? [item] : []));
 }
@@ -79,6 +86,18 @@ function kindStep(event: JsonObject, index: number): Step | undefined {
       observation: text,
       extra: without(event, new Set(["kind", "observation"])),
     };
+  }
+  if (kind === "Condensation" || kind === "CondensationSummaryEvent") {
+    const summary = textOf(event["summary"]);
+    return summary === undefined
+      ? undefined
+      : {
+          index,
+          role: "environment",
+          kind: "observe",
+          observation: summary,
+          extra: without(event, new Set(["summary"])),
+        };
   }
   return undefined;
 }
@@ -146,8 +165,12 @@ function plainStep(event: JsonObject, index: number): Step | undefined {
   return undefined;
 }
 
-function stepsOf(events: readonly JsonObject[]): Step[] {
+function stepsOf(events: readonly JsonObject[]): {
+  readonly steps: readonly Step[];
+  readonly others: readonly JsonObject[];
+} {
   const steps: Step[] = [];
+  const others: JsonObject[] = [];
   for (const event of events) {
     const step =
       "kind" in event
@@ -156,24 +179,32 @@ function stepsOf(events: readonly JsonObject[]): Step[] {
           ? actorStep(event, steps.length)
           : plainStep(event, steps.length);
     if (step !== undefined) steps.push(step);
+    else others.push(event);
   }
   const firstWord = steps.findIndex((step) => step.role === "assistant");
-  return steps.map((step, index) =>
-    index < (firstWord < 0 ? steps.length : firstWord) ? { ...step, kind: "prompt" } : step,
-  );
+  return {
+    steps: steps.map((step, index) =>
+      index < (firstWord < 0 ? steps.length : firstWord) ? { ...step, kind: "prompt" } : step,
+    ),
+    others,
+  };
 }
 
-function draftOf(events: readonly JsonObject[], more: Partial<TrajectoryDraft>): TrajectoryDraft {
-  const steps = stepsOf(events);
+/** A conversation from its events; those that are no step (state updates, token ids, pauses) stay visible as `other_events`. */
+export function conversationDraft(
+  events: readonly JsonObject[],
+  more: Partial<TrajectoryDraft>,
+): TrajectoryDraft {
+  const { steps, others } = stepsOf(events);
   const prompt = steps.find((step) => step.role === "user")?.observation;
   return {
     title: titleOf(prompt ?? ""),
     task: { ...given("prompt", prompt) },
     steps,
     outcome: { components: {} },
-    extra: {},
     notes: [],
     ...more,
+    extra: { ...more.extra, ...(others.length === 0 ? {} : { other_events: others }) },
   };
 }
 
@@ -238,7 +269,7 @@ export const openHandsOutput = draftedFormat({
       (row["question_id"] === undefined ? undefined : String(row["question_id"]));
     const stopReason = textOf(row["error"]);
     return [
-      draftOf(eventsOf(row["history"]), {
+      conversationDraft(eventsOf(row["history"]), {
         ...given("ownId", id),
         ...given("groupKey", id),
         outcome: {
@@ -275,6 +306,6 @@ export const openHandsEvents = draftedFormat({
   drafts(record) {
     if (record.kind !== "value" || !isList(record.value))
       throw new Failure("unfit-record", "The document is not a list of events.", "Check the file.");
-    return [draftOf(eventsOf(record.value), {})];
+    return [conversationDraft(eventsOf(record.value), {})];
   },
 });
