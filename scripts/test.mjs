@@ -72,6 +72,8 @@ const lanes = [
     { name: "webview", command: ["scripts/run-ts.mjs", "test/webview/run.ts"], count: webviewChecks, needs: ["browser"] },
     { name: "integration", command: ["scripts/test-integration.mjs"], count: closingLine, needs: ["browser", "vscode"] },
     { name: "e2e", command: ["scripts/test-e2e.mjs"], count: closingLine, needs: ["browser", "vscode", "python"] },
+    // Real packages from the index of Python; says so and skips where they cannot be had.
+    { name: "ray", command: ["scripts/run-ts.mjs", "test/ray/run.ts"], count: closingLine },
   ],
 ];
 

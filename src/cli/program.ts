@@ -4,6 +4,7 @@ import { exportCommand, type ExportOptions } from "./commands/exportParquet";
 import { formatsCommand } from "./commands/formats";
 import { indexCommand } from "./commands/indexPaths";
 import { queryCommand, type QueryOptions } from "./commands/query";
+import { rayCommand, type RayCommandOptions } from "./commands/ray";
 import { recomputeCommand, type RecomputeOptions } from "./commands/recompute";
 import { scoreCommand, type ScoreOptions } from "./commands/score";
 import { showCommand, type ShowOptions } from "./commands/show";
@@ -121,6 +122,26 @@ Examples:
       .option("--limit <n>", "trajectories at most", wholeNumber)
       .action(async (path: string, options: ScoreOptions) =>
         emit(await scoreCommand(path, options), options),
+      ),
+  );
+  add(
+    new Command("ray")
+      .description(
+        "score a whole path as a Ray Data job (needs a Python with ray[data] and onnxruntime); a stopped job goes on",
+      )
+      .argument("<path>", "file or folder")
+      .requiredOption("--model <path>", "model folder or .onnx file, on storage that every worker sees")
+      .requiredOption("--job <folder>", "folder for the job's input and results")
+      .option("--python <program>", "interpreter", "python3")
+      .option("--address <address>", "local (a cluster of its own), auto, or ray://host:port", "local")
+      .option("--workers <n>", "actors, each with a model of its own", wholeNumber, 2)
+      .option("--provider <name>", "auto, cpu or cuda", "auto")
+      .option("--gpus-per-worker <n>", "GPUs that Ray reserves for an actor, also a fraction", positive)
+      .option("--limit <n>", "trajectories at most", wholeNumber)
+      .option("--prepare-only", "write the job and print the command that runs it")
+      .option("--collect-only", "join the results that are there")
+      .action(async (path: string, options: RayCommandOptions) =>
+        emit(await rayCommand(path, options), options),
       ),
   );
   add(

@@ -1,5 +1,6 @@
 import type { ContextPolicy, ModelDeclaration } from "../model/modelDeclaration";
 import type { ModelInfo, Provider, ScoreReport } from "../model/score";
+import type { PortableRows } from "../model/portableRow";
 import type { Trajectory } from "../model/trajectory";
 
 export interface ProviderStatus {
@@ -272,10 +273,20 @@ export type InferenceCalls = {
     result: {
       readonly text: string;
       readonly method: string;
-      readonly spans: readonly { readonly step: number; readonly start: number; readonly end: number; readonly policy: boolean }[];
+      readonly spans: readonly {
+        readonly step: number;
+        readonly start: number;
+        readonly end: number;
+        readonly policy: boolean;
+      }[];
       readonly ids: Int32Array;
       readonly tokens: readonly { readonly start: number; readonly end: number }[];
     };
+  };
+  /** Trajectories as rows that any onnxruntime can score with this model, for jobs on other machines. */
+  portableRows: {
+    params: { modelPath: string; trajectories: readonly Trajectory[] };
+    result: PortableRows;
   };
   /** Drops loaded sessions. */
   unload: { params: Record<string, never>; result: null };

@@ -1,3 +1,4 @@
+import type { JsonObject } from "../model/json";
 import type { ScoreSeries } from "../model/score";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
 import type { Note, Trajectory } from "../model/trajectory";
@@ -66,12 +67,26 @@ export type StoreCalls = {
    * Read-only SQL over the views `trajectories`, `steps`, `scores`, `groups`, `components`.
    * No writes, no file or network access; stopped after `timeoutMs` (default 30,000).
    */
-  query: { params: { sql: string; limit?: number; timeoutMs?: number; datasetId?: string }; result: QueryResult };
-  putScores: { params: { series: readonly ScoreSeries[]; cacheKeys: readonly string[] }; result: { stored: number } };
+  query: {
+    params: { sql: string; limit?: number; timeoutMs?: number; datasetId?: string };
+    result: QueryResult;
+  };
+  putScores: {
+    params: { series: readonly ScoreSeries[]; cacheKeys: readonly string[] };
+    result: { stored: number };
+  };
   scores: { params: { trajectoryId: string }; result: readonly ScoreSeries[] };
   /** Scores already in the index for these cache keys, in the same order; null = not there. */
-  cachedScores: { params: { cacheKeys: readonly string[] }; result: readonly (readonly ScoreSeries[] | null)[] };
-  exportParquet: { params: { datasetIds: readonly string[]; to: string }; result: { path: string; rows: number } };
+  cachedScores: {
+    params: { cacheKeys: readonly string[] };
+    result: readonly (readonly ScoreSeries[] | null)[];
+  };
+  exportParquet: {
+    params: { datasetIds: readonly string[]; to: string };
+    result: { path: string; rows: number };
+  };
+  /** Rows [start, end) of a Parquet file that another program wrote. */
+  parquetRows: { params: { path: string; start: number; end: number }; result: readonly JsonObject[] };
   close: { params: Record<string, never>; result: null };
 };
 

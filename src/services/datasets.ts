@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { access, mkdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Failure, failureData } from "../model/failure";
+import type { JsonObject } from "../model/json";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
 import type { ScoreSeries } from "../model/score";
 import type { Note, Trajectory } from "../model/trajectory";
@@ -29,11 +30,17 @@ export interface ScoreStore {
   cachedScores(cacheKeys: readonly string[]): Promise<readonly (readonly ScoreSeries[] | null)[]>;
 }
 
+/** Rows of any Parquet file, for results that other programs write. */
+export interface ParquetRows {
+  /** Rows [start, end), in the file's order. @throws Failure `unreadable-parquet` */
+  parquetRows(path: string, start: number, end: number): Promise<readonly JsonObject[]>;
+}
+
 /**
  * Datasets through the data process. Every fresh process opens the index first; one that replaces a crashed one also
  * takes up the watched folders again.
  */
-export class ProcessDatasets implements Datasets, ScoreStore {
+export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
   private readonly supervisor: Supervisor<StoreCalls>;
   private readonly changes: Listeners<Change>;
   private readonly warnings: Listeners<Note>;
@@ -167,6 +174,10 @@ export class ProcessDatasets implements Datasets, ScoreStore {
 
   cachedScores(cacheKeys: readonly string[]): Promise<readonly (readonly ScoreSeries[] | null)[]> {
     return this.supervisor.call("cachedScores", { cacheKeys });
+  }
+
+  parquetRows(path: string, start: number, end: number): Promise<readonly JsonObject[]> {
+    return this.supervisor.call("parquetRows", { path, start, end });
   }
 
   exportParquet(datasetIds: readonly string[], to: string): Promise<{ path: string; rows: number }> {

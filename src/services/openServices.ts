@@ -1,5 +1,6 @@
 import { IndexAnnotations } from "./annotations";
 import { ProcessDatasets } from "./datasets";
+import { FolderRayJobs } from "./rayJobs";
 import { RunnerRecompute } from "./recompute";
 import { ProcessScoring } from "./scoring";
 import type { Services, ServicesOptions } from "./services";
@@ -20,6 +21,7 @@ export function createServices(options: ServicesOptions): Services {
     scoring,
     annotations: new IndexAnnotations(datasets, signals),
     recompute: new RunnerRecompute(options, datasets),
+    rayJobs: new FolderRayJobs(options, datasets, scoring),
     specifications: new DatasetSpecifications(datasets),
     async dispose() {
       signals.dispose();

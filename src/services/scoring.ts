@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { join, resolve } from "node:path";
 import { stat } from "node:fs/promises";
 import { Failure, failureData } from "../model/failure";
+import type { PortableRows } from "../model/portableRow";
 import type { ModelInfo, Provider, ScoreReport, ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type { InferenceCalls, ProviderStatus } from "../protocol/inferenceCalls";
@@ -19,8 +20,16 @@ const CHUNK = 32;
 
 type ScoreProgress = { done: number; total: number; provider: Provider; message: string };
 
+/** What a job on other machines needs of this machine's scoring. */
+export interface PortableScoring {
+  /** @throws Failure when the model cannot be used, or cannot be run elsewhere */
+  portableRows(modelPath: string, trajectories: readonly Trajectory[]): Promise<PortableRows>;
+  /** Key under which the index answers later scoring of the same text with the same model. */
+  cacheKeyOf(trajectory: Trajectory, modelPath: string, provider: Provider): Promise<string>;
+}
+
 /** Scores through the inference process; what was computed once is answered by the index. */
-export class ProcessScoring implements Scoring {
+export class ProcessScoring implements Scoring, PortableScoring {
   private readonly supervisor: Supervisor<InferenceCalls>;
   private readonly states: Listeners<ScoringState>;
   private stateNow: ScoringState = { phase: "idle" };
@@ -261,6 +270,14 @@ export class ProcessScoring implements Scoring {
     const hash = await modelHash(modelPath);
     this.hashes.set(modelPath, { stamp, hash });
     return hash;
+  }
+
+  portableRows(modelPath: string, trajectories: readonly Trajectory[]): Promise<PortableRows> {
+    return this.supervisor.call("portableRows", { modelPath, trajectories });
+  }
+
+  async cacheKeyOf(trajectory: Trajectory, modelPath: string, provider: Provider): Promise<string> {
+    return cacheKey(trajectory, await this.hashOf(modelPath), provider);
   }
 
   private setState(state: ScoringState): void {

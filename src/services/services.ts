@@ -1,8 +1,18 @@
-import type { ModelInfo, Provider, ScoreReport, ScoreSeries } from "../model/score";
+import type { ContextPolicy, ModelDeclaration } from "../model/modelDeclaration";
+import type { ModelInfo, Provider, ScoreArray, ScoreReport, ScoreSeries } from "../model/score";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
 import type { Note, Recorded, Trajectory } from "../model/trajectory";
 import type { Tree } from "../model/tree";
-import type { ProviderStatus } from "../protocol/inferenceCalls";
+import type {
+  ForkPoint,
+  GenerationOptions,
+  Grader,
+  LookAheadRule,
+  PolicyQuestion,
+  ProviderStatus,
+  ScoreExtras,
+  StateValue,
+} from "../protocol/inferenceCalls";
 import type { QueryResult, RowQuery } from "../protocol/storeCalls";
 import type { Explanation, ParameterValues, SignalResult } from "../signals/signal";
 import type { SpecificationDiagnostic } from "../signals/specification/sourceText";
@@ -92,18 +102,62 @@ export interface Signals {
   defaults(trajectoryId: string): Promise<readonly SignalRequest[]>;
 }
 
-/** Models and scoring, through the inference process. */
+/** How trajectories are scored, beyond which model does it. */
+export interface ScoreOptions {
+  readonly extras?: ScoreExtras;
+  /** Texts longer than the model's context; default: what its declaration says, else refused. */
+  readonly longText?: ContextPolicy;
+}
+
+/** What a model did with a made-up input: the whole way from loading to a number. */
+export interface ModelTest {
+  readonly model: ModelInfo;
+  readonly provider?: Provider;
+  readonly loadSeconds?: number;
+  readonly seconds?: number;
+  readonly tokens?: number;
+  /** Names of what came back: "reward per step", "embeddings [3, 384]". */
+  readonly results: readonly string[];
+  /** Why nothing came back, one sentence. */
+  readonly problem?: string;
+}
+
+/** Models and scoring, through the inference process and declared servers. */
 export interface Scoring {
   providers(): Promise<readonly ProviderStatus[]>;
-  /** Models under the given folders, found by content. */
+  /** Models that the settings declare, and those found by content under the given folders. */
   findModels(roots: readonly string[]): Promise<readonly ModelInfo[]>;
-  /** Scores trajectories, answers from the cache what it can, and writes the result to the index. */
+  /** Loads a model and runs it on a small made-up trajectory. Never throws for a model that is merely unusable. */
+  test(model: string, provider: Provider | "auto"): Promise<ModelTest>;
+  /**
+   * Scores trajectories, answers from the cache what it can, and writes the result to the index.
+   * @param modelPath path or declared name
+   */
   score(
     trajectoryIds: readonly string[],
     modelPath: string,
     provider: Provider | "auto",
     task?: Task<{ done: number; total: number; provider: Provider; message: string }>,
+    options?: ScoreOptions,
   ): Promise<ScoreReport>;
+  /** The policy's belief in the ground truth before each step (IGPO); kept like scores. */
+  answerBelief(
+    trajectoryIds: readonly string[],
+    modelPath: string,
+    provider: Provider | "auto",
+    template: string,
+    task?: Task<{ done: number; total: number; provider: Provider; message: string }>,
+  ): Promise<ScoreReport>;
+  /** Likelihoods of follow-ups and two-token judgements; kept like scores. */
+  ask(
+    trajectoryIds: readonly string[],
+    modelPath: string,
+    provider: Provider | "auto",
+    questions: readonly PolicyQuestion[],
+    task?: Task<{ done: number; total: number; provider: Provider; message: string }>,
+  ): Promise<ScoreReport>;
+  /** Tables that models gave for a trajectory: hidden states, embeddings, alternatives. */
+  arrays(trajectoryId: string): Promise<readonly ScoreArray[]>;
   /** State of the inference process for the status item. */
   readonly state: ScoringState;
   onStateChange(listener: (state: ScoringState) => void): Unsubscribe;
@@ -114,6 +168,232 @@ export interface ScoringState {
   readonly provider?: Provider;
   readonly modelPath?: string;
   readonly message?: string;
+}
+
+/** A prepared Ray Data job in its folder. */
+export interface RayJob {
+  readonly folder: string;
+  readonly modelPath: string;
+  readonly kind: ModelInfo["kind"];
+  readonly trajectories: number;
+  /** Trajectories that the model cannot read, each with one sentence. */
+  readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
+}
+
+export interface RayOptions {
+  /** "local" (a cluster of its own, default), "auto", or "ray://host:port". */
+  readonly address?: string;
+  /** Actors with a model of their own each; default 2. */
+  readonly workers?: number;
+  readonly provider?: "auto" | "cpu" | "cuda";
+  readonly gpusPerWorker?: number;
+}
+
+export interface RayResult {
+  readonly trajectories: number;
+  readonly scored: number;
+  /** Trajectories without a result: the job ended early and can be started again. */
+  readonly missing: number;
+  readonly numbers: number;
+  readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
+}
+
+/** Scoring a whole dataset on a Ray cluster: rows are written to a job folder, a script scores them, the results join the index. */
+export interface RayJobs {
+  /** Writes the job's input; an older job in the folder is replaced. @throws Failure */
+  prepare(
+    trajectoryIds: readonly string[],
+    modelPath: string,
+    folder: string,
+    task?: Task<{ done: number; total: number }>,
+  ): Promise<RayJob>;
+  /** Arguments for the Python interpreter that runs the job; starting it again goes on where it stopped. */
+  command(folder: string, options: RayOptions): Promise<readonly string[]>;
+  /** Takes the results that are there into the index. */
+  collect(folder: string, task?: Task<{ done: number; total: number }>): Promise<RayResult>;
+}
+
+/** What the user asks for with "Fork here". */
+export interface ForkRequest {
+  readonly trajectoryId: string;
+  /** Path or declared name of a policy. */
+  readonly model: string;
+  readonly provider: Provider | "auto";
+  readonly point: ForkPoint;
+  readonly options: GenerationOptions;
+  /** Folder for the branches' file; default: the storage folder. Never beside the data unless the user names it. */
+  readonly folder?: string;
+}
+
+export interface LookAheadRequest extends Omit<ForkRequest, "options"> {
+  readonly maxNewTokens: number;
+  readonly stop: readonly string[];
+  readonly rule: LookAheadRule;
+}
+
+/** One branch that was generated here. */
+export interface GeneratedBranch {
+  /** Stable: names the branch in its file. */
+  readonly id: string;
+  /** Where it is kept. */
+  readonly file: string;
+  /** Trajectory that it leaves, and its group. */
+  readonly trajectoryId: string;
+  readonly groupId?: string;
+  readonly afterStep: number;
+  readonly afterToken?: number;
+  /** Branch of the same file that it leaves, in look-ahead trees, and after how many of its characters. */
+  readonly parentBranch?: string;
+  readonly parentCharacters?: number;
+  /** What was generated: without what the parent branch said before. */
+  readonly text: string;
+  readonly tokens: number;
+  /** Sum of the log-probabilities of its tokens, in nats. */
+  readonly logprob: number;
+  readonly stopReason: string;
+  readonly status: "generated" | "pruned";
+  readonly reason?: string;
+  readonly model: string;
+  readonly provider: string;
+  /** Temperature, top-p, seed and the like, as one line. */
+  readonly how: string;
+  readonly created: string;
+  /** Id under which the index knows it as a trajectory; absent until its file is indexed. */
+  readonly indexedAs?: string;
+}
+
+export interface ForkReport {
+  readonly provider: Provider;
+  readonly model: string;
+  readonly file: string;
+  readonly branches: readonly GeneratedBranch[];
+  readonly prefixTokens: number;
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly loadSeconds: number;
+}
+
+/** How continuations are graded: built in, or the user's own Python reward function. */
+export type ValueGrader =
+  Grader | { readonly kind: "python"; readonly file: string; readonly functionName: string; readonly python: string };
+
+export interface ValueRequest extends Omit<ForkRequest, "point" | "folder"> {
+  /** Steps behind whose states a value is wanted; absent = behind the prompt and every policy step. */
+  readonly afterSteps?: readonly number[];
+  readonly grader: ValueGrader;
+}
+
+export interface ValueReport {
+  readonly provider: Provider;
+  readonly model: string;
+  readonly values: readonly StateValue[];
+  readonly tokens: number;
+  readonly seconds: number;
+  readonly loadSeconds: number;
+}
+
+export interface GenerationProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly provider: Provider;
+  /** Text of every continuation so far, while they are being written. */
+  readonly texts?: readonly string[];
+}
+
+/** Continuing trajectories with a local policy. Branches are kept in files of their own. */
+export interface Generation {
+  fork(request: ForkRequest, task?: Task<GenerationProgress>): Promise<ForkReport>;
+  lookAhead(request: LookAheadRequest, task?: Task<GenerationProgress>): Promise<ForkReport>;
+  /** Monte-Carlo values of states; also kept as the step series `mc_value` of the model. */
+  value(request: ValueRequest, task?: Task<GenerationProgress>): Promise<ValueReport>;
+  /** Branches generated from trajectories of a group, or from one trajectory; newest last. */
+  branches(of: { readonly groupId?: string; readonly trajectoryId?: string }): Promise<readonly GeneratedBranch[]>;
+  /** Deletes a branch and those that left it. @returns how many are gone */
+  deleteBranch(id: string): Promise<number>;
+  /** The tree of a group with the generated branches in it. */
+  tree(groupId: string): Promise<Tree>;
+  onChange(listener: (change: { readonly trajectoryId: string }) => void): Unsubscribe;
+}
+
+/** One reply of a judge, as it came. */
+export interface JudgeReply {
+  /** Absent: about the whole trajectory. */
+  readonly step?: number;
+  readonly text: string;
+  readonly prompt: string;
+  readonly templateId: string;
+  readonly model: string;
+  /** What the strict parser made of it; NaN when it did not fit. */
+  readonly score: number;
+  readonly problem?: string;
+  readonly created: string;
+}
+
+/** A prompt for a judge: visible and editable in the settings. */
+export interface JudgeTemplate {
+  readonly id: string;
+  readonly title: string;
+  readonly system?: string;
+  /** With {prompt}, {response}, {step}, {history}, {answer}. */
+  readonly user: string;
+  readonly level: "step" | "trajectory";
+  /** How the reply is read. */
+  readonly parser:
+    | { readonly kind: "number"; readonly minimum: number; readonly maximum: number }
+    | { readonly kind: "choice"; readonly choices: Readonly<Record<string, number>> }
+    | { readonly kind: "json"; readonly field: string; readonly minimum: number; readonly maximum: number };
+  readonly maxTokens?: number;
+  readonly temperature?: number;
+}
+
+export interface JudgeEstimate {
+  readonly requests: number;
+  /** Estimated: characters / 4 where no tokenizer is declared. */
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  /** In the user's own currency, where prices are declared. */
+  readonly cost?: number;
+  readonly cached: number;
+}
+
+/** Answers one chat; the host gives one for the editor's own language models. */
+export interface ChatBackend {
+  complete(
+    request: {
+      readonly system?: string;
+      readonly user: string;
+      readonly maxTokens: number;
+      readonly temperature: number;
+    },
+    signal: AbortSignal,
+  ): Promise<{ readonly text: string; readonly inputTokens?: number; readonly outputTokens?: number }>;
+}
+
+export interface JudgeReport {
+  readonly model: string;
+  readonly templateId: string;
+  readonly requests: number;
+  readonly cached: number;
+  readonly inputTokens: number;
+  readonly outputTokens: number;
+  readonly seconds: number;
+  readonly series: readonly ScoreSeries[];
+  readonly replies: Readonly<Record<string, readonly JudgeReply[]>>;
+  readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
+}
+
+/** Grading by language models: on servers, or the editor's own. */
+export interface Judging {
+  readonly templates: readonly JudgeTemplate[];
+  /** What a run would ask for, without asking anything. */
+  estimate(trajectoryIds: readonly string[], model: string, templateId: string): Promise<JudgeEstimate>;
+  judge(
+    trajectoryIds: readonly string[],
+    model: string,
+    templateId: string,
+    task?: Task<{ done: number; total: number }>,
+  ): Promise<JudgeReport>;
+  replies(trajectoryId: string): Promise<readonly JudgeReply[]>;
 }
 
 /** A reward or advantage function of a source file, and the trainer by whose rules it was recognised. */
@@ -257,6 +537,7 @@ export interface Services {
   readonly scoring: Scoring;
   readonly annotations: Annotations;
   readonly recompute: Recompute;
+  readonly rayJobs: RayJobs;
   readonly specifications: Specifications;
   dispose(): Promise<void>;
 }
@@ -270,5 +551,13 @@ export interface ServicesOptions {
   readonly nodePath?: string;
   /** Milliseconds of idleness after which a child is ended; default 120,000. */
   readonly idleMs?: number;
+  /** Models that the user's settings declare. */
+  readonly models?: () => readonly ModelDeclaration[];
+  /** Prompts of judges that the settings add or replace. */
+  readonly judgeTemplates?: () => readonly JudgeTemplate[];
+  /** The key for a server, from where secrets are kept. */
+  readonly serverKey?: (declaration: ModelDeclaration) => Promise<string | undefined>;
+  /** The editor's own language models. */
+  readonly editorModel?: (declaration: ModelDeclaration) => ChatBackend | undefined;
   log?(level: "info" | "warn" | "error", message: string): void;
 }

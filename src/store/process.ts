@@ -4,6 +4,7 @@ import { parseRequest, type RpcReply } from "../protocol/rpc";
 import type { StoreCalls } from "../protocol/storeCalls";
 import { exportParquet } from "./exportParquet";
 import { isDamage, removeIndex } from "./indexDatabase";
+import { parquetRows } from "./parquet";
 import { Store } from "./store";
 import { serveSummariseJobs } from "./summariseWorker";
 import { runUserSql } from "./userSql";
@@ -63,6 +64,7 @@ const handlers: Handlers = {
   scores: async ({ trajectoryId }) => (await store()).scores.ofTrajectory(trajectoryId),
   cachedScores: async ({ cacheKeys }) => (await store()).scores.cached(cacheKeys),
   exportParquet: async ({ datasetIds, to }) => exportParquet((await store()).database, datasetIds, to),
+  parquetRows: ({ path, start, end }) => parquetRows(path, start, end),
   async close() {
     const open = opened;
     opened = undefined;

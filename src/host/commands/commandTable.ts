@@ -21,6 +21,7 @@ import { openTreeCommand } from "./openTree";
 import { recomputeRewardsCommand } from "./recomputeRewards";
 import { runTrainingCommand } from "./runTraining";
 import { scoreTrajectoryCommand } from "./scoreTrajectory";
+import { scoreWithRayCommand } from "./scoreWithRay";
 import { showInFileCommand } from "./showInFile";
 
 /** Every command of package.json, by its id without the `trajectoryLens.` in front. */
@@ -44,6 +45,7 @@ export const commandTable: Readonly<Record<string, Command>> = {
   addToIndex: addToIndexCommand,
   clearIndex: clearIndexCommand,
   exportParquet: exportParquetCommand,
+  scoreWithRay: scoreWithRayCommand,
   recomputeRewards: recomputeRewardsCommand,
   runTraining: runTrainingCommand,
   showMore: showMoreCommand,
