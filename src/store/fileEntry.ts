@@ -1,4 +1,5 @@
-import type { Container } from "../formats/format";
+import type { StoredContainer } from "./containers/recordSource";
+
 /** What the index knows of a file. */
 export interface FileEntry {
   readonly fileNo: number;
@@ -6,7 +7,7 @@ export interface FileEntry {
   readonly path: string;
   readonly relativePath: string;
   readonly hash: string;
-  container: Container;
+  container: StoredContainer;
   bytes: number;
   mtimeMs: number;
   inode: number;

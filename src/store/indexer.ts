@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
-import type { FileHead, Format } from "../formats/format";
+import type { Format } from "../formats/format";
 import { formatById } from "../formats/index";
 import { Failure, failureData } from "../model/failure";
 import type { Note } from "../model/trajectory";
@@ -12,11 +12,14 @@ import type { IndexDatabase } from "./indexDatabase";
 import type { FileEntry } from "./fileEntry";
 import type { IndexWriter } from "./indexWriter";
 import { Intake } from "./intake";
-import { probe } from "./probe";
+import { probe, type Probe } from "./probe";
 import type { WorkerPool } from "./workerPool";
 
 /** Names that promise data: what is not data behind them deserves a word. */
-const DATA_NAME = /\.(?:jsonl?|ndjson|parquet|hdf5|h5|traj)$/i;
+const DATA_NAME =
+  /\.(?:jsonl?|ndjson|parquet|hdf5|h5|traj|arrow|npz|npy|pkl|pickle|pt|tfrecord|eval|csv)(?:\.gz|\.zst)?$/i;
+
+type Readable = Extract<Probe, { kind: "readable" }>;
 
 export interface DatasetEntry {
   readonly datasetId: string;
@@ -201,7 +204,12 @@ export class Indexer {
       const found = await probe(path);
       if (found.kind === "readable") {
         this.leftAlone.delete(path);
-        await this.add(path, stats, found.head, found.format, signal);
+        await this.add(path, stats, found, signal);
+        return;
+      }
+      if (found.kind === "part") {
+        this.leftAlone.set(path, { state, note: undefined });
+        await this.rereadFolder(found.leader, signal);
         return;
       }
       if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
@@ -222,8 +230,7 @@ export class Indexer {
   private async add(
     path: string,
     stats: Stats,
-    head: FileHead,
-    format: Format,
+    { head, format, stored }: Readable,
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const place = datasetPlace(path, format);
@@ -252,7 +259,7 @@ export class Indexer {
       path,
       relativePath: place.relativePath,
       hash: fileHashOf(place.datasetId, place.relativePath),
-      container: head.container,
+      container: stored,
       bytes: 0,
       mtimeMs: 0,
       inode: stats.ino,
@@ -283,9 +290,21 @@ export class Indexer {
       await this.addNew(entry.path, stats, asked, state, signal);
       return;
     }
-    entry.container = found.head.container;
+    entry.container = found.stored;
     await this.writer.clearFile(entry);
     await this.intake.takeIn(entry, found.format, found.head, stats, signal);
+  }
+
+  /** Reads a folder's trajectory again, because one of its files is new or has changed. */
+  private async rereadFolder(leader: string, signal: AbortSignal | undefined): Promise<void> {
+    const entry = this.files.get(leader);
+    if (entry === undefined || entry.container !== "folder") return;
+    try {
+      const stats = await stat(leader);
+      await this.reread(entry, stats, false, `${stats.size}:${stats.mtimeMs}:${stats.ino}`, signal);
+    } catch (error) {
+      this.report(leader, error);
+    }
   }
 
   private report(path: string, error: unknown): void {

@@ -1,12 +1,13 @@
 import { closeSync, openSync, readSync, type Stats } from "node:fs";
 import { basename } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { FileHead, Format } from "../formats/format";
+import type { FileHead, Format, RecordContext } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { Note } from "../model/trajectory";
+import { companionsOf } from "./containers/companions";
+import { openRecords, type StoredContainer } from "./containers/recordSource";
 import type { FileEntry } from "./fileEntry";
 import { fingerprint } from "./fingerprint";
-import { openHdf5 } from "./hdf5";
 import type { IndexWriter } from "./indexWriter";
 import { parquetBatches } from "./parquet";
 import { parquetRun, parquetRuns } from "./rowRuns";
@@ -26,6 +27,24 @@ const RUNS_AT_ONCE = 64;
 const ROWS_AT_ONCE = 20_000;
 const STRETCHES_AT_ONCE = 16;
 const WARNINGS_PER_FILE = 100;
+
+/** What a record of a container is called in a remark on it. */
+const UNITS: Readonly<Record<StoredContainer, string>> = {
+  jsonl: "Line",
+  "compressed-jsonl": "Line",
+  json: "Element",
+  "compressed-json": "Element",
+  parquet: "Row",
+  csv: "Row",
+  arrow: "Row",
+  hdf5: "Episode",
+  zip: "Member",
+  pickle: "Record",
+  arrays: "Record",
+  tfrecord: "Record",
+  text: "Text",
+  folder: "Folder",
+};
 
 /** Takes the records of a file into the index, container by container. */
 export class Intake {
@@ -48,7 +67,7 @@ export class Intake {
     if (file.container === "jsonl") await this.appendLines(file, format, stats, signal);
     else if (file.container === "json") await this.takeDocument(file, format, stats);
     else if (file.container === "parquet") await this.takeTable(file, format, stats, signal);
-    else await this.takeHdf5(file, format, stats, signal);
+    else await this.takeRecords(file, format, stats, signal);
   }
 
   /** @returns false when what follows the last line is not its line end, so that the file must have been rewritten */
@@ -160,6 +179,7 @@ export class Intake {
       await this.takeRuns(file, format, format.episodeColumns, stats, signal);
       return;
     }
+    const context = tableContext(file, format);
     let ready: SummaryBlock[] = [];
     let readyRows = 0;
     let start = 0;
@@ -176,11 +196,7 @@ export class Intake {
           addTo(
             builder,
             offset,
-            () =>
-              format.summarise(
-                { kind: "value", value },
-                { path: file.path, relativePath: file.relativePath, row: first + offset },
-              ),
+            () => format.summarise({ kind: "value", value }, { ...context, row: first + offset }),
             format,
           );
         }
@@ -225,6 +241,7 @@ export class Intake {
     stats: Stats,
     signal: AbortSignal | undefined,
   ): Promise<void> {
+    const context = tableContext(file, format);
     const runs = await parquetRuns(file.path, columns, stats.mtimeMs);
     for (let start = 0; start < runs.length || start === 0; start += RUNS_AT_ONCE) {
       if (signal?.aborted === true)
@@ -236,11 +253,7 @@ export class Intake {
         addTo(
           builder,
           offset,
-          () =>
-            format.summarise(
-              { kind: "value", value },
-              { path: file.path, relativePath: file.relativePath, row: start + offset },
-            ),
+          () => format.summarise({ kind: "value", value }, { ...context, row: start + offset }),
           format,
         );
       }
@@ -260,43 +273,46 @@ export class Intake {
     }
   }
 
-  private async takeHdf5(
+  /** Takes in the records of any other container, batch by batch. */
+  private async takeRecords(
     file: FileEntry,
     format: Format,
     stats: Stats,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { root, close } = await openHdf5(file.path);
+    const source = await openRecords(file.path, file.container, format);
+    const { count, batch, companions } = source;
     try {
-      const members = format.members?.(root) ?? [];
-      for (let start = 0; start < members.length || start === 0; start += 100) {
+      for (let start = 0; start < count || start === 0; start += batch) {
         if (signal?.aborted === true)
           throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on.");
         const builder = new SummaryBlockBuilder();
-        const names = members.slice(start, start + 100);
-        for (const [offset, member] of names.entries()) {
+        const end = Math.min(count, start + batch);
+        for (const [offset, record] of (await source.read(start, end)).entries()) {
+          if (record instanceof Failure)
+            builder.note({ row: offset, code: record.code, reason: `cannot be read: ${record.message}` });
+          if (record === undefined || record instanceof Failure) continue;
+          const row = start + offset;
+          const member = source.member(row);
+          const context = {
+            path: file.path,
+            relativePath: file.relativePath,
+            row,
+            ...(member === undefined ? {} : { member }),
+            ...(companions === undefined ? {} : { companions }),
+          };
           addTo(
             builder,
             offset,
             () => {
-              const group = root.group(member);
-              if (group === undefined)
-                throw new Failure(
-                  "missing-group",
-                  `group ${member} is not there`,
-                  "The file may be cut off.",
-                );
-              const summaries = format.summarise(
-                { kind: "hdf5", group },
-                { path: file.path, relativePath: file.relativePath, row: start + offset, member },
-              );
-              return summaries.map((summary) => ({ ...summary, member }));
+              const summaries = format.summarise(record, context);
+              return member === undefined ? summaries : summaries.map((summary) => ({ ...summary, member }));
             },
             format,
           );
         }
-        const block = builder.pack(names.length);
-        if (start + 100 >= members.length) await this.finish(file, format, stats, [block], []);
+        const block = builder.pack(end - start);
+        if (end >= count) await this.finish(file, format, stats, [block], source.notes);
         else
           this.changed(
             file.datasetId,
@@ -311,7 +327,7 @@ export class Intake {
         await nextTurn();
       }
     } finally {
-      close();
+      source.close();
     }
   }
 
@@ -340,14 +356,7 @@ export class Intake {
 
   /** Notes of records that could not be read, with the file and line named. */
   private notesOf(file: FileEntry, block: SummaryBlock, base: number): Note[] {
-    const unit =
-      file.container === "jsonl"
-        ? "Line"
-        : file.container === "json"
-          ? "Element"
-          : file.container === "parquet"
-            ? "Row"
-            : "Episode";
+    const unit = UNITS[file.container];
     const name = basename(file.path);
     const asNote = ({ row, code, reason }: BlockNote): Note => ({
       code,
@@ -363,6 +372,16 @@ export class Intake {
       });
     return notes;
   }
+}
+
+/** What all rows of a table know of their surroundings. */
+function tableContext(file: FileEntry, format: Format): Omit<RecordContext, "row"> {
+  const companions = companionsOf(format, file.path);
+  return {
+    path: file.path,
+    relativePath: file.relativePath,
+    ...(companions === undefined ? {} : { companions }),
+  };
 }
 
 function addTo(

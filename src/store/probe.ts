@@ -5,8 +5,11 @@ import type { Container, Detection, FileHead, Format } from "../formats/format";
 import { formats } from "../formats/index";
 import type { JsonValue } from "../model/json";
 import type { Note } from "../model/trajectory";
-import { openHdf5 } from "./hdf5";
-import { parquetColumns } from "./parquet";
+import type { ByteSource } from "./containers/byteSource";
+import { companionsOf } from "./containers/companions";
+import { folderLeader } from "./containers/folder";
+import type { StoredContainer } from "./containers/recordSource";
+import { sniff, type Sniffed } from "./containers/sniff";
 import { siblingsOf } from "./siblings";
 import { textStart } from "./textRecords";
 
@@ -21,7 +24,11 @@ export type Probe =
       readonly head: FileHead;
       readonly format: Format;
       readonly detection: Detection;
+      /** Where the records lie; `head.container` is what the format sees of it. */
+      readonly stored: StoredContainer;
     }
+  /** One of the files of a folder that is one trajectory as a whole; `leader` stands for it. */
+  | { readonly kind: "part"; readonly leader: string }
   /** Data in a container we read, but no format claims it. */
   | { readonly kind: "unknown"; readonly container: Container }
   /** Not data at all, though it may look so: said in one sentence. */
@@ -45,57 +52,70 @@ function readHead(path: string, bytes: number): { readonly head: Buffer; readonl
   }
 }
 
-function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
-  return magic.every((value, index) => bytes[index] === value);
-}
-
 /** Looks at a file's content and asks the formats. Never trusts the name. Throws what the file system throws. */
 export async function probe(path: string): Promise<Probe> {
   const { head: bytes, size } = readHead(path, HEAD_BYTES);
   const friend = falseFriend(path, bytes, size);
   if (friend !== undefined) return { kind: "false-friend", note: friend };
-  const siblings = siblingsOf(path);
-  if (startsWith(bytes, [0x50, 0x41, 0x52, 0x31])) {
-    return choose({ path, bytes: size, container: "parquet", columns: await parquetColumns(path), siblings });
+  const sniffed = await sniff(path, bytes, probeText);
+  if (sniffed === undefined) return { kind: "other" };
+  try {
+    return choose(path, size, sniffed);
+  } finally {
+    sniffed.close?.();
   }
-  if (startsWith(bytes, [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a])) {
-    const file = await openHdf5(path);
-    try {
-      return choose({ path, bytes: size, container: "hdf5", hdf5: file.root, siblings });
-    } finally {
-      file.close();
-    }
-  }
-  const text = probeText(path, bytes, size);
-  if (text === undefined) return { kind: "other" };
-  return choose({ path, bytes: size, siblings, ...text });
 }
 
-function choose(head: FileHead): Probe {
-  let best: { format: Format; detection: Detection } | undefined;
+function choose(path: string, bytes: number, { parts, stored, archive }: Sniffed): Probe {
+  const siblings = siblingsOf(path);
+  const plainHead: FileHead = { path, bytes, siblings, ...parts };
+  let best: { format: Format; detection: Detection; head: FileHead } | undefined;
   for (const format of formats) {
-    if (!format.containers.includes(head.container)) continue;
-    const detection = format.detect(head);
+    if (!format.containers.includes(plainHead.container)) continue;
+    const companions = companionsOf(format, path, siblings, archive);
+    const head = companions === undefined ? plainHead : { ...plainHead, companions };
+    const detection = detect(format, head);
     if (detection !== undefined && detection.confidence > (best?.detection.confidence ?? 0))
-      best = { format, detection };
+      best = { format, detection, head };
   }
-  if (best === undefined) return { kind: "unknown", container: head.container };
+  // A text that no format knows was never promised to be data.
+  if (best === undefined)
+    return parts.container === "text" ? { kind: "other" } : { kind: "unknown", container: parts.container };
+  const leader = folderLeader(path, best.format);
+  if (leader !== undefined && leader !== path) return { kind: "part", leader };
+  if (leader !== undefined) return { kind: "readable", ...best, stored: "folder" };
   // Lines that belong together are read as one document.
-  const whole = head.container === "jsonl" && best.format.wholeDocument === true;
-  return { kind: "readable", head: whole ? { ...head, container: "json" } : head, ...best };
+  const whole = best.format.wholeDocument === true;
+  if (whole && stored === "jsonl")
+    return { kind: "readable", ...best, head: { ...best.head, container: "json" }, stored: "json" };
+  return {
+    kind: "readable",
+    ...best,
+    stored: whole && stored === "compressed-jsonl" ? "compressed-json" : stored,
+  };
+}
+
+/** A format that stumbles over a file does not claim it. */
+function detect(format: Format, head: FileHead): Detection | undefined {
+  try {
+    return format.detect(head);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Container and first record of a text file; undefined when it is not JSON. */
 function probeText(
   path: string,
-  bytes: Buffer,
-  size: number,
+  source: ByteSource,
 ): Pick<FileHead, "container" | "firstRecord" | "array"> | undefined {
+  const bytes = source.read(0, HEAD_BYTES);
+  const { size } = source;
   const start = textStart(bytes);
   const first = bytes[start];
   if (first !== 0x7b && first !== 0x5b) return undefined;
   const whole =
-    size <= WHOLE_RECORD_BYTES ? readHead(path, WHOLE_RECORD_BYTES).head : wholeFirstLine(path, bytes);
+    size <= WHOLE_RECORD_BYTES ? source.read(0, WHOLE_RECORD_BYTES) : wholeFirstLine(source, bytes);
   if (first === 0x5b) {
     // A list that is alone on its line may be a JSONL line of a list; then the next line starts another one.
     const line = firstLine(whole, start);
@@ -140,10 +160,10 @@ function probeText(
 }
 
 /** The head of a large file, grown to hold its first line and what follows, where that line ends within reach. */
-function wholeFirstLine(path: string, head: Buffer): Buffer {
+function wholeFirstLine(source: ByteSource, head: Buffer): Buffer {
   if (head.indexOf(0x0a, textStart(head)) >= 0) return head;
   for (let bytes = 16 * HEAD_BYTES; bytes <= WHOLE_RECORD_BYTES; bytes *= 4) {
-    const longer = readHead(path, bytes).head;
+    const longer = source.read(0, bytes);
     const newline = longer.indexOf(0x0a, textStart(longer));
     if (newline >= 0) return longer.subarray(0, newline + HEAD_BYTES);
   }

@@ -2,19 +2,17 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Format, FormatRecord, RecordContext } from "../formats/format";
 import { formatById } from "../formats/index";
 import { Failure } from "../model/failure";
-import type { JsonValue } from "../model/json";
 import type { Trajectory } from "../model/trajectory";
 import type { Tree, TreeNode } from "../model/tree";
-import { openHdf5 } from "./hdf5";
+import { companionsOf } from "./containers/companions";
+import { openRecords, type StoredContainer } from "./containers/recordSource";
 import { groupIdOf, parseGroupId, parseTrajectoryId, trajectoryIdOf } from "./ids";
-import { parquetRows } from "./parquet";
-import { parquetRun, parquetRuns } from "./rowRuns";
 import { readTextRecord } from "./textRecords";
 
 interface Located {
   readonly path: string;
   readonly relativePath: string;
-  readonly container: string;
+  readonly container: StoredContainer;
   readonly datasetId: string;
   readonly fileHash: string;
   readonly row: number;
@@ -123,7 +121,7 @@ export class TrajectoryReader {
       result.getRows() as [
         string,
         string,
-        string,
+        StoredContainer,
         string,
         string,
         string,
@@ -188,31 +186,25 @@ export class TrajectoryReader {
       ...(located.member === undefined ? {} : { member: located.member }),
     };
     try {
-      if (located.container === "hdf5") {
-        const { root, close } = await openHdf5(located.path);
+      if (located.container !== "jsonl" && located.container !== "json") {
+        const source = await openRecords(located.path, located.container, located.format);
         try {
-          const group = root.group(located.member ?? "");
-          if (group === undefined)
+          const [record] = await source.read(located.row, located.row + 1);
+          if (record === undefined || source.member(located.row) !== located.member)
             throw new Failure(
               "changed-file",
-              `${located.path} no longer holds ${located.member ?? "its episode"}.`,
+              `${located.path} no longer holds ${located.member ?? `record ${located.row + 1}`}.`,
               "Refresh the Trajectories view to read it again.",
             );
-          return use({ kind: "hdf5", group }, context);
+          if (record instanceof Failure) throw record;
+          const { companions } = source;
+          return use(record, companions === undefined ? context : { ...context, companions });
         } finally {
-          close();
+          source.close();
         }
       }
-      if (located.container === "parquet") {
-        const value = await this.tableRecord(located);
-        if (value === undefined)
-          throw new Failure(
-            "changed-file",
-            `${located.path} no longer has row ${located.row}.`,
-            "Refresh the Trajectories view to read it again.",
-          );
-        return use({ kind: "value", value }, context);
-      }
+      const companions = companionsOf(located.format, located.path);
+      if (companions !== undefined) return use(this.textRecord(located), { ...context, companions });
       return use(this.textRecord(located), context);
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT")
@@ -223,14 +215,6 @@ export class TrajectoryReader {
         );
       throw error;
     }
-  }
-
-  /** A row of a table, or the rows of a record whose rows are steps. */
-  private async tableRecord(located: Located): Promise<JsonValue | undefined> {
-    const { path, row, format, mtimeMs } = located;
-    if (format.episodeColumns === undefined) return (await parquetRows(path, row, row + 1))[0];
-    const run = (await parquetRuns(path, format.episodeColumns, mtimeMs))[row];
-    return run === undefined ? undefined : parquetRun(path, run);
   }
 
   private textRecord(located: Located): FormatRecord {

@@ -31,7 +31,7 @@ const SKIPPED_FOLDERS = new Set([
 
 /** Names that are never data, so that a walk over a repository does not open them. */
 const SKIPPED_FILES =
-  /\.(?:py|pyc|pyi|ipynb|ts|tsx|js|mjs|cjs|jsx|map|css|scss|html?|md|rst|png|jpe?g|gif|webp|svg|ico|mp4|webm|mov|wav|mp3|pdf|woff2?|ttf|so|dll|dylib|exe|o|a|c|cc|cpp|h|hpp|cu|rs|go|java|sh|bat|toml|lock|ya?ml|ini|cfg|safetensors|onnx|bin|gguf|zip|tar|gz|zst|xz|7z|whl|jar|duckdb|wal|vsix|lockb|tsbuildinfo)$/i;
+  /\.(?:py|pyc|pyi|ipynb|ts|tsx|js|mjs|cjs|jsx|map|css|scss|html?|md|rst|png|jpe?g|gif|webp|svg|ico|mp4|webm|mov|wav|mp3|pdf|woff2?|ttf|so|dll|dylib|exe|o|a|c|cc|cpp|h|hpp|cu|rs|go|java|sh|bat|toml|lock|ya?ml|ini|cfg|safetensors|onnx|bin|gguf|tar|tgz|xz|7z|whl|jar|duckdb|wal|vsix|lockb|tsbuildinfo)$/i;
 const SKIPPED_NAMES = new Set([
   "package.json",
   "package-lock.json",
@@ -127,7 +127,11 @@ export function couldBeData(path: string): boolean {
     const got = readSync(file, bytes, 0, bytes.length, 0);
     if (got === 0) return true;
     const text = bytes.toString("latin1", 0, got).replace(/^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*/, "");
-    return /^(?:[{[<]|PAR1|\u0089HDF|version https:\/\/git-lfs)/.test(text);
+    return (
+      /^(?:[{[<]|PAR1|\u0089HDF|version https:\/\/git-lfs|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/.test(
+        text,
+      ) || /\.(?:tfrecord\S*|csv|tsv|txt|pkl|log)$/i.test(path)
+    );
   } finally {
     closeSync(file);
   }

@@ -1,13 +1,9 @@
 import type { Format, FormatRecord, RecordContext } from "../../src/formats/format";
 import type { TrajectorySummary } from "../../src/model/summary";
-import type { Trajectory } from "../../src/model/trajectory";
-import { parseDocument, parseJson } from "../../src/formats/jsonText";
-import { openHdf5 } from "../../src/store/hdf5";
-import { parquetRowCount, parquetRows } from "../../src/store/parquet";
+import type { Note, Trajectory } from "../../src/model/trajectory";
+import { Failure } from "../../src/model/failure";
+import { openRecords, type RecordSource } from "../../src/store/containers/recordSource";
 import { probe } from "../../src/store/probe";
-import { parquetRun, parquetRuns } from "../../src/store/rowRuns";
-import { arrayElements, isArrayText, textStart } from "../../src/store/textRecords";
-import { readFileSync, statSync } from "node:fs";
 import { basename } from "node:path";
 
 export interface ReadRecord {
@@ -21,6 +17,8 @@ export interface ReadResult {
   readonly format: Format | undefined;
   readonly why: string;
   readonly records: readonly ReadRecord[];
+  /** What is damaged or missing of the file as a whole. */
+  readonly notes: readonly Note[];
   /** Records that do not parse or do not fit, by row. */
   readonly problems: readonly { readonly row: number; readonly message: string }[];
 }
@@ -39,21 +37,30 @@ export async function readFile(
           ? found.note.message
           : found.kind === "unknown"
             ? `a ${found.container} file of no known format`
-            : "not a data file",
+            : found.kind === "part"
+              ? `part of the folder's trajectory at ${basename(found.leader)}`
+              : "not a data file",
       records: [],
       problems: [],
+      notes: [],
     };
   }
-  const { format, head, detection } = found;
+  const { format, stored, detection } = found;
   const records: ReadRecord[] = [];
   const problems: { row: number; message: string }[] = [];
-  const take = (row: number, record: () => FormatRecord, member?: string): void => {
+  const take = (
+    row: number,
+    record: () => FormatRecord,
+    { member: memberOf, companions }: RecordSource,
+  ): void => {
     try {
+      const member = memberOf(row);
       const context = {
         path,
         relativePath: basename(path),
         row,
         ...(member === undefined ? {} : { member }),
+        ...(companions === undefined ? {} : { companions }),
       };
       const value = record();
       const read = { row, record: value, context, summaries: format.summarise(value, context) };
@@ -63,41 +70,25 @@ export async function readFile(
       problems.push({ row, message: error instanceof Error ? error.message : String(error) });
     }
   };
-  if (head.container === "parquet" && format.episodeColumns !== undefined) {
-    const runs = await parquetRuns(path, format.episodeColumns, statSync(path).mtimeMs);
-    for (const [row, run] of runs.entries()) {
-      const value = await parquetRun(path, run);
-      take(row, () => ({ kind: "value", value }));
+  const source = await openRecords(path, stored, format);
+  try {
+    for (let start = 0; start < source.count; start += source.batch) {
+      const batch = await source.read(start, Math.min(source.count, start + source.batch));
+      for (const [offset, record] of batch.entries())
+        if (record !== undefined)
+          take(
+            start + offset,
+            () => {
+              if (record instanceof Failure) throw record;
+              return record;
+            },
+            source,
+          );
     }
-  } else if (head.container === "parquet") {
-    const rows = await parquetRows(path, 0, await parquetRowCount(path));
-    for (const [row, value] of rows.entries()) take(row, () => ({ kind: "value", value }));
-  } else if (head.container === "hdf5") {
-    const file = await openHdf5(path);
-    try {
-      for (const [row, member] of (format.members?.(file.root) ?? []).entries()) {
-        const group = file.root.group(member);
-        if (group !== undefined) take(row, () => ({ kind: "hdf5", group }), member);
-      }
-    } finally {
-      file.close();
-    }
-  } else {
-    const bytes = readFileSync(path);
-    const value = (text: string): FormatRecord => ({ kind: "value", value: parseJson(text) });
-    if (head.container === "jsonl") {
-      for (const [row, line] of bytes.toString("utf8", textStart(bytes)).split("\n").entries())
-        if (line.trim() !== "") take(row, () => value(line));
-    } else if (isArrayText(bytes) && format.wholeDocument !== true) {
-      for (const [row, [start, end]] of arrayElements(bytes).elements.entries())
-        take(row, () => value(bytes.toString("utf8", start, end)));
-    } else
-      take(0, () => ({
-        kind: "value",
-        value: parseDocument(bytes.toString("utf8", textStart(bytes))).value,
-      }));
+    return { format, why: detection.reason, records, problems, notes: source.notes };
+  } finally {
+    source.close();
   }
-  return { format, why: detection.reason, records, problems };
 }
 
 /** Reads every trajectory of a record in full, and checks that the summary told the truth about it. */

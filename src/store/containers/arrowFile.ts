@@ -1,0 +1,90 @@
+import { tableFromIPC, compressionRegistry, CompressionType, type Table } from "apache-arrow";
+import { decompress as unzstd } from "fzstd";
+import { basename } from "node:path";
+import type { TableColumn } from "../../formats/format";
+import { Failure } from "../../model/failure";
+import type { JsonObject, JsonValue } from "../../model/json";
+import { plainInteger } from "../duckdb";
+import { FileBytes } from "./byteSource";
+import type { TableRows } from "./csvFile";
+import { unlz4 } from "./lz4Frame";
+
+const LARGEST_FILE = 1.5 * 2 ** 30;
+
+compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes: Uint8Array) => unzstd(bytes) });
+compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (bytes: Uint8Array) => unlz4(bytes) });
+
+/** True for an Arrow IPC file, or a stream: the mark of a message, its length, and the table of a flatbuffer behind it. */
+export function isArrow(bytes: Buffer): boolean {
+  if (bytes.toString("latin1", 0, 6) === "ARROW1") return true;
+  if (bytes.length < 16 || bytes.readUInt32LE(0) !== 0xffffffff) return false;
+  const length = bytes.readUInt32LE(4);
+  const root = bytes.readUInt32LE(8);
+  return length > 0 && length < 64 * 2 ** 20 && length % 8 === 0 && root > 0 && root < length;
+}
+
+/** The table of an Arrow IPC file or stream. @throws Failure when it cannot be read */
+function readTable(path: string): Table {
+  const source = FileBytes.of(path);
+  if (source.size > LARGEST_FILE)
+    throw new Failure(
+      "large-arrow",
+      `${path} is an Arrow file of ${Math.round(source.size / 2 ** 20)} MB.`,
+      `Convert it to Parquet: Arrow files are read up to ${LARGEST_FILE / 2 ** 20} MB.`,
+    );
+  try {
+    return tableFromIPC(source.read(0, source.size));
+  } catch (error) {
+    throw new Failure(
+      "unreadable-arrow",
+      `${basename(path)} cannot be read as Arrow: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}.`,
+      "The file may be cut off.",
+    );
+  }
+}
+
+/** Columns of an Arrow file with the library's type names. */
+export function arrowColumns(path: string): readonly TableColumn[] {
+  return readTable(path).schema.fields.map((field) => ({ name: field.name, type: String(field.type) }));
+}
+
+export async function arrowRows(path: string): Promise<TableRows> {
+  const table = readTable(path);
+  const { fields } = table.schema;
+  const columns = fields.map((field) => ({ name: field.name, type: String(field.type) }));
+  return {
+    columns,
+    count: table.numRows,
+    notes: [],
+    close: () => undefined,
+    async read(start, end) {
+      const rows: JsonObject[] = [];
+      const vectors = fields.map((_, index) => table.getChildAt(index));
+      for (let row = start; row < Math.min(end, table.numRows); row++) {
+        const object: Record<string, JsonValue | undefined> = {};
+        for (const [index, field] of fields.entries()) object[field.name] = jsonOf(vectors[index]?.get(row));
+        rows.push(object);
+      }
+      return rows;
+    },
+  };
+}
+
+/** A value of a vector as JSON: lists, structures and maps by their parts, times as ISO text, bytes as `\x…` like DuckDB's. */
+function jsonOf(value: unknown): JsonValue {
+  if (value === null || value === undefined) return null;
+  if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
+  if (typeof value === "bigint") return plainInteger(value);
+  if (value instanceof Date) return value.toISOString();
+  if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString("hex")}`;
+  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number | bigint>, jsonOf);
+  if (Array.isArray(value)) return value.map(jsonOf);
+  const parts = value as Iterable<unknown> & { toJSON?: () => unknown; readonly length?: number };
+  // A vector of a list column is iterable and has a length; a structure's row lists its pairs.
+  if (typeof parts[Symbol.iterator] === "function" && typeof parts.length === "number")
+    return Array.from(parts, jsonOf);
+  const json = parts.toJSON?.() ?? parts;
+  return Object.fromEntries(
+    Object.entries(json as Record<string, unknown>).map(([key, item]) => [key, jsonOf(item)]),
+  );
+}

@@ -1,0 +1,72 @@
+import { statSync } from "node:fs";
+import { Failure } from "../../model/failure";
+import type { PlainValue } from "../../model/plain";
+import type { Note } from "../../model/trajectory";
+import { readMatFile, readNpyFile, readNpz } from "./arraysFile";
+import { FileBytes, MemoryBytes } from "./byteSource";
+import { compressionOf, inflated } from "./compressed";
+import { isMatlab } from "./matlabFile";
+import { isNpy, npyArray } from "./npyArray";
+import { readPickleBytes, readTorchArchive, torchMember } from "./torchFile";
+import { ZipArchive } from "./zipArchive";
+
+/** A pickle larger than this is not read: it is read as a whole. */
+const LARGEST_PICKLE = 2 ** 31;
+/** Detection, indexing and showing read the same file one after another. */
+const KEPT = 2;
+
+export interface PlainContent {
+  readonly value: PlainValue;
+  readonly notes: readonly Note[];
+}
+
+const kept = new Map<string, PlainContent>();
+
+/**
+ * What a pickle, a torch file or a file of arrays holds. The last files stay in memory.
+ * @throws Failure when it cannot be read
+ */
+export async function plainContent(path: string): Promise<PlainContent> {
+  const stats = statSync(path);
+  const key = `${path}\n${stats.size}\n${stats.mtimeMs}`;
+  const known = kept.get(key);
+  if (known !== undefined) {
+    kept.delete(key);
+    kept.set(key, known);
+    return known;
+  }
+  // Two large contents at once would double what this takes.
+  if (kept.size >= KEPT) kept.delete(kept.keys().next().value ?? "");
+  const content = await load(path);
+  kept.set(key, content);
+  return content;
+}
+
+async function load(path: string): Promise<PlainContent> {
+  const source = FileBytes.of(path);
+  const head = source.read(0, 128);
+  const compression = compressionOf(head);
+  if (compression !== undefined) {
+    const { bytes, notes } = await inflated(path, compression);
+    const content = isNpy(bytes) ? unnamed(bytes, path) : await readPickleBytes(bytes, path);
+    return { ...content, notes: [...notes, ...content.notes] };
+  }
+  if (head[0] === 0x50 && head[1] === 0x4b) {
+    const archive = await ZipArchive.open(path);
+    return torchMember(archive.names) === undefined ? readNpz(archive, path) : readTorchArchive(archive);
+  }
+  if (isNpy(head)) return readNpyFile(path);
+  if (isMatlab(head)) return readMatFile(path);
+  if (source.size > LARGEST_PICKLE)
+    throw new Failure(
+      "large-pickle",
+      `${path} is a pickle of ${Math.round(source.size / 2 ** 20)} MB.`,
+      `Pickles of up to ${LARGEST_PICKLE / 2 ** 20} MB are read.`,
+    );
+  return readPickleBytes(source.read(0, source.size), path);
+}
+
+function unnamed(bytes: Buffer, path: string): PlainContent {
+  const { value, notes } = npyArray(new MemoryBytes(bytes), path);
+  return { value: new Map([["arr_0", value]]), notes };
+}

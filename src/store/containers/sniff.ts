@@ -1,0 +1,133 @@
+import type { FileHead, Hdf5Group } from "../../formats/format";
+import { Failure } from "../../model/failure";
+import { openHdf5 } from "../hdf5";
+import { parquetColumns } from "../parquet";
+import { arrowColumns, isArrow } from "./arrowFile";
+import { FileBytes, MemoryBytes, type ByteSource } from "./byteSource";
+import { compressionOf, inflatedHead } from "./compressed";
+import { csvTable, looksLikeTable } from "./csvFile";
+import { isMatlab } from "./matlabFile";
+import { isNpy } from "./npyArray";
+import { plainContent } from "./plainContent";
+import type { StoredContainer } from "./recordSource";
+import { isTfRecord, tfRecords } from "./tfRecordFile";
+import { torchMember } from "./torchFile";
+import { ZipArchive } from "./zipArchive";
+
+/** What the content of a file says, before a format is asked. */
+export interface Sniffed {
+  readonly stored: StoredContainer;
+  readonly parts: Pick<FileHead, "container"> &
+    Partial<Pick<FileHead, "columns" | "hdf5" | "plain" | "archive" | "text" | "firstRecord" | "array">>;
+  /** Open while formats look at the head. */
+  readonly archive?: ZipArchive;
+  close?(): void;
+}
+
+/** The beginning of a compressed text that is looked at. */
+const INFLATED_BYTES = 16 * 2 ** 20;
+const TEXT_BYTES = 64 * 1024;
+
+/** Finds JSON in a text. */
+export type TextProbe = (
+  path: string,
+  source: ByteSource,
+) => Pick<FileHead, "container" | "firstRecord" | "array"> | undefined;
+
+/** Looks at the first bytes of a file, never at its name alone. Undefined for content of no container that is read here. */
+export async function sniff(path: string, head: Buffer, probeText: TextProbe): Promise<Sniffed | undefined> {
+  const magic = head.toString("latin1", 0, 8);
+  if (magic.startsWith("PAR1"))
+    return { stored: "parquet", parts: { container: "parquet", columns: await parquetColumns(path) } };
+  if (magic === "\x89HDF\r\n\x1a\n" || head.toString("latin1", 512, 520) === "\x89HDF\r\n\x1a\n")
+    return hdf5(path);
+  if (magic.startsWith("PK\x03\x04") || magic.startsWith("PK\x05\x06")) return archive(path);
+  if (isNpy(head) || isMatlab(head)) return plain(path, "arrays");
+  if (isPickle(path, head)) return plain(path, "pickle");
+  if (isArrow(head)) return { stored: "arrow", parts: { container: "arrow", columns: arrowColumns(path) } };
+  const compression = compressionOf(head);
+  if (compression !== undefined) {
+    const content = await inflatedHead(path, compression, INFLATED_BYTES);
+    if (isNpy(content)) return plain(path, "arrays");
+    if (isPickle(path, content.subarray(0, TEXT_BYTES), false)) return plain(path, "pickle");
+    const json = probeText(path.replace(/\.(?:gz|zst|zstd)$/i, ""), new MemoryBytes(content));
+    if (json !== undefined)
+      return { stored: json.container === "jsonl" ? "compressed-jsonl" : "compressed-json", parts: json };
+    const text = textOf(content.subarray(0, TEXT_BYTES));
+    return text !== undefined && looksLikeTable(path, text) ? table(path, text) : undefined;
+  }
+  if (isTfRecord(head)) return records(path);
+  const json = probeText(path, FileBytes.of(path));
+  if (json !== undefined) return { stored: json.container, parts: json };
+  const text = textOf(head);
+  if (text === undefined) return undefined;
+  if (looksLikeTable(path, text)) {
+    const found = await table(path, text).catch((error: unknown) => {
+      // A file that is called a table deserves a word; a text that looked like one is a text.
+      if (/\.(?:csv|tsv)$/i.test(path)) throw error;
+      return undefined;
+    });
+    if (found !== undefined) return found;
+  }
+  return { stored: "text", parts: { container: "text", text } };
+}
+
+async function hdf5(path: string): Promise<Sniffed> {
+  const file = await openHdf5(path);
+  const root: Hdf5Group = file.root;
+  return { stored: "hdf5", parts: { container: "hdf5", hdf5: root }, close: () => file.close() };
+}
+
+async function archive(path: string): Promise<Sniffed> {
+  const opened = await ZipArchive.open(path);
+  const names = opened.names;
+  if (torchMember(names) !== undefined) return plain(path, "pickle");
+  if (names.length > 0 && names.every((name) => name.endsWith(".npy"))) return plain(path, "arrays");
+  return { stored: "zip", parts: { container: "zip", archive: names }, archive: opened };
+}
+
+async function plain(path: string, container: "pickle" | "arrays"): Promise<Sniffed> {
+  const { value } = await plainContent(path);
+  return { stored: container, parts: { container, plain: value } };
+}
+
+async function table(path: string, text: string): Promise<Sniffed> {
+  const { columns, close } = await csvTable(path);
+  close();
+  return { stored: "csv", parts: { container: "csv", columns, text } };
+}
+
+function records(path: string): Sniffed {
+  const { read, count } = tfRecords(path);
+  if (count === 0)
+    throw new Failure("torn-records", `${path} holds no whole record.`, "It may still be written.");
+  try {
+    return { stored: "tfrecord", parts: { container: "tfrecord", plain: read(0) } };
+  } catch {
+    // The first record alone may be damaged.
+    return { stored: "tfrecord", parts: { container: "tfrecord", plain: count > 1 ? read(1) : null } };
+  }
+}
+
+/** Protocols 2 to 5 begin with their number; older ones with the first of a few instructions, and all end with STOP. */
+function isPickle(path: string, head: Buffer, whole = true): boolean {
+  if (head[0] === 0x80 && head[1] !== undefined && head[1] >= 2 && head[1] <= 5) return true;
+  if (
+    !/^(?:\((?:[cid]|lp?|dp?)|\(S'|\(I\d|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n|[\]}]q[\0-\xff]|[(]K)/.test(
+      head.toString("latin1", 0, 200),
+    )
+  )
+    return false;
+  if (!whole) return true;
+  const source = FileBytes.of(path);
+  return source.read(source.size - 1, 1)[0] === 0x2e;
+}
+
+/** The text of a head; undefined for bytes that are none. */
+function textOf(head: Buffer): string | undefined {
+  if (head.subarray(0, 8192).includes(0)) return undefined;
+  const text = head.toString("utf8").replace(/^\ufeff/, "");
+  let broken = 0;
+  for (const letter of text) if (letter === "\ufffd") broken++;
+  return broken * 50 > text.length ? undefined : text;
+}
