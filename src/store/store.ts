@@ -1,9 +1,10 @@
 import { stat } from "node:fs/promises";
-import { resolve, sep } from "node:path";
+import { join, resolve, sep } from "node:path";
 import { Failure } from "../model/failure";
 import type { DatasetInfo } from "../model/summary";
 import type { Note } from "../model/trajectory";
 import type { StoreEvents } from "../protocol/storeCalls";
+import { setExpansionFolder } from "./containers/compressed";
 import { openIndex, type IndexDatabase } from "./indexDatabase";
 import { Indexer } from "./indexer";
 import { IndexWriter } from "./indexWriter";
@@ -53,6 +54,7 @@ export class Store {
 
   /** @param workerEntry module that serves summarise jobs as a worker thread; without it all parsing runs here */
   static async open(folder: string, workerEntry: URL | undefined, emit: Emit): Promise<Store> {
+    setExpansionFolder(join(folder, "expanded"));
     const database = await openIndex(folder);
     const writer = await IndexWriter.create(database.writer);
     const store = new Store(

@@ -1,8 +1,9 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { parseDocument, parseJson } from "../formats/jsonText";
-import type { Format } from "../formats/format";
+import type { Format, RecordContext } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { JsonValue } from "../model/json";
+import { companionsOf } from "./containers/companions";
 import type { SummaryBlock } from "./summaryBlock";
 import { SummaryBlockBuilder } from "./summaryBlockBuilder";
 
@@ -49,6 +50,7 @@ export interface DocumentJob {
  */
 export function summariseLines(job: LinesJob, format: Format): LinesResult {
   const builder = new SummaryBlockBuilder();
+  const place = placeOf(job, format);
   const file = openSync(job.path, "r");
   try {
     let buffer = readBuffer(Math.min(job.end, job.limit) - job.start + READ_BYTES);
@@ -78,7 +80,7 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       const text = buffer.toString("utf8", start, end);
       // Blank lines are rows that hold nothing; most lines tell by their first character that they are not blank.
       if (text.length === 0 || (text.charCodeAt(0) <= 0x20 && text.trim() === "")) return;
-      summariseText(builder, format, text, row, bufferStart + start, end - start, job);
+      summariseText(builder, format, text, row, bufferStart + start, end - start, place);
     };
 
     while (lineStart < job.end || skipping) {
@@ -158,6 +160,14 @@ function isWholeLine(text: string): boolean {
   }
 }
 
+/** What all records of a file know of their surroundings. */
+type Place = Omit<RecordContext, "row">;
+
+function placeOf({ path, relativePath }: LinesJob | DocumentJob, format: Format): Place {
+  const companions = companionsOf(format, path);
+  return { path, relativePath, ...(companions === undefined ? {} : { companions }) };
+}
+
 function summariseText(
   builder: SummaryBlockBuilder,
   format: Format,
@@ -165,7 +175,7 @@ function summariseText(
   row: number,
   offset: number,
   length: number,
-  place: { readonly path: string; readonly relativePath: string },
+  place: Place,
 ): void {
   let value: JsonValue;
   try {
@@ -184,15 +194,10 @@ function summariseValue(
   row: number,
   offset: number,
   length: number,
-  place: { readonly path: string; readonly relativePath: string },
+  place: Place,
 ): void {
   try {
-    builder.add(
-      row,
-      offset,
-      length,
-      format.summarise({ kind: "value", value }, { path: place.path, relativePath: place.relativePath, row }),
-    );
+    builder.add(row, offset, length, format.summarise({ kind: "value", value }, { ...place, row }));
   } catch (error) {
     builder.note({
       row,
@@ -205,13 +210,22 @@ function summariseValue(
 /** Summarises a whole JSON file. An array that was cut keeps the elements before the cut. */
 export function summariseDocument(job: DocumentJob, format: Format): LinesResult {
   const builder = new SummaryBlockBuilder();
+  const place = placeOf(job, format);
   const bytes = readWhole(job.path);
   let records = 0;
   let torn = 0;
   if (isArrayText(bytes) && format.wholeDocument !== true) {
     const { elements, end } = arrayElements(bytes);
     for (const [start, stop] of elements) {
-      summariseText(builder, format, bytes.toString("utf8", start, stop), records, start, stop - start, job);
+      summariseText(
+        builder,
+        format,
+        bytes.toString("utf8", start, stop),
+        records,
+        start,
+        stop - start,
+        place,
+      );
       records++;
     }
     if (end < 0) torn = bytes.length - (elements.at(-1)?.[1] ?? 0);
@@ -223,7 +237,7 @@ export function summariseDocument(job: DocumentJob, format: Format): LinesResult
         format.wholeDocument === true ? parseDocument(text) : { value: parseJson(text), broken: [] };
       for (const line of broken)
         builder.note({ row: 0, code: "broken-line", reason: `has a line ${line} that is not JSON` });
-      summariseValue(builder, format, value, 0, start, bytes.length - start, job);
+      summariseValue(builder, format, value, 0, start, bytes.length - start, place);
       records = 1;
     } catch {
       torn = bytes.length;

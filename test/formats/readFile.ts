@@ -17,6 +17,8 @@ export interface ReadResult {
   readonly format: Format | undefined;
   readonly why: string;
   readonly records: readonly ReadRecord[];
+  /** The file by which a folder's trajectory is read, when this is another file of the folder. */
+  readonly partOf?: string;
   /** What is damaged or missing of the file as a whole. */
   readonly notes: readonly Note[];
   /** Records that do not parse or do not fit, by row. */
@@ -43,6 +45,7 @@ export async function readFile(
       records: [],
       problems: [],
       notes: [],
+      ...(found.kind === "part" ? { partOf: found.leader } : {}),
     };
   }
   const { format, stored, detection } = found;
