@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { checkCommand, type CheckOptions } from "./commands/check";
+import { diagnoseCommand, type DiagnoseOptions } from "./commands/diagnose";
 import { exportCommand, type ExportOptions } from "./commands/exportParquet";
 import { formatsCommand } from "./commands/formats";
 import { indexCommand } from "./commands/indexPaths";
@@ -7,6 +8,7 @@ import { queryCommand, type QueryOptions } from "./commands/query";
 import { rayCommand, type RayCommandOptions } from "./commands/ray";
 import { recomputeCommand, type RecomputeOptions } from "./commands/recompute";
 import { scoreCommand, type ScoreOptions } from "./commands/score";
+import { searchCommand, type SearchOptions } from "./commands/search";
 import { showCommand, type ShowOptions } from "./commands/show";
 import { signalsCommand, type SignalsOptions } from "./commands/signals";
 import type { CommonOptions, Output } from "./session";
@@ -85,6 +87,20 @@ Examples:
       ),
   );
   add(
+    new Command("search")
+      .description("look for a text or a regular expression in the steps of all trajectories")
+      .argument("<path>", "file or folder")
+      .argument("<pattern>", "text, or with --regex a regular expression of RE2")
+      .option("--regex", "take the pattern as a regular expression; its time is linear in the text")
+      .option("--match-case", "tell capital letters from small ones")
+      .option("--word", "whole words only")
+      .option("--training-step <n>", "only trajectories of this training step", wholeNumber)
+      .option("--limit <n>", "hits at most (default 1000)", wholeNumber)
+      .action(async (path: string, pattern: string, options: SearchOptions) =>
+        emit(await searchCommand(path, pattern, options), options),
+      ),
+  );
+  add(
     new Command("signals")
       .description("list the signals; or compute one on the trajectories of PATH")
       .argument("[path]", "file or folder")
@@ -159,6 +175,28 @@ Examples:
       .option("--limit <n>", "trajectories at most", wholeNumber)
       .action(async (path: string, options: RecomputeOptions) =>
         emit(await recomputeCommand(path, options), options),
+      ),
+  );
+  add(
+    new Command("diagnose")
+      .description(
+        "look for what goes wrong in runs: dead groups, loops, truncation, drift, reward hacking, masks",
+      )
+      .argument("<path>", "file or folder")
+      .option(
+        "--only <id>",
+        "only this diagnostic; repeatable",
+        (value: string, before: string[]) => [...before, value],
+        [] as string[],
+      )
+      .option(
+        "--param <id.name=value>",
+        "set a parameter of a diagnostic, for example length-bloat.ratio=2; repeatable",
+        (value: string, before: string[]) => [...before, value],
+        [] as string[],
+      )
+      .action(async (path: string, options: DiagnoseOptions) =>
+        emit(await diagnoseCommand(path, options), options),
       ),
   );
   add(

@@ -1,5 +1,6 @@
 import { IndexAnnotations } from "./annotations";
 import { ProcessDatasets } from "./datasets";
+import { DatasetDiagnoses } from "./diagnoses";
 import { FolderRayJobs } from "./rayJobs";
 import { RunnerRecompute } from "./recompute";
 import { ProcessScoring } from "./scoring";
@@ -23,6 +24,7 @@ export function createServices(options: ServicesOptions): Services {
     recompute: new RunnerRecompute(options, datasets),
     rayJobs: new FolderRayJobs(options, datasets, scoring),
     specifications: new DatasetSpecifications(datasets),
+    diagnoses: new DatasetDiagnoses(datasets),
     async dispose() {
       signals.dispose();
       await Promise.all([scoring.dispose(), datasets.dispose()]);

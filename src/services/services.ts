@@ -3,21 +3,15 @@ import type { ModelInfo, Provider, ScoreArray, ScoreReport, ScoreSeries } from "
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
 import type { Note, Recorded, Trajectory } from "../model/trajectory";
 import type { Tree } from "../model/tree";
-import type {
-  ForkPoint,
-  GenerationOptions,
-  Grader,
-  LookAheadRule,
-  PolicyQuestion,
-  ProviderStatus,
-  ScoreExtras,
-  StateValue,
-} from "../protocol/inferenceCalls";
-import type { QueryResult, RowQuery } from "../protocol/storeCalls";
+import type { PolicyQuestion, ProviderStatus, ScoreExtras } from "../protocol/inferenceCalls";
+import type { QueryResult, RowQuery, SearchSummary, StoreCalls } from "../protocol/storeCalls";
 import type { Explanation, ParameterValues, SignalResult } from "../signals/signal";
+import type { Finding } from "../signals/diagnostics/diagnostic";
 import type { SpecificationDiagnostic } from "../signals/specification/sourceText";
 import type { RuleOutcome } from "../signals/specification/specification";
 import type { CreditFunction } from "../trainers/trainer";
+import type { Generation } from "./generationContract";
+import type { ChatBackend, JudgeTemplate, Judging } from "./judgingContract";
 
 /** Told while something runs; `cancelled` turns true when the user gave up. */
 export interface Task<P> {
@@ -60,6 +54,11 @@ export interface Datasets {
     sql: string,
     options?: { readonly limit?: number; readonly timeoutMs?: number; readonly datasetId?: string },
   ): Promise<QueryResult>;
+  /** Looks for a text or a regular expression in the steps; hits come as they are found. */
+  search(
+    params: StoreCalls["search"]["params"],
+    task?: Task<StoreCalls["search"]["progress"]>,
+  ): Promise<SearchSummary>;
   scores(trajectoryId: string): Promise<readonly ScoreSeries[]>;
   exportParquet(datasetIds: readonly string[], to: string): Promise<{ path: string; rows: number }>;
   onChange(
@@ -213,189 +212,6 @@ export interface RayJobs {
   collect(folder: string, task?: Task<{ done: number; total: number }>): Promise<RayResult>;
 }
 
-/** What the user asks for with "Fork here". */
-export interface ForkRequest {
-  readonly trajectoryId: string;
-  /** Path or declared name of a policy. */
-  readonly model: string;
-  readonly provider: Provider | "auto";
-  readonly point: ForkPoint;
-  readonly options: GenerationOptions;
-  /** Folder for the branches' file; default: the storage folder. Never beside the data unless the user names it. */
-  readonly folder?: string;
-}
-
-export interface LookAheadRequest extends Omit<ForkRequest, "options"> {
-  readonly maxNewTokens: number;
-  readonly stop: readonly string[];
-  readonly rule: LookAheadRule;
-}
-
-/** One branch that was generated here. */
-export interface GeneratedBranch {
-  /** Stable: names the branch in its file. */
-  readonly id: string;
-  /** Where it is kept. */
-  readonly file: string;
-  /** Trajectory that it leaves, and its group. */
-  readonly trajectoryId: string;
-  readonly groupId?: string;
-  readonly afterStep: number;
-  readonly afterToken?: number;
-  /** Branch of the same file that it leaves, in look-ahead trees, and after how many of its characters. */
-  readonly parentBranch?: string;
-  readonly parentCharacters?: number;
-  /** What was generated: without what the parent branch said before. */
-  readonly text: string;
-  readonly tokens: number;
-  /** Sum of the log-probabilities of its tokens, in nats. */
-  readonly logprob: number;
-  readonly stopReason: string;
-  readonly status: "generated" | "pruned";
-  readonly reason?: string;
-  readonly model: string;
-  readonly provider: string;
-  /** Temperature, top-p, seed and the like, as one line. */
-  readonly how: string;
-  readonly created: string;
-  /** Id under which the index knows it as a trajectory; absent until its file is indexed. */
-  readonly indexedAs?: string;
-}
-
-export interface ForkReport {
-  readonly provider: Provider;
-  readonly model: string;
-  readonly file: string;
-  readonly branches: readonly GeneratedBranch[];
-  readonly prefixTokens: number;
-  readonly tokens: number;
-  readonly seconds: number;
-  readonly loadSeconds: number;
-}
-
-/** How continuations are graded: built in, or the user's own Python reward function. */
-export type ValueGrader =
-  Grader | { readonly kind: "python"; readonly file: string; readonly functionName: string; readonly python: string };
-
-export interface ValueRequest extends Omit<ForkRequest, "point" | "folder"> {
-  /** Steps behind whose states a value is wanted; absent = behind the prompt and every policy step. */
-  readonly afterSteps?: readonly number[];
-  readonly grader: ValueGrader;
-}
-
-export interface ValueReport {
-  readonly provider: Provider;
-  readonly model: string;
-  readonly values: readonly StateValue[];
-  readonly tokens: number;
-  readonly seconds: number;
-  readonly loadSeconds: number;
-}
-
-export interface GenerationProgress {
-  readonly done: number;
-  readonly total: number;
-  readonly provider: Provider;
-  /** Text of every continuation so far, while they are being written. */
-  readonly texts?: readonly string[];
-}
-
-/** Continuing trajectories with a local policy. Branches are kept in files of their own. */
-export interface Generation {
-  fork(request: ForkRequest, task?: Task<GenerationProgress>): Promise<ForkReport>;
-  lookAhead(request: LookAheadRequest, task?: Task<GenerationProgress>): Promise<ForkReport>;
-  /** Monte-Carlo values of states; also kept as the step series `mc_value` of the model. */
-  value(request: ValueRequest, task?: Task<GenerationProgress>): Promise<ValueReport>;
-  /** Branches generated from trajectories of a group, or from one trajectory; newest last. */
-  branches(of: { readonly groupId?: string; readonly trajectoryId?: string }): Promise<readonly GeneratedBranch[]>;
-  /** Deletes a branch and those that left it. @returns how many are gone */
-  deleteBranch(id: string): Promise<number>;
-  /** The tree of a group with the generated branches in it. */
-  tree(groupId: string): Promise<Tree>;
-  onChange(listener: (change: { readonly trajectoryId: string }) => void): Unsubscribe;
-}
-
-/** One reply of a judge, as it came. */
-export interface JudgeReply {
-  /** Absent: about the whole trajectory. */
-  readonly step?: number;
-  readonly text: string;
-  readonly prompt: string;
-  readonly templateId: string;
-  readonly model: string;
-  /** What the strict parser made of it; NaN when it did not fit. */
-  readonly score: number;
-  readonly problem?: string;
-  readonly created: string;
-}
-
-/** A prompt for a judge: visible and editable in the settings. */
-export interface JudgeTemplate {
-  readonly id: string;
-  readonly title: string;
-  readonly system?: string;
-  /** With {prompt}, {response}, {step}, {history}, {answer}. */
-  readonly user: string;
-  readonly level: "step" | "trajectory";
-  /** How the reply is read. */
-  readonly parser:
-    | { readonly kind: "number"; readonly minimum: number; readonly maximum: number }
-    | { readonly kind: "choice"; readonly choices: Readonly<Record<string, number>> }
-    | { readonly kind: "json"; readonly field: string; readonly minimum: number; readonly maximum: number };
-  readonly maxTokens?: number;
-  readonly temperature?: number;
-}
-
-export interface JudgeEstimate {
-  readonly requests: number;
-  /** Estimated: characters / 4 where no tokenizer is declared. */
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  /** In the user's own currency, where prices are declared. */
-  readonly cost?: number;
-  readonly cached: number;
-}
-
-/** Answers one chat; the host gives one for the editor's own language models. */
-export interface ChatBackend {
-  complete(
-    request: {
-      readonly system?: string;
-      readonly user: string;
-      readonly maxTokens: number;
-      readonly temperature: number;
-    },
-    signal: AbortSignal,
-  ): Promise<{ readonly text: string; readonly inputTokens?: number; readonly outputTokens?: number }>;
-}
-
-export interface JudgeReport {
-  readonly model: string;
-  readonly templateId: string;
-  readonly requests: number;
-  readonly cached: number;
-  readonly inputTokens: number;
-  readonly outputTokens: number;
-  readonly seconds: number;
-  readonly series: readonly ScoreSeries[];
-  readonly replies: Readonly<Record<string, readonly JudgeReply[]>>;
-  readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
-}
-
-/** Grading by language models: on servers, or the editor's own. */
-export interface Judging {
-  readonly templates: readonly JudgeTemplate[];
-  /** What a run would ask for, without asking anything. */
-  estimate(trajectoryIds: readonly string[], model: string, templateId: string): Promise<JudgeEstimate>;
-  judge(
-    trajectoryIds: readonly string[],
-    model: string,
-    templateId: string,
-    task?: Task<{ done: number; total: number }>,
-  ): Promise<JudgeReport>;
-  replies(trajectoryId: string): Promise<readonly JudgeReply[]>;
-}
-
 /** A reward or advantage function of a source file, and the trainer by whose rules it was recognised. */
 export interface CreditFunctionNote extends CreditFunction {
   readonly trainerId: string;
@@ -530,6 +346,41 @@ export interface Specifications {
   check(request: CheckRequest, task?: Task<{ done: number; total: number }>): Promise<CheckReport>;
 }
 
+/** One diagnostic over a dataset: how often it spoke, and where it could not be computed. */
+export interface DiagnosticSummary {
+  readonly id: string;
+  readonly title: string;
+  readonly scope: "trajectory" | "group" | "dataset";
+  readonly findings: number;
+  /** Different rows behind the findings. */
+  readonly rows: number;
+  /** Why it could not be computed, with how many trajectories, groups or datasets that was so. */
+  readonly missing: Readonly<Record<string, number>>;
+}
+
+export interface DiagnoseRequest {
+  readonly datasetId: string;
+  /** Diagnostics to run; all when absent. */
+  readonly ids?: readonly string[];
+  /** Parameters by diagnostic. */
+  readonly parameters?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+export interface DiagnoseReport {
+  readonly dataset: DatasetInfo;
+  readonly trajectories: number;
+  readonly seconds: number;
+  readonly diagnostics: readonly DiagnosticSummary[];
+  /** Of the whole run first, then of groups, then of trajectories; in the file's order within each. */
+  readonly findings: readonly Finding[];
+}
+
+/** What is wrong with a run, with the rows behind each finding. */
+export interface Diagnoses {
+  /** @throws Failure for an unknown dataset, diagnostic or parameter */
+  diagnose(request: DiagnoseRequest, task?: Task<{ done: number; total: number }>): Promise<DiagnoseReport>;
+}
+
 /** Everything the product does, without an editor. The CLI and the extension both stand on it. */
 export interface Services {
   readonly datasets: Datasets;
@@ -539,6 +390,7 @@ export interface Services {
   readonly recompute: Recompute;
   readonly rayJobs: RayJobs;
   readonly specifications: Specifications;
+  readonly diagnoses: Diagnoses;
   dispose(): Promise<void>;
 }
 

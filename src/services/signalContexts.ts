@@ -1,8 +1,16 @@
 import type { TrajectoryRow } from "../model/summary";
 import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
-import type { Group, GroupMember, Need, ParameterValues, Signal, SignalContext } from "../signals/signal";
-import { groupMember, signalGroup } from "./groups";
+import type {
+  DatasetRow,
+  Group,
+  GroupMember,
+  Need,
+  ParameterValues,
+  Signal,
+  SignalContext,
+} from "../signals/signal";
+import { datasetRow, groupMember, signalGroup } from "./groups";
 import type { Datasets } from "./services";
 
 /** Inputs for which a batch-relative signal needs the other members in full, not only their rewards. */
@@ -22,10 +30,13 @@ const FULL_MEMBER_NEEDS: ReadonlySet<Need> = new Set([
   "judge",
 ]);
 /** Inputs that rows of the index hold: a signal that needs no others never reads a trajectory from its file. */
-const ROW_NEEDS: ReadonlySet<Need> = new Set(["group", "batch", "outcomeReward", "components"]);
+const ROW_NEEDS: ReadonlySet<Need> = new Set(["group", "batch", "outcomeReward", "components", "dataset"]);
 /** Trajectories and groups kept in memory, newest use last: tracks of one trajectory come together. */
 const KEPT_TRAJECTORIES = 24;
 const KEPT_GROUPS = 16;
+/** Training steps and whole runs kept: signals of one list ask for the same ones again and again. */
+const KEPT_BATCHES = 4;
+const KEPT_DATASETS = 2;
 /** Rows asked for at once when a whole training step is gathered. */
 const ROWS = 5_000;
 
@@ -43,6 +54,8 @@ export interface Known {
 export class SignalContexts {
   private readonly trajectories = new Map<string, Promise<Trajectory>>();
   private readonly groups = new Map<string, Promise<Group>>();
+  private readonly batches = new Map<string, Promise<readonly Group[]>>();
+  private readonly datasetRows = new Map<string, Promise<readonly DatasetRow[]>>();
 
   constructor(private readonly datasets: Datasets) {}
 
@@ -50,6 +63,8 @@ export class SignalContexts {
   forget(): void {
     this.trajectories.clear();
     this.groups.clear();
+    this.batches.clear();
+    this.datasetRows.clear();
   }
 
   trajectory(id: string): Promise<Trajectory> {
@@ -84,7 +99,15 @@ export class SignalContexts {
       ...(group === undefined ? {} : { group }),
       ...(tree === undefined ? {} : { tree }),
       ...(batch === undefined ? {} : { batch }),
+      ...(needs.has("dataset") ? { dataset: await this.dataset(trajectory.datasetId) } : {}),
     };
+  }
+
+  /** All rows of a dataset, in the file's order. */
+  dataset(datasetId: string): Promise<readonly DatasetRow[]> {
+    return kept(this.datasetRows, KEPT_DATASETS, datasetId, async () =>
+      (await allRows(this.datasets, { datasetId })).map(datasetRow),
+    );
   }
 
   private group(groupId: string, full: boolean): Promise<Group> {
@@ -101,30 +124,45 @@ export class SignalContexts {
   /** All groups of the trajectory's training step, in the file's order; its own group is the one given. */
   private async batch(trajectory: Trajectory, own: Group): Promise<readonly Group[]> {
     const { datasetId, trainingStep } = trajectory;
-    const step = trainingStep === undefined ? {} : { trainingStep };
-    const groups = new Map<string, GroupMember[]>();
-    for (let start = 0; ; start += ROWS) {
-      const { rows, total } = await this.datasets.rows(
-        { datasetId, ...step, sort: "row" },
-        start,
-        start + ROWS,
-      );
-      for (const row of rows) {
-        if (row.groupId === undefined) continue;
-        const members = groups.get(row.groupId);
-        if (members) members.push(groupMember(row));
-        else groups.set(row.groupId, [groupMember(row)]);
-      }
-      if (rows.length === 0 || start + rows.length >= total) break;
-    }
-    return [...groups].map(([groupId, members]) =>
-      groupId === own.groupId ? own : { groupId, members, ...step },
+    const groups = await kept(this.batches, KEPT_BATCHES, `${datasetId} ${trainingStep ?? ""}`, () =>
+      stepGroups(this.datasets, datasetId, trainingStep),
     );
+    return groups.map((group) => (group.groupId === own.groupId ? own : group));
   }
 }
 
+/** Rows that a query finds, in the file's order. */
+export async function allRows(
+  datasets: Datasets,
+  query: { readonly datasetId: string; readonly trainingStep?: number },
+): Promise<readonly TrajectoryRow[]> {
+  const found: TrajectoryRow[] = [];
+  for (let start = 0; ; start += ROWS) {
+    const { rows, total } = await datasets.rows({ ...query, sort: "row" }, start, start + ROWS);
+    found.push(...rows);
+    if (rows.length === 0 || found.length >= total) return found;
+  }
+}
+
+/** All groups of one training step without their trajectories; the whole dataset where it has no training steps. */
+export async function stepGroups(
+  datasets: Datasets,
+  datasetId: string,
+  trainingStep: number | undefined,
+): Promise<readonly Group[]> {
+  const step = trainingStep === undefined ? {} : { trainingStep };
+  const groups = new Map<string, GroupMember[]>();
+  for (const row of await allRows(datasets, { datasetId, ...step })) {
+    if (row.groupId === undefined) continue;
+    const members = groups.get(row.groupId);
+    if (members) members.push(groupMember(row));
+    else groups.set(row.groupId, [groupMember(row)]);
+  }
+  return [...groups].map(([groupId, members]) => ({ groupId, members, ...step }));
+}
+
 /** A trajectory without steps: what a signal of outcome rewards looks at. */
-function fromRow(row: TrajectoryRow): Trajectory {
+export function fromRow(row: TrajectoryRow): Trajectory {
   return {
     id: row.id,
     datasetId: row.datasetId,

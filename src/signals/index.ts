@@ -24,9 +24,11 @@ import { rlfrAdvantage } from "./agentic/rlfrAdvantage";
 import { spaProgress, spaTokenReward } from "./agentic/spaProgress";
 import { uis1Patch, uis1Sop } from "./agentic/uis1Rollout";
 import { uis1Score } from "./agentic/uis1Score";
+import { controlSignals } from "./control/controlSignals";
 import { groupContrast } from "./group/contrastFilter";
 import { gpg } from "./group/gpg";
 import { grpo } from "./group/grpo";
+import { dapo, drGrpo } from "./group/grpoVariants";
 import { opo } from "./group/opo";
 import { optimalTokenBaseline } from "./group/optimalTokenBaseline";
 import { passAtK } from "./group/passAtK";
@@ -35,11 +37,14 @@ import { klPenalty } from "./loss/klEstimators";
 import { overlongPenalty } from "./loss/overlongPenalty";
 import { clippedPolicyLoss } from "./loss/policyLoss";
 import { vtraceAdvantage } from "./offpolicy/vtrace";
+import { retrace } from "./offpolicy/retraceSignal";
 import { modelScore } from "./recorded/modelScore";
 import { entropy, logprob } from "./recorded/policySeries";
 import { recordedAdvantage, recordedReturn, recordedReward, recordedValue } from "./recorded/recordedSeries";
+import { diagnostics } from "./diagnostics/diagnostics";
 import { discountedReturn } from "./returns/discountedReturn";
 import { nStep } from "./returns/nStep";
+import { monteCarloAdvantage, temporalDifference } from "./returns/temporalDifference";
 import { tdLambda } from "./returns/tdLambda";
 import type { Signal } from "./signal";
 import { ltlfTruth, rewardMachineSignal } from "./specification/specificationSignals";
@@ -58,10 +63,14 @@ export const signals: readonly Signal[] = [
   discountedReturn,
   nStep,
   tdLambda,
+  temporalDifference,
+  monteCarloAdvantage,
   gae,
   reinforcePlusPlus,
   remax,
   grpo,
+  drGrpo,
+  dapo,
   rloo,
   gpg,
   opo,
@@ -102,10 +111,13 @@ export const signals: readonly Signal[] = [
   latentChangeSignal,
   latentPath,
   vtraceAdvantage,
+  retrace,
   klPenalty,
   clippedPolicyLoss,
   overlongPenalty,
+  ...controlSignals,
   ltlfTruth,
   rewardMachineSignal,
   stepColumn,
+  ...diagnostics,
 ];

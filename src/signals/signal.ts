@@ -23,7 +23,8 @@ export type Need =
   | "components"
   | "text"
   | "observations"
-  | "actions";
+  | "actions"
+  | "dataset";
 
 /** Level of the numbers that a signal gives. */
 export type SignalLevel = "token" | "step" | "trajectory" | "pair" | "group" | "dataset";
@@ -82,6 +83,10 @@ export interface GroupMember {
   readonly components: Readonly<Record<string, number | null>>;
   readonly stepCount: number;
   readonly tokenCount?: number;
+  /** Characters of the policy's own text. */
+  readonly responseCharacters?: number;
+  readonly success?: boolean | null;
+  readonly truncated?: boolean;
   /** The trajectory in full, where the caller has loaded it (needed by step- and token-level group signals). */
   readonly trajectory?: Trajectory;
   /** What models gave for it, where a signal compares members by that. */
@@ -97,6 +102,12 @@ export interface Group {
   readonly guess?: string;
 }
 
+/** A row of the dataset, for signals that look at the whole run. */
+export interface DatasetRow extends GroupMember {
+  readonly groupId?: string;
+  readonly trainingStep?: number;
+}
+
 /** Everything that a signal may look at. Pure data; nothing is loaded behind its back. */
 export interface SignalContext {
   readonly trajectory: Trajectory;
@@ -104,6 +115,8 @@ export interface SignalContext {
   readonly tree?: Tree;
   /** All groups of the same training step, for conventions that normalise over the batch; contains `group`. */
   readonly batch?: readonly Group[];
+  /** All rows of the dataset in the file's order, without their trajectories. */
+  readonly dataset?: readonly DatasetRow[];
   /** Series that models produced for this trajectory (values, rewards, log-probabilities, ...). */
   readonly scores?: readonly ScoreSeries[];
   /** What models gave for this trajectory that is no series. */
@@ -197,6 +210,7 @@ export const needHow: Readonly<Record<Need, string>> = {
   text: "The file holds no text.",
   observations: "The file holds no observations.",
   actions: "The file holds no actions.",
+  dataset: "Needs all rows of the run: open the dataset, not a single trajectory.",
 };
 
 /**

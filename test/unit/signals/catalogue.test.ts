@@ -1,9 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { evaluate, expressionText } from "../../../src/signals/expression";
 import { signals } from "../../../src/signals/index";
-import { needHow, resolveParameters, type Signal, type SignalContext } from "../../../src/signals/signal";
+import {
+  needHow,
+  resolveParameters,
+  type DatasetRow,
+  type Signal,
+  type SignalContext,
+} from "../../../src/signals/signal";
 import { prefixTree } from "../../../src/signals/prefixTree";
 import { modelContexts, smallSettings } from "./modelWorlds";
+import { controlContexts } from "./controlWorlds";
 import { episode, groupOf, numericEpisode, outcomeGroup, random, tokens, trajectory } from "./worlds";
 
 /** Contexts that between them give every signal of the catalogue something to work on. */
@@ -117,13 +124,35 @@ function contexts(): readonly SignalContext[] {
   });
   return [
     ...language,
+    ...controlContexts(),
     ...outcomeGroup([1]),
     ...outcomeGroup([1, 1, 1]),
+    { trajectory: members[0]!, group, dataset: datasetRows(next) },
+    {
+      trajectory: trajectory("l0", {
+        steps: [{ index: 0, role: "assistant", action: "one two three four five six seven eight nine ten" }],
+      }),
+    },
     { trajectory: control, scores: [scored] },
     { trajectory: ended },
     { trajectory: episode("e0", [0.5, -1, 2]) },
     ...modelContexts(),
   ];
+}
+
+/** Two training steps of three groups, with everything that a row of the index can hold. */
+function datasetRows(next: () => number): readonly DatasetRow[] {
+  return Array.from({ length: 24 }, (_, i) => ({
+    trajectoryId: `r${i}`,
+    reward: next(),
+    success: i % 2 === 0,
+    truncated: i % 5 === 0,
+    tokenCount: 100 + i,
+    components: { acc: i % 2, format: i % 3 === 0 ? 0 : 1 },
+    stepCount: 1,
+    trainingStep: i < 12 ? 1 : 2,
+    groupId: `g${Math.floor(i / 4)}`,
+  }));
 }
 
 const relativeError = (got: number, wanted: number): number =>
@@ -147,7 +176,13 @@ function settingsOf(signal: Signal): readonly Setting[] {
       return [true, false].map((flag) => [`${parameter.name}=${flag}`, { [parameter.name]: flag }]);
     if (smallSettings[parameter.name] !== undefined)
       return [[`small ${parameter.name}`, { [parameter.name]: smallSettings[parameter.name] }]];
+    if (parameter.name === "formula") return [["formula", { formula: "F last" }]];
+    if (parameter.name === "machine")
+      return [["machine", { machine: "0\n[1]\n(0,0,'True',ConstantRewardFunction(0.5))" }]];
+    if (parameter.name === "column") return [["column", { column: "step + 1" }]];
     if (parameter.name === "greedyReward") return [["greedyReward=0.3", { greedyReward: 0.3 }]];
+    if (parameter.name === "constraints")
+      return [["constraints", { constraints: "in_lava<=0.25, action>=0.25" }]];
     if (parameter.name === "functions") return [["functions", { functions: "accuracy:1, format:0.5" }]];
     return [];
   });

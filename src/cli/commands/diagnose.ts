@@ -1,0 +1,89 @@
+import { Failure } from "../../model/failure";
+import type { DiagnoseReport } from "../../services/services";
+import { clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
+import { table } from "../text";
+
+export interface DiagnoseOptions extends CommonOptions {
+  readonly only?: readonly string[];
+  readonly param?: readonly string[];
+}
+
+/** Findings that the text lists for each diagnostic; `--json` has all of them. */
+const LISTED = 5;
+
+/** What is wrong with the runs of a path. */
+export async function diagnoseCommand(path: string, options: DiagnoseOptions): Promise<Output> {
+  const parameters = parametersOf(options.param ?? []);
+  return withIndex([path], options, async ({ services, datasets }) => {
+    const reports: DiagnoseReport[] = [];
+    for (const dataset of datasets)
+      reports.push(
+        await services.diagnoses.diagnose(
+          {
+            datasetId: dataset.id,
+            parameters,
+            ...(options.only && options.only.length > 0 ? { ids: options.only } : {}),
+          },
+          {
+            report: ({ done, total }) => {
+              if (process.stderr.isTTY && !options.json)
+                process.stderr.write(`\r\u001b[Kreading ${done} of ${total}`);
+            },
+          },
+        ),
+      );
+    clearProgressLine();
+    return { document: { reports }, text: () => reports.map(reportText).join("\n\n") };
+  });
+}
+
+function reportText(report: DiagnoseReport): string {
+  const spoken = report.diagnostics.filter(({ findings }) => findings > 0);
+  const silent = report.diagnostics.filter(
+    ({ findings, missing }) => findings === 0 && Object.keys(missing).length > 0,
+  );
+  return [
+    `${report.dataset.name}: ${report.findings.length} findings in ${report.trajectories} trajectories, in ${report.seconds.toFixed(2)} s`,
+    ...(spoken.length === 0
+      ? []
+      : [
+          "",
+          table(
+            ["diagnostic", "findings", "rows", ""],
+            spoken.map(({ id, findings, rows, title }) => [id, findings, rows, title]),
+          ),
+        ]),
+    ...spoken.flatMap(({ id }) => {
+      const own = report.findings.filter(({ diagnosticId }) => diagnosticId === id);
+      return [
+        "",
+        ...own
+          .slice(0, LISTED)
+          .map(
+            ({ message, trajectoryIds }) =>
+              `${id}: ${message}  (${trajectoryIds.length} rows, ${trajectoryIds[0] ?? ""})`,
+          ),
+        ...(own.length > LISTED ? [`${id}: ${own.length - LISTED} more`] : []),
+      ];
+    }),
+    ...(silent.length === 0
+      ? []
+      : ["", ...silent.map(({ id, missing }) => `not computed: ${id}. ${Object.keys(missing).join(" ")}`)]),
+  ].join("\n");
+}
+
+/** `length-bloat.ratio=2` by diagnostic. */
+function parametersOf(pairs: readonly string[]): Record<string, Record<string, string>> {
+  const parameters: Record<string, Record<string, string>> = {};
+  for (const pair of pairs) {
+    const found = /^([a-z0-9-]+)\.(\w+)=(.*)$/su.exec(pair);
+    if (!found)
+      throw new Failure(
+        "bad-arguments",
+        `The option --param takes diagnostic.name=value, not "${pair}".`,
+        "Write for example --param length-bloat.ratio=2.",
+      );
+    (parameters[found[1]!] ??= {})[found[2]!] = found[3]!;
+  }
+  return parameters;
+}
