@@ -135,9 +135,9 @@ export class Header {
         row.groupSize > 1 &&
         el("span", {
           class: "number",
-          text: `#${row.memberIndex} of ${row.groupSize}`,
+          text: `#${row.memberIndex} in a group of ${row.groupSize}`,
           title:
-            row.groupGuess ?? `member ${row.memberIndex}, counted from 0, of a group of ${row.groupSize}`,
+            row.groupGuess ?? `rollout ${row.memberIndex}, counted from 0, of ${row.groupSize} of the same prompt`,
         }),
       this.outcome(),
       (outcome.truncated ?? row.truncated) === true &&
