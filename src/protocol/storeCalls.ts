@@ -31,6 +31,57 @@ export interface QueryResult {
   readonly truncated: boolean;
 }
 
+/** What to look for in the texts of steps. */
+export interface SearchPattern {
+  readonly pattern: string;
+  /** True: a regular expression of RE2 (no backreferences, no look-around), whose time is linear in the text. */
+  readonly regex?: boolean;
+  readonly matchCase?: boolean;
+  readonly wholeWord?: boolean;
+}
+
+export type SearchField = "observation" | "thought" | "action" | "toolCalls";
+
+/** One match of a search. */
+export interface SearchHit {
+  readonly trajectoryId: string;
+  readonly datasetId: string;
+  readonly path: string;
+  readonly row: number;
+  readonly title: string;
+  readonly trainingStep?: number;
+  readonly stepIndex: number;
+  readonly role: string;
+  /** Text of the step that holds the match; tool calls are taken as `name arguments`, one a line. */
+  readonly field: SearchField;
+  /** Place of the match in that text, in UTF-16 units. */
+  readonly offset: number;
+  readonly length: number;
+  /** The match with up to 60 characters around it, on one line. */
+  readonly snippet: { readonly before: string; readonly match: string; readonly after: string };
+}
+
+export interface SearchProgress {
+  /** New hits, in the order of the files. */
+  readonly hits: readonly SearchHit[];
+  readonly searched: number;
+  readonly total: number;
+}
+
+/** What a finished search has looked through. */
+export interface SearchSummary {
+  /** Matches in the trajectories looked through, those beyond the hits that were told included. */
+  readonly matches: number;
+  /** Trajectories with a match. */
+  readonly trajectories: number;
+  readonly searched: number;
+  readonly total: number;
+  /** Records that could not be read any more, because their files have changed. */
+  readonly unreadable: number;
+  /** True when it stopped at the limit before everything was looked through. */
+  readonly truncated: boolean;
+}
+
 /** Calls that the data process answers. */
 export type StoreCalls = {
   /** Opens (or creates) the index in `folder`; a damaged or older index is rebuilt. Must be the first call. */
@@ -70,6 +121,22 @@ export type StoreCalls = {
   query: {
     params: { sql: string; limit?: number; timeoutMs?: number; datasetId?: string };
     result: QueryResult;
+  };
+  /**
+   * Looks for a text or a regular expression in the steps of trajectories; hits come as progress. Stops at `limit` hits
+   * (default 1,000); of one trajectory at most `hitsPerTrajectory` (default 10) are told.
+   */
+  search: {
+    params: {
+      pattern: SearchPattern;
+      datasetId?: string;
+      trainingStepFrom?: number;
+      trainingStepTo?: number;
+      limit?: number;
+      hitsPerTrajectory?: number;
+    };
+    result: SearchSummary;
+    progress: SearchProgress;
   };
   putScores: {
     params: { series: readonly ScoreSeries[]; cacheKeys: readonly string[] };

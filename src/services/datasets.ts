@@ -7,7 +7,7 @@ import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } fr
 import type { ScoreSeries } from "../model/score";
 import type { Note, Trajectory } from "../model/trajectory";
 import type { Tree } from "../model/tree";
-import type { QueryResult, RowQuery, StoreCalls, StoreEvents } from "../protocol/storeCalls";
+import type { QueryResult, RowQuery, SearchSummary, StoreCalls, StoreEvents } from "../protocol/storeCalls";
 import type { GroupMember } from "../signals/signal";
 import { prefixTree } from "../signals/prefixTree";
 import { groupMember, signalGroup } from "./groups";
@@ -162,6 +162,13 @@ export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
     return this.supervisor.call("query", { sql, ...options }, { timeoutMs }).catch((error: unknown) => {
       throw oneSentence(error);
     });
+  }
+
+  search(
+    params: StoreCalls["search"]["params"],
+    task?: Task<StoreCalls["search"]["progress"]>,
+  ): Promise<SearchSummary> {
+    return this.supervisor.call("search", params, { ...callOptions(task), everyProgress: true });
   }
 
   scores(trajectoryId: string): Promise<readonly ScoreSeries[]> {

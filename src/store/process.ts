@@ -58,6 +58,7 @@ const handlers: Handlers = {
   tree: async ({ groupId }) => (await store()).trajectories.tree(groupId),
   query: async ({ sql, ...options }, { signal }) =>
     runUserSql((await store()).database, sql, { ...options, signal }),
+  search: async (params, { signal, progress }) => (await store()).search(params, progress, signal),
   putScores: async ({ series, cacheKeys }) => ({
     stored: await (await store()).scores.put(series, cacheKeys),
   }),

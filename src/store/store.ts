@@ -3,13 +3,14 @@ import { join, resolve, sep } from "node:path";
 import { Failure } from "../model/failure";
 import type { DatasetInfo } from "../model/summary";
 import type { Note } from "../model/trajectory";
-import type { StoreEvents } from "../protocol/storeCalls";
+import type { SearchProgress, SearchSummary, StoreCalls, StoreEvents } from "../protocol/storeCalls";
 import { setExpansionFolder } from "./containers/compressed";
 import { openIndex, type IndexDatabase } from "./indexDatabase";
 import { Indexer } from "./indexer";
 import { IndexWriter } from "./indexWriter";
 import { Queries } from "./queries";
 import { Scores } from "./scores";
+import { search } from "./search";
 import { Follower } from "./tail";
 import { TrajectoryReader } from "./trajectories";
 import { Turns } from "./turns";
@@ -88,6 +89,15 @@ export class Store {
     const file = this.indexer.files.get(resolve(path));
     const entry = file === undefined ? undefined : this.indexer.datasets.get(file.datasetId);
     return entry === undefined ? null : this.queries.dataset(entry);
+  }
+
+  /** Looks for a pattern in the texts of steps; see `StoreCalls.search`. */
+  search(
+    params: StoreCalls["search"]["params"],
+    progress: (progress: SearchProgress) => void,
+    signal: AbortSignal,
+  ): Promise<SearchSummary> {
+    return search(this.database.instance, this.pool, params, progress, signal);
   }
 
   /** Indexes paths; see `StoreCalls.index`. */

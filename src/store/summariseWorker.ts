@@ -8,18 +8,23 @@ import {
   type LinesJob,
   type LinesResult,
 } from "./textRecords";
+import { searchRecords, type SearchJob, type SearchResult } from "./searchRecords";
 import { buffersOf } from "./summaryBlock";
 
 export type SummariseJob = LinesJob | DocumentJob;
 
+/** What worker threads do. */
+export type WorkerJob = SummariseJob | SearchJob;
+export type ResultOf<J extends WorkerJob> = J extends SearchJob ? SearchResult : LinesResult;
+
 export interface JobMessage {
   readonly id: number;
-  readonly job: SummariseJob;
+  readonly job: WorkerJob;
 }
 
 export interface JobReply {
   readonly id: number;
-  readonly result?: LinesResult;
+  readonly result?: LinesResult | SearchResult;
   readonly failure?: FailureData;
 }
 
@@ -31,14 +36,19 @@ export function summarise(job: SummariseJob): LinesResult {
   return job.kind === "lines" ? summariseLines(job, format) : summariseDocument(job, format);
 }
 
+/** Does any job in this thread. */
+export function doJob<J extends WorkerJob>(job: J): ResultOf<J> {
+  return (job.kind === "search" ? searchRecords(job) : summarise(job)) as ResultOf<J>;
+}
+
 /** Serves jobs when this module runs as a worker thread. */
 export function serveSummariseJobs(): void {
   if (isMainThread || parentPort === null) return;
   const port = parentPort;
   port.on("message", ({ id, job }: JobMessage) => {
     try {
-      const result = summarise(job);
-      port.postMessage({ id, result } satisfies JobReply, buffersOf(result.block));
+      const result = doJob(job);
+      port.postMessage({ id, result } satisfies JobReply, "block" in result ? buffersOf(result.block) : []);
     } catch (error) {
       port.postMessage({ id, failure: failureData(error) } satisfies JobReply);
     }

@@ -1,17 +1,16 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 import { Failure } from "../model/failure";
-import { summarise, type JobReply, type SummariseJob } from "./summariseWorker";
-import type { LinesResult } from "./textRecords";
+import { doJob, type JobReply, type ResultOf, type WorkerJob } from "./summariseWorker";
 
 const IDLE_MS = 10_000;
 
 interface Seat {
   readonly worker: Worker;
-  readonly pending: Map<number, { resolve(result: LinesResult): void; reject(error: unknown): void }>;
+  readonly pending: Map<number, { resolve(result: never): void; reject(error: unknown): void }>;
 }
 
-/** Worker threads that parse and summarise. Without an entry, jobs run in this thread. */
+/** Worker threads that parse and summarise, or search. Without an entry, jobs run in this thread. */
 export class WorkerPool {
   private readonly seats: Seat[] = [];
   private nextId = 1;
@@ -20,13 +19,21 @@ export class WorkerPool {
 
   constructor(private readonly entry: URL | undefined) {}
 
-  run(job: SummariseJob): Promise<LinesResult> {
+  run<J extends WorkerJob>(job: J): Promise<ResultOf<J>> {
     if (this.entry === undefined)
-      return new Promise((resolve) => setImmediate(() => resolve(summarise(job))));
+      return new Promise((resolve, reject) =>
+        setImmediate(() => {
+          try {
+            resolve(doJob(job));
+          } catch (error) {
+            reject(error instanceof Error ? error : new Error(String(error)));
+          }
+        }),
+      );
     clearTimeout(this.idle);
     const seat = this.freeSeat(this.entry);
     const id = this.nextId++;
-    return new Promise<LinesResult>((resolve, reject) => {
+    return new Promise<ResultOf<J>>((resolve, reject) => {
       seat.pending.set(id, { resolve, reject });
       seat.worker.postMessage({ id, job });
     }).finally(() => this.scheduleIdleEnd());
@@ -43,7 +50,7 @@ export class WorkerPool {
     worker.on("message", (reply: JobReply) => {
       const job = seat.pending.get(reply.id);
       seat.pending.delete(reply.id);
-      if (reply.result !== undefined) job?.resolve(reply.result);
+      if (reply.result !== undefined) job?.resolve(reply.result as never);
       else
         job?.reject(
           new Failure(

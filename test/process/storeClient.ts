@@ -20,7 +20,7 @@ export class StoreClient {
   readonly logs: string[] = [];
   private readonly pending = new Map<
     number,
-    { resolve(value: unknown): void; reject(error: unknown): void }
+    { resolve(value: unknown): void; reject(error: unknown): void; told?(progress: unknown): void }
   >();
   private nextId = 1;
 
@@ -30,6 +30,7 @@ export class StoreClient {
       if (reply.type === "result") this.pending.get(reply.id)?.resolve(reply.result);
       else if (reply.type === "failure")
         this.pending.get(reply.id)?.reject(Object.assign(new Error(reply.failure.message), reply.failure));
+      else if (reply.type === "progress") this.pending.get(reply.id)?.told?.(reply.progress);
       else if (reply.type === "event")
         this.events.push({ name: reply.name, payload: reply.payload, at: performance.now() } as ToldEvent);
       else if (reply.type === "log") this.logs.push(reply.message);
@@ -60,10 +61,15 @@ export class StoreClient {
   cancellable<K extends keyof StoreCalls>(
     method: K,
     params: StoreCalls[K]["params"],
+    told?: (progress: StoreCalls[K] extends { progress: infer P } ? P : never) => void,
   ): { readonly result: Promise<StoreCalls[K]["result"]>; cancel(): void } {
     const id = this.nextId++;
     const result = new Promise<StoreCalls[K]["result"]>((resolveCall, reject) => {
-      this.pending.set(id, { resolve: resolveCall as (value: unknown) => void, reject });
+      this.pending.set(id, {
+        resolve: resolveCall as (value: unknown) => void,
+        reject,
+        ...(told === undefined ? {} : { told: told as (progress: unknown) => void }),
+      });
       this.child.send({ type: "call", id, method, params });
     });
     return { result, cancel: () => void this.child.send({ type: "cancel", id }) };

@@ -3,6 +3,8 @@ import { Failure } from "../../model/failure";
 export interface CallOptions<Progress> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
+  /** True when progress carries results: all of it is told. Otherwise only the newest, a few times a second. */
+  readonly everyProgress?: boolean;
   /** Milliseconds from the moment the child gets the call; past it the child is killed. Default: no limit. */
   readonly timeoutMs?: number;
 }
@@ -58,6 +60,10 @@ export class PendingCall {
 
   /** Keeps the newest progress; true when somebody wants to hear it. */
   hear(progress: unknown): boolean {
+    if (this.options.everyProgress === true) {
+      if (!this.done) this.options.onProgress?.(progress);
+      return false;
+    }
     if (this.done || !this.options.onProgress) return false;
     this.newest = { value: progress };
     return true;
