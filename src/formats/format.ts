@@ -56,7 +56,10 @@ export interface FileHead {
   readonly companions?: Companions;
 }
 
-/** Parsed JSON, JSON lines as a list, or text, by the relative path under which a format asked for it. */
+/**
+ * Parsed JSON, JSON lines and rows of Parquet as a list, numbers of an npy file as nested lists, or text, by the relative path
+ * under which a format asked for it. Detection sees no Parquet companions.
+ */
 export type Companions = ReadonlyMap<string, JsonValue>;
 
 /** Read access to an HDF5 group; nothing is loaded before it is asked for. */
@@ -96,6 +99,8 @@ export interface RecordContext {
   readonly member?: string;
   /** What the file's companions hold; see `Format.companions`. Absent for formats that name none. */
   readonly companions?: Companions;
+  /** What the file's pickled companions hold; see `Format.plainCompanions`. */
+  readonly plainCompanions?: ReadonlyMap<string, PlainValue>;
 }
 
 /** Ids and place that the store gives to a trajectory; the format copies them into what it returns. */
@@ -153,6 +158,11 @@ export interface Format {
    * The store reads each (16 MB at most) once per file; one that is missing is missing from `companions`.
    */
   companions?(path: string, siblings: readonly string[], archive: readonly string[]): readonly string[];
+  /**
+   * Pickles beside a pickle that hold more of the same records, by paths relative to the file's folder; those that are not
+   * there, or cannot be read, are missing from `RecordContext.plainCompanions`.
+   */
+  plainCompanions?(path: string): readonly string[];
   /** Of a ZIP archive: the members that are records, in order. */
   archiveMembers?(names: readonly string[]): readonly string[];
   /** Of a pickle or array file: its records, in order. Default: a list's elements, otherwise the value as one record. */

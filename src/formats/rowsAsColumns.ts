@@ -12,6 +12,14 @@ export interface RowsAsColumns {
   readonly nulls: Readonly<Record<string, readonly number[]>>;
 }
 
+const SCALAR_ROLES: ReadonlySet<ColumnRole> = new Set([
+  "reward",
+  "value",
+  "logprob",
+  "terminated",
+  "truncated",
+]);
+
 interface Named {
   readonly role: (name: string) => ColumnRole;
   /** Names of the elements of a column, used when there are as many. */
@@ -39,7 +47,9 @@ export function rowsAsColumns(rows: readonly JsonObject[], { role, labels, skip 
         );
       return;
     }
-    const width = present.length === 0 ? undefined : widthOf(present[0]);
+    // A reward that is null throughout is a column of nothing recorded, not a column that is missing.
+    const empty = SCALAR_ROLES.has(role(name)) && values.includes(null) ? 1 : undefined;
+    const width = present.length === 0 ? empty : widthOf(present[0]);
     if (width === undefined || !present.every((value) => widthOf(value) === width)) {
       textual.push({ name, values });
       return;

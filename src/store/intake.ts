@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FileHead, Format, RecordContext } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { Note } from "../model/trajectory";
-import { companionsOf } from "./containers/companions";
+import { companionsOf, loadCompanionTables } from "./containers/companions";
 import { openRecords, type StoredContainer } from "./containers/recordSource";
 import type { FileEntry } from "./fileEntry";
 import { fingerprint } from "./fingerprint";
@@ -243,6 +243,7 @@ export class Intake {
   ): Promise<void> {
     const context = tableContext(file, format);
     const runs = await parquetRuns(file.path, columns, stats.mtimeMs);
+    await loadCompanionTables(format, file.path);
     for (let start = 0; start < runs.length || start === 0; start += RUNS_AT_ONCE) {
       if (signal?.aborted === true)
         throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on.");
@@ -281,7 +282,7 @@ export class Intake {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const source = await openRecords(file.path, file.container, format);
-    const { count, batch, companions } = source;
+    const { count, batch, companions, plainCompanions } = source;
     try {
       for (let start = 0; start < count || start === 0; start += batch) {
         if (signal?.aborted === true)
@@ -300,6 +301,7 @@ export class Intake {
             row,
             ...(member === undefined ? {} : { member }),
             ...(companions === undefined ? {} : { companions }),
+            ...(plainCompanions === undefined ? {} : { plainCompanions }),
           };
           addTo(
             builder,

@@ -3,8 +3,11 @@ import { dirname, join } from "node:path";
 import type { Companions, Format } from "../../formats/format";
 import { parseDocument } from "../../formats/jsonText";
 import type { JsonValue } from "../../model/json";
+import type { PlainValue } from "../../model/plain";
+import { parquetRowCount, parquetRows } from "../parquet";
 import { siblingsOf } from "../siblings";
-import { FileBytes } from "./byteSource";
+import { FileBytes, MemoryBytes } from "./byteSource";
+import { isNpy, npyArray } from "./npyArray";
 import type { ZipArchive } from "./zipArchive";
 
 /** A companion larger than this counts as missing. */
@@ -33,19 +36,49 @@ export function companionsOf(
   return found;
 }
 
+/**
+ * Reads the Parquet files among a format's companions, whose reader is asynchronous, so that `companionsOf` finds them: a
+ * table is the list of its rows. One that cannot be read is missing.
+ */
+export async function loadCompanionTables(format: Format, path: string): Promise<void> {
+  const siblings = siblingsOf(path);
+  for (const name of format.companions?.(path, siblings, []) ?? []) {
+    if (!name.endsWith(".parquet")) continue;
+    const companion = join(dirname(path), name);
+    try {
+      const key = keyOf(companion);
+      if (key === undefined || kept.has(key)) continue;
+      keep(key, await parquetRows(companion, 0, await parquetRowCount(companion)));
+    } catch {
+      continue;
+    }
+  }
+}
+
+/** Under which a companion's content is kept, until it changes; undefined when it is missing or too large. */
+function keyOf(companion: string): string | undefined {
+  const stats = statSync(companion);
+  if (!stats.isFile() || stats.size > LARGEST_COMPANION) return undefined;
+  return `${companion}\n${stats.size}\n${stats.mtimeMs}`;
+}
+
+function keep(key: string, content: JsonValue): void {
+  kept.set(key, content);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value ?? "");
+}
+
 function fileContent(path: string, name: string, siblings: readonly string[]): JsonValue | undefined {
   // A listing that is complete tells at once what is not there.
   if (!/[/\\]/.test(name) && siblings.length < SIBLING_LIMIT && !siblings.includes(name)) return undefined;
   const companion = join(dirname(path), name);
   try {
-    const stats = statSync(companion);
-    if (!stats.isFile() || stats.size > LARGEST_COMPANION) return undefined;
-    const key = `${companion}\n${stats.size}\n${stats.mtimeMs}`;
+    const key = keyOf(companion);
+    if (key === undefined) return undefined;
     const known = kept.get(key);
     if (known !== undefined) return known;
-    const content = parsed(new FileBytes(companion, stats.size).read(0, stats.size));
-    kept.set(key, content);
-    if (kept.size > KEPT) kept.delete(kept.keys().next().value ?? "");
+    const content = parsed(FileBytes.of(companion).read(0, LARGEST_COMPANION));
+    if (content === undefined) return undefined;
+    keep(key, content);
     return content;
   } catch {
     return undefined;
@@ -61,8 +94,10 @@ function memberContent(archive: ZipArchive, name: string): JsonValue | undefined
   }
 }
 
-/** JSON, JSON lines as a list, or the text itself. */
-function parsed(bytes: Buffer): JsonValue {
+/** JSON, JSON lines as a list, the nested lists of an npy file, or the text itself; undefined for a table. */
+function parsed(bytes: Buffer): JsonValue | undefined {
+  if (isNpy(bytes)) return nested(npyArray(new MemoryBytes(bytes), "companion").value);
+  if (bytes.subarray(0, 4).equals(PARQUET)) return undefined;
   const text = bytes.toString("utf8").replace(/^\ufeff/, "");
   if (!/^\s*[[{"\d\-tfn]/.test(text)) return text;
   try {
@@ -70,4 +105,19 @@ function parsed(bytes: Buffer): JsonValue {
   } catch {
     return text;
   }
+}
+
+const PARQUET = Buffer.from("PAR1");
+
+/** A numeric array as lists of lists; undefined for anything else. */
+function nested(value: PlainValue): JsonValue | undefined {
+  if (typeof value !== "object" || value === null || !("kind" in value) || value.kind !== "array")
+    return undefined;
+  const numbers = value.numbers();
+  const level = (axis: number, at: number): JsonValue => {
+    const size = value.shape[axis];
+    if (size === undefined) return numbers[at] ?? null;
+    return Array.from({ length: size }, (_, index) => level(axis + 1, at * size + index));
+  };
+  return level(0, 0);
 }

@@ -1,4 +1,5 @@
 import { statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Companions, Container, Format, FormatRecord } from "../../formats/format";
 import { parseDocument, parseJson } from "../../formats/jsonText";
 import { Failure } from "../../model/failure";
@@ -11,7 +12,7 @@ import { parquetRuns, type RowRun } from "../rowRuns";
 import { arrayElements, isArrayText, textStart } from "../textRecords";
 import { arrowRows } from "./arrowFile";
 import { FileBytes } from "./byteSource";
-import { companionsOf } from "./companions";
+import { companionsOf, loadCompanionTables } from "./companions";
 import { compressionOf, expandedCopy } from "./compressed";
 import { csvTable, type TableRows } from "./csvFile";
 import { folderMembers } from "./folder";
@@ -30,6 +31,7 @@ export interface RecordSource {
   /** What is damaged or missing of the file as a whole. */
   readonly notes: readonly Note[];
   readonly companions: Companions | undefined;
+  readonly plainCompanions?: ReadonlyMap<string, PlainValue>;
   /** Records [start, end): a Failure for one that cannot be read, undefined for a blank line. */
   read(start: number, end: number): Promise<readonly (FormatRecord | Failure | undefined)[]>;
   /** Name of the HDF5 group or of the archive's member of a row. */
@@ -53,6 +55,7 @@ export async function openRecords(
   format: Format,
 ): Promise<RecordSource> {
   const opened = await open(path, container, format);
+  await loadCompanionTables(format, path);
   return {
     companions: companionsOf(format, path),
     member: () => undefined,
@@ -63,7 +66,7 @@ export async function openRecords(
 }
 
 type Opened = Pick<RecordSource, "count" | "batch" | "read"> &
-  Partial<Pick<RecordSource, "notes" | "companions" | "member" | "close">>;
+  Partial<Pick<RecordSource, "notes" | "companions" | "plainCompanions" | "member" | "close">>;
 
 async function open(path: string, container: StoredContainer, format: Format): Promise<Opened> {
   switch (container) {
@@ -96,7 +99,9 @@ async function open(path: string, container: StoredContainer, format: Format): P
     case "arrays": {
       const { value, notes } = await plainContent(path);
       const records = recordsOf(format, value);
+      const companions = await plainCompanionsOf(format, path);
       return {
+        ...(companions === undefined ? {} : { plainCompanions: companions }),
         count: records.length,
         batch: 100,
         notes,
@@ -116,6 +121,26 @@ async function open(path: string, container: StoredContainer, format: Format): P
     case "jsonl":
       return textRecords(path, container, format);
   }
+}
+
+/** Companions that are pickles, as far as they can be read. */
+async function plainCompanionsOf(
+  format: Format,
+  path: string,
+): Promise<ReadonlyMap<string, PlainValue> | undefined> {
+  const names = format.plainCompanions?.(path) ?? [];
+  if (names.length === 0) return undefined;
+  const found = new Map<string, PlainValue>();
+  for (const name of names) {
+    const companion = join(dirname(path), name);
+    try {
+      if (statSync(companion, { throwIfNoEntry: false })?.isFile() === true)
+        found.set(name, (await plainContent(companion)).value);
+    } catch {
+      // A companion that cannot be read is as good as none: the format says what is missing.
+    }
+  }
+  return found;
 }
 
 /** The records of a plain value, as the format cuts it. */
