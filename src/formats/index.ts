@@ -1,24 +1,39 @@
 import { areal } from "./areal";
 import { atif } from "./atif";
 import { atropos } from "./atropos";
+import { barfiBuffer, barfiResults } from "./barfi";
+import { carlaResults } from "./carlaResults";
 import { chatList, chatMessages } from "./chatMessages";
 import { d3rlpy } from "./d3rlpy";
 import { d3rlpyFlat, d4rl } from "./d4rl";
+import { evaluations } from "./evaluations";
 import type { Format } from "./format";
 import { leRobot } from "./leRobot";
 import { minari } from "./minari";
 import { minariTables } from "./minariTables";
 import { miniSweAgent } from "./miniSweAgent";
+import { monitorLog } from "./monitorLog";
+import { napResults } from "./napResults";
 import { nemoGym } from "./nemoGym";
 import { nemoRl } from "./nemoRl";
+import { langfuse } from "./langfuse";
+import { langSmith } from "./langSmith";
+import { openInference } from "./openInference";
+import { openAiItems, openAiResponses } from "./openAiResponses";
+import { otlp } from "./otlp";
 import { inspectEval, inspectJson } from "./inspect";
 import { openHandsEvents, openHandsOutput } from "./openHands";
 import { openHandsConversation } from "./openHandsConversation";
+import { npyPairs } from "./npyPairs";
+import { episodeArrays, episodePickles, imitationRollouts, stableBaselines2 } from "./plainEpisodes";
 import { preferencePairs } from "./preferencePairs";
+import { generatedBranches } from "./generatedBranches";
 import { primeRlTokens } from "./primeRlTokens";
+import { qualityDiversity } from "./qualityDiversity";
 import { rllm } from "./rllm";
 import { rlLoggingBoard } from "./rlLoggingBoard";
 import { robomimic } from "./robomimic";
+import { rocketStates } from "./rocketStates";
 import { shareGpt } from "./shareGpt";
 import { skyRlEval } from "./skyRlEval";
 import { spoTree } from "./spoTree";
@@ -56,6 +71,19 @@ export const formats: readonly Format[] = [
   d3rlpyFlat,
   d3rlpy,
   robomimic,
+  imitationRollouts,
+  stableBaselines2,
+  episodePickles,
+  episodeArrays,
+  npyPairs,
+  rocketStates,
+  evaluations,
+  monitorLog,
+  qualityDiversity,
+  barfiBuffer,
+  barfiResults,
+  napResults,
+  carlaResults,
   sweAgent,
   miniSweAgent,
   openHandsOutput,
@@ -63,6 +91,12 @@ export const formats: readonly Format[] = [
   openHandsConversation,
   inspectEval,
   inspectJson,
+  otlp,
+  langSmith,
+  langfuse,
+  openInference,
+  openAiResponses,
+  openAiItems,
   atif,
   tauBench,
   tau2Bench,
@@ -72,6 +106,7 @@ export const formats: readonly Format[] = [
   shareGpt,
   chatMessages,
   chatList,
+  generatedBranches,
 ];
 
 /** The format with this id. */
