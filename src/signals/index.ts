@@ -42,6 +42,32 @@ import { modelScore } from "./recorded/modelScore";
 import { entropy, logprob } from "./recorded/policySeries";
 import { recordedAdvantage, recordedReturn, recordedReward, recordedValue } from "./recorded/recordedSeries";
 import { diagnostics } from "./diagnostics/diagnostics";
+import { blinkLinkSignal } from "./reward/blinkLinkSignal";
+import { contrastConsistency, fusedRewardSignal, hullCorner } from "./reward/contrastSignals";
+import { deviceSuccess } from "./reward/deviceEpisodeSignal";
+import { dimensionDistance, dimensionProbeSignal } from "./reward/dimensionSignals";
+import { dangerSignal, drivingRewardSignal } from "./reward/drivingSignals";
+import { followUpSignal } from "./reward/followUpSignal";
+import { goalBaseline } from "./reward/goalBaselineSignal";
+import { goalFilter, goalValue } from "./reward/goalStateSignals";
+import { uiGenieMatch, uiGenieScore } from "./reward/guiRewardSignals";
+import { judgeReward, judgeTableSignal } from "./reward/judgeSignals";
+import { pairUncertainty } from "./reward/pairUncertaintySignal";
+import { perceptualReward, perceptualSteps } from "./reward/perceptualSignals";
+import { implicitReward, prefixGain } from "./reward/prefixSignals";
+import { criticQuality, criticValue } from "./reward/progressSignals";
+import { bestOfNSignal, judgeRatingSignal, tiesSignal } from "./reward/rewardBenchSignals";
+import {
+  attentionCreditSignal,
+  bestOfNCurveSignal,
+  embeddingReward,
+  preferenceInformation,
+  proxyGap,
+} from "./reward/rewardModelSignals";
+import { videoContribution, videoScore } from "./reward/segmentalVideoSignal";
+import { selfReferentialReward } from "./reward/selfReferentialSignal";
+import { styleMatrix } from "./reward/styleSignal";
+import { trajectoryGradeSignal } from "./reward/trajectoryGradeSignal";
 import { discountedReturn } from "./returns/discountedReturn";
 import { nStep } from "./returns/nStep";
 import { monteCarloAdvantage, temporalDifference } from "./returns/temporalDifference";
@@ -110,6 +136,43 @@ export const signals: readonly Signal[] = [
   rankShaping,
   latentChangeSignal,
   latentPath,
+  blinkLinkSignal,
+  contrastConsistency,
+  fusedRewardSignal,
+  hullCorner,
+  deviceSuccess,
+  dimensionDistance,
+  dimensionProbeSignal,
+  dangerSignal,
+  drivingRewardSignal,
+  followUpSignal,
+  goalBaseline,
+  goalFilter,
+  goalValue,
+  uiGenieMatch,
+  uiGenieScore,
+  judgeReward,
+  judgeTableSignal,
+  pairUncertainty,
+  perceptualReward,
+  perceptualSteps,
+  implicitReward,
+  prefixGain,
+  criticQuality,
+  criticValue,
+  bestOfNSignal,
+  judgeRatingSignal,
+  tiesSignal,
+  attentionCreditSignal,
+  bestOfNCurveSignal,
+  embeddingReward,
+  preferenceInformation,
+  proxyGap,
+  videoContribution,
+  videoScore,
+  selfReferentialReward,
+  styleMatrix,
+  trajectoryGradeSignal,
   vtraceAdvantage,
   retrace,
   klPenalty,

@@ -66,17 +66,30 @@ export function formatReward(reply: string, fence: "js·on" | "json"): number {
   return (has("Plan") && has("Action")) || has("point_2d") ? 1 : 0;
 }
 
-/** Blink reward (GUIAgentBlinkReward): proposed boxes all distinct and one of them on the true box; 1 without a box. */
-export function blinkReward(reply: string, truth: Corners | undefined): number {
-  if (!truth) return 1;
+/** Proposed boxes of the blink block; undefined when one cannot be read. */
+function proposedBoxes(reply: string): readonly Corners[] | undefined {
   const blink = fenced(reply, "blink", "json");
-  if (!Array.isArray(blink)) return 0;
+  if (!Array.isArray(blink)) return undefined;
   const boxes = (blink as readonly JsonValue[]).map((entry) =>
     isObject(entry) && isCorners(entry["bbox_2d"]) ? (entry["bbox_2d"] as unknown as Corners) : undefined,
   );
-  if (boxes.includes(undefined)) return 0;
-  const own = boxes as readonly Corners[];
-  return allDistinct(own, boxOverlap) && own.some((box) => overlap(box, truth) > boxOverlap) ? 1 : 0;
+  return boxes.includes(undefined) ? undefined : (boxes as readonly Corners[]);
+}
+
+/** Blink reward (GUIAgentBlinkReward): proposed boxes all distinct and one of them on the true box; 1 without a box. */
+export function blinkReward(reply: string, truth: Corners | undefined): number {
+  if (!truth) return 1;
+  const own = proposedBoxes(reply);
+  return own && allDistinct(own, boxOverlap) && own.some((box) => overlap(box, truth) > boxOverlap) ? 1 : 0;
+}
+
+/**
+ * Blink reward as in the paper (Hungarian matching): with the single true box of the data the best match is the proposed
+ * box that overlaps it most.
+ */
+export function matchedBlinkReward(reply: string, truth: Corners | undefined): number {
+  if (!truth) return 1;
+  return proposedBoxes(reply)?.some((box) => overlap(box, truth) > boxOverlap) === true ? 1 : 0;
 }
 
 /** Whether the F1 of the words of two texts reaches a half. */

@@ -49,3 +49,16 @@ export function loggedLoss(batches: ArrayLike<number>): number {
   if (batches.length < 2) throw new Error("With fewer than two batches the logged loss is divided by zero.");
   return Array.from(batches).reduce((sum, loss) => sum + loss, 0) / (batches.length - 1);
 }
+
+/** Distance of a state to the nearest of some centroids, Euclidean; infinite without any. */
+export function centroidDistance(state: ArrayLike<number>, centroids: readonly ArrayLike<number>[]): number {
+  let least = Infinity;
+  for (const centroid of centroids) {
+    let squares = 0;
+    for (let k = 0; k < state.length; k++) squares += (state[k]! - centroid[k]!) ** 2;
+    const distance = Math.sqrt(squares);
+    // Math.min keeps a NaN, so a broken state is not taken for a near one.
+    least = Math.min(least, distance);
+  }
+  return least;
+}

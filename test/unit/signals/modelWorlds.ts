@@ -50,7 +50,7 @@ export function agentWorld(): readonly SignalContext[] {
         index: steps.length,
         role: turn === 0 ? "user" : "environment",
         observation: turn === 0 ? "You are in a hall." : `You see ${m % 2 === 0 ? "a key" : "a door"}.`,
-        extra: { llm_label: turn % 2 },
+        extra: { llm_label: turn % 2, critic: Math.round(number() * 90) },
       });
       steps.push({
         index: steps.length,
@@ -62,6 +62,12 @@ export function agentWorld(): readonly SignalContext[] {
         tokenStart: turn * 10,
         tokenEnd: turn * 10 + 10,
         extra: {
+          critic: Math.round(number() * 90),
+          prefix_score: number(),
+          speed: 20 + 10 * number(),
+          centering_factor: next(),
+          angle_factor: next(),
+          distance_std_factor: next(),
           sparse: turn === 2 ? (m % 2 === 0 ? 1 : -1) : 0,
           dense: number(),
           llm_label: (turn + m) % 2,
@@ -112,6 +118,24 @@ export function agentWorld(): readonly SignalContext[] {
           }),
         ),
         flow_deviation: matrix([0, 1, 2].map(() => numbers(count).map(Math.abs))),
+        goal: matrix([numbers(4), numbers(4)]),
+        baseline: matrix([numbers(4)]),
+        sentences: matrix([numbers(4), numbers(4)]),
+        prompt: matrix([numbers(4)]),
+        goal_state: matrix([numbers(4)]),
+        reward_head: matrix([[0.5, -0.25, 1, 0.125]]),
+        "centroids.helpfulness": matrix([numbers(4), numbers(4)]),
+        "centroids.coherence": matrix([numbers(4)]),
+        "probe.helpfulness": matrix([numbers(4)]),
+        attention: matrix([numbers(count).map(Math.abs)]),
+        grid: matrix([numbers(2), numbers(2)]),
+        plus_minus: matrix([0, 1, 2].map(() => numbers(2).map(Math.abs))),
+        "followup.logit.understanding.positive": matrix([numbers(10)]),
+        "followup.logit.understanding.negative": matrix([numbers(10)]),
+        "followup.logit.relevance.positive": matrix([numbers(10)]),
+        "followup.logit.relevance.negative": matrix([numbers(10)]),
+        "followup.log-likelihood.relevance.positive": matrix([numbers(10)]),
+        "followup.log-likelihood.relevance.negative": matrix([numbers(10)]),
       },
     };
     return { trajectory: own, inputs };
@@ -119,9 +143,85 @@ export function agentWorld(): readonly SignalContext[] {
   return memberContextsOf(modelGroup(made));
 }
 
+/** A judge's own samples: tables, verdicts, grades and ratings. */
+function judgeWorld(): readonly SignalContext[] {
+  const reply = (a: number, b: number, total: number, better: number): string =>
+    `<think>1. **Semantics**:\nImage 1 (${a}/10) - close. Image 2 (${b}/10) - far.\n\n2. **Quality**:\nImage 1 (7/10) - sharp. Image 2 (5/10) - soft.\n\nTotal score:\nImage 1: ${a}+7=${total}\nImage 2: ${b}+5=${b + 5}\n</think>\n<answer>Image ${better} is better</answer>`;
+  const made = [reply(8, 6, 15, 1), reply(2, 9, 9, 1), "no verdict, 8"].map((text, m) => ({
+    trajectory: trajectory(`j${m}`, {
+      groupId: "judged",
+      steps: [
+        { index: 0, role: "user", action: "Compare." },
+        { index: 1, role: "assistant", action: text },
+      ],
+      task: { groundTruth: "Image 1 is better" },
+      outcome: { reward: m, components: {} },
+    }),
+    inputs: { judge: [{ text }] },
+  }));
+  const graded = ["Reason: done. Score: 4", "Score: 9", "Reason: late. Score: 2.5"].map((text, m) => ({
+    trajectory: trajectory(`o${m}`, {
+      groupId: "graded",
+      steps: [{ index: 0, role: "assistant", action: "tap" }],
+    }),
+    inputs: { judge: [{ text }] },
+  }));
+  return [...memberContextsOf(modelGroup(made, "judged")), ...memberContextsOf(modelGroup(graded, "graded"))];
+}
+
+/** Device episodes, GUI samples, completions of RewardBench and pairs by style. */
+function benchWorld(): readonly SignalContext[] {
+  const device = trajectory("d0", {
+    steps: [{ index: 0, role: "assistant", action: '{"action_type": "status", "goal_status": "complete"}' }],
+    outcome: { components: { environment_verdict: 1 } },
+    extra: { is_successful: 1, task_template: "ClockTimer", run_time: 12 },
+  });
+  const recorded = trajectory("d1", {
+    steps: [{ index: 0, role: "assistant", action: "tap" }],
+    outcome: { components: {} },
+    extra: { is_successful: 0 },
+  });
+  const link = JSON.stringify([{ Plan: "open", Action: { function: "Tap", point_2d: [15, 15] } }]);
+  const fence = "```";
+  const gui = trajectory("b0", {
+    steps: [
+      { index: 0, role: "user", action: "Open it." },
+      {
+        index: 1,
+        role: "assistant",
+        action: `<blink>${fence}json\n[{"bbox_2d": [10, 10, 20, 20]}]\n${fence}</blink><think>t</think><link>${fence}json\n${link}\n${fence}</link>`,
+      },
+    ],
+    extra: { solution: link, bbox: [10, 10, 21, 21], image_sizes: [[400, 800]], max_pixels: 602112 },
+  });
+  const styles = trajectory("s0", { extra: { score_chosen: [1, 2, 3], score_rejected: [0, 2, 4] } });
+  const completions = (id: string, right: readonly number[], wrong: readonly number[]): Group =>
+    modelGroup(
+      [...right, ...wrong].map((reward, k) => ({
+        trajectory: trajectory(`${id}-${k}`, {
+          groupId: id,
+          outcome: { reward, success: k < right.length, components: {} },
+        }),
+      })),
+      id,
+    );
+  const groups = [
+    completions("ref:1", [2], [1, 0]),
+    completions("tied:1", [3, 2.5], [1, 0]),
+    completions("best", [2], [2, 1, 0]),
+  ];
+  return [
+    { trajectory: device },
+    { trajectory: recorded },
+    { trajectory: gui },
+    { trajectory: styles },
+    ...groups.flatMap((group) => memberContextsOf(group).map((context) => ({ ...context, batch: groups }))),
+  ];
+}
+
 /** Every context of this file. */
 export function modelContexts(): readonly SignalContext[] {
-  return [...agentWorld()];
+  return [...agentWorld(), ...judgeWorld(), ...benchWorld()];
 }
 
 /** Parameters whose defaults are made for long rollouts, with values at which these short worlds have numbers. */
