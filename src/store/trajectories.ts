@@ -197,8 +197,12 @@ export class TrajectoryReader {
               "Refresh the Trajectories view to read it again.",
             );
           if (record instanceof Failure) throw record;
-          const { companions } = source;
-          return use(record, companions === undefined ? context : { ...context, companions });
+          const { companions, plainCompanions } = source;
+          return use(record, {
+            ...context,
+            ...(companions === undefined ? {} : { companions }),
+            ...(plainCompanions === undefined ? {} : { plainCompanions }),
+          });
         } finally {
           source.close();
         }

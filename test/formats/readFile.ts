@@ -54,7 +54,7 @@ export async function readFile(
   const take = (
     row: number,
     record: () => FormatRecord,
-    { member: memberOf, companions }: RecordSource,
+    { member: memberOf, companions, plainCompanions }: RecordSource,
   ): void => {
     try {
       const member = memberOf(row);
@@ -64,6 +64,7 @@ export async function readFile(
         row,
         ...(member === undefined ? {} : { member }),
         ...(companions === undefined ? {} : { companions }),
+        ...(plainCompanions === undefined ? {} : { plainCompanions }),
       };
       const value = record();
       const read = { row, record: value, context, summaries: format.summarise(value, context) };

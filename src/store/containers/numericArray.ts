@@ -114,6 +114,15 @@ export class NumericArray implements PlainArray {
     return values;
   }
 
+  /** Another array over the same bytes, from `start` bytes behind the first element on, without gaps. */
+  reinterpret(type: ArrayType, shape: readonly number[], start: number): NumericArray {
+    return new NumericArray(type, shape, {
+      ...this.layout,
+      offset: this.layout.offset + start,
+      strides: contiguousStrides(shape, ITEM_BYTES[type]),
+    });
+  }
+
   private checkedCount(): number {
     const count = elementCount(this.shape);
     const shared = this.layout.strides.some((stride, axis) => stride === 0 && (this.shape[axis] ?? 0) > 1);

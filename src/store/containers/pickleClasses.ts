@@ -11,6 +11,7 @@ import {
   type NumpyType,
 } from "./numpyType";
 import { ArrayDraft, NamedClass, OldText, StorageDraft, StubDraft, TypeDraft } from "./pickleDrafts";
+import { consolidatedTensorDict, tensorDict } from "./tensorDict";
 import { rebuildTensor, storageArray } from "./torchTensor";
 
 type Value = PlainValue;
@@ -92,6 +93,8 @@ const BUILDERS: Readonly<Record<string, Builder>> = {
   "torch._utils._rebuild_device_tensor_from_cpu_tensor": ([data]) => data,
   "torch._tensor._rebuild_from_type_v2": ([rebuild, , args], options) =>
     Array.isArray(args) ? callNamed(rebuild, args as unknown[], options) : undefined,
+  "tensordict._reductions._make_td": tensorDict,
+  "tensordict._reductions._rebuild_tensordict_files_consolidated": consolidatedTensorDict,
   "torch.storage._load_from_bytes": ([content], { nested }) => {
     const bytes = bytesOf(content);
     return bytes === undefined

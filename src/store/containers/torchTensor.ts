@@ -31,6 +31,12 @@ const TORCH_TYPES: Readonly<Record<string, ArrayType>> = {
   bool: "bool",
 };
 
+/** The kind of number of a dtype's name such as `torch.bfloat16`; undefined for kinds that are not known here. */
+export function torchType(name: string): ArrayType | undefined {
+  const last = storageType(name);
+  return Object.hasOwn(TORCH_TYPES, last) ? TORCH_TYPES[last] : undefined;
+}
+
 /** `FloatStorage` of `torch.FloatStorage` and of `torch.cuda.FloatStorage`. */
 export function storageType(className: string): string {
   return className.split(".").at(-1) ?? className;
@@ -38,7 +44,7 @@ export function storageType(className: string): string {
 
 /** Bytes of one element of a storage class; undefined for kinds that are not known here. */
 export function storageItemBytes(type: string): number | undefined {
-  const known = TORCH_TYPES[type];
+  const known = torchType(type);
   if (known !== undefined) return itemBytes(known);
   return {
     ComplexFloatStorage: 8,
@@ -61,7 +67,7 @@ export function rebuildTensor(args: readonly unknown[]): unknown {
   const shape = checkedShape(size);
   const strides = checkedShape(stride);
   if (typeof offset !== "number" || offset < 0 || strides.length !== shape.length) return undefined;
-  const type = TORCH_TYPES[typeName];
+  const type = torchType(typeName);
   if (type === undefined) return new StubDraft("torch.Tensor", [typeName, shape as PlainValue]);
   const bytes = itemBytes(type);
   return new NumericArray(type, shape, {
@@ -74,7 +80,7 @@ export function rebuildTensor(args: readonly unknown[]): unknown {
 
 /** A storage by itself, as a flat array. */
 export function storageArray(storage: StorageDraft): PlainValue {
-  const type = TORCH_TYPES[storage.type];
+  const type = torchType(storage.type);
   if (type === undefined) return new StubDraft("torch.storage", [storage.type]);
   const size = itemBytes(type);
   return new NumericArray(type, [Math.floor(storage.bytes().length / size)], {
