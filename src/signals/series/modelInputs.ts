@@ -180,3 +180,38 @@ export function memberContexts(context: SignalContext): readonly SignalContext[]
   }
   return out;
 }
+
+/**
+ * Steps that embeddings belong to, in order: all steps, the steps that show an image, or the policy's steps, whichever
+ * there are as many of as embeddings.
+ */
+export function embeddedSteps(
+  context: SignalContext,
+): { readonly rows: readonly Row[]; readonly steps: readonly number[] } | Missing {
+  const rows = embeddingRows(context);
+  if ("missing" in rows) return rows;
+  const { trajectory } = context;
+  const all = Array.from({ length: stepCount(trajectory) }, (_, t) => t);
+  const shown = trajectory.steps
+    .filter(({ media }) => media?.some(({ kind }) => kind === "image"))
+    .map(({ index }) => index);
+  const steps = [all, shown, decisionIndices(trajectory)].find((list) => list.length === rows.length);
+  return steps
+    ? { rows, steps }
+    : missing(
+        "embeddings",
+        `${rows.length} embeddings fit neither the ${all.length} steps nor the ${shown.length} images of this trajectory: score it again.`,
+      );
+}
+
+/** Number that a judge's reply about a step holds: its last number; NaN without one. */
+export function replyNumbers(context: SignalContext): Float64Array | undefined {
+  const replies = (context.inputs?.judge ?? []).filter(({ step }) => step !== undefined);
+  if (replies.length === 0) return undefined;
+  const out = new Float64Array(stepCount(context.trajectory)).fill(NaN);
+  for (const { step, text } of replies) {
+    const found = text.match(/[-+]?\d+(?:\.\d+)?/gu)?.at(-1);
+    if (found !== undefined && step! >= 0 && step! < out.length) out[step!] = Number(found);
+  }
+  return out.every((value) => Number.isNaN(value)) ? undefined : out;
+}

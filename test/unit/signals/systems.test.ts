@@ -11,6 +11,10 @@ describe("the published systems", () => {
     expect(rows.every((row) => Number.isInteger(row) && row >= 1 && row <= 48)).toBe(true);
   });
 
+  it("cover the published list without a gap", () => {
+    expect(systems.map(({ row }) => row)).toEqual(Array.from({ length: 48 }, (_, k) => k + 1));
+  });
+
   it.each(systems)("$id names signals and formats that exist", (system) => {
     expect(system.signals.length).toBeGreaterThan(0);
     const signalIds = new Set(signals.map(({ id }) => id));
@@ -20,6 +24,6 @@ describe("the published systems", () => {
   });
 
   it("stand beside standard estimators", () => {
-    expect(signals.filter(({ estimator }) => estimator).length).toBeGreaterThanOrEqual(16);
+    expect(signals.filter(({ estimator }) => estimator).length).toBeGreaterThanOrEqual(25);
   });
 });
