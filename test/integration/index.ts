@@ -6,6 +6,7 @@ import "./view.test";
 import "./language.test";
 import "./specification.test";
 import "./editors.test";
+import "./search.test";
 import "./scoring.test";
 import "./tasks.test";
 import "./live.test";

@@ -22,6 +22,7 @@ import { recomputeRewardsCommand } from "./recomputeRewards";
 import { runTrainingCommand } from "./runTraining";
 import { scoreTrajectoryCommand } from "./scoreTrajectory";
 import { scoreWithRayCommand } from "./scoreWithRay";
+import { searchRunCommand } from "./searchRun";
 import { showInFileCommand } from "./showInFile";
 
 /** Every command of package.json, by its id without the `trajectoryLens.` in front. */
@@ -35,6 +36,7 @@ export const commandTable: Readonly<Record<string, Command>> = {
   explainHere: explainHereCommand,
   selectForCompare: selectForCompareCommand,
   compareWithSelected: compareWithSelectedCommand,
+  searchRun: searchRunCommand,
   showInFile: showInFileCommand,
   openAsText: openAsTextCommand,
   copyId: copyIdCommand,
