@@ -32,14 +32,18 @@ import { primeRlTokens } from "./primeRlTokens";
 import { qualityDiversity } from "./qualityDiversity";
 import { rllm } from "./rllm";
 import { rlLoggingBoard } from "./rlLoggingBoard";
+import { rlds } from "./rlds";
 import { robomimic } from "./robomimic";
 import { rocketStates } from "./rocketStates";
 import { shareGpt } from "./shareGpt";
 import { skyRlEval } from "./skyRlEval";
+import { slimeRollout } from "./slime";
+import { slimeTrain } from "./slimeTrain";
 import { spoTree } from "./spoTree";
 import { prm800k, processBench } from "./stepLabels";
 import { sweAgent } from "./sweAgent";
 import { tau2Bench, tauBench } from "./tauBench";
+import { tfAgents } from "./tfAgents";
 import { trlCompletions } from "./trlCompletions";
 import { verifiersResults } from "./verifiersResults";
 import { verifiersTraces } from "./verifiersTraces";
@@ -61,6 +65,8 @@ export const formats: readonly Format[] = [
   areal,
   rllm,
   skyRlEval,
+  slimeRollout,
+  slimeTrain,
   atropos,
   rlLoggingBoard,
   spoTree,
@@ -71,6 +77,8 @@ export const formats: readonly Format[] = [
   d3rlpyFlat,
   d3rlpy,
   robomimic,
+  rlds,
+  tfAgents,
   imitationRollouts,
   stableBaselines2,
   episodePickles,

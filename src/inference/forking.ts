@@ -68,6 +68,7 @@ export async function generate(
     provider,
     modelPath: params.modelPath,
     continuations,
+    prefix: prepared.text.slice(0, prepared.tokens[before.length - 1]!.end),
     prefixTokens: before.length,
     tokens,
     seconds: (performance.now() - started) / 1000,

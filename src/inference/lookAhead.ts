@@ -15,6 +15,7 @@ type Call = InferenceCalls["lookAhead"];
 interface Row {
   readonly parent: number;
   readonly birthStep: number;
+  readonly birthCharacters: number;
   readonly forkProbabilities?: readonly [number, number];
   ids: number[];
   logprob: number;
@@ -60,7 +61,16 @@ export async function lookAhead(
   const endToken = [...ends][0];
 
   const rows: Row[] = [
-    { parent: -1, birthStep: 0, ids: [], logprob: 0, suppressed: 0, text: "", stopReason: undefined },
+    {
+      parent: -1,
+      birthStep: 0,
+      birthCharacters: 0,
+      ids: [],
+      logprob: 0,
+      suppressed: 0,
+      text: "",
+      stopReason: undefined,
+    },
   ];
   let state: LatrState = latrRoots([before.at(-1)!]);
   /** Index into `rows` of each row of `state`. */
@@ -90,6 +100,8 @@ export async function lookAhead(
       rows.push({
         parent: ofState[branch.parent!]!,
         birthStep: step,
+        // What the parent said before this step: its text is followed further below.
+        birthCharacters: rows[ofState[branch.parent!]!]!.text.length,
         forkProbabilities: [Math.max(...distribution), distribution[own]!],
         ids: [],
         logprob: 0,
@@ -128,6 +140,7 @@ export async function lookAhead(
       ids: Int32Array.from(ids),
       stopReason: stopReason ?? (room < params.maxNewTokens ? "context" : "length"),
     })),
+    prefix: prepared.text.slice(0, prepared.tokens[before.length - 1]!.end),
     prefixTokens: before.length,
     tokens,
     seconds: (performance.now() - started) / 1000,

@@ -29,7 +29,7 @@ export interface ModelInfo {
   readonly path: string;
   readonly name: string;
   readonly kind: ModelKind;
-  readonly layout: "huggingface-folder" | "onnx-file";
+  readonly layout: "huggingface-folder" | "onnx-file" | "server";
   readonly bytes: number;
   /** One sentence that says what is wrong, when the model cannot be used. */
   readonly problem?: string;

@@ -62,6 +62,8 @@ export interface LookAheadBranch {
   readonly parent: number;
   /** New tokens of the parent before it left. */
   readonly birthStep: number;
+  /** Characters of the parent's text before it left. */
+  readonly birthCharacters: number;
   readonly ids: Int32Array;
   readonly text: string;
   /** Sum of log(p + 1e-9) of its tokens since the fork, in nats. */
@@ -180,6 +182,8 @@ export type InferenceCalls = {
       readonly provider: Provider;
       readonly modelPath: string;
       readonly continuations: readonly Continuation[];
+      /** Text before the fork, as the model read it. */
+      readonly prefix: string;
       /** Tokens before the fork. */
       readonly prefixTokens: number;
       readonly tokens: number;
@@ -246,6 +250,7 @@ export type InferenceCalls = {
       readonly provider: Provider;
       readonly modelPath: string;
       readonly branches: readonly LookAheadBranch[];
+      readonly prefix: string;
       readonly prefixTokens: number;
       readonly tokens: number;
       readonly seconds: number;

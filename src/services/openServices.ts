@@ -1,8 +1,14 @@
 import { IndexAnnotations } from "./annotations";
+import { DatasetComparisons } from "./comparisons";
 import { ProcessDatasets } from "./datasets";
 import { DatasetDiagnoses } from "./diagnoses";
 import { FolderRayJobs } from "./rayJobs";
+import { ProcessGeneration } from "./generation";
+import { ChatJudging } from "./judging";
+import { ModelRegistry } from "./modelRegistry";
 import { RunnerRecompute } from "./recompute";
+import { RemoteScoring } from "./remote/remoteScoring";
+import { ScoreArrays } from "./scoreArrays";
 import { ProcessScoring } from "./scoring";
 import type { Services, ServicesOptions } from "./services";
 import { CatalogueSignals } from "./signals";
@@ -14,17 +20,23 @@ import { DatasetSpecifications } from "./specifications";
  */
 export function createServices(options: ServicesOptions): Services {
   const datasets = new ProcessDatasets(options);
-  const scoring = new ProcessScoring(options, datasets);
-  const signals = new CatalogueSignals(datasets);
+  const registry = new ModelRegistry(options.models ?? (() => []));
+  const tables = new ScoreArrays(options.storageFolder);
+  const remote = new RemoteScoring(options, datasets, tables, (params) => scoring.call("prepare", params));
+  const scoring: ProcessScoring = new ProcessScoring(options, datasets, registry, tables, remote);
+  const signals = new CatalogueSignals(datasets, tables);
   return {
     datasets,
     signals,
     scoring,
     annotations: new IndexAnnotations(datasets, signals),
     recompute: new RunnerRecompute(options, datasets),
+    generation: new ProcessGeneration(options, datasets, scoring, registry),
+    judging: new ChatJudging(options, datasets, registry, tables),
     rayJobs: new FolderRayJobs(options, datasets, scoring),
     specifications: new DatasetSpecifications(datasets),
     diagnoses: new DatasetDiagnoses(datasets),
+    comparisons: new DatasetComparisons(datasets),
     async dispose() {
       signals.dispose();
       await Promise.all([scoring.dispose(), datasets.dispose()]);

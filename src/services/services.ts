@@ -6,6 +6,7 @@ import type { Tree } from "../model/tree";
 import type { PolicyQuestion, ProviderStatus, ScoreExtras } from "../protocol/inferenceCalls";
 import type { QueryResult, RowQuery, SearchSummary, StoreCalls } from "../protocol/storeCalls";
 import type { Explanation, ParameterValues, SignalResult } from "../signals/signal";
+import type { Comparison } from "../signals/compare";
 import type { Finding } from "../signals/diagnostics/diagnostic";
 import type { SpecificationDiagnostic } from "../signals/specification/sourceText";
 import type { RuleOutcome } from "../signals/specification/specification";
@@ -381,6 +382,27 @@ export interface Diagnoses {
   diagnose(request: DiagnoseRequest, task?: Task<{ done: number; total: number }>): Promise<DiagnoseReport>;
 }
 
+export interface CompareRequest {
+  readonly datasetId: string;
+  /** Largest difference that still counts as the same: absolute below 1, relative above. Default 1e-5. */
+  readonly tolerance?: number;
+  /** Rows that do not fit, kept per convention. Default 20. */
+  readonly misfits?: number;
+}
+
+export interface CompareReport extends Comparison {
+  readonly dataset: DatasetInfo;
+  readonly trajectories: number;
+  readonly seconds: number;
+  /** Discount and trace decay that the run's own files name. */
+  readonly run: { readonly gamma?: number; readonly lambda?: number };
+}
+
+/** Which convention made the advantages that a dataset records. */
+export interface Comparisons {
+  compare(request: CompareRequest, task?: Task<{ done: number; total: number }>): Promise<CompareReport>;
+}
+
 /** Everything the product does, without an editor. The CLI and the extension both stand on it. */
 export interface Services {
   readonly datasets: Datasets;
@@ -388,9 +410,12 @@ export interface Services {
   readonly scoring: Scoring;
   readonly annotations: Annotations;
   readonly recompute: Recompute;
+  readonly generation: Generation;
+  readonly judging: Judging;
   readonly rayJobs: RayJobs;
   readonly specifications: Specifications;
   readonly diagnoses: Diagnoses;
+  readonly comparisons: Comparisons;
   dispose(): Promise<void>;
 }
 

@@ -9,8 +9,11 @@ import type {
   ParameterValues,
   Signal,
   SignalContext,
+  SignalInputs,
 } from "../signals/signal";
 import { datasetRow, groupMember, signalGroup } from "./groups";
+import type { ScoreArrays } from "./scoreArrays";
+import { signalInputs } from "./signalInputs";
 import type { Datasets } from "./services";
 
 /** Inputs for which a batch-relative signal needs the other members in full, not only their rewards. */
@@ -57,7 +60,11 @@ export class SignalContexts {
   private readonly batches = new Map<string, Promise<readonly Group[]>>();
   private readonly datasetRows = new Map<string, Promise<readonly DatasetRow[]>>();
 
-  constructor(private readonly datasets: Datasets) {}
+  constructor(
+    private readonly datasets: Datasets,
+    /** What models gave that is no series; absent where nothing is kept. */
+    private readonly tables?: ScoreArrays,
+  ) {}
 
   /** Drops what is kept: a file that grew or was rewritten may hold other text under the same id. */
   forget(): void {
@@ -93,9 +100,11 @@ export class SignalContexts {
     const group = given ?? (grouped ? await this.group(groupId, full) : undefined);
     const tree = groupId !== undefined && needs.has("tree") ? await this.datasets.tree(groupId) : undefined;
     const batch = group && needs.has("batch") ? await this.batch(trajectory, group) : undefined;
+    const inputs = rowsSuffice ? undefined : await this.inputs(trajectoryId);
     return {
       trajectory,
       scores: series,
+      ...(inputs === undefined ? {} : { inputs }),
       ...(group === undefined ? {} : { group }),
       ...(tree === undefined ? {} : { tree }),
       ...(batch === undefined ? {} : { batch }),
@@ -110,12 +119,21 @@ export class SignalContexts {
     );
   }
 
+  /** What models and judges gave for a trajectory; undefined when there is nothing. */
+  private async inputs(trajectoryId: string): Promise<SignalInputs | undefined> {
+    if (!this.tables) return undefined;
+    const [tables, replies] = [await this.tables.of(trajectoryId), await this.tables.replies(trajectoryId)];
+    return tables.length + replies.length === 0 ? undefined : signalInputs(tables, replies);
+  }
+
   private group(groupId: string, full: boolean): Promise<Group> {
-    return kept(this.groups, KEPT_GROUPS, `${full ? "full" : "rows"} ${groupId}`, async () => {
+    return kept(this.groups, KEPT_GROUPS, `${full ? `full ${this.tables?.version ?? 0}` : "rows"} ${groupId}`, async () => {
       const { group, members } = await this.datasets.group(groupId);
       const gathered: GroupMember[] = [];
       for (const row of members) {
-        gathered.push(groupMember(row, full ? await this.trajectory(row.id) : undefined));
+        const member = groupMember(row, full ? await this.trajectory(row.id) : undefined);
+        const inputs = full ? await this.inputs(row.id) : undefined;
+        gathered.push(inputs === undefined ? member : { ...member, inputs });
       }
       return signalGroup(group, gathered);
     });

@@ -13,6 +13,7 @@ import { conventionText } from "./convention";
 import { defaultRequests } from "./defaultSignals";
 import { modelName } from "./modelSearch";
 import { runSettings } from "./runSettings";
+import type { ScoreArrays } from "./scoreArrays";
 import type { Datasets, SignalRequest, Signals, SignalTrack, Unsubscribe } from "./services";
 import { completeGroups, SignalContexts } from "./signalContexts";
 
@@ -24,8 +25,11 @@ export class CatalogueSignals implements Signals {
   private readonly contexts: SignalContexts;
   private readonly subscription: Unsubscribe;
 
-  constructor(private readonly datasets: Datasets) {
-    this.contexts = new SignalContexts(datasets);
+  constructor(
+    private readonly datasets: Datasets,
+    tables?: ScoreArrays,
+  ) {
+    this.contexts = new SignalContexts(datasets, tables);
     this.subscription = datasets.onChange(() => this.contexts.forget());
   }
 

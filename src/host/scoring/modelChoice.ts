@@ -16,6 +16,15 @@ const domains: Readonly<Record<ModelKind, ModelDomain | undefined>> = {
   "policy-gaussian": "numeric",
   value: "numeric",
   "transition-reward": "numeric",
+  "preference-pair": "text",
+  embedding: "text",
+  judge: "text",
+  encoder: "numeric",
+  autoencoder: "numeric",
+  "inverse-dynamics": "numeric",
+  "dynamics-ensemble": "numeric",
+  flow: "numeric",
+  "video-reward": "numeric",
   unknown: undefined,
 };
 
@@ -28,6 +37,15 @@ export const kindTitles: Readonly<Record<ModelKind, string>> = {
   "policy-gaussian": "policy, continuous actions",
   value: "value",
   "transition-reward": "reward of transitions",
+  "preference-pair": "preference pairs",
+  embedding: "embedding",
+  judge: "judge",
+  encoder: "encoder",
+  autoencoder: "autoencoder",
+  "inverse-dynamics": "inverse dynamics",
+  "dynamics-ensemble": "dynamics ensemble",
+  flow: "flow network",
+  "video-reward": "reward of clips",
   unknown: "unknown kind",
 };
 
@@ -40,6 +58,15 @@ const kindOrder: readonly ModelKind[] = [
   "transition-reward",
   "policy-gaussian",
   "policy-discrete",
+  "preference-pair",
+  "embedding",
+  "video-reward",
+  "encoder",
+  "autoencoder",
+  "inverse-dynamics",
+  "dynamics-ensemble",
+  "flow",
+  "judge",
   "unknown",
 ];
 
@@ -140,12 +167,12 @@ export class ModelChoice implements vscode.Disposable {
         ? new Failure(
             "no-model",
             `The only model found cannot be used: ${broken.problem}`,
-            "Export it again, or add another folder in the setting trajectoryLens.models.folders.",
+            "Export it again, or add another folder in the setting trajectoryLens.modelFolders.",
           )
         : new Failure(
             "no-model",
             `No model that fits ${domain === "numeric" ? "control episodes" : domain === "text" ? "text" : "any trajectory"} was found (${where}).`,
-            "Put an .onnx file or a Hugging Face folder with ONNX weights there, or name its folder in the setting trajectoryLens.models.folders.",
+            "Put an .onnx file or a Hugging Face folder with ONNX weights there, or name its folder in the setting trajectoryLens.modelFolders.",
           );
     }
     const current = domain === undefined ? undefined : this.chosenPath(domain);

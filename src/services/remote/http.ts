@@ -1,0 +1,101 @@
+import { Failure } from "../../model/failure";
+
+/** Bytes of a reply that are read; log-probabilities of a long text stay far below. */
+const MOST_BYTES = 512 * 2 ** 20;
+const TIMEOUT_MS = 300_000;
+
+export interface HttpOptions {
+  /** Sent as a bearer token; never logged, never part of a message. */
+  readonly key?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly timeoutMs?: number;
+}
+
+/** The address of an endpoint below a base address, which may or may not end in a slash. */
+export const endpoint = (base: string, path: string): string => `${base.replace(/\/+$/, "")}/${path}`;
+
+/** Base address without `/v1`: vLLM serves some endpoints beside it. */
+export const serverRoot = (base: string): string => base.replace(/\/+$/, "").replace(/\/v1$/, "");
+
+/** What a server says about an error: OpenAI's `error.message`, FastAPI's `detail`, KServe's `error`. */
+function serverMessage(text: string): string {
+  try {
+    const json = JSON.parse(text) as { error?: unknown; detail?: unknown; message?: unknown };
+    for (const part of [json.error, json.detail, json.message]) {
+      if (typeof part === "string") return part;
+      if (typeof part === "object" && part !== null && "message" in part)
+        return String((part as { message: unknown }).message);
+    }
+  } catch {
+    // Plain text is what it is.
+  }
+  return text;
+}
+
+const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim().slice(0, 300);
+
+/**
+ * Asks a server that the user named.
+ * @param body sent as JSON; undefined = GET
+ * @throws Failure `server-unreachable`, `server-refused` (with what it said), `server-reply` or `cancelled`
+ */
+export async function askServer(url: string, body: unknown, options: HttpOptions): Promise<unknown> {
+  const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
+  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+  let text: string;
+  let status: number;
+  try {
+    const response = await fetch(url, {
+      method: body === undefined ? "GET" : "POST",
+      headers: {
+        accept: "application/json",
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...(options.key === undefined ? {} : { authorization: `Bearer ${options.key}` }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      redirect: "error",
+      signal,
+    });
+    status = response.status;
+    if (Number(response.headers.get("content-length") ?? 0) > MOST_BYTES)
+      throw new Failure("server-reply", `The reply of ${url} is too large.`, "Ask for less at once.");
+    text = await response.text();
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    if (options.signal?.aborted)
+      throw new Failure("cancelled", "The request was cancelled.", "Start it again when you want it.");
+    if (timeout.aborted)
+      throw new Failure(
+        "server-timeout",
+        `${url} gave no answer within ${(options.timeoutMs ?? TIMEOUT_MS) / 1000} s.`,
+        "Look whether the server is busy.",
+      );
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const why = cause instanceof Error ? cause.message || (cause as { code?: string }).code : String(cause);
+    throw new Failure(
+      "server-unreachable",
+      `${url} cannot be reached: ${oneLine(why ?? "no reason given")}.`,
+      "Start the server, or correct its address in trajectoryLens.models.",
+    );
+  }
+  if (status >= 400) {
+    throw new Failure(
+      "server-refused",
+      `${url} answered ${status}: ${oneLine(serverMessage(text)) || "nothing more"}.`,
+      status === 401 || status === 403
+        ? "Set the server's key with the command Set Server Key."
+        : status === 404
+          ? "The server may not have this endpoint, or the model has another name there."
+          : "Correct the request, or look at the server's log.",
+    );
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new Failure(
+      "server-reply",
+      `${url} answered with something that is not JSON: ${oneLine(text).slice(0, 80)}.`,
+      "Check the address and the kind of server (api).",
+    );
+  }
+}

@@ -1,0 +1,165 @@
+import { createHash } from "node:crypto";
+import { Failure, failureData } from "../../model/failure";
+import type { ModelDeclaration } from "../../model/modelDeclaration";
+import type { Provider, ScoreArray, ScoreReport, ScoreSeries } from "../../model/score";
+import type { Trajectory } from "../../model/trajectory";
+import { trajectoryHash } from "../contentHash";
+import type { ScoreStore } from "../datasets";
+import { modelKey, ModelRegistry } from "../modelRegistry";
+import { sampleTrajectories } from "../sampleTrajectories";
+import type { ScoreArrays } from "../scoreArrays";
+import type { Datasets, ModelTest, ServicesOptions, Task } from "../services";
+import type { HttpOptions } from "./http";
+import { inParallel } from "./inParallel";
+import { kserveSeries } from "./kserve";
+import { remoteNumbers } from "./remotePooling";
+import { policySeries, remoteLogprobs } from "./remotePolicy";
+import { remoteText, type PrepareText } from "./remoteText";
+
+/** Requests under way at once; a server batches them itself. */
+const AT_ONCE = 4;
+
+type ScoreProgress = { done: number; total: number; provider: Provider; message: string };
+
+interface Numbers {
+  readonly series: readonly ScoreSeries[];
+  readonly arrays: readonly ScoreArray[];
+  readonly tokens: number;
+}
+
+/** Scores through servers that the user's settings declare. Results are kept in the index like local ones. */
+export class RemoteScoring {
+  constructor(
+    private readonly options: ServicesOptions,
+    private readonly datasets: Datasets & ScoreStore,
+    private readonly tables: ScoreArrays,
+    private readonly prepare: PrepareText,
+  ) {}
+
+  async score(
+    trajectoryIds: readonly string[],
+    declaration: ModelDeclaration,
+    task?: Task<ScoreProgress>,
+  ): Promise<ScoreReport> {
+    if (declaration.kind === "judge" || declaration.url === undefined)
+      throw new Failure(
+        "model-does-not-fit",
+        `${declaration.name ?? modelKey(declaration)} is a judge; it answers in words.`,
+        "Use Judge Trajectory instead.",
+      );
+    const started = performance.now();
+    const http: HttpOptions = {
+      key: await this.options.serverKey?.(declaration),
+      ...(task?.signal === undefined ? {} : { signal: task.signal }),
+    };
+    const total = trajectoryIds.length;
+    const series: ScoreSeries[] = [];
+    const arrays: ScoreArray[] = [];
+    const failures: { trajectoryId: string; message: string }[] = [];
+    let [done, cached, tokens] = [0, 0, 0];
+    await inParallel(trajectoryIds, AT_ONCE, task?.signal, async (id) => {
+      const trajectory = await this.datasets.trajectory(id);
+      const key = cacheKey(trajectory, declaration);
+      const known = (await this.datasets.cachedScores([key]))[0] ?? [];
+      const own = known.filter((one) => one.trajectoryId === id);
+      const tables = declaration.kind === "embedding" ? await this.tables.of(id, key) : [];
+      if (own.length > 0 || tables.length > 0) {
+        cached++;
+        series.push(...own);
+        arrays.push(...tables);
+      } else {
+        try {
+          const numbers = await this.ask(declaration, trajectory, http);
+          if (numbers.series.length > 0)
+            await this.datasets.putScores(
+              numbers.series,
+              numbers.series.map(() => key),
+            );
+          if (numbers.arrays.length > 0) await this.tables.put(numbers.arrays, key);
+          series.push(...numbers.series);
+          arrays.push(...numbers.arrays);
+          tokens += numbers.tokens;
+        } catch (error) {
+          const failure = failureData(error);
+          // What fails for one text goes on with the next; a server that is not there fails for all.
+          if (["cancelled", "server-unreachable", "missing-tokenizer"].includes(failure.code)) throw error;
+          failures.push({ trajectoryId: id, message: failure.message });
+        }
+      }
+      done++;
+      task?.report?.({ done, total, provider: "remote", message: `${done} of ${total}` });
+    });
+    return {
+      provider: "remote",
+      modelPath: modelKey(declaration),
+      modelKind: declaration.kind ?? "unknown",
+      trajectories: total,
+      tokens,
+      seconds: (performance.now() - started) / 1000,
+      loadSeconds: 0,
+      cached,
+      series,
+      failures,
+      ...(arrays.length > 0 ? { arrays } : {}),
+    };
+  }
+
+  private async ask(
+    declaration: ModelDeclaration,
+    trajectory: Trajectory,
+    http: HttpOptions,
+  ): Promise<Numbers> {
+    const path = modelKey(declaration);
+    if (declaration.api === "kserve") {
+      const series = await kserveSeries(
+        declaration,
+        path,
+        trajectory,
+        () => remoteText(declaration, trajectory, this.prepare),
+        http,
+      );
+      return { series, arrays: [], tokens: series[0]?.values.length ?? 0 };
+    }
+    const prepared = await remoteText(declaration, trajectory, this.prepare);
+    if (declaration.kind === "policy-lm") {
+      const found = await remoteLogprobs(declaration, prepared, http);
+      const series = policySeries(declaration, path, trajectory, prepared, found);
+      return { series, arrays: [], tokens: found.tokens.length };
+    }
+    const { series, arrays } = await remoteNumbers(declaration, path, trajectory, prepared, http);
+    return { series, arrays, tokens: prepared.tokens?.ids.length ?? 0 };
+  }
+
+  /** Asks the server about a made-up trajectory. Never throws. */
+  async test(declaration: ModelDeclaration): Promise<ModelTest> {
+    const model = ModelRegistry.serverInfo(declaration);
+    const started = performance.now();
+    try {
+      const http: HttpOptions = { key: await this.options.serverKey?.(declaration), timeoutMs: 30_000 };
+      const [sample] = sampleTrajectories(model);
+      if (declaration.kind === "judge" || !sample)
+        return { model, provider: "remote", results: [], problem: "Judges are tried with Judge Trajectory." };
+      const numbers = await this.ask(declaration, sample, http);
+      return {
+        model,
+        provider: "remote",
+        seconds: (performance.now() - started) / 1000,
+        tokens: numbers.tokens,
+        results: [
+          ...numbers.series.map((one) => `${one.name} per ${one.level}`),
+          ...numbers.arrays.map((one) => `${one.name} [${one.rows}, ${one.width}]`),
+        ],
+      };
+    } catch (error) {
+      return { model, results: [], problem: failureData(error).message };
+    }
+  }
+}
+
+/** A server's weights cannot be seen, so the key holds its address, the model's name there, and how it is read. */
+function cacheKey(trajectory: Trajectory, declaration: ModelDeclaration): string {
+  const { name: _name, pricePerMillion: _price, generation: _generation, ...rest } = declaration;
+  return createHash("sha256")
+    .update(`${trajectoryHash(trajectory)}\nremote\n${JSON.stringify(rest)}`)
+    .digest("hex");
+}

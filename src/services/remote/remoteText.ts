@@ -1,0 +1,67 @@
+import type { ModelDeclaration } from "../../model/modelDeclaration";
+import type { Trajectory } from "../../model/trajectory";
+import type { InferenceCalls } from "../../protocol/inferenceCalls";
+import { textOf, type StepSpan } from "../../inference/trajectoryText";
+
+/** A trajectory as a model on a server reads it. */
+export interface RemoteText {
+  readonly text: string;
+  readonly spans: readonly StepSpan[];
+  readonly method: string;
+  /** With a declared tokenizer: the tokens, and where each stands in the text. */
+  readonly tokens?: {
+    readonly ids: readonly number[];
+    readonly spans: readonly { readonly start: number; readonly end: number }[];
+  };
+}
+
+/** Renders a trajectory with the tokenizer that the declaration names, in the inference process. */
+export type PrepareText = (
+  params: InferenceCalls["prepare"]["params"],
+) => Promise<InferenceCalls["prepare"]["result"]>;
+
+/**
+ * The text of a trajectory: through the declared tokenizer's chat template, else as written.
+ * @throws Failure when the trajectory has no text
+ */
+export async function remoteText(
+  declaration: ModelDeclaration,
+  trajectory: Trajectory,
+  prepare: PrepareText,
+): Promise<RemoteText> {
+  if (declaration.tokenizer === undefined) return textOf(trajectory, undefined);
+  const { text, spans, method, ids, tokens } = await prepare({
+    tokenizer: declaration.tokenizer,
+    trajectory,
+  });
+  return { text, spans, method, tokens: { ids: [...ids], spans: tokens } };
+}
+
+/**
+ * Where the tokens of a reply stand in the text that was sent: by their own texts where these spell it, else by the
+ * offsets that the server gives, which count code points as Python does.
+ * @returns undefined when the tokens are not those of the text
+ */
+export function replySpans(
+  text: string,
+  tokens: readonly string[],
+  offsets: readonly number[] | undefined,
+): readonly { readonly start: number; readonly end: number }[] | undefined {
+  let cursor = 0;
+  const spans: { start: number; end: number }[] = [];
+  for (const token of tokens) {
+    if (!text.startsWith(token, cursor)) break;
+    spans.push({ start: cursor, end: cursor + token.length });
+    cursor += token.length;
+    if (cursor >= text.length) return spans;
+  }
+  if (!offsets || offsets.length !== tokens.length) return undefined;
+  const units = [0];
+  for (const character of text) units.push(units.at(-1)! + character.length);
+  const inside = offsets.filter((offset) => offset < units.length - 1);
+  if (inside.length === 0 || inside.some((offset, i) => i > 0 && offset < inside[i - 1]!)) return undefined;
+  return inside.map((offset, i) => ({
+    start: units[offset]!,
+    end: units[inside[i + 1] ?? units.length - 1]!,
+  }));
+}
