@@ -32,6 +32,7 @@ import { dapo, drGrpo } from "./group/grpoVariants";
 import { opo } from "./group/opo";
 import { optimalTokenBaseline } from "./group/optimalTokenBaseline";
 import { passAtK } from "./group/passAtK";
+import { reinforcePlusPlusBaseline } from "./group/reinforcePlusPlusBaseline";
 import { rloo } from "./group/rloo";
 import { klPenalty } from "./loss/klEstimators";
 import { overlongPenalty } from "./loss/overlongPenalty";
@@ -93,6 +94,7 @@ export const signals: readonly Signal[] = [
   monteCarloAdvantage,
   gae,
   reinforcePlusPlus,
+  reinforcePlusPlusBaseline,
   remax,
   grpo,
   drGrpo,

@@ -1,22 +1,15 @@
-import { binary, number, symbol, type Expression } from "../expression";
 import {
   meanAndSpread,
   normaliseGroup,
   type GroupConvention,
   type GroupResult,
 } from "../kernels/groupNormalisation";
-import type { Precision } from "../kernels/precision";
+import { rounding, type Precision } from "../kernels/precision";
 import { numberOf, optionalNumberOf, precisionParameter, textOf } from "../series/parameters";
 import type { Missing } from "../series/episode";
-import {
-  needHow,
-  type ExplanationLine,
-  type ParameterValues,
-  type Signal,
-  type SignalContext,
-} from "../signal";
-import { deviationLine, meanLine, rewardSymbols } from "./groupExplanation";
-import { functionsParameter, groupOf, groupRewards, parseFunctions, type GroupRewards } from "./groupRewards";
+import { needHow, type ParameterValues, type Signal, type SignalContext } from "../signal";
+import { conventionName, explanationLines, type GrpoDerivation } from "./grpoExplanation";
+import { functionsParameter, groupOf, groupRewards, parseFunctions } from "./groupRewards";
 import { grpoPresets } from "./grpoPresets";
 import { combineFunctions } from "./rewardFunctions";
 
@@ -34,21 +27,34 @@ export function grpoConvention(parameters: ParameterValues): GroupConvention {
   };
 }
 
-interface Prepared {
-  readonly source: GroupRewards;
-  readonly rewards: Float64Array;
-  readonly convention: GroupConvention;
-  readonly result: GroupResult;
-  /** Set when the deviation is taken over the whole batch. */
-  readonly batch?: { readonly spread: number; readonly count: number };
-  /** Advantage before clipping. */
-  readonly raw: number;
-  readonly advantage: number;
-  readonly tiny: boolean;
-  readonly notes: readonly string[];
+/** The same with the batch's mean as the baseline; a group of one is then no special case. */
+function centredOnBatch(
+  rewards: Float64Array,
+  { std, epsilon, zeroSpread, nan, precision }: GroupConvention,
+  result: GroupResult,
+  mean: number,
+): GroupResult {
+  const round = rounding(precision);
+  const spreads = result.spreads.map((spread, i) =>
+    std !== "none" && Number.isNaN(spread) && result.counts[0] === 1 && !Number.isNaN(rewards[i]!)
+      ? 0
+      : spread,
+  );
+  return {
+    counts: result.counts,
+    baselines: rewards.map(() => mean),
+    spreads,
+    advantages: rewards.map((reward, i) => {
+      if (nan === "leave-out" && Number.isNaN(reward)) return 0;
+      const difference = round(reward - mean);
+      if (std === "none") return difference;
+      if (spreads[i] === 0 && zeroSpread !== "divide") return zeroSpread === "zero" ? 0 : difference;
+      return round(difference / (spreads[i]! + epsilon));
+    }),
+  };
 }
 
-function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Missing {
+function prepare(context: SignalContext, parameters: ParameterValues): GrpoDerivation | Missing {
   const source = groupRewards(context);
   if ("missing" in source) return source;
   const notes = [...source.notes];
@@ -61,8 +67,11 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
     rewards = combined.rewards;
     notes.push(`Rewards: ${functions.map((f) => `${f.weight} * ${f.component}`).join(" + ")}.`);
   }
-  let batch: Prepared["batch"];
-  if (convention.std !== "none" && textOf(parameters, "stdOver") === "batch") {
+  let batch: GrpoDerivation["batch"];
+  const overBatch = (name: string): boolean => textOf(parameters, name) === "batch";
+  const batchSpread = convention.std !== "none" && overBatch("stdOver");
+  const batchMean = convention.baseline === "mean" && overBatch("baselineOver");
+  if (batchSpread || batchMean) {
     if (!context.batch) return { missing: ["batch"], how: needHow.batch };
     const all = context.batch
       .flatMap((group) => group.members)
@@ -71,12 +80,12 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
         (reward): reward is number =>
           typeof reward === "number" && !(convention.nan === "leave-out" && Number.isNaN(reward)),
       );
-    batch = {
-      spread: meanAndSpread(Float64Array.from(all), convention.std, convention.precision).spread,
-      count: all.length,
-    };
+    const std = convention.std === "none" ? "sample" : convention.std;
+    const { mean, spread } = meanAndSpread(Float64Array.from(all), std, convention.precision);
+    batch = { count: all.length, ...(batchSpread ? { spread } : {}), ...(batchMean ? { mean } : {}) };
   }
-  const result = normaliseGroup(rewards, convention, batch?.spread);
+  let result = normaliseGroup(rewards, convention, batch?.spread);
+  if (batch?.mean !== undefined) result = centredOnBatch(rewards, convention, result, batch.mean);
   const own = source.own;
   let raw = result.advantages[own]!;
   const limit = optionalNumberOf(parameters, "tinySpread");
@@ -86,7 +95,7 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   const high = optionalNumberOf(parameters, "clipHigh") ?? Infinity;
   const advantage = Number.isNaN(raw) ? raw : Math.min(Math.max(raw, low), high);
   const count = result.counts[0]!;
-  if (count === 1) {
+  if (count === 1 && batch?.mean === undefined) {
     notes.push(
       convention.singleton === "plain-reward"
         ? "Group of one: this convention gives the reward itself."
@@ -141,6 +150,13 @@ export const grpo: Signal = {
       description: "Over whom the deviation runs: the group, or the other members.",
       type: "choice",
       choices: ["group", "others"],
+      default: "group",
+    },
+    {
+      name: "baselineOver",
+      description: "Take the mean over the group, or over the whole batch of the training step.",
+      type: "choice",
+      choices: ["group", "batch"],
       default: "group",
     },
     {
@@ -213,112 +229,10 @@ export const grpo: Signal = {
     const { convention } = prepared;
     return {
       title: "GRPO advantage",
-      convention: `${conventionName(convention)}${prepared.batch ? " over the batch" : ""}, group of one: ${convention.singleton}`,
+      convention: `${conventionName(convention)}${prepared.batch?.spread !== undefined ? " over the batch" : ""}${prepared.batch?.mean !== undefined ? ", mean over the batch" : ""}, group of one: ${convention.singleton}`,
       lines: explanationLines(prepared, parameters),
       source: grpo.source,
       notes: prepared.notes,
     };
   },
 };
-
-function conventionName(convention: GroupConvention): string {
-  const std = convention.std === "none" ? "no std" : convention.std === "sample" ? "std n-1" : "std n";
-  return `${std}${convention.std === "none" ? "" : `, eps ${convention.epsilon}`}${convention.baseline === "leave-one-out" ? ", leave-one-out baseline" : ""}`;
-}
-
-function explanationLines(prepared: Prepared, parameters: ParameterValues): readonly ExplanationLine[] {
-  const { source, rewards, result, convention, batch } = prepared;
-  const own = source.own;
-  const reference = { trajectoryId: source.members[own]!.trajectoryId };
-  const reward = symbol("r_i", rewards[own]!, "reward of this rollout", reference);
-  const counted: number[] = [];
-  rewards.forEach((value, i) => {
-    if (!(convention.nan === "leave-out" && Number.isNaN(value))) counted.push(i);
-  });
-  const symbols = rewardSymbols(source.members, rewards);
-  const all = counted.map((i) => symbols[i]!);
-  const others = counted.filter((i) => i !== own).map((i) => symbols[i]!);
-  const lines: ExplanationLine[] = [];
-  const rounded = (of: Expression): Expression =>
-    convention.precision === "float32" ? { kind: "call", name: "float32", arguments: [of] } : of;
-  const spread = result.spreads[own]!;
-  const baseline = result.baselines[own]!;
-  const leaveOut = convention.baseline === "leave-one-out" && others.length > 0;
-  const baselineName = leaveOut ? "mean(others)" : "mean(r)";
-  const baselineSymbol = symbol(
-    baselineName,
-    baseline,
-    leaveOut ? "mean reward of the other rollouts" : "mean reward of the group",
-  );
-  const divides =
-    convention.std !== "none" &&
-    !Number.isNaN(spread) &&
-    !(spread === 0 && convention.zeroSpread !== "divide");
-  const single = counted.length === 1;
-  let expression: Expression;
-  if (Number.isNaN(rewards[own]!) || prepared.tiny || (spread === 0 && convention.zeroSpread === "zero"))
-    expression = { kind: "number", value: 0 };
-  else if (single && convention.singleton === "plain-reward") expression = reward;
-  else if (single && convention.singleton === "reward") {
-    const divisor = binary(
-      "+",
-      number(1),
-      symbol("eps", convention.epsilon, "keeps the division away from 0"),
-    );
-    expression =
-      convention.std === "none"
-        ? reward
-        : binary(
-            "/",
-            reward,
-            batch ? binary("+", symbol("std(r)", spread), symbol("eps", convention.epsilon)) : divisor,
-          );
-  } else {
-    expression = single
-      ? binary("-", reward, reward)
-      : convention.baseline === "none"
-        ? reward
-        : binary("-", reward, baselineSymbol);
-    expression = rounded(expression);
-    if (divides)
-      expression = binary(
-        "/",
-        expression,
-        binary(
-          "+",
-          symbol("std(r)", spread, "deviation of the rewards"),
-          symbol("eps", convention.epsilon, "keeps the division away from 0"),
-        ),
-      );
-  }
-  expression = rounded(expression);
-  const low = optionalNumberOf(parameters, "clipLow");
-  const high = optionalNumberOf(parameters, "clipHigh");
-  if (low !== undefined)
-    expression = { kind: "call", name: "max", arguments: [expression, symbol("low", low, "lower limit")] };
-  if (high !== undefined)
-    expression = { kind: "call", name: "min", arguments: [expression, symbol("high", high, "upper limit")] };
-  lines.push({ name: "A_i", expression, value: prepared.advantage });
-  const push = (line: ExplanationLine): void =>
-    void lines.push({ ...line, expression: rounded(line.expression) });
-  if (!single && convention.baseline !== "none")
-    push(meanLine(baselineName, leaveOut ? others : all, baseline));
-  if (!single && divides && !batch) {
-    const over = convention.spreadOver === "group" ? counted : counted.filter((i) => i !== own);
-    const exact = over.reduce((total, i) => total + rewards[i]!, 0) / over.length;
-    const mean = convention.precision === "float32" ? Math.fround(exact) : exact;
-    const meanName = convention.spreadOver === "group" ? "mean(r)" : "mean(others)";
-    if (over.length > 1) {
-      push(
-        deviationLine(
-          "std(r)",
-          over.map((i) => symbols[i]!),
-          symbol(meanName, mean, "mean of these rewards"),
-          convention.std,
-          spread,
-        ),
-      );
-    }
-  }
-  return lines;
-}

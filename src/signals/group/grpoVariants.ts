@@ -7,6 +7,7 @@ import { deviationLine, meanLine, rewardSymbols } from "./groupExplanation";
 import { groupSignal } from "./groupSignal";
 import { grpo, grpoConvention } from "./grpo";
 import { grpoPresets } from "./grpoPresets";
+import { responseTokens } from "./responseLength";
 
 /** GRPO without its two biases. The loss's length bias is the trainer's matter; the advantage is this. */
 export const drGrpo: Signal = {
@@ -84,7 +85,7 @@ export const dapo = groupSignal({
     const notes: string[] = [];
     let rewards = source.rewards;
     if (maximum !== undefined) {
-      const absent = source.members.filter(({ tokenCount }) => tokenCount === undefined).length;
+      const absent = source.members.filter((member) => responseTokens(member) === undefined).length;
       if (absent > 0)
         return {
           missing: ["tokenMask"],
@@ -92,7 +93,7 @@ export const dapo = groupSignal({
         };
       const punish = (length: number): number =>
         overlongReward(length, maximum, numberOf(parameters, "buffer"), numberOf(parameters, "factor"));
-      rewards = rewards.map((reward, i) => reward + punish(source.members[i]!.tokenCount!));
+      rewards = rewards.map((reward, i) => reward + punish(responseTokens(source.members[i]!)!));
     }
     const own = source.own;
     // The filter looks at the metric before any punishment.

@@ -1,5 +1,6 @@
 import { binary, symbol, type Expression } from "../expression";
 import { groupSignal } from "./groupSignal";
+import { responseTokens } from "./responseLength";
 import { rewardSymbols } from "./groupExplanation";
 
 /** Length-weighted mean reward of a group: the baseline with the least variance for sequence-level policies. */
@@ -44,11 +45,7 @@ export const opo = groupSignal({
   description:
     "Reward minus the mean of the group weighted by response length: long rollouts pull the baseline more.",
   derive({ rewards, own, members }) {
-    const lengths = members.map((member) => {
-      const mask = member.trajectory?.tokens?.mask;
-      if (mask) return mask.reduce((count, bit) => count + bit, 0);
-      return member.tokenCount;
-    });
+    const lengths = members.map(responseTokens);
     if (lengths.some((length) => length === undefined)) {
       return {
         missing: ["tokenMask"],

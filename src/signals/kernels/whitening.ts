@@ -58,6 +58,23 @@ export function maskedMoments(
 }
 
 /**
+ * Mean and variance (n-1) of values of which each stands `counts` times: an advantage on every token of its rollout.
+ * NaN variance with fewer than two tokens.
+ */
+export function repeatedMoments(values: Float64Array, counts: Float64Array): MaskedMoments {
+  let count = 0;
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) {
+    count += counts[i]!;
+    sum += counts[i]! * values[i]!;
+  }
+  const mean = sum / count;
+  let squares = 0;
+  for (let i = 0; i < values.length; i++) squares += counts[i]! * (values[i]! - mean) ** 2;
+  return { count, mean, variance: count > 1 ? squares / (count - 1) : NaN };
+}
+
+/**
  * Masked whitening: moments over the masked-in entries, applied to every entry (masked-out ones too, as the
  * frameworks do; multiply by the mask afterwards where they do).
  *

@@ -56,12 +56,7 @@ const rewardsOf = (heads: AlignmentHeads, { features, primary, auxiliary }: Mask
   alignedRewards(heads, features, primary, auxiliary);
 
 /** mean |weight| of the first and third head where the release logs those, else the heads' outputs. */
-function logged(
-  fn: string,
-  inputs: Inputs,
-  heads: AlignmentHeads,
-  features: readonly Float64Array[],
-): unknown {
+function logged(heads: AlignmentHeads, features: readonly Float64Array[]): unknown {
   return [0, 2].map((head) => {
     if (heads.kind === "scaled") {
       const row = heads.weights[head]!;
