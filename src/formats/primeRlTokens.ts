@@ -1,6 +1,6 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
-import type { Step, TokenColumns } from "../model/trajectory";
+import type { TokenColumns } from "../model/trajectory";
 import type { FileHead, Format, FormatRecord, RecordContext } from "./format";
 import {
   float64,
@@ -12,6 +12,7 @@ import {
   wholeNumber,
   without,
 } from "./jsonFields";
+import { promptLength, sharedAdvantage, stepsOfMask } from "./maskedTokens";
 
 /** Names of the model for the export's arrays; arrays that are not listed keep their own names. */
 const SERIES_NAMES: Readonly<Record<string, string>> = {
@@ -91,55 +92,6 @@ function tokensOf(row: JsonObject, document: Document): TokenColumns {
   };
 }
 
-/** Runs of the loss mask as steps: what the policy wrote and what it was given. The export holds no text. */
-function stepsOf(tokens: TokenColumns): Step[] {
-  const steps: Step[] = [];
-  const { mask, count } = tokens;
-  const advantages = tokens.series["advantage"];
-  const logprobs = tokens.series["logprob"];
-  let start = 0;
-  for (let index = 1; index <= count; index++) {
-    if (index < count && mask?.[index] === mask?.[start]) continue;
-    const trained = mask === undefined || mask[start] === 1;
-    const advantage =
-      trained && advantages !== undefined ? sameNumber(advantages.subarray(start, index)) : undefined;
-    const logprob =
-      trained && logprobs !== undefined
-        ? logprobs.subarray(start, index).reduce((sum, value) => sum + value, 0)
-        : undefined;
-    steps.push({
-      index: steps.length,
-      role: trained ? "assistant" : steps.length === 0 ? "user" : "tool",
-      kind: trained ? "act" : steps.length === 0 ? "prompt" : "observe",
-      tokenStart: start,
-      tokenEnd: index,
-      ...(advantage === undefined ? {} : { advantage }),
-      ...(logprob === undefined ? {} : { logprob }),
-    });
-    start = index;
-  }
-  return steps;
-}
-
-/** The number that all entries share. */
-function sameNumber(values: Float64Array): number | undefined {
-  const first = values[0];
-  return first !== undefined && values.every((value) => value === first) ? first : undefined;
-}
-
-/** The advantage of the whole trajectory, where all its trained tokens carry the same one (GRPO does). */
-function advantageOf(tokens: TokenColumns): number | undefined {
-  const advantages = tokens.series["advantage"];
-  if (advantages === undefined) return undefined;
-  const { mask } = tokens;
-  return sameNumber(mask === undefined ? advantages : advantages.filter((_, index) => mask[index] === 1));
-}
-
-function promptLength(tokens: TokenColumns): number {
-  const first = tokens.mask?.indexOf(1) ?? 0;
-  return first < 0 ? tokens.count : first;
-}
-
 function titleOfTokens(row: JsonObject, tokens: TokenColumns): string {
   const prompt = promptLength(tokens);
   const env = textOf(row["env_name"]);
@@ -196,7 +148,7 @@ export const primeRlTokens: Format = {
     const trainingStep = trainingStepOf(row, context);
     return documentsOf(row).map((document, part) => {
       const tokens = tokensOf(row, document);
-      const advantage = advantageOf(tokens);
+      const advantage = sharedAdvantage(tokens);
       return {
         part,
         groupKey: groupKeyOf(row, tokens),
@@ -204,7 +156,7 @@ export const primeRlTokens: Format = {
         ...(trainingStep === undefined ? {} : { trainingStep }),
         title: titleOfTokens(row, tokens),
         ...(advantage === undefined ? {} : { advantage }),
-        stepCount: stepsOf(tokens).length,
+        stepCount: stepsOfMask(tokens).length,
         tokenCount: tokens.count,
         components: {},
       };
@@ -223,14 +175,14 @@ export const primeRlTokens: Format = {
       );
     const tokens = tokensOf(row, document);
     const trainingStep = trainingStepOf(row, context);
-    const advantage = advantageOf(tokens);
+    const advantage = sharedAdvantage(tokens);
     const arrays = new Set([...arraysOf(row).map(([key]) => key), ...NOT_SERIES, "step"]);
     return {
       ...place,
       format: "prime-rl-tokens",
       task: textOf(row["env_name"]) === undefined ? {} : { id: textOf(row["env_name"]) as string },
       ...(trainingStep === undefined ? {} : { trainingStep }),
-      steps: stepsOf(tokens),
+      steps: stepsOfMask(tokens),
       tokens,
       outcome: { components: {} },
       ...(advantage === undefined ? {} : { advantage }),
