@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError } from "commander";
 import { checkCommand, type CheckOptions } from "./commands/check";
+import { compareCommand, type CompareOptions } from "./commands/compare";
 import { diagnoseCommand, type DiagnoseOptions } from "./commands/diagnose";
 import { exportCommand, type ExportOptions } from "./commands/exportParquet";
 import { formatsCommand } from "./commands/formats";
@@ -197,6 +198,18 @@ Examples:
       )
       .action(async (path: string, options: DiagnoseOptions) =>
         emit(await diagnoseCommand(path, options), options),
+      ),
+  );
+  add(
+    new Command("compare")
+      .description(
+        "say which library's convention made the advantages that a dataset records, and which rows do not fit",
+      )
+      .argument("<path>", "file or folder")
+      .option("--tolerance <number>", "largest difference that is still the same (default 1e-5)", positive)
+      .option("--misfits <n>", "rows listed that do not fit (default 20)", wholeNumber)
+      .action(async (path: string, options: CompareOptions) =>
+        emit(await compareCommand(path, options), options),
       ),
   );
   add(

@@ -1,0 +1,120 @@
+import { Failure } from "../model/failure";
+import type { DatasetInfo, TrajectoryRow } from "../model/summary";
+import type { Trajectory } from "../model/trajectory";
+import { AdvantageComparison, candidatesOf } from "../signals/compare";
+import { signals } from "../signals/index";
+import type { Group, SignalContext } from "../signals/signal";
+import { groupMember } from "./groups";
+import { runSettings } from "./runSettings";
+import type { CompareReport, CompareRequest, Comparisons, Datasets, Task } from "./services";
+import { allRows, fromRow } from "./signalContexts";
+
+/** Trajectories that are on their way from their files at once. */
+const AHEAD = 8;
+/** Rows after which conventions that fit none of them are given up. */
+const SAMPLE = 200;
+
+/** Recorded advantages of a dataset beside those of every known convention, one group at a time. */
+export class DatasetComparisons implements Comparisons {
+  constructor(private readonly datasets: Datasets) {}
+
+  async compare(
+    request: CompareRequest,
+    task?: Task<{ done: number; total: number }>,
+  ): Promise<CompareReport> {
+    const started = performance.now();
+    const dataset = (await this.datasets.list()).find((candidate) => candidate.id === request.datasetId);
+    if (!dataset)
+      throw new Failure(
+        "unknown-dataset",
+        `There is no dataset ${request.datasetId}.`,
+        "Index its files again.",
+      );
+    const rows = await allRows(this.datasets, { datasetId: dataset.id });
+    const run = await runSettings(dataset.path);
+    const comparison = new AdvantageComparison(
+      candidatesOf(signals, run),
+      request.tolerance,
+      request.misfits,
+    );
+    let done = 0;
+    let narrowed = false;
+    for (const batch of batchesOf(rows)) {
+      // Members without their trajectories: what conventions over the batch look at.
+      const light = new Map(batch.map((members) => [members[0]!.id, groupOf(members)]));
+      const groups = [...light.values()].filter((group) => group !== undefined);
+      for (const members of batch) {
+        if (task?.signal?.aborted)
+          throw new Failure("cancelled", "The comparison was cancelled.", "Start it again when you want it.");
+        for (const context of await this.contexts(dataset, members, light.get(members[0]!.id), groups))
+          comparison.add(context);
+        done += members.length;
+        task?.report?.({ done, total: rows.length });
+        if (!narrowed && comparison.rows >= SAMPLE) {
+          comparison.narrow();
+          narrowed = true;
+        }
+      }
+    }
+    return {
+      ...comparison.result(),
+      dataset,
+      trajectories: rows.length,
+      seconds: (performance.now() - started) / 1000,
+      run,
+    };
+  }
+
+  /** One context per member that may record an advantage, its group loaded in full. */
+  private async contexts(
+    dataset: DatasetInfo,
+    members: readonly TrajectoryRow[],
+    light: Group | undefined,
+    batch: readonly Group[],
+  ): Promise<readonly SignalContext[]> {
+    const loaded: Trajectory[] = [];
+    for (let start = 0; start < members.length; start += AHEAD)
+      loaded.push(
+        ...(await Promise.all(
+          members.slice(start, start + AHEAD).map((row) => this.datasets.trajectory(row.id)),
+        )),
+      );
+    const group = light && groupOf(members, loaded);
+    const tree = group && dataset.nativeTree ? await this.datasets.tree(group.groupId) : undefined;
+    const whole = group && batch.map((each) => (each === light ? group : each));
+    return Promise.all(
+      loaded.map(async (trajectory, index) => ({
+        // The index may know an advantage or a reward of the row that the format keeps out of the trajectory.
+        trajectory: { ...fromRow(members[index]!), ...trajectory },
+        scores: await this.datasets.scores(trajectory.id),
+        ...(group ? { group, batch: whole! } : {}),
+        ...(tree ? { tree } : {}),
+      })),
+    );
+  }
+}
+
+/** Rows by training step, and within it by group; a row without a group is alone. In the file's order. */
+function batchesOf(rows: readonly TrajectoryRow[]): readonly (readonly (readonly TrajectoryRow[])[])[] {
+  const steps = new Map<number | undefined, Map<string, TrajectoryRow[]>>();
+  for (const row of rows) {
+    const groups = steps.get(row.trainingStep) ?? new Map<string, TrajectoryRow[]>();
+    steps.set(row.trainingStep, groups);
+    const key = row.groupId === undefined ? `row ${row.id}` : `group ${row.groupId}`;
+    const members = groups.get(key);
+    if (members) members.push(row);
+    else groups.set(key, [row]);
+  }
+  return [...steps.values()].map((groups) => [...groups.values()]);
+}
+
+function groupOf(members: readonly TrajectoryRow[], loaded: readonly Trajectory[] = []): Group | undefined {
+  const [first] = members;
+  if (first?.groupId === undefined) return undefined;
+  return {
+    groupId: first.groupId,
+    members: members.map((row, index) => groupMember(row, loaded[index])),
+    ...(first.trainingStep === undefined ? {} : { trainingStep: first.trainingStep }),
+    ...(first.groupGuess === undefined ? {} : { guess: first.groupGuess }),
+  };
+}
