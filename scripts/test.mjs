@@ -67,13 +67,14 @@ const lanes = [
       command: [program.vitest, "run", "--reporter=default", "--reporter=json", "--outputFile.json=test-out/vitest.json"],
       count: vitestCounts,
     },
+    // Real packages and weights from the index of Python; each says so and skips where they cannot be had.
+    { name: "ray", command: ["scripts/run-ts.mjs", "test/ray/run.ts"], count: closingLine },
+    { name: "real-model", command: ["scripts/run-ts.mjs", "test/real-model/run.ts"], count: closingLine },
   ],
   [
     { name: "webview", command: ["scripts/run-ts.mjs", "test/webview/run.ts"], count: webviewChecks, needs: ["browser"] },
     { name: "integration", command: ["scripts/test-integration.mjs"], count: closingLine, needs: ["browser", "vscode"] },
     { name: "e2e", command: ["scripts/test-e2e.mjs"], count: closingLine, needs: ["browser", "vscode", "python"] },
-    // Real packages from the index of Python; says so and skips where they cannot be had.
-    { name: "ray", command: ["scripts/run-ts.mjs", "test/ray/run.ts"], count: closingLine },
   ],
 ];
 

@@ -8,7 +8,10 @@ import { alignTokens, type TokenSpan } from "./stepMap";
 import { loadTokenizer, type TextTokenizer } from "./tokenizing";
 import { textOf, type StepSpan, type TrajectoryText } from "./trajectoryText";
 
-/** A trajectory as the tokens that a model reads. */
+/**
+ * A trajectory as the tokens that a model reads. Where a token stands in the text is worked out when it is asked for, and
+ * throws a Failure for tokenizers that rewrite text (lower-case it, drop spaces): a number for a whole text needs none of it.
+ */
 export interface PreparedText {
   readonly ids: readonly number[];
   /** The text of each token; a character of several tokens stands at the last of them. */
@@ -25,7 +28,7 @@ export interface PreparedText {
 /**
  * The trajectory's own token ids where the file has them and they are this tokenizer's, else its text in tokens.
  * @param edit changes the text before it becomes tokens (for example to add a separator)
- * @throws Failure with one sentence when the trajectory has no text or its tokens cannot be told apart
+ * @throws Failure with one sentence when the trajectory has no text
  */
 export async function prepareText(
   model: LoadedModel,
@@ -38,11 +41,16 @@ export async function prepareText(
   let text = textOf(trajectory, tokenizer.chatTemplate);
   if (edit) text = edit(text);
   const ids = tokenizer.encode(text.text, !text.templated);
-  const tokens = alignTokens(ids, text.text, tokenizer);
+  let aligned: readonly TokenSpan[] | undefined;
+  const tokens = (): readonly TokenSpan[] => (aligned ??= alignTokens(ids, text.text, tokenizer));
   return {
     ids,
-    tokens,
-    tokenText: tokens.map(({ start, end }) => text.text.slice(start, end)),
+    get tokens() {
+      return tokens();
+    },
+    get tokenText() {
+      return tokens().map(({ start, end }) => text.text.slice(start, end));
+    },
     spans: text.spans,
     text: text.text,
     method: text.method,

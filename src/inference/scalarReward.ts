@@ -35,6 +35,8 @@ export const scalarReward: Scorer = async (model, trajectories, context) => {
   for (const trajectory of trajectories) {
     try {
       const prepared = await prepareText(model, trajectory);
+      // Asked for here, where a tokenizer that rewrites text costs this trajectory alone.
+      if (context.extras.perToken) void prepared.tokenText;
       const fit = (ids: readonly number[]): FittedText => {
         const fitted = fitText(model, tokenizer, ids, context.longText);
         if (typeof fitted === "string")

@@ -25,6 +25,8 @@ PROMPTS = [
     "Écris « bonjour » en japonais 😀.",
 ]
 NEW_TOKENS = 24
+# The embeddings, two layers on the way, and the last one behind the final norm.
+HIDDEN_LAYERS = (0, 10, 20, 30)
 
 
 def gguf_path() -> Path:
@@ -48,11 +50,12 @@ class Graph(torch.nn.Module):
         queries = keys[total - new :]
         visible = (keys <= queries.unsqueeze(-1)) & attention_mask.bool()[:, None, None, :]
         bias = torch.zeros(1, dtype=torch.float32).masked_fill(~visible, -1e9)
-        out = self.model(input_ids=input_ids, attention_mask=bias, position_ids=position_ids, past_key_values=past, use_cache=True)
+        out = self.model(input_ids=input_ids, attention_mask=bias, position_ids=position_ids, past_key_values=past, use_cache=True,
+                         output_hidden_states=True)
         presents = []
         for layer in out.past_key_values.layers:
             presents += [layer.keys, layer.values]
-        return out.logits, *presents
+        return out.logits, *presents, *[out.hidden_states[layer] for layer in HIDDEN_LAYERS]
 
 
 @torch.no_grad()
@@ -70,6 +73,7 @@ def main(out: Path) -> None:
 
     names = [f"{{}}.{layer}.{kind}" for layer in range(layers) for kind in ("key", "value")]
     pasts, presents = [n.format("past_key_values") for n in names], [n.format("present") for n in names]
+    hidden = [f"hidden_states.{layer}" for layer in HIDDEN_LAYERS]
     ids = torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]])
     inputs = (ids, torch.ones(2, 7, dtype=torch.long), torch.arange(3, 7).expand(2, 4), *[torch.zeros(2, heads, 3, dim) for _ in pasts])
     axes = {
@@ -79,11 +83,12 @@ def main(out: Path) -> None:
         "logits": {0: "batch_size", 1: "sequence_length"},
         **{n: {0: "batch_size", 2: "past_sequence_length"} for n in pasts},
         **{n: {0: "batch_size", 2: "total_sequence_length"} for n in presents},
+        **{n: {0: "batch_size", 1: "sequence_length"} for n in hidden},
     }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(Graph(model, layers), inputs, str(out / "onnx" / "model.onnx"), dynamo=False, opset_version=17,
-                          input_names=["input_ids", "attention_mask", "position_ids", *pasts], output_names=["logits", *presents], dynamic_axes=axes)
+                          input_names=["input_ids", "attention_mask", "position_ids", *pasts], output_names=["logits", *presents, *hidden], dynamic_axes=axes)
 
     reference = []
     for prompt in PROMPTS:
@@ -95,7 +100,9 @@ def main(out: Path) -> None:
             if following == tokenizer.eos_token_id:
                 break
             found.append(following)
-        log_p = F.log_softmax(model(torch.tensor([found])).logits[0].double(), dim=-1)
+        result = model(torch.tensor([found]), output_hidden_states=True)
+        log_p = F.log_softmax(result.logits[0].double(), dim=-1)
+        top = log_p[:-1].topk(3, dim=-1)
         chosen = log_p[:-1].gather(1, torch.tensor(found[1:])[:, None])[:, 0]
         reference.append({
             "prompt": prompt,
@@ -104,6 +111,10 @@ def main(out: Path) -> None:
             "promptTokens": len(encoded),
             "logprob": chosen.tolist(),
             "entropy": (-(log_p.exp() * log_p).sum(-1))[:-1].tolist(),
+            "topIds": top.indices.tolist(),
+            "topLogprob": top.values.tolist(),
+            # Whole states of all tokens would be megabytes of text: their lengths and their first numbers tell as much.
+            "hidden": {str(layer): [[float(state.norm()), *state[:4].tolist()] for state in result.hidden_states[layer][0]] for layer in HIDDEN_LAYERS},
         })
     (out / "reference.json").write_text(json.dumps(reference))
 
