@@ -5,6 +5,7 @@ import "./index.test";
 import "./view.test";
 import "./language.test";
 import "./specification.test";
+import "./runReports.test";
 import "./editors.test";
 import "./search.test";
 import "./scoring.test";

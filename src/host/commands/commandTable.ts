@@ -1,7 +1,9 @@
 import { chooseModelCommand } from "./chooseModel";
 import type { Command } from "./command";
 import { compareWithSelectedCommand, selectForCompareCommand } from "./compare";
+import { compareAdvantagesCommand } from "./compareAdvantages";
 import { copyIdCommand } from "./copyId";
+import { diagnoseRunCommand } from "./diagnoseRun";
 import { explainHereCommand } from "./explainHere";
 import { exportParquetCommand } from "./exportParquet";
 import { clearFilterCommand, filterCommand, sortCommand } from "./filter";
@@ -49,6 +51,8 @@ export const commandTable: Readonly<Record<string, Command>> = {
   exportParquet: exportParquetCommand,
   scoreWithRay: scoreWithRayCommand,
   recomputeRewards: recomputeRewardsCommand,
+  diagnoseRun: diagnoseRunCommand,
+  compareAdvantages: compareAdvantagesCommand,
   runTraining: runTrainingCommand,
   showMore: showMoreCommand,
   showLog: showLogCommand,
