@@ -238,3 +238,15 @@ export function rewardTable(
 export function stateKey(observation: string, action: string): string {
   return JSON.stringify([observation, action]);
 }
+
+/** Reward with a share of the table's value of an observation and action; a state that is not in the table has 0. */
+export function shapedReward(
+  table: ReturnType<typeof rewardTable>,
+  observation: string,
+  action: string,
+  reward: number,
+  beta: number,
+): { readonly reward: number; readonly intrinsic: number } {
+  const intrinsic = table.get(stateKey(observation, action))?.value ?? 0;
+  return { reward: reward + beta * intrinsic, intrinsic };
+}

@@ -17,7 +17,7 @@ import type { Parameter, ParameterValues, SignalContext } from "../signal";
 import {
   answerDictionary,
   rewardTable,
-  stateKey,
+  shapedReward,
   subgoalTimes,
   type RewardedState,
   type SubgoalTime,
@@ -239,7 +239,7 @@ export const calmReward = derivedSignal({
       const observation = before ? observationBefore(trajectory, index) : observationAfter(trajectory, index);
       const action = trajectory.steps[index]?.action;
       if (observation === undefined || action === undefined) return NaN;
-      return found.table.get(stateKey(observation, action))?.value ?? 0;
+      return shapedReward(found.table, observation, action, 0, beta).intrinsic;
     });
     const own = Float64Array.from(indices, (index) => (shapingOnly ? 0 : recorded![index]!));
     const values = onSteps(

@@ -1,4 +1,4 @@
-import { cosine } from "./goalBaseline";
+import { cosine, goalBaselineReward, unitVector } from "./goalBaseline";
 
 /**
  * Contrasting language goal (zihaosheng/VLM-RL, clip/clip_reward_model.py, forward_vlm_rl): cosine to the collision
@@ -12,6 +12,32 @@ export function dangerScore(
   clear: ArrayLike<number>,
 ): number {
   return cosine(image, danger) - cosine(image, clear);
+}
+
+/** How a frame is scored against sentences; `goal-baseline` is VLM-RM's, with its alpha. */
+export type LanguageScore = "contrast" | "lord" | "cosine" | "goal-baseline";
+
+/**
+ * Score of a frame (clip/clip_reward_model.py): `contrast` danger minus clear road (VLM-RL), `lord` one minus the cosine to
+ * the first sentence, `cosine` that cosine (VLM-SR, RoboCLIP), `goal-baseline` the regularised reward of VLM-RM.
+ *
+ * @param image, @param sentences raw embeddings, [D] and [n][D]
+ * @throws Error when a kind that compares two sentences is given one
+ */
+export function languageScore(
+  kind: LanguageScore,
+  image: ArrayLike<number>,
+  sentences: readonly ArrayLike<number>[],
+  alpha = 0.5,
+): number {
+  const [first, second] = sentences;
+  if (!first) throw new Error("There is no sentence to compare the frame with.");
+  if (kind === "lord") return 1 - cosine(image, first);
+  if (kind === "cosine") return cosine(image, first);
+  if (!second) throw new Error("Two sentences are compared; there is one.");
+  return kind === "contrast"
+    ? dangerScore(image, first, second)
+    : goalBaselineReward(image, unitVector(first), unitVector(second), alpha).reward;
 }
 
 /** Options of the step reward; VLM-RL's standards are 25 km/h, 0 and 0.03. */

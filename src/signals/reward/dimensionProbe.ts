@@ -62,3 +62,13 @@ export function centroidDistance(state: ArrayLike<number>, centroids: readonly A
   }
   return least;
 }
+
+/** Right predictions of a probe. @param rows logits of each sample, [N][K]; @param labels [N] */
+export function probeHits(rows: readonly ArrayLike<number>[], labels: ArrayLike<number>): number {
+  return rows.filter((row, i) => probedClass(row) === labels[i]).length;
+}
+
+/** Mean loss of a batch, nats. */
+export function batchLoss(rows: readonly ArrayLike<number>[], labels: ArrayLike<number>): number {
+  return rows.reduce((sum, row, i) => sum + probeLoss(row, labels[i]!), 0) / rows.length;
+}

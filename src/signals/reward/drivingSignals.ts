@@ -11,8 +11,7 @@ import {
 } from "../series/modelInputs";
 import { numberOf, textOf } from "../series/parameters";
 import type { SignalContext } from "../signal";
-import { contrastingGoalReward, dangerScore, lordSpeedReward, thresholdReward } from "./contrastingGoal";
-import { cosine } from "./goalBaseline";
+import { contrastingGoalReward, languageScore, lordSpeedReward, thresholdReward } from "./contrastingGoal";
 
 const source =
   "Huang et al. 2024, VLM-RL; zihaosheng/VLM-RL, clip/clip_reward_model.py and clip/clip_rewarded_sac.py";
@@ -37,16 +36,12 @@ function scores(context: SignalContext, kind: "contrast" | "lord" | "cosine"): F
     `Needs the embeddings of the sentences (sentences): first "${sentences[0]}", then "${sentences[1]}".`,
   );
   if ("missing" in texts) return texts;
-  const [first, second] = texts;
-  if (kind === "contrast" && !second)
+  if (kind === "contrast" && texts.length < 2)
     return missing("embeddings", "The contrast needs two sentences, the danger first; there is one.");
   return onSteps(
     context.trajectory,
     frames.steps,
-    frames.rows.map((row) => {
-      if (kind === "contrast") return dangerScore(row, first!, second!);
-      return kind === "lord" ? 1 - cosine(row, first!) : cosine(row, first!);
-    }),
+    frames.rows.map((row) => languageScore(kind, row, texts)),
   );
 }
 

@@ -11,6 +11,22 @@ export function verdictAccuracy(reply: string, solution: string): number {
   return reply !== "" && answerText(reply) === solution ? 1 : 0;
 }
 
+/** What a reply earns where the sample has no solution: a tenth in the Qwen script, nothing in the LLaVA script. */
+export const accuracyWithoutSolution = { qwen: 0.1, llava: 0 } as const;
+
+/**
+ * Accuracy reward of a sample that may lack a reply or a solution: no reply or an empty one has 0, a reply without a
+ * solution what its script gives.
+ */
+export function sampleAccuracy(
+  reply: string | undefined,
+  solution: string | undefined,
+  script: keyof typeof accuracyWithoutSolution,
+): number {
+  if (reply === undefined || reply === "") return 0;
+  return solution === undefined ? accuracyWithoutSolution[script] : verdictAccuracy(reply, solution);
+}
+
 /** Format reward (UnifiedReward-Think, format_reward): 1 when the reply begins with a think and an answer block. */
 export function verdictFormat(reply: string): number {
   return /^<think>[\s\S]*?<\/think>\s*<answer>[\s\S]*?<\/answer>/u.test(reply) ? 1 : 0;

@@ -1,3 +1,5 @@
+import { normaliseGroups } from "../kernels/groupNormalisation";
+
 /** Scores that a judge wrote for one dimension, in the order of the candidates; undefined where it wrote none. */
 export interface DimensionScores {
   readonly name: string;
@@ -101,6 +103,26 @@ export function tableContradictions({ written, recomputed, verdict }: JudgeTable
       `The verdict (${verdict === 0 ? "a tie" : `candidate ${verdict}`}) contradicts the totals, which favour ${leaders.map((k) => `candidate ${k}`).join(" and ")}.`,
     );
   return out;
+}
+
+/**
+ * Rewards of samples and their advantages among the samples of the same prompt (llava_grpo_trainer.py).
+ *
+ * @param parts rewards by function, [N][functions]; @param size samples per prompt, one prompt after the other
+ */
+export function judgeAdvantages(
+  parts: readonly ArrayLike<number>[],
+  size: number,
+): { readonly rewards: Float64Array; readonly advantages: Float64Array } {
+  const rewards = Float64Array.from(parts, (row) => Array.from(row).reduce((sum, value) => sum + value, 0));
+  const groups = Int32Array.from(rewards, (_, row) => Math.floor(row / size));
+  const { advantages } = normaliseGroups(
+    rewards,
+    groups,
+    Math.ceil(rewards.length / size),
+    judgeGroupConvention,
+  );
+  return { rewards, advantages };
 }
 
 /** Advantages inside the judge's own group of samples (llava_grpo_trainer.py): n-1, epsilon 1e-4. */

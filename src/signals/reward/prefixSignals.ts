@@ -2,7 +2,7 @@ import { binary, call, symbol } from "../expression";
 import { derivedSignal } from "../series/derivedSignal";
 import { missing, stepNumbers, tokenNumbers } from "../series/modelInputs";
 import { textOf } from "../series/parameters";
-import type { LogprobKind } from "./responseLogprob";
+import { reducedLogprob, type LogprobKind } from "./responseLogprob";
 
 const source = "Malik et al. 2025, RewardBench 2; allenai/reward-bench";
 
@@ -136,12 +136,11 @@ export const implicitReward = derivedSignal({
     );
     if (places.length === 0) return missing("logprobs", "No response token has a log-probability.");
     const kind = textOf(parameters, "kind") as LogprobKind;
-    const reduce = (series: Float64Array): number => {
-      const list = places.map((t) => series[t]!);
-      if (kind === "norm") return -Math.sqrt(list.reduce((sum, value) => sum + value * value, 0));
-      const sum = list.reduce((total, value) => total + value, 0);
-      return kind === "average" ? sum / list.length : sum;
-    };
+    const reduce = (series: Float64Array): number =>
+      reducedLogprob(
+        places.map((t) => series[t]!),
+        kind,
+      );
     const policy = reduce(own);
     const base = reference ? reduce(reference) : 0;
     const value = policy - base;

@@ -15,9 +15,7 @@ export function responseLogprob(
   labels: ArrayLike<number>,
   kind: LogprobKind,
 ): number {
-  let sum = 0;
-  let squares = 0;
-  let count = 0;
+  const values: number[] = [];
   for (let t = 1; t < labels.length; t++) {
     const label = labels[t]!;
     if (label === ignoredLabel) continue;
@@ -26,11 +24,32 @@ export function responseLogprob(
     for (let k = 0; k < row.length; k++) top = Math.max(top, row[k]!);
     let mass = 0;
     for (let k = 0; k < row.length; k++) mass += Math.exp(row[k]! - top);
-    const value = row[label]! - top - Math.log(mass);
-    sum += value;
-    squares += value * value;
-    count++;
+    values.push(row[label]! - top - Math.log(mass));
+  }
+  return reducedLogprob(values, kind);
+}
+
+/**
+ * Implicit reward of a response (rewardbench/dpo.py, DPOInference): its log-probability under the policy minus the
+ * reference's; beta is not applied.
+ */
+export function implicitResponseReward(
+  policy: readonly ArrayLike<number>[],
+  reference: readonly ArrayLike<number>[],
+  labels: ArrayLike<number>,
+  kind: LogprobKind,
+): number {
+  return responseLogprob(policy, labels, kind) - responseLogprob(reference, labels, kind);
+}
+
+/** One number from the log-probabilities of a response's tokens, nats; NaN for the mean of none. */
+export function reducedLogprob(values: ArrayLike<number>, kind: LogprobKind): number {
+  let sum = 0;
+  let squares = 0;
+  for (let t = 0; t < values.length; t++) {
+    sum += values[t]!;
+    squares += values[t]! ** 2;
   }
   if (kind === "norm") return -Math.sqrt(squares);
-  return kind === "average" ? sum / count : sum;
+  return kind === "average" ? sum / values.length : sum;
 }

@@ -144,6 +144,33 @@ export function finishToken(finishStep: number, actionTokens: number, tokens: nu
   return token;
 }
 
+/** A reward on a token of a row. */
+export interface PlacedReward {
+  readonly row: number;
+  readonly token: number;
+  readonly reward: number;
+}
+
+/**
+ * Rewards on tokens (EmbodiedRewardManager): score times coefficient on the last token of the finishing step; what
+ * finished at step 0 or is worth nothing is not placed.
+ *
+ * @param tokens of a response; @throws Error when a finishing step lies behind the response
+ */
+export function placedRewards(
+  scores: ArrayLike<number>,
+  finishSteps: ArrayLike<number>,
+  coefficient: number,
+  actionTokens: number,
+  tokens: number,
+): readonly PlacedReward[] {
+  return Array.from(finishSteps).flatMap((step, row): readonly PlacedReward[] => {
+    const token = finishToken(step, actionTokens, tokens);
+    const reward = scores[row]! * coefficient;
+    return token === undefined || reward === 0 ? [] : [{ row, token, reward }];
+  });
+}
+
 /** Group advantages of siiRL (siirl/dag_worker/core_algos.py, compute_grpo_outcome_advantage), one per row. */
 export function siirlAdvantages(
   scores: Float64Array,

@@ -1,4 +1,4 @@
-import { rewardTable, stateKey } from "../../../src/signals/agentic/calm";
+import { rewardTable, shapedReward } from "../../../src/signals/agentic/calm";
 import { Inputs, list, type Adapter, type Golden } from "../adapter";
 
 export const adapter: Adapter = {
@@ -22,9 +22,14 @@ export const adapter: Adapter = {
       table: [...table.values()].map(({ state, value }) => [[state.observation, state.action], value]),
       steps: inputs.list("steps").map((entry) => {
         const step = new Inputs(entry as { readonly [key: string]: Golden });
-        const key = stateKey(step.text("observation"), String(step.number("action")));
-        const value = table.get(key)?.value ?? 0;
-        return { reward: step.number("reward") + beta * value, intrinsic_reward: value };
+        const { reward, intrinsic } = shapedReward(
+          table,
+          step.text("observation"),
+          String(step.number("action")),
+          step.number("reward"),
+          beta,
+        );
+        return { reward, intrinsic_reward: intrinsic };
       }),
     };
   },

@@ -9,13 +9,17 @@ const shown = (velocity: RankVelocity): unknown => ({
 });
 
 export const adapter: Adapter = {
-  // The authors' optimised variant takes roots of float32 Gram eigenvalues; their entropies amplify float32 rounding.
-  tolerance: (_golden, path) =>
-    path.startsWith("optimized")
-      ? { relative: 1e-2, absolute: 1e-2 }
-      : /entropy|curvature/u.test(path)
-        ? { relative: 5e-3, absolute: 1e-3 }
-        : { relative: 2e-4, absolute: 2e-4 },
+  // As the file says: the optimised variant takes roots of float32 Gram eigenvalues, which are off by 1e-2 with more tokens
+  // than dimensions and by 2e-3 otherwise; everything else by the float32 decomposition, 1e-4.
+  tolerance: ({ inputs }, path) => {
+    if (!path.startsWith("optimized"))
+      return /entropy|curvature/u.test(path)
+        ? { relative: 1e-3, absolute: 1e-3 }
+        : { relative: 1e-4, absolute: 1e-4 };
+    const states = inputs.matrix("hidden");
+    const size = states.length > (states[0]?.length ?? 0) ? 1e-2 : 2e-3;
+    return { relative: size, absolute: size };
+  },
   run({ fn, inputs }) {
     const states = inputs.matrix("hidden");
     if (fn.startsWith("calculate_diffs")) {

@@ -35,8 +35,8 @@ export const adapter: Adapter = {
     const events = inputs.list("next_token_probs_by_step_and_row").map((rows, step) => {
       const rowsBefore = state.branches.length;
       const probabilities = list(rows).map((row) => vector(row));
-      // The toy vocabulary ends with the end token.
-      const endToken = probabilities[0]!.length - 1;
+      // The toy model's vocabulary ends with the end token where the case does not name another one.
+      const endToken = inputs.number("end_token", probabilities[0]!.length - 1);
       const candidates = latrStep(state, probabilities, step, rule, inputs.number("capacity_per_root"));
       const event = {
         step,

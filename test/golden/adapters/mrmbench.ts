@@ -1,19 +1,16 @@
 import {
+  batchLoss,
   loggedLoss,
-  probedClass,
   probedRow,
+  probeHits,
   probeLogits,
-  probeLoss,
 } from "../../../src/signals/reward/dimensionProbe";
 import { InputError, list, vector, type Adapter, type Inputs } from "../adapter";
 
 const rowsOf = (inputs: Inputs): readonly Float64Array[] =>
   inputs.list("logits").map((row) => (Array.isArray(row) ? vector(row) : Float64Array.of(Number(row))));
 
-const correct = (inputs: Inputs): number => {
-  const labels = inputs.vector("labels");
-  return rowsOf(inputs).filter((row, i) => probedClass(row) === labels[i]).length;
-};
+const correct = (inputs: Inputs): number => probeHits(rowsOf(inputs), inputs.vector("labels"));
 
 export const adapter: Adapter = {
   tolerance: { relative: 1e-6, absolute: 1e-9 },
@@ -32,7 +29,7 @@ export const adapter: Adapter = {
       const rows = list(states);
       return probeLogits(vector(rows[probedRow(ids[i]!, inputs.number("pad_id"))]), head);
     });
-    const loss = logits.reduce((sum, row, i) => sum + probeLoss(row, labels[i]!), 0) / logits.length;
+    const loss = batchLoss(logits, labels);
     return { logits: head.length === 1 ? logits.map((row) => row[0]) : logits, loss };
   },
 };

@@ -36,7 +36,13 @@ function rewardBlock(inputs: Inputs): unknown {
       inputs.texts("msgs"),
       new Map(Object.entries(inputs.object("table") as Record<string, number>)),
     ).labels;
+  else if (type === "online_cls_reward_model")
+    used = inputs.has("logits")
+      ? classifiedLabels(inputs.matrix("logits"), inputs.number("classification_threshold", 0.5))
+      : inputs.vector("raw");
   else {
+    if (type !== "motif" && type !== "online_motif")
+      throw new InputError("llm_reward_type", `known (${type})`);
     const raw = inputs.vector("raw");
     used = raw;
     // The case does not give the stored moments. 0.5 and 4 are the values that its expected numbers imply, so this case

@@ -1,7 +1,7 @@
 import { groupIndex } from "../../../src/signals/kernels/groupNormalisation";
 import {
-  finishToken,
   liberoTask,
+  placedRewards,
   selfReferentialRewards,
   siirlAdvantages,
 } from "../../../src/signals/reward/selfReferential";
@@ -39,14 +39,14 @@ export const adapter: Adapter = {
       const scores = inputs.vector("scores");
       const [, ...shape] = inputs.vector("responses_shape");
       const tokens = shape.reduce((product, size) => product * size, 1);
-      const coefficient = inputs.number("reward_coef", 1);
-      return {
-        nonzero: Array.from(inputs.vector("finish_step")).flatMap((step, row) => {
-          const token = finishToken(step, inputs.number("action_token_len", 7), tokens);
-          const reward = scores[row]! * coefficient;
-          return token === undefined || reward === 0 ? [] : [[row, token, reward]];
-        }),
-      };
+      const placed = placedRewards(
+        scores,
+        inputs.vector("finish_step"),
+        inputs.number("reward_coef", 1),
+        inputs.number("action_token_len", 7),
+        tokens,
+      );
+      return { nonzero: placed.map(({ row, token, reward }) => [row, token, reward]) };
     }
     if (fn !== "compute_grpo_outcome_advantage") throw new InputError("function", `known (${fn})`);
     const { groups, names } = groupIndex(inputs.texts("index"));

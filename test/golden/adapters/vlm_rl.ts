@@ -1,8 +1,9 @@
 import {
   contrastingGoalReward,
-  dangerScore,
+  languageScore,
   lordSpeedReward,
   thresholdReward,
+  type LanguageScore,
 } from "../../../src/signals/reward/contrastingGoal";
 import {
   drivingReward,
@@ -11,7 +12,6 @@ import {
   type DrivingReward,
   type DrivingState,
 } from "../../../src/signals/reward/drivingReward";
-import { cosine, goalBaselineReward, unitVector } from "../../../src/signals/reward/goalBaseline";
 import { InputError, Inputs, type Adapter } from "../adapter";
 
 const kinds: Readonly<Record<string, DrivingReward>> = {
@@ -94,20 +94,27 @@ function clip(inputs: Inputs): unknown {
   };
 }
 
+const scoreKinds: Readonly<Record<string, LanguageScore>> = {
+  "VLM-RL": "contrast",
+  LORD: "lord",
+  "LORD-Speed": "lord",
+  "VLM-SR": "cosine",
+  RoboCLIP: "cosine",
+  "VLM-RM": "goal-baseline",
+};
+
 function score(fn: string, inputs: Inputs): unknown {
-  const prompts = inputs.matrix("prompt_embeddings_raw");
-  const images = inputs.matrix("image_embeddings_raw");
-  const kind = inputs.text("vlm_reward_type", /\(([^)]*)\)/u.exec(fn)?.[1] ?? "");
-  const [first, second] = [prompts[0]!, prompts[1]];
+  // The kind is an argument, or stands behind the function's name.
+  const name = inputs.text("vlm_reward_type", /\(([^)]*)\)/u.exec(fn)?.[1] ?? "");
+  const kind =
+    scoreKinds[name] ?? scoreKinds[Object.keys(scoreKinds).find((known) => name.startsWith(known)) ?? ""];
+  if (kind === undefined) throw new InputError("vlm_reward_type", `known (${name})`);
+  const sentences = inputs.matrix("prompt_embeddings_raw");
+  const alpha = inputs.number("alpha", 0.5);
   return {
-    rewards: images.map((image) => {
-      if (kind.includes("LORD")) return 1 - cosine(image, first);
-      if (kind === "VLM-SR" || kind === "RoboCLIP") return cosine(image, first);
-      if (!second) throw new InputError("prompt_embeddings_raw", "two rows");
-      if (kind === "VLM-RL") return dangerScore(image, first, second);
-      return goalBaselineReward(image, unitVector(first), unitVector(second), inputs.number("alpha", 0.5))
-        .reward;
-    }),
+    rewards: inputs
+      .matrix("image_embeddings_raw")
+      .map((image) => languageScore(kind, image, sentences, alpha)),
   };
 }
 
