@@ -4,7 +4,7 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { generalisedAdvantages } from "../../src/signals/advantage/gae";
+import { generalisedAdvantages } from "../../src/signals/advantage/generalisedAdvantages";
 import { grpo, grpoConvention } from "../../src/signals/group/grpo";
 import { normaliseGroups } from "../../src/signals/kernels/groupNormalisation";
 import { successorValues } from "../../src/signals/series/successorValues";

@@ -1,6 +1,6 @@
 import { klEstimate } from "../loss/klEstimators";
 import { torchWhitening, whitenRows } from "../kernels/whitening";
-import { generalisedAdvantages } from "./gae";
+import { generalisedAdvantages } from "./generalisedAdvantages";
 
 export interface TrlPpoInput {
   /** Log-probabilities of the response tokens under the policy, padded, [N][T], nats. */

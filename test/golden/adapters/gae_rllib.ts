@@ -1,4 +1,4 @@
-import { fakeStepTargets, generalisedAdvantages } from "../../../src/signals/advantage/gae";
+import { fakeStepTargets, generalisedAdvantages } from "../../../src/signals/advantage/generalisedAdvantages";
 import { discountedReturns } from "../../../src/signals/returns/discountedReturn";
 import { successorValues } from "../../../src/signals/series/successorValues";
 import { InputError, type Adapter } from "../adapter";

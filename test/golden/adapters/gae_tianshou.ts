@@ -1,4 +1,4 @@
-import { generalisedAdvantages } from "../../../src/signals/advantage/gae";
+import { generalisedAdvantages } from "../../../src/signals/advantage/generalisedAdvantages";
 import { nStepTargets } from "../../../src/signals/returns/nStep";
 import { InputError, list, vector, type Adapter } from "../adapter";
 

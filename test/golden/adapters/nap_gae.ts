@@ -1,4 +1,4 @@
-import { generalisedAdvantages } from "../../../src/signals/advantage/gae";
+import { generalisedAdvantages } from "../../../src/signals/advantage/generalisedAdvantages";
 import { successorValues } from "../../../src/signals/series/successorValues";
 import type { Adapter } from "../adapter";
 

@@ -1,4 +1,4 @@
-import { generalisedAdvantages } from "../../../src/signals/advantage/gae";
+import { generalisedAdvantages } from "../../../src/signals/advantage/generalisedAdvantages";
 import { discountedReturns } from "../../../src/signals/returns/discountedReturn";
 import { nStepBootstrappedReturns } from "../../../src/signals/returns/nStep";
 import { lambdaReturns } from "../../../src/signals/returns/tdLambda";

@@ -1,4 +1,4 @@
-import { skippingAdvantages } from "../../../src/signals/advantage/gae";
+import { skippingAdvantages } from "../../../src/signals/advantage/generalisedAdvantages";
 import { whitenRows } from "../../../src/signals/kernels/whitening";
 import type { Adapter } from "../adapter";
 
