@@ -153,7 +153,15 @@ export class Indexer {
       return;
     }
     const unfinished = entry.container === "jsonl" && entry.indexedBytes + entry.tornBytes < stats.size;
-    if (entry.bytes === stats.size && entry.mtimeMs === stats.mtimeMs && !unfinished) return;
+    if (entry.bytes === stats.size && entry.mtimeMs === stats.mtimeMs && !unfinished) {
+      // Another file may have been put in its place with the same size and time; some file systems give new numbers to
+      // files that stay, so that the content decides.
+      if (entry.inode === stats.ino || entry.container !== "jsonl") return;
+      if (isUnchanged(path, entry.indexedBytes, entry)) {
+        entry.inode = stats.ino;
+        return;
+      }
+    }
     try {
       if (
         entry.container === "jsonl" &&

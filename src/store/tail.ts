@@ -1,9 +1,9 @@
 import { watch, type FSWatcher } from "node:fs";
 import { stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Note } from "../model/trajectory";
 import type { Indexer } from "./indexer";
-import { couldBeData, walk, type FoundFile } from "./walk";
+import { couldBeData, isCandidate, walk, type FoundFile } from "./walk";
 
 /** Poll at least this often: growth has to show within 2 s, also where the system tells nothing (NFS). */
 const POLL_MS = 1_000;
@@ -14,6 +14,8 @@ const LONGEST_POLL_MS = 30_000;
 const QUIET_MS = 10 * 60_000;
 const QUIET_ROUNDS = 10;
 const WATCHED_FOLDERS = 500;
+/** What the system tells within this time is looked at together. */
+const TOLD_MS = 50;
 /** A folder changed this recently may change again within the clock's grain, so it is listed again. */
 const GRAIN_MS = 2_000;
 
@@ -25,6 +27,8 @@ export class Follower {
   private readonly folders = new Map<string, number>();
   private readonly watchers = new Map<string, FSWatcher>();
   private readonly lastChange = new Map<string, { mtimeMs: number; size: number }>();
+  private readonly told = new Set<string>();
+  private toldTimer: NodeJS.Timeout | undefined;
   private timer: NodeJS.Timeout | undefined;
   private round = 0;
   private running = false;
@@ -63,6 +67,7 @@ export class Follower {
   close(): void {
     this.closed = true;
     clearTimeout(this.timer);
+    clearTimeout(this.toldTimer);
     for (const watcher of this.watchers.values()) watcher.close();
     this.watchers.clear();
   }
@@ -89,7 +94,7 @@ export class Follower {
     for (const folder of wanted) {
       if (this.watchers.has(folder)) continue;
       try {
-        const watcher = watch(folder, { persistent: false }, () => this.schedule(50));
+        const watcher = watch(folder, { persistent: false }, (_event, name) => this.hear(folder, name));
         watcher.on("error", () => {
           watcher.close();
           this.watchers.delete(folder);
@@ -99,6 +104,41 @@ export class Follower {
         // No watcher to be had (too many, or a file system without): polling sees it.
       }
     }
+  }
+
+  /** The system tells of one name in a folder: that file alone is looked at, however many others there are. */
+  private hear(folder: string, name: string | null): void {
+    if (name === null) {
+      this.schedule(TOLD_MS);
+      return;
+    }
+    this.told.add(join(folder, name));
+    this.toldTimer ??= setTimeout(() => void this.lookAtTold(), TOLD_MS);
+  }
+
+  private async lookAtTold(): Promise<void> {
+    this.toldTimer = undefined;
+    const paths = [...this.told];
+    this.told.clear();
+    for (const path of paths) {
+      if (this.closed) return;
+      let stats;
+      try {
+        stats = await stat(path);
+      } catch {
+        this.lastChange.delete(path);
+        await this.indexer.remove(path).catch((error: unknown) => this.fail(path, error));
+        continue;
+      }
+      // A new folder: the next round lists the one around it.
+      if (stats.isDirectory()) this.schedule(TOLD_MS);
+      if (!stats.isFile() || !isCandidate(basename(path))) continue;
+      // Beside a file that was followed alone, others are none of ours.
+      if (this.indexer.isNew(path) && (!this.folders.has(dirname(path)) || !couldBeData(path))) continue;
+      this.lastChange.set(path, { mtimeMs: stats.mtimeMs, size: stats.size });
+      await this.indexer.refresh(path, stats, false).catch((error: unknown) => this.fail(path, error));
+    }
+    if (!this.closed) this.watchFolders();
   }
 
   private async poll(): Promise<void> {
@@ -121,7 +161,7 @@ export class Follower {
     } finally {
       this.running = false;
       const spent = performance.now() - started;
-      this.schedule(this.again ? 50 : Math.min(LONGEST_POLL_MS, Math.max(POLL_MS, spent / POLL_SHARE)));
+      this.schedule(this.again ? TOLD_MS : Math.min(LONGEST_POLL_MS, Math.max(POLL_MS, spent / POLL_SHARE)));
       this.again = false;
     }
   }

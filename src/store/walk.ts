@@ -97,11 +97,12 @@ const TOGETHER = 64;
 const inOrder = new Intl.Collator("en", { numeric: true }).compare;
 
 function couldHoldData(entry: Dirent): boolean {
-  return (
-    (entry.isFile() || entry.isSymbolicLink()) &&
-    !SKIPPED_FILES.test(entry.name) &&
-    !SKIPPED_NAMES.has(entry.name)
-  );
+  return (entry.isFile() || entry.isSymbolicLink()) && isCandidate(entry.name);
+}
+
+/** False for names that are never data. */
+export function isCandidate(name: string): boolean {
+  return !SKIPPED_FILES.test(name) && !SKIPPED_NAMES.has(name);
 }
 
 async function look(path: string, isLink: boolean, listener: WalkListener): Promise<FoundFile | undefined> {

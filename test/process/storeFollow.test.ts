@@ -1,0 +1,143 @@
+import { spawn } from "node:child_process";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { eventually, StoreClient } from "./storeClient";
+
+const clients: StoreClient[] = [];
+const folder = (): string => mkdtempSync(join(tmpdir(), "lens-follow-"));
+
+async function open(): Promise<StoreClient> {
+  const client = await StoreClient.start();
+  clients.push(client);
+  return client;
+}
+
+afterEach(async () => {
+  await Promise.all(clients.splice(0).map((client) => client.stop()));
+});
+
+const line = (serial: number): string =>
+  `${JSON.stringify({ input: "p", output: `a ${serial}`, score: serial, step: 1 })}\n`;
+
+/** `file:row score` of every row on the disk. */
+function onDisk(data: string): string[] {
+  return readdirSync(data)
+    .filter((name) => name.endsWith(".jsonl"))
+    .flatMap((name) =>
+      readFileSync(join(data, name), "utf8")
+        .split("\n")
+        .filter((text) => text !== "")
+        .map((text, row) => `${name}:${row} ${(JSON.parse(text) as { score: number }).score}`),
+    )
+    .sort();
+}
+
+async function inIndex(client: StoreClient): Promise<string[]> {
+  const { rows } = await client.call("query", {
+    sql: `SELECT parse_filename(path) || ':' || "row" || ' ' || CAST(reward AS INTEGER) FROM trajectories`,
+    limit: 100_000,
+  });
+  return rows.map(([text]) => String(text)).sort();
+}
+
+describe("following files that do not only grow", () => {
+  it.each([3, 11])(
+    "ends with what is on the disk, whatever a writer did (seed %i)",
+    async (seed) => {
+      const data = folder();
+      writeFileSync(join(data, "1.jsonl"), line(0));
+      const client = await open();
+      await client.call("index", { paths: [data], watch: true });
+      const writer = spawn(
+        process.execPath,
+        [resolve("test/process/fixtures/unrulyWriter.mjs"), data, "250", String(seed)],
+        { stdio: "inherit" },
+      );
+      expect(await new Promise((done) => writer.on("exit", done))).toBe(0);
+      const expected = onDisk(data);
+      expect(expected.length).toBeGreaterThan(100);
+      await eventually(
+        () => inIndex(client),
+        (found) => JSON.stringify(found) === JSON.stringify(expected),
+      );
+      // And it stays so.
+      await new Promise((next) => setTimeout(next, 1_500));
+      expect(await inIndex(client)).toEqual(expected);
+    },
+    60_000,
+  );
+
+  it("notices a file that was replaced by one of the same size and time", async () => {
+    const data = folder();
+    const file = join(data, "1.jsonl");
+    writeFileSync(file, line(1) + line(2));
+    const client = await open();
+    await client.call("index", { paths: [data], watch: true });
+    const { atime, mtime, size } = statSync(file);
+    writeFileSync(join(data, "other.tmp"), line(3) + line(4));
+    expect(statSync(join(data, "other.tmp")).size).toBe(size);
+    utimesSync(join(data, "other.tmp"), atime, mtime);
+    utimesSync(file, atime, mtime);
+    await client.call("index", { paths: [data], watch: true });
+    renameSync(join(data, "other.tmp"), file);
+    await eventually(
+      () => inIndex(client),
+      (found) => found.join() === "1.jsonl:0 3,1.jsonl:1 4",
+    );
+  });
+
+  it("leaves alone what lies beside a file that was followed alone", async () => {
+    const data = folder();
+    const file = join(data, "1.jsonl");
+    writeFileSync(file, line(1));
+    const client = await open();
+    await client.call("index", { paths: [file], watch: true });
+    writeFileSync(join(data, "2.jsonl"), line(2));
+    appendFileSync(file, line(3));
+    await eventually(
+      () => inIndex(client),
+      (found) => found.join() === "1.jsonl:0 1,1.jsonl:1 3",
+    );
+    await new Promise((next) => setTimeout(next, 1_500));
+    expect(await inIndex(client)).toHaveLength(2);
+  });
+
+  it("sees growth by polling where the system tells nothing", async () => {
+    const data = folder();
+    // More folders than are watched, as on file systems that tell nothing: what lies in the last ones is found by polling.
+    for (let index = 0; index < 520; index++) {
+      mkdirSync(join(data, `run${String(index).padStart(3, "0")}`));
+      writeFileSync(join(data, `run${String(index).padStart(3, "0")}`, "1.jsonl"), line(index));
+    }
+    const client = await open();
+    await client.call("index", { paths: [data], watch: true });
+    await eventually(
+      async () => (await inIndex(client)).length,
+      (count) => count === 520,
+    );
+    for (const run of ["run000", "run519"]) {
+      const before = performance.now();
+      appendFileSync(join(data, run, "1.jsonl"), line(1_000));
+      const expected = (await inIndex(client)).length;
+      await eventually(
+        async () => (await inIndex(client)).filter((text) => text.endsWith(" 1000")).length,
+        (count) => count === (run === "run000" ? 1 : 2),
+        4_000,
+      );
+      expect(performance.now() - before, run).toBeLessThan(3_500);
+      expect(expected).toBeGreaterThan(0);
+    }
+  }, 30_000);
+});
