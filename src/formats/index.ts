@@ -1,3 +1,4 @@
+import { androidWorld } from "./androidWorld";
 import { areal } from "./areal";
 import { atif } from "./atif";
 import { atropos } from "./atropos";
@@ -8,6 +9,7 @@ import { d3rlpy } from "./d3rlpy";
 import { d3rlpyFlat, d4rl } from "./d4rl";
 import { evaluations } from "./evaluations";
 import type { Format } from "./format";
+import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
 import { minari } from "./minari";
 import { minariTables } from "./minariTables";
@@ -44,7 +46,9 @@ import { prm800k, processBench } from "./stepLabels";
 import { sweAgent } from "./sweAgent";
 import { tau2Bench, tauBench } from "./tauBench";
 import { tfAgents } from "./tfAgents";
+import { experienceBatch, skyRlBatch, verlDataProto } from "./trainingBatches";
 import { trlCompletions } from "./trlCompletions";
+import { vehicleMatrix, vehicleTracks } from "./vehicleTracks";
 import { verifiersResults } from "./verifiersResults";
 import { verifiersTraces } from "./verifiersTraces";
 import { verl } from "./verl";
@@ -67,6 +71,10 @@ export const formats: readonly Format[] = [
   skyRlEval,
   slimeRollout,
   slimeTrain,
+  verlDataProto,
+  skyRlBatch,
+  experienceBatch,
+  androidWorld,
   atropos,
   rlLoggingBoard,
   spoTree,
@@ -79,6 +87,7 @@ export const formats: readonly Format[] = [
   robomimic,
   rlds,
   tfAgents,
+  imitationDataset,
   imitationRollouts,
   stableBaselines2,
   episodePickles,
@@ -90,6 +99,8 @@ export const formats: readonly Format[] = [
   qualityDiversity,
   barfiBuffer,
   barfiResults,
+  vehicleTracks,
+  vehicleMatrix,
   napResults,
   carlaResults,
   sweAgent,
