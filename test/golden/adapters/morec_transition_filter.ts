@@ -10,11 +10,13 @@ export const adapter: Adapter = {
   // The models draw with a deviation of exp(-30), and the numbers are rounded to six places.
   tolerance: { relative: 1e-5, absolute: 2e-6 },
   run({ inputs, name }) {
-    // Two arguments stand in the case's name.
-    const named = (key: string): number | undefined => {
+    // Two arguments of the call that the file writes into the case's name only, "None" where they are absent.
+    const argument = (key: string): number | undefined => {
+      if (inputs.has(key)) return inputs.get(key) === null ? undefined : inputs.number(key);
       const text = new RegExp(`${key}=(\\d+)`, "u").exec(name)?.[1];
       return text === undefined ? undefined : Number(text);
     };
+    const clip = inputs.number("clipping_value", 25);
     const rewards = inputs.matrix("dynamics_reward_per_candidate");
     const elites = inputs.vector("elites");
     const deltas = inputs.vector("ensemble_mean_delta_obs");
@@ -36,13 +38,13 @@ export const adapter: Adapter = {
       penalties.push(penalty);
       return {
         selected,
-        next: state.map((value) => Math.min(25, Math.max(-25, value + deltas[model]!))),
+        next: state.map((value) => Math.min(clip, Math.max(-clip, value + deltas[model]!))),
         reward: modelRewards[model]! - inputs.number("penalty_coef") * penalty,
         terminal: endsRollout(
           candidates[selected]!,
           inputs.number("terminal_dynamics_reward"),
-          named("current_step"),
-          named("minimal_rollout_length"),
+          argument("current_step"),
+          argument("minimal_rollout_length"),
         ),
       };
     });

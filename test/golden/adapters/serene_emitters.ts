@@ -24,13 +24,22 @@ function improvement({ inputs }: GoldenCase): unknown {
   };
 }
 
-/** The rewards are described in words; which of the two sequences stands in the case's name. */
+/**
+ * Rewards that a case describes instead of listing: "200 generations x 6 rewards; rising = 0.1*i, constant = 1.0" with the
+ * sequence's word in the name, or "200 x 6 ones".
+ */
 function describedValues({ inputs, name }: GoldenCase): Float64Array[] {
   if (inputs.has("values")) return [...inputs.matrix("values")];
-  const size = /(\d+)(?: generations)? x (\d+)/u.exec(inputs.text("values_description"));
-  if (!size) throw new InputError("values_description", "known");
-  const value = (i: number): number => (/rising/u.test(name) ? 0.1 * i : 1);
-  return Array.from({ length: Number(size[1]) }, (_, i) => new Float64Array(Number(size[2])).fill(value(i)));
+  const words = inputs.text("values_description");
+  const size = /(\d+)(?: generations)? x (\d+)/u.exec(words);
+  const sequences = [...words.matchAll(/(\w+) = ([-\d.]+)(\*i)?/gu)];
+  const chosen = sequences.find(([, word]) => new RegExp(`\\b${word}\\b`, "u").test(name));
+  const level = /\b(ones|zeros)\b/u.exec(words)?.[1];
+  if (!size || (!chosen && level === undefined)) throw new InputError("values_description", "known");
+  const factor = chosen ? Number(chosen[2]) : level === "ones" ? 1 : 0;
+  return Array.from({ length: Number(size[1]) }, (_, i) =>
+    new Float64Array(Number(size[2])).fill(chosen?.[3] ? factor * i : factor),
+  );
 }
 
 export const adapter: Adapter = {

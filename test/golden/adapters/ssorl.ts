@@ -43,9 +43,10 @@ export const adapter: Adapter = {
       };
     }
     if (fn === "data.get_transition") {
-      const past = Number(
-        /num_past_transitions=(\d+)/u.exec(name)?.[1] ?? inputs.number("num_past_transitions", 0),
-      );
+      // An argument of the call that the file writes into the case's name only.
+      const past = inputs.has("num_past_transitions")
+        ? inputs.number("num_past_transitions")
+        : Number(/num_past_transitions=(\d+)/u.exec(name)?.[1] ?? 0);
       const states = inputs.matrix("observations");
       const next = inputs.matrix("next_observations");
       const actions = inputs.matrix("actions");
