@@ -1,9 +1,8 @@
 import { Failure } from "../model/failure";
 import type { ColumnRole } from "../model/trajectory";
-import { given } from "./draft";
 import { isList, recordedNumber } from "./jsonFields";
 import { episodeFormat, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
-import { fieldsOf, jsonOf, numbersIn, plainNumber, product, type Numbers } from "./plainFields";
+import { fieldsOf, jsonOf, numbersIn, product, type Numbers } from "./plainFields";
 
 /** What the fields of the replay buffer are; `beta` is the behaviour policy's probability of the action. */
 const BUFFER: readonly (readonly [string, ColumnRole])[] = [

@@ -17,7 +17,7 @@ import { compressionOf, expandedCopy } from "./compressed";
 import { csvTable, type TableRows } from "./csvFile";
 import { folderMembers } from "./folder";
 import { plainContent } from "./plainContent";
-import { tfRecords } from "./tfRecordFile";
+import { tfRecords, type TfRecords } from "./tfRecordFile";
 import { ZipArchive } from "./zipArchive";
 
 /** Containers as the store keeps them: what a format sees may be compressed, or a folder. */
@@ -86,6 +86,8 @@ async function open(path: string, container: StoredContainer, format: Format): P
     }
     case "tfrecord": {
       const records = tfRecords(path);
+      if (format.wholeDocument === true)
+        return { ...wholeRecords(path, records, format), notes: records.notes };
       return {
         count: records.count,
         batch: 64,
@@ -141,6 +143,26 @@ async function plainCompanionsOf(
     }
   }
   return found;
+}
+
+/** All records of a TFRecord file as one, where an episode spans several; those that are damaged are left out. */
+function wholeRecords(path: string, { count, read }: TfRecords, format: Format): Opened {
+  if (count > MOST_WHOLE_ROWS)
+    throw new Failure(
+      "large-table",
+      `${path} has ${count.toLocaleString("en")} records, which ${format.title} takes together.`,
+      `Up to ${MOST_WHOLE_ROWS.toLocaleString("en")} records are read so.`,
+    );
+  return document(async () => ({
+    kind: "plain",
+    value: Array.from({ length: count }, (_, row) => {
+      try {
+        return read(row);
+      } catch {
+        return null;
+      }
+    }),
+  }));
 }
 
 /** The records of a plain value, as the format cuts it. */
