@@ -68,9 +68,10 @@ export function gatedAccumulation(
   return { open, totals, steps, gated, ungated };
 }
 
-const outcomeClasses = ["noSubmit", "emptyPatch", "testsFail", "testsPass"] as const;
+/** How a software-engineering episode can end; each is a parameter with its value. */
+type OutcomeClass = "noSubmit" | "emptyPatch" | "testsFail" | "testsPass";
 const classFields = ["outcome_class", "outcomeClass", "stop_reason", "exit_status"] as const;
-const classWords: readonly (readonly [RegExp, (typeof outcomeClasses)[number]])[] = [
+const classWords: readonly (readonly [RegExp, OutcomeClass])[] = [
   [/^(?:no[ _-]?submi)/iu, "noSubmit"],
   [/^(?:empty[ _-]?patch)/iu, "emptyPatch"],
   [/^(?:tests?[ _-]?fail|fail|unresolved)/iu, "testsFail"],

@@ -1,4 +1,5 @@
-import { answerScore, placeGains } from "../../../src/signals/agentic/igpo";
+import { placeGains } from "../../../src/signals/agentic/igpo";
+import { answerScore } from "../../../src/signals/agentic/igpoAnswer";
 import { InputError, type Adapter } from "../adapter";
 
 export const adapter: Adapter = {
