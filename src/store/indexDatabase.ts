@@ -120,6 +120,17 @@ export async function openIndex(folder: string): Promise<IndexDatabase> {
   );
 }
 
+/** Closes an index; one that is damaged may refuse, and is given up all the same. */
+export function closeIndex({ reader, writer, instance }: IndexDatabase): void {
+  for (const one of [reader, writer, instance]) {
+    try {
+      one.closeSync();
+    } catch {
+      // Nothing more can be done for it.
+    }
+  }
+}
+
 function isLockError(error: unknown): boolean {
   return (
     error instanceof Error &&
@@ -131,7 +142,7 @@ function isLockError(error: unknown): boolean {
 export function isDamage(error: unknown): boolean {
   return (
     error instanceof Error &&
-    /corrupt|checksum|has been invalidated|not a valid DuckDB|Failed to (load|read) metadata|INTERNAL Error/i.test(
+    /corrupt|checksum|has been invalidated|Serialization Error|deserialize|not a valid DuckDB|Failed to (load|read) metadata|INTERNAL Error/i.test(
       error.message,
     )
   );

@@ -120,27 +120,28 @@ export class Queries {
       (await connection.runAndReadAll(sql, values)).getRows();
     try {
       await connection.run("BEGIN TRANSACTION READ ONLY");
-      return await Promise.all([
-        ask(
+      // One after another: of queries that fail together, the first says why.
+      return [
+        await ask(
           "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(mtime_ms), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1",
           id,
         ),
-        ask(
+        await ask(
           `SELECT count(*), coalesce(sum(r.step_count), 0), count(DISTINCT r.group_no), count(DISTINCT r.training_step), avg(r.reward) FILTER (WHERE isfinite(r.reward))
          FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)`,
           id,
         ),
-        ask(
+        await ask(
           `SELECT DISTINCT c.name FROM store.components c JOIN store.rows r ON r.tno = c.tno
          WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1) ORDER BY 1`,
           id,
         ),
-        ask("SELECT code, message, place FROM store.warnings WHERE dataset_id = $1 LIMIT 1000", id),
-        ask(
+        await ask("SELECT code, message, place FROM store.warnings WHERE dataset_id = $1 LIMIT 1000", id),
+        await ask(
           "SELECT path, relative_path, torn_bytes FROM store.files WHERE dataset_id = $1 AND torn_bytes > 0",
           id,
         ),
-      ]);
+      ];
     } finally {
       connection.closeSync();
     }

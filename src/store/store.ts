@@ -5,7 +5,7 @@ import type { DatasetInfo } from "../model/summary";
 import type { Note } from "../model/trajectory";
 import type { SearchProgress, SearchSummary, StoreCalls, StoreEvents } from "../protocol/storeCalls";
 import { setExpansionFolder } from "./containers/compressed";
-import { openIndex, type IndexDatabase } from "./indexDatabase";
+import { closeIndex, isDamage, openIndex, removeIndex, type IndexDatabase } from "./indexDatabase";
 import { Indexer } from "./indexer";
 import { IndexWriter } from "./indexWriter";
 import { Queries } from "./queries";
@@ -57,10 +57,27 @@ export class Store {
   static async open(folder: string, workerEntry: URL | undefined, emit: Emit): Promise<Store> {
     setExpansionFolder(join(folder, "expanded"));
     const database = await openIndex(folder);
+    try {
+      return await Store.over(database, workerEntry, emit);
+    } catch (error) {
+      // Damage that shows only when the tables are read: the index holds nothing that the files do not.
+      if (!isDamage(error)) throw error;
+      closeIndex(database);
+      removeIndex(database.path);
+      return Store.over({ ...(await openIndex(folder)), rebuilt: true }, workerEntry, emit);
+    }
+  }
+
+  private static async over(
+    database: IndexDatabase,
+    workerEntry: URL | undefined,
+    emit: Emit,
+  ): Promise<Store> {
     const writer = await IndexWriter.create(database.writer);
+    const pool = new WorkerPool(workerEntry);
     const store = new Store(
       database,
-      new WorkerPool(workerEntry),
+      pool,
       emit,
       new Queries(database.reader, database.instance),
       new TrajectoryReader(database.reader),
@@ -76,9 +93,7 @@ export class Store {
     for (const timer of this.timers.values()) clearTimeout(timer);
     await this.pool.close();
     await this.writer.transaction(async () => undefined).catch(() => undefined);
-    this.database.reader.closeSync();
-    this.database.writer.closeSync();
-    this.database.instance.closeSync();
+    closeIndex(this.database);
   }
 
   async datasets(): Promise<DatasetInfo[]> {
