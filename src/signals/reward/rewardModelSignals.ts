@@ -258,6 +258,8 @@ function headAndState(context: SignalContext): { readonly head: Row; readonly st
       "embeddings",
       `The embedding has ${state.length} numbers and the reward head ${head[0]!.length}: they belong to different models.`,
     );
+  if (![...head[0]!, ...state].every(Number.isFinite))
+    return missing("embeddings", "The embedding or the reward head holds numbers that are not finite.");
   return { head: head[0]!, state };
 }
 
