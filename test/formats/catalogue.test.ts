@@ -7,7 +7,30 @@ import { readFile, readParts } from "./readFile";
 
 const folder = "test/formats/fixtures";
 /** Formats whose own test makes its files: tables, HDF5, and those with many versions. */
-const ownTest = new Set(["openhands-conversation", "inspect-eval", "verl", "prime-rl-tokens", "trl-completions", "spo-tree", "minari", "d4rl", "d3rlpy-v1", "d3rlpy", "robomimic", "minari-table", "lerobot"]);
+const ownTest = new Set([
+  "slime-rollout",
+  "slime-train",
+  "verl-data-proto",
+  "skyrl-training-input",
+  "openrlhf-experience",
+  "android-world",
+  "openhands-conversation",
+  "inspect-eval",
+  "verl",
+  "prime-rl-tokens",
+  "trl-completions",
+  "spo-tree",
+  "minari",
+  "d4rl",
+  "d3rlpy-v1",
+  "d3rlpy",
+  "robomimic",
+  "minari-table",
+  "lerobot",
+  "barfi-results",
+  "npy-pairs",
+  "imitation-hf",
+]);
 
 const fixtureOf = (id: string): string => {
   const name = readdirSync(folder).find((file) => file.replace(/(\.table)?(\.traj)?\.\w+$/, "") === id);
