@@ -32,11 +32,7 @@ export function parseReply(text: string, parser: JudgeTemplate["parser"]): Parse
       return bounded(Number(found[0]), parser.minimum, parser.maximum);
     }
     case "choice": {
-      const named = Object.keys(parser.choices).filter((choice) => isNamed(trimmed, choice));
-      // "correct" stands inside "incorrect": the longer choice covers the shorter one.
-      const whole = named.filter(
-        (choice) => !named.some((other) => other.length > choice.length && other.includes(choice)),
-      );
+      const whole = namedChoices(trimmed, Object.keys(parser.choices));
       if (whole.length !== 1)
         return {
           problem: `The reply names ${whole.length === 0 ? "none" : whole.join(" and ")} of the choices ${Object.keys(parser.choices).join(", ")}.`,
@@ -61,8 +57,18 @@ export function parseReply(text: string, parser: JudgeTemplate["parser"]): Parse
   }
 }
 
-/** True when a choice stands in a text as a word of its own; case does not matter. */
-function isNamed(text: string, choice: string): boolean {
-  const escaped = choice.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-  return new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, "iu").test(text);
+/** The choices that stand in a text as words of their own; case does not matter. */
+function namedChoices(text: string, choices: readonly string[]): readonly string[] {
+  let rest = text;
+  // The longest first and taken out, so that "not correct" does not count as "correct".
+  return [...choices]
+    .sort((a, b) => b.length - a.length)
+    .filter((choice) => {
+      const escaped = choice.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+      const pattern = new RegExp(`(?<![\\p{L}\\p{N}_])${escaped}(?![\\p{L}\\p{N}_])`, "giu");
+      const without = rest.replace(pattern, "\0");
+      const found = without !== rest;
+      rest = without;
+      return found;
+    });
 }

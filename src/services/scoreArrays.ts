@@ -79,12 +79,14 @@ export class ScoreArrays {
     const folder = this.folderOf(trajectoryId);
     if (!existsSync(folder)) return [];
     const arrays: ScoreArray[] = [];
-    for (const name of (await readdir(folder)).sort()) {
+    for (const name of await readdir(folder)) {
       if (!name.endsWith(".table")) continue;
       const found = await readTable(join(folder, name)).catch(() => undefined);
       if (found && (key === undefined || found.key === key)) arrays.push(found.array);
     }
-    return arrays;
+    const place = ({ modelPath, name, layer }: ScoreArray): string =>
+      `${modelPath}\n${name}\n${String(layer ?? 0).padStart(6, "0")}`;
+    return arrays.sort((a, b) => (place(a) < place(b) ? -1 : 1));
   }
 
   /** Keeps the newest replies of a judge about a trajectory. */

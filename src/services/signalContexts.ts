@@ -127,16 +127,21 @@ export class SignalContexts {
   }
 
   private group(groupId: string, full: boolean): Promise<Group> {
-    return kept(this.groups, KEPT_GROUPS, `${full ? `full ${this.tables?.version ?? 0}` : "rows"} ${groupId}`, async () => {
-      const { group, members } = await this.datasets.group(groupId);
-      const gathered: GroupMember[] = [];
-      for (const row of members) {
-        const member = groupMember(row, full ? await this.trajectory(row.id) : undefined);
-        const inputs = full ? await this.inputs(row.id) : undefined;
-        gathered.push(inputs === undefined ? member : { ...member, inputs });
-      }
-      return signalGroup(group, gathered);
-    });
+    return kept(
+      this.groups,
+      KEPT_GROUPS,
+      `${full ? `full ${this.tables?.version ?? 0}` : "rows"} ${groupId}`,
+      async () => {
+        const { group, members } = await this.datasets.group(groupId);
+        const gathered: GroupMember[] = [];
+        for (const row of members) {
+          const member = groupMember(row, full ? await this.trajectory(row.id) : undefined);
+          const inputs = full ? await this.inputs(row.id) : undefined;
+          gathered.push(inputs === undefined ? member : { ...member, inputs });
+        }
+        return signalGroup(group, gathered);
+      },
+    );
   }
 
   /** All groups of the trajectory's training step, in the file's order; its own group is the one given. */
