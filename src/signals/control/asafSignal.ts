@@ -59,7 +59,9 @@ export const asafScore = derivedSignal({
     const values = fresh.map((value, t) => value - old[t]!);
     const window = numberOf(parameters, "window") || values.length;
     const starts =
-      values.length < window ? [] : bufferWindowStarts(values.length, window, numberOf(parameters, "stride"));
+      values.length === 0 || values.length < window
+        ? []
+        : bufferWindowStarts(values.length, window, numberOf(parameters, "stride"));
     const logits = new Float64Array(values.length).fill(NaN);
     for (const start of starts)
       logits[start] = values.subarray(start, start + window).reduce((sum, v) => sum + v, 0);

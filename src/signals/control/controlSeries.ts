@@ -44,7 +44,9 @@ export function stepVectors(context: SignalContext, name: string): readonly Row[
   const array = context.inputs?.arrays?.[name];
   if (array && array.rows > 0) return rowsOf(array);
   const column = context.trajectory.columns?.columns.find((candidate) => candidate.name === name);
-  return column && column.rows >= stepCount(context.trajectory) ? rowsOf(column) : undefined;
+  return column && column.rows > 0 && column.rows >= stepCount(context.trajectory)
+    ? rowsOf(column)
+    : undefined;
 }
 
 /** The observations of a numeric episode, one row a step and, where it is recorded, the last one, [T or T+1][D]. */
