@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command } from "commander";
 import { checkCommand, type CheckOptions } from "./commands/check";
 import { compareCommand, type CompareOptions } from "./commands/compare";
 import { diagnoseCommand, type DiagnoseOptions } from "./commands/diagnose";
@@ -12,6 +12,8 @@ import { scoreCommand, type ScoreOptions } from "./commands/score";
 import { searchCommand, type SearchOptions } from "./commands/search";
 import { showCommand, type ShowOptions } from "./commands/show";
 import { signalsCommand, type SignalsOptions } from "./commands/signals";
+import { addModelCommands } from "./modelCommands";
+import { positive, wholeNumber } from "./numbers";
 import type { CommonOptions, Output } from "./session";
 
 type Emit = (output: Output, options: CommonOptions) => void;
@@ -46,6 +48,10 @@ Examples:
         .option(
           "--storage <folder>",
           "folder for indexes and caches (default: TRAJECTORY_LENS_STORAGE, or ~/.cache/trajectory-lens)",
+        )
+        .option(
+          "--models-file <file>",
+          "JSON file with trajectoryLens.models and trajectoryLens.judge.templates, as in VS Code's settings",
         )
         .option("--verbose", "log what the child processes do on standard error"),
     );
@@ -135,6 +141,17 @@ Examples:
         "model folder (config.json, tokenizer.json, onnx/model.onnx) or .onnx file",
       )
       .option("--provider <name>", "auto, cuda, webgpu, dml, coreml or cpu", "auto")
+      .option("--top-k <n>", "policies: so many likeliest alternatives per token", wholeNumber)
+      .option("--hidden-layers <list>", "policies: hidden states after these layers, for example 0,6,-1")
+      .option("--reference <model>", "policies: exact KL and log-probabilities of a second policy")
+      .option("--backbone <model>", "policies: logits of a backbone added to this model's (UniR)")
+      .option(
+        "--belief <template>",
+        "policies: log-probability of the ground truth before each step, for example 'answer {answer}'",
+      )
+      .option("--prefixes", "rewards: also of everything up to the end of each turn")
+      .option("--per-token", "rewards: also at every token")
+      .option("--long-text <policy>", "refuse (default), truncate-head or slide")
       .option("--id <id>", "only this trajectory")
       .option("--limit <n>", "trajectories at most", wholeNumber)
       .action(async (path: string, options: ScoreOptions) =>
@@ -161,6 +178,7 @@ Examples:
         emit(await rayCommand(path, options), options),
       ),
   );
+  addModelCommands(add, emit);
   add(
     new Command("recompute")
       .description(
@@ -244,17 +262,4 @@ Examples:
       ),
   );
   return program;
-}
-
-function wholeNumber(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0 || text.trim() === "")
-    throw new InvalidArgumentError("It must be a whole number, 0 or more.");
-  return value;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0) || !Number.isFinite(value)) throw new InvalidArgumentError("It must be a number above 0.");
-  return value;
 }

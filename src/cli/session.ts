@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Failure, failureData } from "../model/failure";
 import type { DatasetInfo, TrajectoryRow } from "../model/summary";
 import type { Note } from "../model/trajectory";
+import { parseTemplates } from "../services/judgeTemplates";
+import { parseDeclarations } from "../services/modelRegistry";
 import { createServices } from "../services/openServices";
 import type { Services } from "../services/services";
 
@@ -14,6 +16,8 @@ export interface CommonOptions {
   readonly json?: boolean;
   readonly storage?: string;
   readonly verbose?: boolean;
+  /** File with `trajectoryLens.models` and `trajectoryLens.judge.templates`, as in VS Code's settings. */
+  readonly modelsFile?: string;
 }
 
 /** What a command gives back: a document for `--json`, and text for people. */
@@ -78,7 +82,14 @@ export async function withServices<T>(
   options: CommonOptions,
   use: (services: Services) => Promise<T>,
 ): Promise<T> {
+  const declared =
+    options.modelsFile === undefined ? undefined : await readSettings(resolve(options.modelsFile));
+  for (const problem of declared?.problems ?? []) console.error(`warning: ${problem}`);
   const services = createServices({
+    ...(declared === undefined
+      ? {}
+      : { models: () => declared.declarations, judgeTemplates: () => declared.templates }),
+    serverKey: () => Promise.resolve(process.env["TRAJECTORY_LENS_SERVER_KEY"]),
     storageFolder: storageFolder(options),
     distFolder: dirname(fileURLToPath(import.meta.url)),
     log: (level, message) => {
@@ -90,6 +101,32 @@ export async function withServices<T>(
   } finally {
     await services.dispose();
   }
+}
+
+/** Declared models and judges' prompts of a settings file; a bare list counts as the models. @throws Failure */
+async function readSettings(path: string) {
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    throw new Failure(
+      "bad-settings",
+      `${path} cannot be read as JSON.`,
+      "Give a file with trajectoryLens.models as in VS Code's settings, without comments.",
+    );
+  }
+  const settings = (Array.isArray(json) ? { "trajectoryLens.models": json } : json) as Readonly<
+    Record<string, unknown>
+  >;
+  const models = parseDeclarations(settings["trajectoryLens.models"], (place) =>
+    resolve(dirname(path), place),
+  );
+  const judges = parseTemplates(settings["trajectoryLens.judge.templates"]);
+  return {
+    declarations: models.declarations,
+    templates: judges.templates,
+    problems: [...models.problems, ...judges.problems],
+  };
 }
 
 /** All rows of the datasets, or the one with the id, in file order. @throws Failure `unknown-id` */

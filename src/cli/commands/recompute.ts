@@ -69,7 +69,7 @@ function reportText(report: RecomputeReport): string {
 }
 
 /** The active environment's interpreter, that of a `.venv` or `venv` beside the code or above it, else `python3`. */
-async function nearestPython(folder: string): Promise<string> {
+export async function nearestPython(folder: string): Promise<string> {
   const active = process.env["VIRTUAL_ENV"];
   const program = process.platform === "win32" ? join("Scripts", "python.exe") : join("bin", "python");
   if (active) return join(active, program);

@@ -2,42 +2,55 @@ import { Failure } from "../../model/failure";
 import type { Provider } from "../../model/score";
 import { chosenRows, clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
 import { numberText, table } from "../text";
+import { extrasOf, longTextOption, providerOption, type ExtraOptions } from "./modelOptions";
 
-export interface ScoreOptions extends CommonOptions {
+export interface ScoreOptions extends CommonOptions, ExtraOptions {
   readonly model: string;
   readonly provider: string;
   readonly id?: string;
   readonly limit?: number;
+  readonly longText?: string;
+  readonly belief?: string;
 }
 
-const PROVIDERS: readonly (Provider | "auto")[] = ["auto", "cuda", "webgpu", "dml", "coreml", "cpu"];
+interface ScoringProgress {
+  readonly done: number;
+  readonly total: number;
+  readonly provider: Provider;
+  readonly message: string;
+}
 
 /** Scores trajectories with a model. */
 export function scoreCommand(path: string, options: ScoreOptions): Promise<Output> {
-  const provider = PROVIDERS.find((name) => name === options.provider);
-  if (!provider) {
-    throw new Failure(
-      "bad-arguments",
-      `There is no provider "${options.provider}".`,
-      `Choose one of: ${PROVIDERS.join(", ")}.`,
-    );
-  }
+  const provider = providerOption(options.provider);
+  const extras = extrasOf(options);
+  const longText = longTextOption(options.longText);
   return withIndex([path], options, async (opened) => {
     const rows = await chosenRows(opened, options.id, options.limit);
-    const report = await opened.services.scoring.score(
-      rows.map((row) => row.id),
-      options.model,
-      provider,
-      {
-        report: ({ done, total, message, provider: used }) => {
-          if (process.stderr.isTTY && !options.json)
-            process.stderr.write(`\r\u001b[Kscoring ${done} of ${total} on ${used}: ${message}`);
-        },
+    const ids = rows.map((row) => row.id);
+    const { scoring } = opened.services;
+    const task = {
+      report: ({ done, total, message, provider: used }: ScoringProgress) => {
+        if (process.stderr.isTTY && !options.json)
+          process.stderr.write(`\r\u001b[Kscoring ${done} of ${total} on ${used}: ${message}`);
       },
-    );
+    };
+    const report =
+      options.belief === undefined
+        ? await scoring.score(ids, options.model, provider, task, {
+            extras,
+            ...(longText === undefined ? {} : { longText }),
+          })
+        : await scoring.answerBelief(
+            ids,
+            options.model,
+            provider,
+            options.belief.replaceAll("\\n", "\n"),
+            task,
+          );
     clearProgressLine();
     const [reason] = report.failures;
-    if (report.series.length === 0 && reason) {
+    if (report.series.length === 0 && !report.arrays && reason) {
       const others = report.failures.length > 1 ? ` (and ${report.failures.length - 1} more)` : "";
       throw new Failure(
         "nothing-scored",
@@ -61,6 +74,21 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
               preview(series.values),
             ]),
           ),
+          ...(report.arrays
+            ? [
+                "",
+                table(
+                  ["id", "table", "level", "rows", "width"],
+                  report.arrays.map((array) => [
+                    array.trajectoryId,
+                    array.layer === undefined ? array.name : `${array.name} (layer ${array.layer})`,
+                    array.level,
+                    array.rows,
+                    array.width,
+                  ]),
+                ),
+              ]
+            : []),
           ...report.failures.map((failure) => `${failure.trajectoryId}: ${failure.message}`),
         ].join("\n"),
     };

@@ -1,0 +1,52 @@
+import { resolve } from "node:path";
+import { withServices, type CommonOptions, type Output } from "../session";
+import { table } from "../text";
+import { providerOption } from "./modelOptions";
+
+export interface ModelsOptions extends CommonOptions {
+  readonly test?: boolean;
+  readonly provider: string;
+}
+
+const size = (bytes: number): string => (bytes === 0 ? "" : `${(bytes / 2 ** 20).toFixed(1)} MiB`);
+
+/** Models that are declared or lie in folders, with what is wrong with them, and on demand a test run of each. */
+export function modelsCommand(folders: readonly string[], options: ModelsOptions): Promise<Output> {
+  const provider = providerOption(options.provider);
+  return withServices(options, async (services) => {
+    const roots = folders.map((folder) => resolve(folder));
+    const models = await services.scoring.findModels(roots);
+    if (!options.test)
+      return {
+        document: { models },
+        text: () =>
+          table(
+            ["name", "kind", "size", "path", "problem"],
+            models.map((model) => [
+              model.name,
+              model.kind,
+              size(model.bytes),
+              model.path,
+              model.problem ?? "",
+            ]),
+          ),
+      };
+    const tests = [];
+    for (const model of models) tests.push(await services.scoring.test(model.path, provider));
+    return {
+      document: { tests },
+      text: () =>
+        table(
+          ["name", "kind", "provider", "seconds", "gives", "problem"],
+          tests.map((test) => [
+            test.model.name,
+            test.model.kind,
+            test.provider ?? "",
+            test.seconds === undefined ? "" : test.seconds.toFixed(3),
+            test.results.join(", "),
+            test.problem ?? "",
+          ]),
+        ),
+    };
+  });
+}
