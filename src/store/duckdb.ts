@@ -1,11 +1,18 @@
 import type * as DuckDB from "@duckdb/node-api";
+import type * as Bindings from "@duckdb/node-bindings";
+import { createRequire } from "node:module";
 
-let loaded: Promise<typeof DuckDB> | undefined;
+/** Both are CommonJS: `import()` would first parse each of their files a second time to find the names of its exports. */
+const require = createRequire(import.meta.url);
 
 /** The DuckDB library, loaded at first use so that worker threads and cold starts never pay for it. */
 export function loadDuckdb(): Promise<typeof DuckDB> {
-  loaded ??= import("@duckdb/node-api");
-  return loaded;
+  return Promise.resolve().then(() => require("@duckdb/node-api") as typeof DuckDB);
+}
+
+/** DuckDB's own bindings: they copy a whole column at once, where the API above them sets value by value. */
+export function loadBindings(): Promise<typeof Bindings> {
+  return Promise.resolve().then(() => require("@duckdb/node-bindings") as typeof Bindings);
 }
 
 /** Big integers become numbers where that is exact, and text where it is not. */

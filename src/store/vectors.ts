@@ -1,17 +1,7 @@
 import type * as DuckDB from "@duckdb/node-api";
 import type { DuckDBAppender, DuckDBConnection, DuckDBType } from "@duckdb/node-api";
 import type * as Bindings from "@duckdb/node-bindings";
-import { loadDuckdb } from "./duckdb";
-
-let loaded: Promise<typeof Bindings> | undefined;
-
-/** DuckDB's own bindings: they copy a whole column at once, where the API above them sets value by value. */
-async function bindings(): Promise<typeof Bindings> {
-  loaded ??= import("@duckdb/node-bindings").then(
-    (module) => (module as unknown as { default?: typeof Bindings }).default ?? module,
-  );
-  return loaded;
-}
+import { loadBindings, loadDuckdb } from "./duckdb";
 
 /** DuckDB's vector size: a data chunk holds at most this many rows. */
 const CHUNK_ROWS = 2048;
@@ -64,7 +54,7 @@ export class ColumnAppender {
     const api = await loadDuckdb();
     return new ColumnAppender(
       api,
-      await bindings(),
+      await loadBindings(),
       await connection.createAppender(table, "store"),
       types(api),
     );
