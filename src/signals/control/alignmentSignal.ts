@@ -21,7 +21,7 @@ export const barfi = derivedSignal({
   signed: true,
   needs: ["rewards", "components"],
   parameters: [
-    nameParameter("auxiliary", "Auxiliary reward.", "aux_reward"),
+    nameParameter("auxiliary", "Auxiliary reward.", "aux_r"),
     nameParameter("phi1", "Learned offset, where the file records it.", "phi1"),
     nameParameter("phi2", "Learned factor of the primary reward, where the file records it.", "phi2"),
     nameParameter("phi3", "Learned factor of the auxiliary reward, where the file records it.", "phi3"),

@@ -1,3 +1,4 @@
+import type { NumericColumn } from "../../model/trajectory";
 import { symbol, type Expression } from "../expression";
 import type { Missing } from "../series/episode";
 import { missing, rowsOf, stepCount, stepNumbers, type Row } from "../series/modelInputs";
@@ -39,14 +40,24 @@ export function neededNumbers(
   );
 }
 
-/** A vector per step by name: an input of another model, or a column of the episode; undefined when neither is there. */
+/**
+ * A vector per step by name: an input of another model, a column of the episode, or the numbers of a column whose labels
+ * begin with the name and a dot (`ball.position.x`); undefined when none of them is there.
+ */
 export function stepVectors(context: SignalContext, name: string): readonly Row[] | undefined {
   const array = context.inputs?.arrays?.[name];
   if (array && array.rows > 0) return rowsOf(array);
-  const column = context.trajectory.columns?.columns.find((candidate) => candidate.name === name);
-  return column && column.rows > 0 && column.rows >= stepCount(context.trajectory)
-    ? rowsOf(column)
-    : undefined;
+  const steps = stepCount(context.trajectory);
+  const whole = ({ rows }: NumericColumn): boolean => rows > 0 && rows >= steps;
+  const columns = context.trajectory.columns?.columns.filter(whole) ?? [];
+  const column = columns.find((candidate) => candidate.name === name);
+  if (column) return rowsOf(column);
+  for (const candidate of columns) {
+    const places = (candidate.labels ?? []).flatMap((label, d) => (label.startsWith(`${name}.`) ? [d] : []));
+    if (places.length === 0) continue;
+    return rowsOf(candidate).map((row) => Float64Array.from(places, (d) => row[d]!));
+  }
+  return undefined;
 }
 
 /** The observations of a numeric episode, one row a step and, where it is recorded, the last one, [T or T+1][D]. */

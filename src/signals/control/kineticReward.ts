@@ -13,11 +13,11 @@ import {
   weightedAlignment,
 } from "./rocketPotentials";
 
-const point = (name: string, description: string): Parameter => ({
+const point = (name: string, description: string, standard: string): Parameter => ({
   name,
-  description: `${description}: name of a column or model input of three numbers.`,
+  description: `${description}: a column or model input of three numbers, or the labels' name before .x, .y, .z.`,
   type: "string",
-  default: name,
+  default: standard,
 });
 
 /** Rows of a named point at every step, or how to get them. */
@@ -63,9 +63,9 @@ export const lucyKrc = derivedSignal({
   signed: true,
   needs: ["observations"],
   parameters: [
-    point("player_position", "Player"),
-    point("player_velocity", "Player's velocity"),
-    point("ball_position", "Ball"),
+    point("player_position", "Player", "car_0.position"),
+    point("player_velocity", "Player's velocity", "car_0.velocity"),
+    point("ball_position", "Ball", "ball.position"),
     {
       name: "utility",
       description:

@@ -32,8 +32,10 @@ export const descriptorParameters: readonly Parameter[] = [
   },
 ];
 
-/** Numbers of a list in the trajectory's extra fields: the descriptor as a quality-diversity run saves it. */
+/** The descriptor as a quality-diversity run saves it: a column of one row, or a list among the extra fields. */
 function recordedDescriptor(context: SignalContext, name: string): Float64Array | undefined {
+  const column = context.trajectory.columns?.columns.find((candidate) => candidate.name === name);
+  if (column && column.rows > 0) return Float64Array.from(column.data.subarray(0, column.width));
   const value = context.trajectory.extra[name];
   return Array.isArray(value) && value.length > 0 && value.every((entry) => typeof entry === "number")
     ? Float64Array.from(value as number[])

@@ -1,6 +1,6 @@
 import { binary, number, symbol, type Expression } from "../expression";
 import { derivedSignal } from "../series/derivedSignal";
-import { missing, recordedStepRewards } from "../series/modelInputs";
+import { missing, recordedStepRewards, stepNumbers } from "../series/modelInputs";
 import { numberOf, optionalNumberOf, textOf } from "../series/parameters";
 import { nameParameter, namedNumbers } from "./controlSeries";
 import { regretRewards, regretRewardsOf, trajectoryRegret, type RegretReward } from "./regret";
@@ -14,7 +14,11 @@ export const optimisationRegret = derivedSignal({
   signed: true,
   needs: ["rewards"],
   parameters: [
-    nameParameter("found", "Value of each query; empty = the recorded rewards.", ""),
+    nameParameter(
+      "found",
+      "Value of each query, or the best so far; empty = a column found or best_so_far, else the recorded rewards.",
+      "",
+    ),
     {
       name: "optimum",
       description: "Best value that exists; empty = the best of this run, which makes its last regret 0.",
@@ -50,7 +54,10 @@ export const optimisationRegret = derivedSignal({
   description:
     "Reward of every query of an optimisation run: by how much the best value so far falls short of the optimum, in the forms that the code offers. none and cumulative give regret itself, where higher is worse. Parts hold the best value so far and the simple regret.",
   derive(context, parameters) {
-    const found = namedNumbers(context, parameters, "found") ?? recordedStepRewards(context.trajectory);
+    const found =
+      namedNumbers(context, parameters, "found") ??
+      stepNumbers(context, ["found", "best_so_far"]) ??
+      recordedStepRewards(context.trajectory);
     if (!found)
       return missing(
         "rewards",

@@ -125,7 +125,7 @@ export function controlContexts(): readonly SignalContext[] {
       action: [0, 1, 1, 0, 1, 0],
       shaped_reward: numbers(),
       new_logprob: numbers().map((x) => -Math.abs(x)),
-      aux_reward: numbers(),
+      aux_r: numbers(),
       phi1: numbers(),
       phi2: numbers(),
       phi3: numbers(),
@@ -190,26 +190,24 @@ export function controlContexts(): readonly SignalContext[] {
     y: [0, 0, 0.1, 0.2],
     yaw: [0, 0, 5, 10],
   });
+  const axes = (name: string): string[] => ["x", "y", "z"].map((axis) => `${name}.${axis}`);
   const rocket = columnsContext(
     "rocket",
     { reward: [0, 0, 0] },
     {
       columns: [
-        column("player_position", [
-          [0, -2000, 17],
-          [10, -1500, 17],
-          [20, -900, 17],
-        ]),
-        column("player_velocity", [
-          [0, 1200, 0],
-          [50, 1400, 0],
-          [100, -300, 0],
-        ]),
-        column("ball_position", [
-          [0, 0, 93],
-          [100, 200, 93],
-          [200, -1200, 93],
-        ]),
+        {
+          ...column(
+            "states",
+            [
+              [0, 0, 93, 0, -2000, 17, 0, 1200, 0],
+              [100, 200, 93, 10, -1500, 17, 50, 1400, 0],
+              [200, -1200, 93, 20, -900, 17, 100, -300, 0],
+            ],
+            "observation",
+          ),
+          labels: [...axes("ball.position"), ...axes("car_0.position"), ...axes("car_0.velocity")],
+        },
       ],
     },
   );
