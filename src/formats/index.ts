@@ -1,5 +1,20 @@
 import { androidWorld } from "./androidWorld";
 import { areal } from "./areal";
+import { agentLightning, agentLightningRows } from "./agentLightning";
+import { virtualHome } from "./actionPrograms";
+import { art } from "./art";
+import { msSwift, roll } from "./columnarRollouts";
+import { completionLog } from "./completionLog";
+import { easyR1Log } from "./easyR1Log";
+import { markdownRollouts } from "./markdownRollouts";
+import { mathEval } from "./mathEval";
+import { ragen } from "./ragen";
+import { agentBench, searchResults } from "./searchResults";
+import { spaRlTurns } from "./spaRl";
+import { textTimesteps } from "./textTimesteps";
+import { tinkerCookbook } from "./tinkerCookbook";
+import { openInstruct, tokenSamples } from "./tokenRollouts";
+import { agentSteps, searchAgentTurns } from "./toolSteps";
 import { atif } from "./atif";
 import { atropos } from "./atropos";
 import { barfiBuffer, barfiResults } from "./barfi";
@@ -76,6 +91,26 @@ export const formats: readonly Format[] = [
   experienceBatch,
   androidWorld,
   atropos,
+  agentLightning,
+  agentLightningRows,
+  virtualHome,
+  art,
+  msSwift,
+  roll,
+  completionLog,
+  easyR1Log,
+  markdownRollouts,
+  mathEval,
+  ragen,
+  agentBench,
+  searchResults,
+  spaRlTurns,
+  textTimesteps,
+  tinkerCookbook,
+  openInstruct,
+  tokenSamples,
+  agentSteps,
+  searchAgentTurns,
   rlLoggingBoard,
   spoTree,
   minari,

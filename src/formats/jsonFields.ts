@@ -16,6 +16,11 @@ export function isList(value: JsonValue | undefined): value is readonly JsonValu
   return Array.isArray(value);
 }
 
+/** The value where it is a list. */
+export function listOf(value: JsonValue | undefined): readonly JsonValue[] | undefined {
+  return isList(value) ? value : undefined;
+}
+
 export function textOf(value: JsonValue | undefined): string | undefined {
   return typeof value === "string" ? value : undefined;
 }

@@ -114,6 +114,9 @@ function probeText(
   const start = textStart(bytes);
   const first = bytes[start];
   if (first !== 0x7b && first !== 0x5b) return undefined;
+  // A bracket that no value can follow is a text's own, such as a tag at the beginning of a log.
+  if (first === 0x5b && /^\[\s*[^\s"{[\]\-\dtfnNI]/.test(bytes.toString("latin1", start, start + 256)))
+    return undefined;
   const whole =
     size <= WHOLE_RECORD_BYTES ? source.read(0, WHOLE_RECORD_BYTES) : wholeFirstLine(source, bytes);
   if (first === 0x5b) {
