@@ -27,6 +27,19 @@ export function textOf(value: JsonValue | undefined): string | undefined {
 
 const NUMERIC_TEXT = /^\s*[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?\s*$/;
 
+/** Letters with which no number, and none of `nan`, `inf`, `true` and `false` begins: most texts tell by their first character. */
+function startsLikeNoNumber(text: string): boolean {
+  const letter = text.charCodeAt(0) | 0x20;
+  return (
+    letter >= 0x61 &&
+    letter <= 0x7a &&
+    letter !== 0x6e &&
+    letter !== 0x69 &&
+    letter !== 0x74 &&
+    letter !== 0x66
+  );
+}
+
 /**
  * A recorded number: numbers as they are, `null` as `null`, numeric strings (Python's `json.dumps(default=str)` turns
  * numpy scalars into strings) as numbers, booleans as 1 and 0. Anything else reads as absent.
@@ -35,6 +48,7 @@ export function recordedNumber(value: JsonValue | undefined): number | null | un
   if (typeof value === "number" || value === null) return value;
   if (typeof value === "boolean") return value ? 1 : 0;
   if (typeof value === "string") {
+    if (startsLikeNoNumber(value)) return undefined;
     if (NUMERIC_TEXT.test(value)) return Number(value);
     const lower = value.trim().toLowerCase();
     if (lower === "nan") return Number.NaN;

@@ -71,6 +71,13 @@ export function splitOutput(text: string): { readonly turns: readonly Turn[]; re
   return { turns, guessed: turns.length > 1 };
 }
 
+/** True when a stretch holds white space alone. Most stretches tell by their first character that they do not. */
+function isBlank(text: string, start: number, end: number): boolean {
+  if (start >= end) return true;
+  const code = text.charCodeAt(start);
+  return !(code > 0x20 && code < 0x7f) && text.slice(start, end).trim() === "";
+}
+
 /** Cuts after each run of line ends that holds at least `lineEnds` of them; separators stay with the piece before. */
 function cutAfter(text: string, lineEnds: 1 | 2): string[] {
   const pieces: string[] = [];
@@ -86,7 +93,7 @@ function cutAfter(text: string, lineEnds: 1 | 2): string[] {
     }
     // Spaces after the last line end are indentation of the next piece.
     const boundary = text.lastIndexOf("\n", end - 1) + 1;
-    if (ends >= lineEnds && text.slice(start, boundary).trim() !== "" && text.slice(boundary).trim() !== "") {
+    if (ends >= lineEnds && !isBlank(text, start, boundary) && !isBlank(text, boundary, text.length)) {
       pieces.push(text.slice(start, boundary));
       start = boundary;
     }
@@ -165,9 +172,17 @@ interface PromptMeasure {
 /** Members of a group share their prompt, so what was found in the last prompts is kept. */
 const measured = new Map<string, PromptMeasure>();
 
+let lastMeasured: { readonly prompt: string; readonly measure: PromptMeasure } | undefined;
+
 function measurePrompt(prompt: string): PromptMeasure {
-  const known = measured.get(prompt);
-  if (known !== undefined) return known;
+  // Comparing with the last prompt is cheaper than hashing a long one for the map.
+  if (lastMeasured?.prompt === prompt) return lastMeasured.measure;
+  const measure = measured.get(prompt) ?? newMeasure(prompt);
+  lastMeasured = { prompt, measure };
+  return measure;
+}
+
+function newMeasure(prompt: string): PromptMeasure {
   const { turns } = splitPrompt(prompt);
   const measure = {
     turns: turns.length,

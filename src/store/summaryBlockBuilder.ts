@@ -51,7 +51,18 @@ class TextColumn {
 /** Members of a group share their key, often a long prompt, so the last keys' hashes are kept. */
 const groupHashes = new Map<string, { readonly trainingStep: number | undefined; readonly hash: bigint }>();
 
+let lastGroup:
+  { readonly trainingStep: number | undefined; readonly key: string; readonly hash: bigint } | undefined;
+
 function groupHash(trainingStep: number | undefined, key: string): bigint {
+  // Comparing with the last key is cheaper than hashing a long one for the map.
+  if (lastGroup?.trainingStep === trainingStep && lastGroup?.key === key) return lastGroup.hash;
+  const hash = knownHash(trainingStep, key);
+  lastGroup = { trainingStep, key, hash };
+  return hash;
+}
+
+function knownHash(trainingStep: number | undefined, key: string): bigint {
   const known = groupHashes.get(key);
   if (known !== undefined && known.trainingStep === trainingStep) return known.hash;
   const hash = hash64(`${trainingStep ?? ""}\n${key}`);
