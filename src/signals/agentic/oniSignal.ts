@@ -2,7 +2,9 @@ import { binary, call, symbol, type Expression } from "../expression";
 import { derivedSignal } from "../series/derivedSignal";
 import type { Missing } from "../series/episode";
 import {
+  decisionIndices,
   missing,
+  onSteps,
   observationBefore,
   recordedStepRewards,
   stepCount,
@@ -19,19 +21,28 @@ import {
   updateMoments,
 } from "./oni";
 
-/** Message of every step: the field `message`, else what the policy saw, else what the environment said. */
-function messagesOf(context: SignalContext): readonly string[] | undefined {
+/** Messages of an episode. */
+interface Messages {
+  /** What each step told, for looking labels up, [steps]. */
+  readonly told: readonly (string | undefined)[];
+  /** Steps that count, in order: those in which the policy acted. */
+  readonly steps: readonly number[];
+  /** Message that the policy saw at each of them. */
+  readonly seen: readonly string[];
+}
+
+/** Message of a step: the field `message`, else what the policy saw or the environment said. */
+function messagesOf(context: SignalContext): Messages | undefined {
   const { trajectory } = context;
-  const messages = trajectory.steps.map((step) => {
-    const told = step.extra?.["message"];
-    if (typeof told === "string") return told;
+  const told = trajectory.steps.map((step) => {
+    const message = step.extra?.["message"];
+    if (typeof message === "string") return message;
     return step.role === "assistant"
       ? observationBefore(trajectory, step.index)
       : (step.observation ?? step.action);
   });
-  return messages.some((message) => message !== undefined)
-    ? messages.map((message) => message ?? "")
-    : undefined;
+  const steps = decisionIndices(trajectory).filter((index) => told[index] !== undefined);
+  return steps.length > 0 ? { told, steps, seen: steps.map((index) => told[index]!) } : undefined;
 }
 
 /** Label in a judge's reply: its last 0 or 1 that stands alone; undefined without one. */
@@ -41,15 +52,16 @@ export function messageLabel(reply: string): 0 | 1 | undefined {
 }
 
 /** Labels by message: those that the steps record, then a judge's replies about single steps. */
-function labelTable(context: SignalContext, messages: readonly string[]): ReadonlyMap<string, number> {
+function labelTable(context: SignalContext, { told }: Messages): ReadonlyMap<string, number> {
   const table = new Map<string, number>();
   stepNumbers(context, ["llm_label", "label"])?.forEach((label, t) => {
-    if (!Number.isNaN(label)) table.set(messages[t]!, label);
+    const message = told[t];
+    if (message !== undefined && !Number.isNaN(label)) table.set(message, label);
   });
   for (const { step, text } of context.inputs?.judge ?? []) {
+    const message = step === undefined ? undefined : told[step];
     const label = messageLabel(text);
-    if (step !== undefined && messages[step] !== undefined && label !== undefined)
-      table.set(messages[step], label);
+    if (message !== undefined && label !== undefined) table.set(message, label);
   }
   return table;
 }
@@ -62,7 +74,7 @@ interface Intrinsic {
 function intrinsicOf(
   context: SignalContext,
   parameters: ParameterValues,
-  messages: readonly string[] | undefined,
+  messages: Messages | undefined,
 ): Intrinsic | Missing {
   switch (textOf(parameters, "variant")) {
     case "retrieval": {
@@ -73,13 +85,13 @@ function intrinsicOf(
           "judge",
           "No message has a label: choose a judge model to label the messages of the steps.",
         );
-      const { labels, unlabelled } = retrievedLabels(messages, table);
+      const { labels, unlabelled } = retrievedLabels(messages.seen, table);
       return {
-        values: labels,
+        values: onSteps(context.trajectory, messages.steps, labels),
         notes:
           unlabelled.length > 0
             ? [
-                `${unlabelled.length} of ${new Set(messages).size} messages have no label yet and count as 0, as released.`,
+                `${unlabelled.length} of ${new Set(messages.seen).size} messages have no label yet and count as 0, as released.`,
               ]
             : [],
       };
@@ -228,7 +240,7 @@ export const oniReward = derivedSignal({
     const recorded = recordedStepRewards(trajectory);
     if (!recorded && coefficients.extrinsicCoefficient !== 0) return missing("rewards");
     const counts = messages
-      ? messageCounts(messages, coefficients.intrinsicCoefficient)
+      ? onSteps(trajectory, messages.steps, messageCounts(messages.seen, coefficients.intrinsicCoefficient))
       : new Float64Array(size).fill(1);
     const extrinsic = recorded ?? new Float64Array(size);
     // A step without a recorded reward (a turn of the environment) has no number of its own.
@@ -237,7 +249,7 @@ export const oniReward = derivedSignal({
       values: rewards,
       parts: {
         "intrinsic reward": intrinsic.values,
-        "message count": Float64Array.from(counts),
+        "message count": counts,
         discount: discounts,
       },
       notes: [...intrinsic.notes, ...(messages ? [] : ["No messages: every count is 1."])],
