@@ -176,7 +176,7 @@ describe("SPA-RL and the practitioner's guide on tokens", () => {
   it("weighs turns by the turns after them, so the last one gets nothing", () => {
     expect(known(compute(spaTokenReward, { trajectory: made }).values)).toEqual([0, 4, 0, 5, 0, 0]);
     const { parts } = compute(spaTokenReward, { trajectory: made }, { klCoefficient: 0.5 });
-    expect(known(parts!["KL penalty"]!)).toEqual([0, 0.5, 0, 0.5, 0, 0.5]);
+    expect(known(parts!["KL penalty"]!)).toEqual([0, 0.5, 0.5, 0, 0, 0.5]);
   });
 
   it("adds turn values up to the prediction", () => {
