@@ -1,9 +1,18 @@
-import { tableFromIPC, compressionRegistry, CompressionType, type Table } from "apache-arrow";
+import {
+  compressionRegistry,
+  CompressionType,
+  DataType,
+  RecordBatchReader,
+  Table,
+  tableFromIPC,
+  type RecordBatch,
+} from "apache-arrow";
 import { decompress as unzstd } from "fzstd";
 import { basename } from "node:path";
 import type { TableColumn } from "../../formats/format";
 import { Failure } from "../../model/failure";
 import type { JsonObject, JsonValue } from "../../model/json";
+import type { Note } from "../../model/trajectory";
 import { plainInteger } from "../duckdb";
 import { FileBytes } from "./byteSource";
 import type { TableRows } from "./csvFile";
@@ -11,8 +20,16 @@ import { unlz4 } from "./lz4Frame";
 
 const LARGEST_FILE = 1.5 * 2 ** 30;
 
-compressionRegistry.set(CompressionType.ZSTD, { decode: (bytes: Uint8Array) => unzstd(bytes) });
-compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (bytes: Uint8Array) => unlz4(bytes) });
+compressionRegistry.set(CompressionType.ZSTD, { decode: aligned(unzstd) });
+compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: aligned(unlz4) });
+
+/** Buffers become typed arrays, which may not begin at an odd byte. */
+function aligned(decode: (bytes: Uint8Array) => Uint8Array): (bytes: Uint8Array) => Uint8Array {
+  return (bytes) => {
+    const content = decode(bytes);
+    return content.byteOffset % 8 === 0 ? content : Uint8Array.from(content);
+  };
+}
 
 /** True for an Arrow IPC file, or a stream: the mark of a message, its length, and the table of a flatbuffer behind it. */
 export function isArrow(bytes: Buffer): boolean {
@@ -23,8 +40,11 @@ export function isArrow(bytes: Buffer): boolean {
   return length > 0 && length < 64 * 2 ** 20 && length % 8 === 0 && root > 0 && root < length;
 }
 
-/** The table of an Arrow IPC file or stream. @throws Failure when it cannot be read */
-function readTable(path: string): Table {
+/**
+ * The table of an Arrow IPC file or stream. Of one that is cut off, the record batches before the cut.
+ * @throws Failure when it cannot be read
+ */
+function readTable(path: string): { readonly table: Table; readonly notes: readonly Note[] } {
   const source = FileBytes.of(path);
   if (source.size > LARGEST_FILE)
     throw new Failure(
@@ -32,37 +52,69 @@ function readTable(path: string): Table {
       `${path} is an Arrow file of ${Math.round(source.size / 2 ** 20)} MB.`,
       `Convert it to Parquet: Arrow files are read up to ${LARGEST_FILE / 2 ** 20} MB.`,
     );
+  const bytes = source.read(0, source.size);
   try {
-    return tableFromIPC(source.read(0, source.size));
+    return { table: tableFromIPC(bytes), notes: [] };
   } catch (error) {
-    throw new Failure(
-      "unreadable-arrow",
-      `${basename(path)} cannot be read as Arrow: ${(error instanceof Error ? error.message : String(error)).slice(0, 200)}.`,
-      "The file may be cut off.",
-    );
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 200);
+    const table = wholeBatches(bytes);
+    if (table === undefined)
+      throw new Failure(
+        "unreadable-arrow",
+        `${basename(path)} cannot be read as Arrow: ${reason}.`,
+        "The file may be cut off.",
+      );
+    return {
+      table,
+      notes: [
+        {
+          code: "torn-arrow",
+          message: `${basename(path)} breaks off after ${table.numRows} rows (${reason}): these are shown.`,
+          where: path,
+        },
+      ],
+    };
   }
+}
+
+/** Record batches before the first that cannot be read; a file is a stream between two marks. */
+function wholeBatches(bytes: Buffer): Table | undefined {
+  const batches: RecordBatch[] = [];
+  try {
+    const stream = bytes.toString("latin1", 0, 6) === "ARROW1" ? bytes.subarray(8) : bytes;
+    const reader = RecordBatchReader.from(Uint8Array.from(stream));
+    for (const batch of reader) batches.push(batch);
+  } catch {
+    // What came before is what there is.
+  }
+  return batches.length === 0 ? undefined : new Table(batches);
 }
 
 /** Columns of an Arrow file with the library's type names. */
 export function arrowColumns(path: string): readonly TableColumn[] {
-  return readTable(path).schema.fields.map((field) => ({ name: field.name, type: String(field.type) }));
+  return readTable(path).table.schema.fields.map((field) => ({ name: field.name, type: String(field.type) }));
 }
 
 export async function arrowRows(path: string): Promise<TableRows> {
-  const table = readTable(path);
+  const { table, notes } = readTable(path);
   const { fields } = table.schema;
   const columns = fields.map((field) => ({ name: field.name, type: String(field.type) }));
   return {
     columns,
     count: table.numRows,
-    notes: [],
-    close: () => undefined,
+    notes,
     async read(start, end) {
       const rows: JsonObject[] = [];
       const vectors = fields.map((_, index) => table.getChildAt(index));
       for (let row = start; row < Math.min(end, table.numRows); row++) {
         const object: Record<string, JsonValue | undefined> = {};
-        for (const [index, field] of fields.entries()) object[field.name] = jsonOf(vectors[index]?.get(row));
+        for (const [index, field] of fields.entries()) {
+          const value: unknown = vectors[index]?.get(row);
+          object[field.name] =
+            typeof value === "number" && (DataType.isTimestamp(field.type) || DataType.isDate(field.type))
+              ? new Date(value).toISOString()
+              : jsonOf(value);
+        }
         rows.push(object);
       }
       return rows;

@@ -1,3 +1,5 @@
+import type { DuckDBConnection } from "@duckdb/node-api";
+import { statSync } from "node:fs";
 import type { TableColumn } from "../../formats/format";
 import { Failure } from "../../model/failure";
 import type { JsonObject, JsonValue } from "../../model/json";
@@ -5,6 +7,7 @@ import type { Note } from "../../model/trajectory";
 import { plainValue } from "../duckdb";
 import { scratchConnection } from "../parquet";
 import { FileBytes } from "./byteSource";
+import { compressionOf } from "./compressed";
 
 /** Rows of a table by number. */
 export interface TableRows {
@@ -12,12 +15,12 @@ export interface TableRows {
   readonly count: number;
   readonly notes: readonly Note[];
   readonly read: (start: number, end: number) => Promise<readonly JsonObject[]>;
-  readonly close: () => void;
 }
 
 const HEAD_BYTES = 64 * 1024;
-/** Rows that are kept in memory; a larger table is read again piece by piece. */
+/** The rows of the table opened last stay in memory. */
 const LARGEST_FILE = 2 * 2 ** 30;
+const LONGEST_LINE = 16 * 2 ** 20;
 
 /** Lines before the header that begin with `#`: remarks, such as the JSON line of a Monitor file. */
 export function remarkLines(text: string): readonly string[] {
@@ -34,18 +37,63 @@ export function remarkLines(text: string): readonly string[] {
  * semicolons. DuckDB decides.
  */
 export function looksLikeTable(path: string, text: string): boolean {
-  if (/\.(?:csv|tsv)(?:\.gz|\.zst)?$/i.test(path)) return true;
+  return /\.(?:csv|tsv)(?:\.gz|\.zst)?$/i.test(path) || separatorOf(text) !== undefined;
+}
+
+/** The separator of which the first lines hold the same number, two or more; undefined when none is so even. */
+function separatorOf(text: string): string | undefined {
   const lines = text
     .split("\n")
     .filter((line) => !line.startsWith("#") && line.trim() !== "")
     .slice(0, 6);
-  if (lines.length < 4) return false;
+  if (lines.length < 4) return undefined;
   // The last line of the head may be cut.
   const whole = lines.slice(0, -1);
-  return [",", "\t", ";"].some((mark) => {
+  return [",", "\t", ";"].find((mark) => {
     const [first, ...rest] = whole.map((line) => line.split(mark).length);
     return first !== undefined && first >= 3 && rest.every((count) => count === first);
   });
+}
+
+/** The table opened last: detection aside, indexing and showing its rows follow each other. */
+let last:
+  { readonly key: string; readonly connection: DuckDBConnection; readonly rows: TableRows } | undefined;
+
+/** Columns with the names and types that DuckDB sniffs. @throws Failure when the file is no table */
+export async function csvColumns(path: string): Promise<readonly TableColumn[]> {
+  const connection = await scratchConnection();
+  try {
+    const described = await connection.runAndReadAll(
+      `DESCRIBE SELECT * FROM ${readerOf(path, FileBytes.of(path)).sql}`,
+      [path],
+    );
+    return described.getRows().map((row) => ({ name: String(row[0]), type: String(row[1]) }));
+  } catch (error) {
+    throw unreadable(path, error);
+  } finally {
+    connection.closeSync();
+  }
+}
+
+/** DuckDB's table function for a file, with `$1` for its path, and how many lines of remarks it leaves out. */
+function readerOf(path: string, source: FileBytes): { readonly sql: string; readonly skip: number } {
+  const head = source.read(0, HEAD_BYTES).toString("utf8");
+  const compression = compressionOf(source.read(0, 4));
+  const skip = compression === undefined ? remarkLines(head).length : 0;
+  // One line that does not fit would make the sniffer doubt the separator of all others.
+  const separator = compression === undefined ? separatorOf(head) : undefined;
+  const options = [
+    `skip = ${skip}`,
+    "store_rejects = true",
+    "ignore_errors = true",
+    `max_line_size = ${LONGEST_LINE}`,
+    `buffer_size = ${2 * LONGEST_LINE}`,
+    // Rows keep the file's order.
+    "parallel = false",
+    ...(separator === undefined ? [] : [`delim = '${separator}'`]),
+    ...(compression === undefined ? [] : [`compression = '${compression}'`]),
+  ];
+  return { sql: `read_csv($1, ${options.join(", ")})`, skip };
 }
 
 /**
@@ -54,65 +102,77 @@ export function looksLikeTable(path: string, text: string): boolean {
  * @throws Failure when it is no table
  */
 export async function csvTable(path: string): Promise<TableRows> {
-  const source = FileBytes.of(path);
-  if (source.size > LARGEST_FILE)
+  const { size, mtimeMs } = statSync(path);
+  const key = `${path}\n${size}\n${mtimeMs}`;
+  if (last?.key === key) return last.rows;
+  last?.connection.closeSync();
+  last = undefined;
+  if (size > LARGEST_FILE)
     throw new Failure(
       "large-csv",
-      `${path} is a table of ${Math.round(source.size / 2 ** 20)} MB of text.`,
+      `${path} is a table of ${Math.round(size / 2 ** 20)} MB of text.`,
       "Convert it to Parquet: tables of text are read up to 2,048 MB.",
     );
-  const skip = remarkLines(source.read(0, HEAD_BYTES).toString("utf8")).length;
   const connection = await scratchConnection();
   try {
-    const extension = /\.gz$/i.test(path)
-      ? ", compression = 'gzip'"
-      : /\.zst$/i.test(path)
-        ? ", compression = 'zstd'"
-        : "";
-    const reader = `read_csv($1, skip = ${skip}, store_rejects = true, null_padding = true, strict_mode = false, max_line_size = 67108864, buffer_size = 134217728, parallel = false${extension})`;
+    const { sql, skip } = readerOf(path, FileBytes.of(path));
     await connection.run(
-      `CREATE TEMP TABLE csv_rows AS SELECT row_number() OVER () - 1 AS "row no", * FROM ${reader}`,
+      `CREATE TEMP TABLE csv_rows AS SELECT row_number() OVER () - 1 AS "row no", * FROM ${sql}`,
       [path],
     );
     const described = await connection.runAndReadAll("DESCRIBE csv_rows");
-    const columns = described
-      .getRows()
-      .slice(1)
-      .map((row) => ({ name: String(row[0]), type: String(row[1]) }));
     const counted = await connection.runAndReadAll("SELECT count(*) FROM csv_rows");
     const rejects = await connection.runAndReadAll(
-      "SELECT line, column_name, error_message FROM reject_errors ORDER BY line LIMIT 100",
+      "SELECT line, any_value(error_message) FROM reject_errors GROUP BY line ORDER BY line LIMIT 100",
     );
-    const notes = rejects.getRows().map(([line, column, message]): Note => ({
-      code: "malformed-row",
-      message: `Line ${Number(line as bigint) + skip} does not fit the table (${column === null ? "" : `column ${String(column)}: `}${String(message).split("\n", 1)[0]?.slice(0, 160)}); it is left out.`,
-      where: `${path}:${Number(line as bigint) + skip}`,
-    }));
-    return {
-      columns,
+    const rows: TableRows = {
+      columns: described
+        .getRows()
+        .slice(1)
+        .map((row) => ({ name: String(row[0]), type: String(row[1]) })),
       count: Number(counted.getRows()[0]?.[0] ?? 0),
-      notes,
-      close: () => connection.closeSync(),
-      async read(start, end) {
-        const result = await connection.runAndReadAll(
-          `SELECT * FROM csv_rows WHERE "row no" >= ${start} AND "row no" < ${end} ORDER BY "row no"`,
-        );
-        const names = result.columnNames();
-        return result.getRowsJS().map((row) => {
-          const object: Record<string, JsonValue | undefined> = {};
-          for (const [index, name] of names.entries())
-            if (index > 0) object[name] = plainValue(row[index]) as JsonValue;
-          return object;
-        });
-      },
+      notes: rejects.getRows().map(([line, message]): Note => {
+        const number = Number(line as bigint) + skip;
+        const reason = String(message).split("\n", 1)[0]?.slice(0, 160) ?? "";
+        return {
+          code: "malformed-row",
+          message: `Line ${number} does not fit the table (${reason}); it is left out.`,
+          where: `${path}:${number}`,
+        };
+      }),
+      read: (start, end) => rowsOf(connection, start, end),
     };
+    last = { key, connection, rows };
+    return rows;
   } catch (error) {
-    if (error instanceof Failure) throw error;
-    const reason = (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
-    throw new Failure(
-      "unreadable-csv",
-      `${path} cannot be read as a table: ${reason.slice(0, 300)}`,
-      "Check its separator and quotes.",
-    );
+    connection.closeSync();
+    throw unreadable(path, error);
   }
+}
+
+async function rowsOf(
+  connection: DuckDBConnection,
+  start: number,
+  end: number,
+): Promise<readonly JsonObject[]> {
+  const result = await connection.runAndReadAll(
+    `SELECT * FROM csv_rows WHERE "row no" >= ${start} AND "row no" < ${end} ORDER BY "row no"`,
+  );
+  const names = result.columnNames();
+  return result.getRowsJS().map((row) => {
+    const object: Record<string, JsonValue | undefined> = {};
+    for (const [index, name] of names.entries())
+      if (index > 0) object[name] = plainValue(row[index]) as JsonValue;
+    return object;
+  });
+}
+
+function unreadable(path: string, error: unknown): Failure {
+  if (error instanceof Failure) return error;
+  const reason = (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
+  return new Failure(
+    "unreadable-csv",
+    `${path} cannot be read as a table: ${reason.slice(0, 300)}`,
+    "Check its separator and quotes.",
+  );
 }

@@ -78,7 +78,7 @@ async function open(path: string, container: StoredContainer, format: Format): P
     }
     case "csv": {
       const rows = await csvTable(path);
-      return { ...(await tableRecords(format, path, rows)), notes: rows.notes, close: rows.close };
+      return { ...(await tableRecords(format, path, rows)), notes: rows.notes };
     }
     case "arrow": {
       const rows = await arrowRows(path);

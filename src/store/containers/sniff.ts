@@ -5,7 +5,7 @@ import { parquetColumns } from "../parquet";
 import { arrowColumns, isArrow } from "./arrowFile";
 import { FileBytes, MemoryBytes, type ByteSource } from "./byteSource";
 import { compressionOf, inflatedHead } from "./compressed";
-import { csvTable, looksLikeTable } from "./csvFile";
+import { csvColumns, looksLikeTable } from "./csvFile";
 import { isMatlab } from "./matlabFile";
 import { isNpy } from "./npyArray";
 import { plainContent } from "./plainContent";
@@ -92,9 +92,7 @@ async function plain(path: string, container: "pickle" | "arrays"): Promise<Snif
 }
 
 async function table(path: string, text: string): Promise<Sniffed> {
-  const { columns, close } = await csvTable(path);
-  close();
-  return { stored: "csv", parts: { container: "csv", columns, text } };
+  return { stored: "csv", parts: { container: "csv", columns: await csvColumns(path), text } };
 }
 
 function records(path: string): Sniffed {

@@ -110,9 +110,11 @@ function exampleOf(data: Buffer): PlainValue {
 }
 
 function featureOf({ bytesList, floatList, int64List }: Feature): PlainValue {
-  if (bytesList != null) return (bytesList.value ?? []).map((bytes) => Uint8Array.from(bytes));
-  if (floatList != null) return flat("float32", Float32Array.from(floatList.value ?? []));
-  if (int64List != null)
+  if (bytesList !== null && bytesList !== undefined)
+    return (bytesList.value ?? []).map((bytes) => Uint8Array.from(bytes));
+  if (floatList !== null && floatList !== undefined)
+    return flat("float32", Float32Array.from(floatList.value ?? []));
+  if (int64List !== null && int64List !== undefined)
     return flat(
       "int64",
       BigInt64Array.from(int64List.value ?? [], (value) =>
