@@ -78,6 +78,11 @@ const programs = [
   { ...common, platform: "node", target: "node22", format: "cjs", entryPoints: catalogues, outExtension: { ".js": ".cjs" }, outdir },
   { ...nodeModule, entryPoints: { store: "src/store/process.ts" }, outdir },
   { ...nodeModule, entryPoints: { inference: "src/inference/process.ts" }, outdir, plugins: [textOnly] },
+  {
+    ...nodeModule,
+    entryPoints: { userSignals: "src/services/userSignals/process.ts", userSignalHooks: "src/services/userSignals/moduleHooks.ts" },
+    outdir,
+  },
   // jsonc-parser's CommonJS form loads its parts by names that a bundler cannot see.
   { ...nodeModule, alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" }, entryPoints: { cli: "src/cli.ts" }, outdir },
   {

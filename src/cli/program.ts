@@ -112,6 +112,12 @@ Examples:
       .description("list the signals; or compute one on the trajectories of PATH")
       .argument("[path]", "file or folder")
       .option("--signal <id>", "which signal, for example grpo, rloo, gae")
+      .option(
+        "--signal-file <file>",
+        "JavaScript or TypeScript file that defines signals (as user-ID); repeatable; this runs your code",
+        (value: string, before: string[]) => [...before, value],
+        [] as string[],
+      )
       .option("--preset <id>", "named convention of a library, for example verl")
       .option(
         "--param <name=value>",

@@ -92,6 +92,7 @@ export async function withServices<T>(
     serverKey: () => Promise.resolve(process.env["TRAJECTORY_LENS_SERVER_KEY"]),
     storageFolder: storageFolder(options),
     distFolder: dirname(fileURLToPath(import.meta.url)),
+    userSignalFiles: () => Promise.resolve((options.signalFile ?? []).map((file) => resolve(file))),
     log: (level, message) => {
       if (options.verbose || level === "error") console.error(`${level}: ${message}`);
     },

@@ -25,6 +25,7 @@ import { TrainTaskProvider, taskType } from "./tasks/trainTaskProvider";
 import { Failures } from "./ui/failures";
 import { ScoringStatus } from "./ui/scoringStatus";
 import { settings } from "./ui/settings";
+import { userSignalFiles } from "./userSignalFiles";
 import { TrajectoriesTree } from "./views/trajectoriesTree";
 import type { TreeEntry } from "./views/trajectoryNodes";
 import { followView } from "./views/viewState";
@@ -49,6 +50,7 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
       storageFolder: storageFolder(context),
       distFolder,
       idleMs: settings.idleMs(),
+      userSignalFiles,
       ...(nodePath === "" ? {} : { nodePath }),
       log: (level, message) => log[level](message),
     });

@@ -13,6 +13,7 @@ import { ProcessScoring } from "./scoring";
 import type { Services, ServicesOptions } from "./services";
 import { CatalogueSignals } from "./signals";
 import { DatasetSpecifications } from "./specifications";
+import { UserSignals } from "./userSignals/userSignals";
 
 /**
  * Builds the services. Cheap: no process is started and no file is touched before the first call.
@@ -24,7 +25,8 @@ export function createServices(options: ServicesOptions): Services {
   const tables = new ScoreArrays(options.storageFolder);
   const remote = new RemoteScoring(options, datasets, tables, (params) => scoring.call("prepare", params));
   const scoring: ProcessScoring = new ProcessScoring(options, datasets, registry, tables, remote);
-  const signals = new CatalogueSignals(datasets, tables);
+  const userSignals = new UserSignals(options);
+  const signals = new CatalogueSignals(datasets, tables, userSignals);
   return {
     datasets,
     signals,
@@ -39,7 +41,7 @@ export function createServices(options: ServicesOptions): Services {
     comparisons: new DatasetComparisons(datasets),
     async dispose() {
       signals.dispose();
-      await Promise.all([scoring.dispose(), datasets.dispose()]);
+      await Promise.all([userSignals.dispose(), scoring.dispose(), datasets.dispose()]);
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { ColumnMapping, FileColumns } from "../model/columnMapping";
 import type { ContextPolicy, ModelDeclaration } from "../model/modelDeclaration";
 import type { ModelInfo, Provider, ScoreArray, ScoreReport, ScoreSeries } from "../model/score";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
@@ -8,6 +9,7 @@ import type { QueryResult, RowQuery, SearchSummary, StoreCalls } from "../protoc
 import type { Explanation, ParameterValues, SignalResult } from "../signals/signal";
 import type { Comparison } from "../signals/compare";
 import type { Finding } from "../signals/diagnostics/diagnostic";
+import type { UserSignalList } from "./userSignals/userSignals";
 import type { SpecificationDiagnostic } from "../signals/specification/sourceText";
 import type { RuleOutcome } from "../signals/specification/specification";
 import type { CreditFunction } from "../trainers/trainer";
@@ -28,9 +30,12 @@ export interface Unsubscribe {
 export interface Datasets {
   index(
     paths: readonly string[],
-    options: { readonly watch: boolean },
+    /** `mappings` hold for this call and later ones; absent, those given before do. */
+    options: { readonly watch: boolean; readonly mappings?: readonly ColumnMapping[] },
     task?: Task<{ done: number; total: number; path: string }>,
   ): Promise<{ datasets: readonly DatasetInfo[]; warnings: readonly Note[] }>;
+  /** Columns of a file that a mapping could name, with a guess of what they are. */
+  columns(path: string): Promise<FileColumns>;
   list(): Promise<readonly DatasetInfo[]>;
   ofFile(path: string): Promise<DatasetInfo | undefined>;
   rows(
@@ -98,6 +103,8 @@ export interface Signals {
     request: SignalRequest,
   ): AsyncIterable<{ readonly row: TrajectoryRow; readonly track: SignalTrack }>;
   explain(trajectoryId: string, request: SignalRequest, index: number): Promise<Explanation | undefined>;
+  /** Signals that files of the workspace define, and the files that cannot be used. Empty where it is not trusted. */
+  userSignals(): Promise<UserSignalList>;
   /** The tracks to show first for a trajectory: what its format records, and the estimators that its trainer uses. */
   defaults(trajectoryId: string): Promise<readonly SignalRequest[]>;
 }
@@ -428,6 +435,10 @@ export interface ServicesOptions {
   readonly nodePath?: string;
   /** Milliseconds of idleness after which a child is ended; default 120,000. */
   readonly idleMs?: number;
+  /** Files of the user that define signals; undefined where the workspace is not trusted, so that none of them runs. */
+  userSignalFiles?(): Promise<readonly string[] | undefined>;
+  /** Milliseconds that a user's signal may take for one trajectory; default 5,000. */
+  readonly userSignalMs?: number;
   /** Models that the user's settings declare. */
   readonly models?: () => readonly ModelDeclaration[];
   /** Prompts of judges that the settings add or replace. */

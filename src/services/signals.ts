@@ -8,6 +8,7 @@ import {
   type ParameterValues,
   type Signal,
   type SignalContext,
+  type SignalResult,
 } from "../signals/signal";
 import { conventionText } from "./convention";
 import { defaultRequests } from "./defaultSignals";
@@ -16,6 +17,7 @@ import { runSettings } from "./runSettings";
 import type { ScoreArrays } from "./scoreArrays";
 import type { Datasets, SignalRequest, Signals, SignalTrack, Unsubscribe } from "./services";
 import { completeGroups, SignalContexts } from "./signalContexts";
+import type { UserSignalList, UserSignals } from "./userSignals/userSignals";
 
 /** Trajectories of a list that are on their way at once. */
 const AHEAD = 8;
@@ -28,21 +30,28 @@ export class CatalogueSignals implements Signals {
   constructor(
     private readonly datasets: Datasets,
     tables?: ScoreArrays,
+    /** Signals of the workspace's own files; absent where there are none. */
+    private readonly own?: UserSignals,
   ) {
     this.contexts = new SignalContexts(datasets, tables);
     this.subscription = datasets.onChange(() => this.contexts.forget());
   }
 
   async compute(trajectoryId: string, request: SignalRequest): Promise<SignalTrack> {
-    const { signal, parameters } = resolveRequest(request);
-    return track(request, signal, parameters, await this.contexts.gather(trajectoryId, signal, parameters));
+    const { signal, parameters } = await this.resolve(request);
+    return this.track(
+      request,
+      signal,
+      parameters,
+      await this.contexts.gather(trajectoryId, signal, parameters),
+    );
   }
 
   async *computeRows(
     rows: readonly TrajectoryRow[],
     request: SignalRequest,
   ): AsyncGenerator<{ row: TrajectoryRow; track: SignalTrack }> {
-    const { signal, parameters } = resolveRequest(request);
+    const { signal, parameters } = await this.resolve(request);
     const unscored = (await this.datasets.query("SELECT 1 FROM scores LIMIT 1")).rows.length === 0;
     const groups = completeGroups(rows);
     const gather = (row: TrajectoryRow): Promise<SignalContext> =>
@@ -58,7 +67,7 @@ export class CatalogueSignals implements Signals {
         ahead.push(context);
       }
       const context = await (ahead.shift() ?? gather(row));
-      yield { row, track: track(request, signal, parameters, context) };
+      yield { row, track: await this.track(request, signal, parameters, context) };
     }
   }
 
@@ -67,7 +76,7 @@ export class CatalogueSignals implements Signals {
     request: SignalRequest,
     index: number,
   ): Promise<Explanation | undefined> {
-    const { signal, parameters } = resolveRequest(request);
+    const { signal, parameters } = await this.resolve(request);
     const context = await this.contexts.gather(trajectoryId, signal, parameters);
     return signal.explain?.(context, parameters, index);
   }
@@ -78,17 +87,40 @@ export class CatalogueSignals implements Signals {
     return defaultRequests(trajectory, await this.datasets.scores(trajectoryId), run);
   }
 
+  async userSignals(): Promise<UserSignalList> {
+    return (await this.own?.list()) ?? { signals: [], problems: [] };
+  }
+
+  /** As {@link resolveRequest}, the workspace's own signals included. */
+  private async resolve(request: SignalRequest): Promise<{ signal: Signal; parameters: ParameterValues }> {
+    return this.own && request.signalId.startsWith("user-")
+      ? resolveWith(await this.own.find(request.signalId), request)
+      : resolveRequest(request);
+  }
+
+  private async track(
+    request: SignalRequest,
+    signal: Signal,
+    parameters: ParameterValues,
+    context: SignalContext,
+  ): Promise<SignalTrack> {
+    return this.own && signal.family === "user"
+      ? trackOf(request, signal, parameters, context, await this.own.compute(signal.id, context, parameters))
+      : trackOf(request, signal, parameters, context, signal.compute(context, parameters));
+  }
+
   dispose(): void {
     this.subscription.dispose();
     this.contexts.forget();
   }
 }
 
-function track(
+function trackOf(
   request: SignalRequest,
   signal: Signal,
   parameters: ParameterValues,
   context: SignalContext,
+  result: SignalResult,
 ): SignalTrack {
   // A model's series has its own unit and is named after the model, not after the signal that shows it.
   const scored =
@@ -105,7 +137,7 @@ function track(
     parameters,
     unit: scored ? scored.unit : signal.unit,
     signed: signal.signed,
-    result: signal.compute(context, parameters),
+    result,
   };
 }
 
@@ -119,6 +151,13 @@ export function resolveRequest(request: SignalRequest): { signal: Signal; parame
       "List the signals with `trajectory-lens signals`.",
     );
   }
+  return resolveWith(signal, request);
+}
+
+function resolveWith(
+  signal: Signal,
+  request: SignalRequest,
+): { signal: Signal; parameters: ParameterValues } {
   try {
     return { signal, parameters: resolveParameters(signal, request.presetId, request.parameters) };
   } catch (error) {

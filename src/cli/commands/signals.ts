@@ -4,7 +4,7 @@ import { resolveRequest } from "../../services/signals";
 import type { SignalRequest, SignalTrack } from "../../services/services";
 import { expressionText } from "../../signals/expression";
 import { signals } from "../../signals/index";
-import type { Explanation } from "../../signals/signal";
+import { resolveParameters, type Explanation, type Signal } from "../../signals/signal";
 import { systems } from "../../signals/systems";
 import { chosenRows, withIndex, type CommonOptions, type Opened, type Output } from "../session";
 import { numberText, table } from "../text";
@@ -40,8 +40,10 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
     ...(options.preset === undefined ? {} : { presetId: options.preset }),
     parameters: parseParameters(options.param ?? []),
   };
-  const { signal } = resolveRequest(request);
+  const ofUser = request.signalId.startsWith("user-");
+  if (!ofUser) resolveRequest(request);
   return withIndex([path], options, async (opened) => {
+    const signal = ofUser ? await userSignal(opened, request.signalId) : resolveRequest(request).signal;
     const rows = await chosenRows(opened, options.id, options.limit);
     const results: Record<string, unknown>[] = [];
     const lines: (string | number)[][] = [];
@@ -73,7 +75,8 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
         title: signal.title,
         preset: (first?.request ?? request).presetId ?? null,
         convention: [...conventions.keys()].join("; "),
-        parameters: first?.track.parameters ?? resolveRequest(request).parameters,
+        parameters:
+          first?.track.parameters ?? resolveParameters(signal, request.presetId, request.parameters),
         level: signal.level,
         unit: signal.unit,
         signed: signal.signed,
@@ -99,6 +102,18 @@ function byDataset(rows: readonly TrajectoryRow[]): readonly (readonly Trajector
     else parts.set(row.datasetId, [row]);
   }
   return [...parts.values()];
+}
+
+/** A signal of the files that were named with --signal-file. @throws Failure with the reason why it is not there */
+async function userSignal(opened: Opened, id: string): Promise<Signal> {
+  const { signals: own, problems } = await opened.services.signals.userSignals();
+  const found = own.find((candidate) => candidate.id === id);
+  if (found) return found;
+  throw new Failure(
+    "unknown-signal",
+    problems[0]?.message ?? `No file that was named defines ${id}.`,
+    "Name the file that defines it with --signal-file.",
+  );
 }
 
 /**

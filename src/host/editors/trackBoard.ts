@@ -49,9 +49,11 @@ export class TrackBoard {
   }
 
   async add(): Promise<void> {
-    const request = await pickSignal();
+    const request = await pickSignal(this.host.library.services);
     if (!request) return;
-    const key = request.presetId === undefined ? request.signalId : `${request.signalId}:${request.presetId}`;
+    const told = request.parameters === undefined ? "" : `?${JSON.stringify(request.parameters)}`;
+    const preset = request.presetId === undefined ? "" : `:${request.presetId}`;
+    const key = `${request.signalId}${preset}${told}`;
     this.show([...this.tracks.filter((track) => track.key !== key), { kind: "signal", key, request }]);
     await this.send();
   }

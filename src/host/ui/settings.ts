@@ -46,6 +46,9 @@ export const settings = {
   /** Expressions over a step by name, for specification files. */
   propositions: (resource?: vscode.Uri): Readonly<Record<string, unknown>> =>
     read<Readonly<Record<string, unknown>>>("propositions", {}, resource),
+  /** Globs of files that define signals. */
+  signalFiles: (): readonly string[] =>
+    read<readonly unknown[]>("signals.files", []).filter((glob): glob is string => typeof glob === "string"),
   setProvider: async (provider: Provider | "auto"): Promise<void> => {
     await vscode.workspace
       .getConfiguration(section)

@@ -160,7 +160,8 @@ export class Supervisor<Calls extends CallTable> {
 
   /** Hands queued calls to the child as far as it may have them. */
   private pump(): void {
-    if (!this.ready) return;
+    // A child that is being killed takes no more calls: they wait for the next one.
+    if (!this.ready || this.killReason) return;
     const limit = this.options.concurrency ?? Infinity;
     while (this.waiting.length > 0 && this.running.size < limit) {
       const next = this.waiting.shift();

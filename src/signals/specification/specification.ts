@@ -15,6 +15,7 @@ import {
   type Propositions,
   type PropositionTrace,
 } from "./propositions";
+import { parseStepExpression } from "./stepExpression";
 import { SpecificationError, type SpecificationDiagnostic } from "./sourceText";
 
 export type SpecificationLanguage = "ltlf" | "rm";
@@ -198,4 +199,16 @@ export function guardAtSteps(edge: MachineEdgeText, trace: PropositionTrace): Fl
     const holds = guardTruth(edge, trace, t);
     return holds === undefined ? NaN : holds ? 1 : 0;
   });
+}
+
+/** What is wrong with an expression over a step, in one sentence; undefined when it can be read. */
+export function expressionHint(source: string): string | undefined {
+  if (source.startsWith("token:")) return undefined;
+  try {
+    parseStepExpression(source);
+    return undefined;
+  } catch (error) {
+    if (error instanceof SpecificationError) return error.message;
+    throw error;
+  }
 }
