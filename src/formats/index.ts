@@ -26,6 +26,7 @@ import { evaluations } from "./evaluations";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
+import { mappedFormatById } from "./mapped";
 import { minari } from "./minari";
 import { minariTables } from "./minariTables";
 import { miniSweAgent } from "./miniSweAgent";
@@ -67,13 +68,23 @@ import { vehicleMatrix, vehicleTracks } from "./vehicleTracks";
 import { verifiersResults } from "./verifiersResults";
 import { verifiersTraces } from "./verifiersTraces";
 import { verl } from "./verl";
-import { verlAgent } from "./verlAgent";
+import { landscapeOfThoughts } from "./landscapeOfThoughts";
+import { lats } from "./lats";
+import { mathShepherd } from "./mathShepherd";
+import { moatless } from "./moatless";
+import { reasonEvalData, reasonEvalScores } from "./reasonEval";
+import { rStar } from "./rStar";
+import { stepCandidates } from "./stepCandidates";
+import { treeOfThoughts } from "./treeOfThoughts";
+import { treeRl } from "./treeRl";
+import { verlAgent, verlAgentSteps } from "./verlAgent";
 import { wandbTable } from "./wandbTable";
 
 /** The catalogue of formats. A new one is one file here and one line below; the store takes the highest confidence. */
 export const formats: readonly Format[] = [
   verl,
   verlAgent,
+  verlAgentSteps,
   primeRlTokens,
   verifiersTraces,
   verifiersResults,
@@ -156,6 +167,16 @@ export const formats: readonly Format[] = [
   tau2Bench,
   prm800k,
   processBench,
+  mathShepherd,
+  reasonEvalScores,
+  reasonEvalData,
+  treeOfThoughts,
+  treeRl,
+  moatless,
+  stepCandidates,
+  rStar,
+  lats,
+  landscapeOfThoughts,
   preferencePairs,
   shareGpt,
   chatMessages,
@@ -163,7 +184,7 @@ export const formats: readonly Format[] = [
   generatedBranches,
 ];
 
-/** The format with this id. */
+/** The format with this id; the id of a mapping of columns gives the format that it makes. */
 export function formatById(id: string): Format | undefined {
-  return formats.find((format) => format.id === id);
+  return formats.find((format) => format.id === id) ?? mappedFormatById(id);
 }

@@ -1,8 +1,12 @@
 import { Failure } from "../model/failure";
-import { draftedFormat, given } from "./draft";
+import type { JsonObject, JsonValue } from "../model/json";
+import type { Note, Step } from "../model/trajectory";
+import { draftedFormat, given, type TrajectoryDraft } from "./draft";
+import type { FormatRecord } from "./format";
 import {
+  isList,
   isObject,
-  objectOf,
+  recordedFlag,
   recordedNumber,
   stemNumber,
   textOf,
@@ -10,32 +14,101 @@ import {
   wholeNumber,
   without,
 } from "./jsonFields";
-import { stepsOfFlatText } from "./turns";
 import { numbersOf } from "./outcomeFields";
+import { unpacked } from "./spanMessages";
+import { splitPrompt } from "./turns";
+import { chainEpisodes, stepRow, VERL_AGENT_PROMPT, type Episode, type StepRow } from "./verlAgentEpisodes";
 
 const MAPPED = new Set(["input", "output", "score", "step"]);
-const TEMPLATE =
-  /Prior to this step, you have already taken (\d+) step\(s\)|Your current observation(?: is)?:|You are now at step (\d+)/;
-const TASK = /(?:Your task is to|Task|Your task is):?\s*(.+?)(?:\n|$)/;
-const SAME_TASK = "rows of one training step that name the same task";
+const SAME_TASK = "episodes of one training step that name the same task";
 
-/** Steps that the prompt says were taken before this one. */
-function stepsBefore(prompt: string): number {
-  const match = TEMPLATE.exec(prompt);
-  const taken = /already taken (\d+) step\(s\)/.exec(prompt)?.[1];
-  return taken === undefined
-    ? match?.[2] === undefined
-      ? 0
-      : Math.max(0, Number(match[2]) - 1)
-    : Number(taken);
+function rowsOf(record: FormatRecord): readonly JsonObject[] {
+  const value: JsonValue = record.kind === "value" ? record.value : null;
+  return (isList(value) ? value : [value]).filter(isObject);
 }
 
-/** verl-agent (GiGPO) dumps: one row is one environment step; which rows make an episode is not in the file. */
+/** What the policy wrote: a leading thought apart from the rest. */
+function said(text: string): { readonly thought?: string; readonly action: string } {
+  const thought = /^\s*<think>[\s\S]*?<\/think>/.exec(text)?.[0];
+  return thought === undefined ? { action: text } : { thought, action: text.slice(thought.length) };
+}
+
+/** The first prompt in full; of later ones what is new, with the whole prompt under extra. */
+function episodeSteps(rows: readonly StepRow[]): Step[] {
+  const steps: Step[] = [];
+  for (const [index, row] of rows.entries()) {
+    if (index === 0)
+      for (const turn of splitPrompt(row.input).turns)
+        steps.push(
+          turn.role === "assistant"
+            ? { index: steps.length, role: turn.role, kind: "prompt", action: turn.text }
+            : { index: steps.length, role: turn.role, kind: "prompt", observation: turn.text },
+        );
+    else
+      steps.push({
+        index: steps.length,
+        role: "environment",
+        kind: "observe",
+        observation: row.observation ?? row.input,
+        ...(row.observation === undefined ? {} : { extra: { prompt: row.input } }),
+      });
+    steps.push({
+      index: steps.length,
+      role: "assistant",
+      kind: "act",
+      ...said(row.output),
+      ...given("stateKey", row.observation),
+      extra: { row: row.at, environment_step: row.before + 1, ...without(row.row, MAPPED) },
+    });
+  }
+  return steps;
+}
+
+function episodeDraft({ rows, doubts }: Episode, path: string): TrajectoryDraft {
+  const [first] = rows as readonly [StepRow, ...StepRow[]];
+  const notes: Note[] = [
+    {
+      code: "guessed-episode",
+      message:
+        "The file has one row a step and does not say which make an episode: it is guessed from the task, the step numbers and the history in the prompts, and the reward.",
+    },
+  ];
+  if (doubts > 0)
+    notes.push({
+      code: "ambiguous-episode",
+      message: `${doubts} of its ${rows.length} steps would fit another episode of the task as well.`,
+    });
+  if (first.before > 0)
+    notes.push({
+      code: "missing-beginning",
+      message: `The first ${first.before} steps of the episode are not in the file, or contradict its history.`,
+    });
+  const { score } = first;
+  return {
+    groupKey: first.task ?? first.input,
+    groupGuess: SAME_TASK,
+    title: titleOf(first.task ?? first.input),
+    task: { prompt: first.task ?? first.input },
+    ...given("trainingStep", wholeNumber(first.row["step"]) ?? stemNumber(path)),
+    steps: episodeSteps(rows),
+    outcome: {
+      ...(score === undefined
+        ? {}
+        : { reward: score, rewardSource: "score: the episode's reward, repeated on each of its steps" }),
+      components: { episode_length: rows.length },
+    },
+    extra: { rows: rows.map((row) => row.at) },
+    notes,
+  };
+}
+
+/** verl-agent (GiGPO) dumps: one row is one environment step; episodes are put together from what the prompts tell. */
 export const verlAgent = draftedFormat({
   id: "verl-agent",
-  title: "verl-agent steps",
+  title: "verl-agent episodes",
   source: "langfengQ/verl-agent and forks, trainer.rollout_data_dir",
   containers: ["jsonl"],
+  wholeDocument: true,
   grouping: "key",
   nativeTree: false,
 
@@ -48,48 +121,116 @@ export const verlAgent = draftedFormat({
       !("score" in row)
     )
       return undefined;
-    if (!TEMPLATE.test(row["input"])) return undefined;
+    if (!VERL_AGENT_PROMPT.test(row["input"])) return undefined;
     return { confidence: 0.95, reason: "verl's keys, and a prompt made by verl-agent's templates" };
   },
 
   drafts(record, context) {
-    const row = objectOf(record);
-    const input = textOf(row["input"]);
-    const output = textOf(row["output"]);
-    if (input === undefined || output === undefined)
+    const rows = rowsOf(record).flatMap((row, at) => stepRow(row, at) ?? []);
+    if (rows.length === 0)
       throw new Failure(
         "missing-field",
-        "The row has no text input and output.",
+        "No row has text input and output.",
         "A verl-agent row needs input, output and score.",
       );
-    const { steps, notes } = stepsOfFlatText(input, output);
-    const reward = recordedNumber(row["score"]);
-    const task = TASK.exec(input)?.[1]?.trim();
-    const before = stepsBefore(input);
-    return [
-      {
-        groupKey: task ?? input,
-        groupGuess: SAME_TASK,
-        title: titleOf(`${task ?? "step"} · environment step ${before + 1}`),
-        task: { prompt: input },
-        ...given("trainingStep", wholeNumber(row["step"]) ?? stemNumber(context.path)),
-        steps,
-        flatText: { prompt: input, response: output },
-        outcome: {
-          ...(reward === undefined
+    return chainEpisodes(rows).map((episode) => episodeDraft(episode, context.path));
+  },
+});
+
+/** Fields of a step row that are read; the others stay visible. */
+const LOGGED = new Set(["prompt", "llm_output", "projected_action", "reward", "done", "uid", "traj_uid"]);
+
+/** Step rows of forks that log the ids too: nothing is guessed. */
+export const verlAgentSteps = draftedFormat({
+  id: "verl-agent-steps",
+  title: "verl-agent step rows",
+  source:
+    "verl-agent forks that log llm_step_rows: {rollout_step, uid, traj_uid, reward, done, prompt, llm_output}",
+  containers: ["jsonl", "parquet"],
+  wholeDocument: true,
+  grouping: "key",
+  nativeTree: false,
+
+  detect(head) {
+    const names =
+      head.container === "parquet"
+        ? new Set((head.columns ?? []).map((column) => column.name))
+        : new Set(isObject(head.firstRecord) ? Object.keys(head.firstRecord) : []);
+    return ["traj_uid", "rollout_step", "llm_output"].every((name) => names.has(name))
+      ? { confidence: 0.95, reason: "keys traj_uid, rollout_step, llm_output" }
+      : undefined;
+  },
+
+  drafts(record, context) {
+    const trajectories = new Map<string, JsonObject[]>();
+    for (const row of rowsOf(record)) {
+      // Rows of environments that had ended already only keep the batch's shape.
+      if (recordedFlag(row["active"]) === false) continue;
+      const id = String(row["traj_uid"]);
+      const known = trajectories.get(id);
+      if (known === undefined) trajectories.set(id, [row]);
+      else known.push(row);
+    }
+    return [...trajectories].map(([id, unordered]): TrajectoryDraft => {
+      const rows = [...unordered].sort(
+        (a, b) => (wholeNumber(a["rollout_step"]) ?? 0) - (wholeNumber(b["rollout_step"]) ?? 0),
+      );
+      const steps: Step[] = [];
+      let sum: number | null = null;
+      for (const row of rows) {
+        const prompt = textOf(row["prompt"]) ?? "";
+        const reward = recordedNumber(row["reward"]);
+        if (typeof reward === "number" && !Number.isNaN(reward)) sum = (sum ?? 0) + reward;
+        const observation =
+          /[Yy]our current observation(?: is)?:\s*([\s\S]*?)(?=\n\s*Your admissible actions|$)/
+            .exec(prompt)?.[1]
+            ?.trim();
+        const action = row["projected_action"];
+        const done = recordedFlag(row["done"]);
+        const info = unpacked(row["info_json"]);
+        steps.push({
+          index: steps.length,
+          role: steps.length === 0 ? "user" : "environment",
+          kind: steps.length === 0 ? "prompt" : "observe",
+          observation: prompt,
+        });
+        steps.push({
+          index: steps.length,
+          role: "assistant",
+          kind: "act",
+          ...said(textOf(row["llm_output"]) ?? ""),
+          ...(action === undefined || action === null
             ? {}
-            : { reward, rewardSource: "score: the episode's reward, repeated on each of its steps" }),
-          components: numbersOf(row, MAPPED),
+            : { toolCalls: [{ name: "action", arguments: action }] }),
+          ...given("reward", reward),
+          ...(typeof done === "boolean" ? { terminated: done } : {}),
+          ...given("stateKey", textOf(row["anchor_obs"]) ?? observation),
+          extra: { ...without(row, LOGGED), ...(isObject(info) ? { info_json: info } : {}) },
+        });
+      }
+      const last = unpacked(rows.at(-1)?.["info_json"]);
+      const won = isObject(last) ? (recordedFlag(last["won"]) ?? recordedFlag(last["success"])) : undefined;
+      const uid = rows[0]?.["uid"];
+      const task = stepRow({ input: textOf(rows[0]?.["prompt"]) ?? "", output: "" }, 0)?.task;
+      return {
+        ownId: id,
+        ...(uid === undefined || uid === null ? {} : { groupKey: String(uid) }),
+        title: titleOf(task ?? steps[0]?.observation ?? ""),
+        task: { ...given("prompt", task ?? steps[0]?.observation) },
+        ...given(
+          "trainingStep",
+          wholeNumber(rows[0]?.["global_step"]) ?? wholeNumber(rows[0]?.["step"]) ?? stemNumber(context.path),
+        ),
+        steps,
+        outcome: {
+          reward: sum,
+          rewardSource: "sum of the steps' rewards",
+          ...given("success", won),
+          components: numbersOf({ episode_length: rows.length }, new Set()),
         },
-        extra: { ...without(row, MAPPED), environment_step: before + 1 },
-        notes: [
-          ...notes,
-          {
-            code: "step-row",
-            message: `One row is one environment step (here number ${before + 1}); the file does not say which rows make an episode.`,
-          },
-        ],
-      },
-    ];
+        extra: {},
+        notes: [],
+      };
+    });
   },
 });

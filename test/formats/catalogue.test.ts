@@ -77,17 +77,6 @@ describe("the catalogue", () => {
 });
 
 describe("what the formats read", () => {
-  it("verl-agent: environment steps with their task as a guessed group", async () => {
-    const { summaries, trajectories } = await read("verl-agent");
-    expect(
-      summaries.map((one) => [one.title, one.reward, one.groupKey, one.groupGuess !== undefined]),
-    ).toEqual([
-      ["put a cup on the table. · environment step 2", 1, "put a cup on the table.", true],
-      ["put a cup on the table. · environment step 1", 0, "put a cup on the table.", true],
-    ]);
-    expect(trajectories[0]?.notes.map((note) => note.code)).toContain("step-row");
-  });
-
   it("verifiers results: tool calls as text, components, null rewards", async () => {
     const { summaries, trajectories } = await read("verifiers-results");
     expect(summaries.map((one) => [one.groupKey, one.reward, one.components])).toEqual([

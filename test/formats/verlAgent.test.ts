@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { chainEpisodes, stepRow } from "../../src/formats/verlAgentEpisodes";
+import { lines } from "./draftsOf";
+import { readFile, readParts } from "./readFile";
+
+async function fixture(name: string) {
+  const { records, format, problems } = await readFile(`test/formats/fixtures/${name}`);
+  expect(problems).toEqual([]);
+  return records.flatMap((record) => readParts(record, format!));
+}
+
+const prompt = (task: string, before: number, observation: string): string =>
+  `user\nTask: ${task}\nPrior to this step, you have already taken ${before} step(s).\nYour current observation: ${observation}\nassistant\n`;
+
+const rows = (...given: readonly (readonly [string, number, string, string, number])[]) =>
+  given.flatMap(
+    ([task, before, observation, output, score], at) =>
+      stepRow({ input: prompt(task, before, observation), output, score, step: 1 }, at) ?? [],
+  );
+
+describe("verl-agent", () => {
+  it("chains shuffled step rows into episodes by their history and reward, and says that it guessed", async () => {
+    const episodes = await fixture("verl-agent.jsonl");
+    expect(episodes.map((one) => [one.outcome.reward, one.extra["rows"]])).toEqual([
+      [1, [2, 4, 0]],
+      [0, [3, 1]],
+      [0, [5]],
+    ]);
+    expect(episodes.map((one) => one.notes.map((note) => note.code))).toEqual([
+      ["guessed-episode", "guessed-group"],
+      ["guessed-episode", "guessed-group"],
+      // Its history contradicts the other episode of this task with the same reward.
+      ["guessed-episode", "missing-beginning", "guessed-group"],
+    ]);
+    expect(lines(episodes[0]).slice(1)).toEqual([
+      "assistant/act: (<think>step 0</think>) <action>go left</action>",
+      "environment/observe: a cup",
+      "assistant/act: (<think>step 1</think>) <action>take cup</action>",
+      "environment/observe: a table",
+      "assistant/act: (<think>step 2</think>) <action>put cup</action>",
+    ]);
+    expect(episodes[0]?.steps.flatMap((step) => step.stateKey ?? [])).toEqual(["a room", "a cup", "a table"]);
+    expect(episodes[0]?.trainingStep).toBe(3);
+    expect(episodes[0]?.task.prompt).toBe("put a cup on the table.");
+  });
+
+  it("takes the nearest row before where nothing tells two episodes apart, and counts the doubt", () => {
+    const chained = chainEpisodes(
+      rows(
+        ["t", 0, "s", "a", 1],
+        ["t", 1, "x", "b", 1],
+        ["t", 0, "s", "a", 1],
+        ["t", 1, "x", "b", 1],
+        ["u", 0, "s", "a", 1],
+      ),
+    );
+    expect(chained.map((one) => [one.rows.map((row) => row.at), one.doubts])).toEqual([
+      [[0, 1], 1],
+      [[2, 3], 0],
+      [[4], 0],
+    ]);
+  });
+
+  it("never joins rows of other tasks, rewards or training steps", () => {
+    const chained = chainEpisodes(rows(["t", 0, "s", "a", 1], ["u", 1, "x", "b", 1], ["t", 1, "x", "b", 0]));
+    expect(chained.map((one) => one.rows.map((row) => row.at))).toEqual([[0], [1], [2]]);
+  });
+
+  it("reads forks' step rows by their ids, without those of ended environments", async () => {
+    const [first, second] = await fixture("verl-agent-steps.jsonl");
+    expect(
+      first?.steps.flatMap((step) =>
+        step.role === "assistant" ? [[step.reward, step.terminated, step.stateKey]] : [],
+      ),
+    ).toEqual([
+      [0, false, "a box"],
+      [1, true, "an open box"],
+    ]);
+    expect(first?.outcome).toMatchObject({ reward: 1, success: true });
+    expect(second?.outcome).toMatchObject({ reward: null, success: false });
+    expect(first?.notes).toEqual([]);
+  });
+});
