@@ -18,6 +18,8 @@ export interface CommonOptions {
   readonly verbose?: boolean;
   /** File with `trajectoryLens.models` and `trajectoryLens.judge.templates`, as in VS Code's settings. */
   readonly modelsFile?: string;
+  /** Files that define signals. They are code and run with the user's rights. */
+  readonly signalFile?: readonly string[];
 }
 
 /** What a command gives back: a document for `--json`, and text for people. */

@@ -11,6 +11,12 @@ const WORDS: Readonly<Record<string, (value: ParameterValue) => string | undefin
   zeroSpread: () => undefined,
   nan: () => undefined,
   spreadOver: (value) => (value === "others" ? "std of the others" : undefined),
+  // Whole files: the name of the formula says enough.
+  formula: (value) => (String(value).includes("\n") ? undefined : String(value).slice(0, 80)),
+  machine: () => undefined,
+  propositions: () => undefined,
+  name: (value) => (value === "" ? undefined : String(value)),
+  column: (value) => String(value).slice(0, 80),
   precision: (value) => (value === "float32" ? "float32" : undefined),
 };
 

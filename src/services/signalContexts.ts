@@ -89,7 +89,9 @@ export class SignalContexts {
     const needs = new Set(signal.needs);
     // Most conventions stay within the group; only one that says "batch" pays for the whole training step.
     if (Object.values(parameters).includes("batch")) needs.add("batch");
-    const rowsSuffice = needs.size > 0 && [...needs].every((need) => ROW_NEEDS.has(need));
+    // What a signal of the user's own looks at in the trajectory is not known.
+    const rowsSuffice =
+      signal.family !== "user" && needs.size > 0 && [...needs].every((need) => ROW_NEEDS.has(need));
     const trajectory = row && rowsSuffice ? fromRow(row) : await this.trajectory(trajectoryId);
     const series: readonly ScoreSeries[] =
       rowsSuffice || unscored ? [] : await this.datasets.scores(trajectoryId);

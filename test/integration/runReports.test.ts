@@ -3,7 +3,7 @@ import { writeFileSync, mkdirSync } from "node:fs";
 import { dirname } from "node:path";
 import * as vscode from "vscode";
 import type { CompareReport, DiagnoseReport } from "../../src/services/services";
-import { api, controlDataset, inWorkspace } from "./extension";
+import { api, controlDataset, inWorkspace, reasoningDataset } from "./extension";
 import { test } from "./runner";
 
 test("a run is diagnosed, with its findings in the Problems view", async () => {
@@ -40,4 +40,25 @@ test("recorded advantages are traced to the convention that made them", async ()
   assert.equal(report.best[0]?.share, 1);
   assert.equal(report.best[0]?.signalId, "gae");
   return report.summary;
+});
+
+test("a signal that the workspace defines is found and computed in its own process", async () => {
+  const { services } = await api();
+  assert.ok(vscode.workspace.isTrusted, "the test workspace is trusted");
+  const { signals, problems } = await services().signals.userSignals();
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    signals.map(({ id }) => id),
+    ["user-longer-than-group"],
+  );
+  const dataset = await reasoningDataset();
+  const { rows } = await services().datasets.rows({ datasetId: dataset.id, sort: "row" }, 0, 1);
+  const [row] = rows;
+  assert.ok(row?.groupId !== undefined);
+  const { members } = await services().datasets.group(row.groupId);
+  const mean = members.reduce((sum, member) => sum + member.stepCount, 0) / members.length;
+  const { result } = await services().signals.compute(row.id, { signalId: "user-longer-than-group" });
+  assert.ok("values" in result);
+  assert.equal(result.values[0], row.stepCount - mean);
+  return `${row.stepCount} steps, ${mean} in the group`;
 });
