@@ -46,7 +46,12 @@ export const systems: readonly PublishedSystem[] = [
     title: "Reward design: EXPRD, ExploRS, adaptive teacher",
     signals: ["exprd-gap", "explors-reward", "adaptive-teacher", "shaping-invariance", "potential-shaping"],
   },
-  { id: "lucy-skg", row: 9, title: "Lucy-SKG, Rocket League", signals: ["lucy-krc", "potential-shaping"] },
+  {
+    id: "lucy-skg",
+    row: 9,
+    title: "Lucy-SKG, Rocket League",
+    signals: ["lucy-krc", "event-reward", "potential-shaping", "team-spirit"],
+  },
   {
     id: "istar",
     row: 10,
@@ -75,7 +80,7 @@ export const systems: readonly PublishedSystem[] = [
     id: "formalisms",
     row: 14,
     title: "Expressivity of objective-specification formalisms",
-    signals: ["ltlf-truth", "reward-machine"],
+    signals: ["ltlf-truth", "reward-machine", "objective"],
   },
   { id: "flr", row: 15, title: "FLR, follow-up likelihood as reward", signals: ["follow-up-likelihood"] },
   {

@@ -14,15 +14,19 @@ import { discountScheduling, transportImitation } from "./imitationSignals";
 import { lucyKrc } from "./kineticReward";
 import { neighbourCentrality } from "./neighbourSignal";
 import { behaviourNovelty } from "./noveltySignals";
+import { trajectoryObjective } from "./objectiveSignal";
 import { carlPlanning } from "./planningSignal";
 import { potentialShaping } from "./potentialShaping";
 import { optimisationRegret } from "./regretSignal";
 import { rudder } from "./returnDecomposition";
 import { shapingInvariance } from "./shapingInvariance";
-import { adaptiveTeacher, exprdGap } from "./tabularSignals";
+import { exprdGap } from "./exprdSignal";
+import { adaptiveTeacher } from "./teacherSignal";
+import { eventRewards, teamSpirit } from "./teamSignals";
 
 /** Signals of control, reward design and credit assignment. */
 export const controlSignals: readonly Signal[] = [
+  trajectoryObjective,
   potentialShaping,
   shapingInvariance,
   rudder,
@@ -41,6 +45,8 @@ export const controlSignals: readonly Signal[] = [
   proxyActionSignal,
   barfi,
   lucyKrc,
+  eventRewards,
+  teamSpirit,
   carlDriving,
   carlPlanning,
   rideComfortSignal,

@@ -228,5 +228,30 @@ export function controlContexts(): readonly SignalContext[] {
       trajectory: member,
     })),
   };
-  return [credit, tabular, driving, rocket, ...population.map((member) => ({ trajectory: member, group }))];
+  const players = ["blue", "blue", "orange"].map((team, i) =>
+    trajectory(`player${i}`, {
+      ...columnsContext(`player${i}`, { reward: numbers(4), goal: [0, 1, 1, 2], demoed: [0, 0, 1, 0] })
+        .trajectory,
+      groupId: "match",
+      extra: { team },
+    }),
+  );
+  const match = {
+    groupId: "match",
+    members: players.map((member) => ({
+      trajectoryId: member.id,
+      reward: undefined,
+      components: {},
+      stepCount: 4,
+      trajectory: member,
+    })),
+  };
+  return [
+    ...players.map((member) => ({ trajectory: member, group: match })),
+    credit,
+    tabular,
+    driving,
+    rocket,
+    ...population.map((member) => ({ trajectory: member, group })),
+  ];
 }
