@@ -54,7 +54,11 @@ function tasks(): Task[] {
   const entries = existsSync(indexPath) ? (JSON.parse(readFileSync(indexPath, "utf8")) as IndexEntry[]) : [];
   const rowsOf = new Map(
     entries
-      .filter((entry) => !entry.file.endsWith("/") && entry.rows !== null)
+      // No rows and something bad: what counted them could not parse the file (JSON lines that are called .json).
+      .filter(
+        (entry) =>
+          !entry.file.endsWith("/") && entry.rows !== null && !(entry.rows === 0 && (entry.bad ?? 0) > 0),
+      )
       .map((entry) => [entry.file, entry.rows as number]),
   );
   const folders = [corpus];

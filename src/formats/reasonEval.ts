@@ -1,0 +1,141 @@
+import type { Step } from "../model/trajectory";
+import { draftedFormat, given } from "./draft";
+import {
+  isList,
+  isObject,
+  objectOf,
+  recordedNumber,
+  textOf,
+  titleOf,
+  wholeNumber,
+  without,
+} from "./jsonFields";
+
+/** Scores of ReasonEval: probabilities that a step is invalid, neutral (redundant) or valid. The texts are in another file. */
+export const reasonEvalScores = draftedFormat({
+  id: "reasoneval-scores",
+  title: "ReasonEval step scores",
+  source: "GAIR-NLP/ReasonEval, eval_results/**/*_eval_results.json (JSON lines)",
+  containers: ["jsonl", "json"],
+  grouping: "none",
+  nativeTree: false,
+
+  detect(head) {
+    const row = head.firstRecord;
+    const scores = isObject(row) && isList(row["scores"]) ? row["scores"][0] : undefined;
+    return isObject(row) &&
+      Object.keys(row).length <= 4 &&
+      "id" in row &&
+      isList(scores) &&
+      scores.length === 3
+      ? { confidence: 0.9, reason: "id and scores of three probabilities a step" }
+      : undefined;
+  },
+
+  drafts(record) {
+    const row = objectOf(record);
+    const scores = isList(row["scores"]) ? row["scores"] : [];
+    const steps = scores.map((entry, index): Step => {
+      const [invalid, neutral, valid] = (isList(entry) ? entry : []).map(recordedNumber);
+      const validity = typeof neutral === "number" && typeof valid === "number" ? neutral + valid : undefined;
+      return {
+        index,
+        role: "assistant",
+        kind: "act",
+        ...given("reward", validity),
+        extra: { invalid: invalid ?? null, neutral: neutral ?? null, valid: valid ?? null },
+      };
+    });
+    const id = row["id"];
+    return [
+      {
+        ...(id === undefined ? {} : { ownId: String(id) }),
+        title: `solution ${String(id ?? "")}`.trim(),
+        task: {},
+        steps,
+        outcome: { components: {} },
+        extra: without(row, new Set(["scores"])),
+        notes: [
+          {
+            code: "step-validity",
+            message:
+              "A step's reward is its validity, p(neutral) + p(valid); p(neutral) is its redundancy. The texts of the steps are not in this file.",
+          },
+        ],
+      },
+    ];
+  },
+});
+
+/** MR-Math and MR-GSM8K as ReasonEval keeps them: solutions with the first wrong step. */
+export const reasonEvalData = draftedFormat({
+  id: "reasoneval-data",
+  title: "ReasonEval solutions",
+  source: "GAIR-NLP/ReasonEval, dataset/*.json (JSON lines)",
+  containers: ["jsonl", "json"],
+  grouping: "none",
+  nativeTree: false,
+
+  detect(head) {
+    const row = head.firstRecord;
+    return isObject(row) && isList(row["model_output_step_format"])
+      ? { confidence: 0.95, reason: "model_output_step_format with the first wrong step" }
+      : undefined;
+  },
+
+  drafts(record) {
+    const row = objectOf(record);
+    const prompt = textOf(row["question"]) ?? "";
+    const wrongFrom = wholeNumber(row["model_output_solution_first_error_step"]);
+    const listed = isList(row["model_output_step_format"]) ? row["model_output_step_format"] : [];
+    const verdict = (key: string): boolean | undefined =>
+      row[key] === "correct" ? true : row[key] === "wrong" ? false : undefined;
+    const solution = verdict("model_output_solution_correctness");
+    const steps: Step[] = [{ index: 0, role: "user", kind: "prompt", observation: prompt }];
+    for (const [index, entry] of listed.entries()) {
+      const text = isList(entry) ? (textOf(entry[0]) ?? "") : (textOf(entry) ?? "");
+      const more = isList(entry) ? entry.slice(1) : [];
+      // Nobody judged the steps behind the first wrong one.
+      const reward =
+        wrongFrom !== undefined
+          ? index + 1 < wrongFrom
+            ? 1
+            : index + 1 === wrongFrom
+              ? 0
+              : undefined
+          : solution === true
+            ? 1
+            : undefined;
+      steps.push({
+        index: steps.length,
+        role: "assistant",
+        kind: index === listed.length - 1 ? "answer" : "act",
+        action: `${text}\n`,
+        ...given("reward", reward),
+        ...(more.length > 0 ? { extra: { labels: more } } : {}),
+      });
+    }
+    const success = verdict("model_output_answer_correctness");
+    const id = row["id"] ?? row["uuid"];
+    return [
+      {
+        ...(id === undefined ? {} : { ownId: String(id) }),
+        title: titleOf(prompt),
+        task: { prompt, ...given("groundTruth", row["ground_truth_answer"]) },
+        steps,
+        outcome: {
+          ...(success === undefined ? {} : { success }),
+          components: solution === undefined ? {} : { solution_correct: Number(solution) },
+        },
+        extra: without(row, new Set(["question", "model_output_step_format"])),
+        notes: [
+          {
+            code: "step-labels",
+            message:
+              "Step rewards are the labels: 1 before the first wrong step, 0 for it, none behind it. Success is the answer's, which can be right by accident.",
+          },
+        ],
+      },
+    ];
+  },
+});
