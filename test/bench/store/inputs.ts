@@ -31,12 +31,13 @@ const WORDS =
     " ",
   );
 
-function sentence(numbers: Numbers, words: number): string {
+/** @param accents whether letters beyond ASCII occur: in about one of nine rows of public verl dumps they do */
+function sentence(numbers: Numbers, words: number, accents = false): string {
   let text = "";
   for (let index = 0; index < words; index++) {
     const roll = numbers.next();
     if (roll < 0.05) text += ` ${numbers.below(1000)}`;
-    else if (roll < 0.06) text += " é";
+    else if (roll < 0.06) text += accents ? " é" : " e";
     else if (roll < 0.07) text += ' "x"';
     else if (roll < 0.08) text += " \\frac{1}{2}";
     else text += ` ${WORDS[numbers.below(WORDS.length)] ?? ""}`;
@@ -46,8 +47,9 @@ function sentence(numbers: Numbers, words: number): string {
 
 /** One row as verl v0.6 dumps it: about 2.4 kB, groups of eight, reasoning in paragraphs. */
 function verlRow(numbers: Numbers, index: number, prompt: string): string {
+  const accents = numbers.next() < 0.11;
   const paragraphs = Array.from({ length: 4 + numbers.below(6) }, () =>
-    sentence(numbers, 20 + numbers.below(60)),
+    sentence(numbers, 20 + numbers.below(60), accents),
   );
   const right = numbers.next() < 0.4;
   return JSON.stringify({
