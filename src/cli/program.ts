@@ -4,7 +4,7 @@ import { compareCommand, type CompareOptions } from "./commands/compare";
 import { diagnoseCommand, type DiagnoseOptions } from "./commands/diagnose";
 import { exportCommand, type ExportOptions } from "./commands/exportParquet";
 import { formatsCommand } from "./commands/formats";
-import { indexCommand } from "./commands/indexPaths";
+import { indexCommand, type IndexOptions } from "./commands/indexPaths";
 import { queryCommand, type QueryOptions } from "./commands/query";
 import { rayCommand, type RayCommandOptions } from "./commands/ray";
 import { recomputeCommand, type RecomputeOptions } from "./commands/recompute";
@@ -65,7 +65,11 @@ Examples:
     new Command("index")
       .description("index files and folders, and say what was found in them")
       .argument("<path...>", "files or folders")
-      .action(async (paths: string[], options: CommonOptions) =>
+      .option(
+        "--mapping <file>",
+        "JSON file that says which column is what, for files of no known format (docs/formats.md)",
+      )
+      .action(async (paths: string[], options: IndexOptions) =>
         emit(await indexCommand(paths, options), options),
       ),
   );

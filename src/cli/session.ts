@@ -3,6 +3,7 @@ import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { ColumnMapping } from "../model/columnMapping";
 import { Failure, failureData } from "../model/failure";
 import type { DatasetInfo, TrajectoryRow } from "../model/summary";
 import type { Note } from "../model/trajectory";
@@ -50,7 +51,7 @@ export function storageFolder(options: CommonOptions): string {
  */
 export async function withIndex<T>(
   paths: readonly string[],
-  options: CommonOptions,
+  options: CommonOptions & { readonly mappings?: readonly ColumnMapping[] },
   use: (opened: Opened) => Promise<T>,
 ): Promise<T> {
   const absolute = paths.map((path) => resolve(path));
@@ -63,7 +64,7 @@ export async function withIndex<T>(
   return withServices({ ...options, storage: join(storageFolder(options), key) }, async (services) => {
     const { datasets, warnings } = await services.datasets.index(
       absolute,
-      { watch: false },
+      { watch: false, ...(options.mappings === undefined ? {} : { mappings: options.mappings }) },
       { report: progressLine(options) },
     );
     clearProgressLine();

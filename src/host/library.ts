@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import * as vscode from "vscode";
+import type { ColumnMapping } from "../model/columnMapping";
 import { Failure } from "../model/failure";
 import type { DatasetInfo } from "../model/summary";
 import type { Services } from "../services/services";
@@ -76,6 +77,13 @@ export class Library implements vscode.Disposable {
     return this.indexing;
   }
 
+  /** Files are followed, and read with the mappings of columns that the settings hold now. */
+  private indexOptions(): { readonly watch: true; readonly mappings: readonly ColumnMapping[] } {
+    const { mappings, problems } = settings.columnMappings();
+    for (const problem of problems) this.log.warn(problem);
+    return { watch: true, mappings };
+  }
+
   private async indexRoots(): Promise<void> {
     const roots = settings.indexAutomatically() ? settings.indexRoots() : [];
     try {
@@ -83,7 +91,7 @@ export class Library implements vscode.Disposable {
         const started = Date.now();
         const result = await vscode.window.withProgress(
           { location: { viewId: "trajectoryLens.trajectories" } },
-          () => this.services.datasets.index(roots, { watch: true }, {}),
+          () => this.services.datasets.index(roots, this.indexOptions(), {}),
         );
         for (const warning of result.warnings)
           this.log.warn(warning.where ? `${warning.message} (${warning.where})` : warning.message);
@@ -122,7 +130,7 @@ export class Library implements vscode.Disposable {
   ): Promise<DatasetInfo> {
     const known = await this.services.datasets.ofFile(path);
     if (known) return known;
-    const result = await this.services.datasets.index([path], { watch: true }, report ? { report } : {});
+    const result = await this.services.datasets.index([path], this.indexOptions(), report ? { report } : {});
     const found =
       (await this.services.datasets.ofFile(path)) ??
       result.datasets.find((dataset) => dataset.path === resolve(path)) ??
@@ -141,7 +149,7 @@ export class Library implements vscode.Disposable {
 
   /** Adds files or folders by the user's own wish. */
   async add(paths: readonly string[]): Promise<readonly DatasetInfo[]> {
-    const result = await this.services.datasets.index(paths, { watch: true }, {});
+    const result = await this.services.datasets.index(paths, this.indexOptions(), {});
     await this.publishPaths();
     this.changes.fire({ kind: "all" });
     return result.datasets;

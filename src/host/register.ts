@@ -17,8 +17,11 @@ import { SpecificationNames, specificationSelector } from "./language/specificat
 import { TrainerNotes } from "./language/trainerNotes";
 import { scheme, viewTypes } from "./lensUris";
 import { Library } from "./library";
+import { editorModel } from "./scoring/editorModels";
 import { ModelChoice } from "./scoring/modelChoice";
 import { ScoreRuns } from "./scoring/scoreRuns";
+import { serverKey } from "./scoring/serverKeys";
+import { ModelsView } from "./views/modelsView";
 import { SharedCursor } from "./sharedCursor";
 import { storageFolder } from "./storage";
 import { TrainTaskProvider, taskType } from "./tasks/trainTaskProvider";
@@ -51,6 +54,10 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
       distFolder,
       idleMs: settings.idleMs(),
       userSignalFiles,
+      models: () => settings.declaredModels().declarations,
+      judgeTemplates: () => settings.judgeTemplates().templates,
+      serverKey: (declaration) => serverKey(context.secrets, declaration),
+      editorModel,
       ...(nodePath === "" ? {} : { nodePath }),
       log: (level, message) => log[level](message),
     });
@@ -138,7 +145,18 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
   );
 
   own(new ScoringStatus(host));
-  const parts: CommandParts = { host, tree, view, trajectoryEditor, datasetEditor, treeEditor, tasks };
+  const models = own(new ModelsView(host));
+  own(vscode.window.createTreeView("trajectoryLens.models", { treeDataProvider: models }));
+  const parts: CommandParts = {
+    host,
+    tree,
+    view,
+    trajectoryEditor,
+    datasetEditor,
+    treeEditor,
+    tasks,
+    models,
+  };
   for (const [name, command] of Object.entries(commandTable)) {
     own(
       vscode.commands.registerCommand(
@@ -149,10 +167,12 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
   }
   own(
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (settings.affects(event, "index") && library.started)
+      if (["index", "columnMappings"].some((name) => settings.affects(event, name)) && library.started)
         void library.refresh().catch((error: unknown) => failures.show(error, "index the workspace"));
-      if (settings.affects(event, "models")) host.models.refresh();
-      if (settings.affects(event, "view") || settings.affects(event, "signals")) tree.refresh();
+      if (["models", "modelFolders", "provider"].some((name) => settings.affects(event, name)))
+        host.models.refresh();
+      if (["view", "signals", "maskCredentials"].some((name) => settings.affects(event, name)))
+        tree.refresh();
     }),
   );
   return parts;

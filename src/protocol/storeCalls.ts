@@ -1,3 +1,4 @@
+import type { ColumnMapping, FileColumns } from "../model/columnMapping";
 import type { JsonObject } from "../model/json";
 import type { ScoreSeries } from "../model/score";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
@@ -91,10 +92,17 @@ export type StoreCalls = {
    * keeps following them. Idempotent and incremental.
    */
   index: {
-    params: { paths: readonly string[]; watch: boolean };
+    params: {
+      paths: readonly string[];
+      watch: boolean;
+      /** Mappings of columns that hold from now on; absent: those of before. */
+      mappings?: readonly ColumnMapping[];
+    };
     result: { datasets: readonly DatasetInfo[]; warnings: readonly Note[] };
     progress: { done: number; total: number; path: string };
   };
+  /** Columns of a file that a mapping could name, with a guess of what they are. */
+  columns: { params: { path: string }; result: FileColumns };
   datasets: { params: Record<string, never>; result: readonly DatasetInfo[] };
   /** Datasets that hold the file. */
   datasetOfFile: { params: { path: string }; result: DatasetInfo | null };

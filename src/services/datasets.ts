@@ -1,3 +1,4 @@
+import type { ColumnMapping, FileColumns } from "../model/columnMapping";
 import { constants } from "node:fs";
 import { access, mkdir, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
@@ -45,6 +46,7 @@ export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
   private readonly changes: Listeners<Change>;
   private readonly warnings: Listeners<Note>;
   private readonly watched = new Set<string>();
+  private mappings: readonly ColumnMapping[] | undefined;
   private readonly restarts: number[] = [];
   private openedOnce = false;
   private disposed = false;
@@ -80,12 +82,25 @@ export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
 
   async index(
     paths: readonly string[],
-    options: { readonly watch: boolean },
+    options: { readonly watch: boolean; readonly mappings?: readonly ColumnMapping[] },
     task?: Task<{ done: number; total: number; path: string }>,
   ): Promise<{ datasets: readonly DatasetInfo[]; warnings: readonly Note[] }> {
     const absolute = paths.map((path) => resolve(path));
     if (options.watch) for (const path of absolute) this.watched.add(path);
-    return this.supervisor.call("index", { paths: absolute, watch: options.watch }, callOptions(task));
+    if (options.mappings !== undefined) this.mappings = options.mappings;
+    return this.supervisor.call(
+      "index",
+      {
+        paths: absolute,
+        watch: options.watch,
+        ...(this.mappings === undefined ? {} : { mappings: this.mappings }),
+      },
+      callOptions(task),
+    );
+  }
+
+  columns(path: string): Promise<FileColumns> {
+    return this.supervisor.call("columns", { path: resolve(path) });
   }
 
   list(): Promise<readonly DatasetInfo[]> {
@@ -229,7 +244,8 @@ export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
   private watchAgain(call: (method: string, params: unknown) => Promise<unknown>): void {
     if (this.watched.size === 0) return;
     // Not awaited: reading on must not wait for the whole walk.
-    call("index", { paths: [...this.watched], watch: true }).catch((error: unknown) => {
+    const mappings = this.mappings === undefined ? {} : { mappings: this.mappings };
+    call("index", { paths: [...this.watched], watch: true, ...mappings }).catch((error: unknown) => {
       this.log("error", `The watched folders could not be taken up again: ${failureData(error).message}`);
     });
   }

@@ -3,6 +3,8 @@ import { stat } from "node:fs/promises";
 import { basename } from "node:path";
 import type { Format } from "../formats/format";
 import { formatById } from "../formats/index";
+import { proposalSentence } from "../formats/mappingProposal";
+import { mappingFormatId, mappingOfFormatId, type ColumnMapping } from "../model/columnMapping";
 import { Failure, failureData } from "../model/failure";
 import type { Note } from "../model/trajectory";
 import { datasetPlace } from "./datasetPaths";
@@ -12,6 +14,7 @@ import type { IndexDatabase } from "./indexDatabase";
 import type { FileEntry } from "./fileEntry";
 import type { IndexWriter } from "./indexWriter";
 import { Intake } from "./intake";
+import { mappingFor } from "./mappingGlobs";
 import { probe, type Probe } from "./probe";
 import type { WorkerPool } from "./workerPool";
 
@@ -45,6 +48,9 @@ export class Indexer {
   private readonly busy = new Map<string, Promise<unknown>>();
   private readonly intake: Intake;
   private nextFileNo = 1;
+  private loading: Promise<void> | undefined;
+  /** Mappings of columns by the user; undefined until somebody has said which there are. */
+  private mappings: readonly ColumnMapping[] | undefined;
 
   constructor(
     private readonly database: IndexDatabase,
@@ -55,8 +61,29 @@ export class Indexer {
     this.intake = new Intake(writer, pool, (datasetId, addedRows) => events.changed(datasetId, addedRows));
   }
 
-  /** Loads what the index knows of files and datasets. */
+  /** Loads what the index knows of datasets: all that lists and rows need. */
   async load(): Promise<void> {
+    const datasets = await this.database.reader.runAndReadAll(
+      "SELECT dataset_id, path, name, format, shards FROM store.datasets",
+    );
+    for (const [datasetId, path, name, format, shards] of datasets.getRows() as [
+      string,
+      string,
+      string,
+      string,
+      string,
+    ][]) {
+      this.datasets.set(datasetId, { datasetId, path, name, format, shards });
+    }
+  }
+
+  /** Loads what the index knows of files, the first time that it is asked to; a run may have 100,000. */
+  loadFiles(): Promise<void> {
+    this.loading ??= this.readFiles();
+    return this.loading;
+  }
+
+  private async readFiles(): Promise<void> {
     const files = await this.database.reader.runAndReadAll("SELECT * FROM store.files");
     for (const row of files.getRowObjects()) {
       const file: FileEntry = {
@@ -81,19 +108,30 @@ export class Indexer {
       this.files.set(file.path, file);
       this.nextFileNo = Math.max(this.nextFileNo, file.fileNo + 1);
     }
-    const datasets = await this.database.reader.runAndReadAll(
-      "SELECT dataset_id, path, name, format, shards FROM store.datasets",
-    );
-    for (const [datasetId, path, name, format, shards] of datasets.getRows() as [
-      string,
-      string,
-      string,
-      string,
-      string,
-    ][]) {
-      this.datasets.set(datasetId, { datasetId, path, name, format, shards });
-    }
   }
+
+  /** From now on these mappings hold. Files that were read with another one are read anew when they are looked at next. */
+  useMappings(mappings: readonly ColumnMapping[]): void {
+    this.mappings = mappings;
+  }
+
+  /** The format that the user's mappings make for a file. */
+  private mappedFormat(path: string): Format | undefined {
+    const mapping = this.mappings === undefined ? undefined : mappingFor(this.mappings, path);
+    return mapping === undefined ? undefined : formatById(mappingFormatId(mapping));
+  }
+
+  /** True when a file was read with a mapping that no longer holds, or without one that holds now. */
+  private mappingChanged(entry: FileEntry): boolean {
+    if (this.mappings === undefined) return false;
+    const now = this.datasets.get(entry.datasetId)?.format;
+    const wanted = this.mappedFormat(entry.path)?.id;
+    if (wanted === undefined) return now !== undefined && mappingOfFormatId(now) !== undefined;
+    return now !== wanted && this.unfit.get(entry.path) !== wanted;
+  }
+
+  /** Files that a mapping names and does not fit, with the mapping's format. */
+  private readonly unfit = new Map<string, string>();
 
   /** Files that are followed: those in the index, and those that could become data. */
   followedFiles(): string[] {
@@ -145,10 +183,15 @@ export class Indexer {
       return;
     }
     const entry = this.files.get(path);
-    const state = `${stats.size}:${stats.mtimeMs}:${stats.ino}`;
+    const state = `${stats.size}:${stats.mtimeMs}:${stats.ino}:${this.mappedFormat(path)?.id ?? ""}`;
     if (entry === undefined) {
       const left = this.leftAlone.get(path);
       if (left?.state === state && !(asked && left.note === undefined)) return;
+      await this.addNew(path, stats, asked, state, signal);
+      return;
+    }
+    if (this.mappingChanged(entry)) {
+      await this.remove(path);
       await this.addNew(path, stats, asked, state, signal);
       return;
     }
@@ -182,6 +225,14 @@ export class Indexer {
     return formatById(this.datasets.get(entry.datasetId)?.format ?? "");
   }
 
+  /** The mapped format that a file was read with, while nobody has said which mappings there are. */
+  private formatOfMapping(entry: FileEntry): Format | undefined {
+    const format = this.formatOf(entry);
+    return this.mappings === undefined && format !== undefined && mappingOfFormatId(format.id) !== undefined
+      ? format
+      : undefined;
+  }
+
   /** Forgets a file that is gone. */
   async remove(path: string): Promise<void> {
     this.leftAlone.delete(path);
@@ -209,7 +260,9 @@ export class Indexer {
   ): Promise<void> {
     let note: Note | undefined;
     try {
-      const found = await probe(path);
+      const mapped = this.mappedFormat(path);
+      const found = await probe(path, mapped);
+      this.noteUnfit(path, mapped, found);
       if (found.kind === "readable") {
         this.leftAlone.delete(path);
         await this.add(path, stats, found, signal);
@@ -221,6 +274,12 @@ export class Indexer {
         return;
       }
       if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
+      else if (found.kind === "unknown" && found.proposal !== undefined && (asked || DATA_NAME.test(path)))
+        note = {
+          code: "unmapped-columns",
+          message: proposalSentence(basename(path), found.proposal),
+          where: path,
+        };
       else if (asked)
         note = {
           code: "unknown-format",
@@ -233,6 +292,20 @@ export class Indexer {
     }
     this.leftAlone.set(path, { state, note });
     if (note !== undefined) this.events.warning(note);
+  }
+
+  /** Says so when a mapping names a file that has none of its columns. */
+  private noteUnfit(path: string, mapped: Format | undefined, found: Probe): void {
+    if (mapped === undefined || (found.kind === "readable" && found.format.id === mapped.id)) {
+      this.unfit.delete(path);
+      return;
+    }
+    this.unfit.set(path, mapped.id);
+    this.events.warning({
+      code: "unfit-mapping",
+      message: `A mapping of columns names ${basename(path)}, but the file has none of its columns; it is read as if there were no mapping.`,
+      where: path,
+    });
   }
 
   private async add(
@@ -291,7 +364,7 @@ export class Indexer {
     state: string,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const found = await probe(entry.path);
+    const found = await probe(entry.path, this.mappedFormat(entry.path) ?? this.formatOfMapping(entry));
     const place = found.kind === "readable" ? datasetPlace(entry.path, found.format) : undefined;
     if (found.kind !== "readable" || place?.datasetId !== entry.datasetId) {
       await this.remove(entry.path);

@@ -3,6 +3,8 @@ import { basename } from "node:path";
 import { parseJson, parseJsonPrefix } from "../formats/jsonText";
 import type { Container, Detection, FileHead, Format } from "../formats/format";
 import { formats } from "../formats/index";
+import { columnOffers, proposeMapping } from "../formats/mappingProposal";
+import type { FileColumns, MappingProposal } from "../model/columnMapping";
 import type { JsonValue } from "../model/json";
 import type { Note } from "../model/trajectory";
 import type { ByteSource } from "./containers/byteSource";
@@ -30,7 +32,12 @@ export type Probe =
   /** One of the files of a folder that is one trajectory as a whole; `leader` stands for it. */
   | { readonly kind: "part"; readonly leader: string }
   /** Data in a container we read, but no format claims it. */
-  | { readonly kind: "unknown"; readonly container: Container }
+  | {
+      readonly kind: "unknown";
+      readonly container: Container;
+      /** What its columns look like; a guess that nobody applies. */
+      readonly proposal: MappingProposal | undefined;
+    }
   /** Not data at all, though it may look so: said in one sentence. */
   | { readonly kind: "false-friend"; readonly note: Note }
   | { readonly kind: "other" };
@@ -52,25 +59,48 @@ function readHead(path: string, bytes: number): { readonly head: Buffer; readonl
   }
 }
 
-/** Looks at a file's content and asks the formats. Never trusts the name. Throws what the file system throws. */
-export async function probe(path: string): Promise<Probe> {
+/**
+ * Looks at a file's content and asks the formats. Never trusts the name. Throws what the file system throws.
+ * @param mapped the format of the user's own mapping for this file, which goes first where it fits
+ */
+export async function probe(path: string, mapped?: Format): Promise<Probe> {
   const { head: bytes, size } = readHead(path, HEAD_BYTES);
   const friend = falseFriend(path, bytes, size);
   if (friend !== undefined) return { kind: "false-friend", note: friend };
   const sniffed = await sniff(path, bytes, probeText);
   if (sniffed === undefined) return { kind: "other" };
   try {
-    return choose(path, size, sniffed);
+    return choose(path, size, sniffed, mapped);
   } finally {
     sniffed.close?.();
   }
 }
 
-function choose(path: string, bytes: number, { parts, stored, archive }: Sniffed): Probe {
+/** The columns of a file that a mapping could name, and what they look like. Throws what the file system throws. */
+export async function columnsOf(path: string): Promise<FileColumns> {
+  const { head: bytes, size } = readHead(path, HEAD_BYTES);
+  const sniffed = await sniff(path, bytes, probeText);
+  if (sniffed === undefined) return { columns: [] };
+  try {
+    const head: FileHead = { path, bytes: size, siblings: [], ...sniffed.parts };
+    const proposal = proposeMapping(head);
+    return { columns: columnOffers(head), ...(proposal === undefined ? {} : { proposal }) };
+  } finally {
+    sniffed.close?.();
+  }
+}
+
+function choose(
+  path: string,
+  bytes: number,
+  { parts, stored, archive }: Sniffed,
+  mapped: Format | undefined,
+): Probe {
   const siblings = siblingsOf(path);
   const plainHead: FileHead = { path, bytes, siblings, ...parts };
   let best: { format: Format; detection: Detection; head: FileHead } | undefined;
-  for (const format of formats) {
+  const own = mapped !== undefined && detect(mapped, plainHead) !== undefined ? [mapped] : undefined;
+  for (const format of own ?? formats) {
     if (!format.containers.includes(plainHead.container)) continue;
     const companions = companionsOf(format, path, siblings, archive);
     const head = companions === undefined ? plainHead : { ...plainHead, companions };
@@ -80,7 +110,9 @@ function choose(path: string, bytes: number, { parts, stored, archive }: Sniffed
   }
   // A text that no format knows was never promised to be data.
   if (best === undefined)
-    return parts.container === "text" ? { kind: "other" } : { kind: "unknown", container: parts.container };
+    return parts.container === "text"
+      ? { kind: "other" }
+      : { kind: "unknown", container: parts.container, proposal: proposeMapping(plainHead) };
   const leader = folderLeader(path, best.format);
   if (leader !== undefined && leader !== path) return { kind: "part", leader };
   if (leader !== undefined) return { kind: "readable", ...best, stored: "folder" };

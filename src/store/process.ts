@@ -5,6 +5,7 @@ import type { StoreCalls } from "../protocol/storeCalls";
 import { exportParquet } from "./exportParquet";
 import { isDamage, removeIndex } from "./indexDatabase";
 import { parquetRows } from "./parquet";
+import { columnsOf } from "./probe";
 import { Store } from "./store";
 import { serveSummariseJobs } from "./summariseWorker";
 import { runUserSql } from "./userSql";
@@ -43,8 +44,9 @@ const handlers: Handlers = {
       throw error;
     }
   },
-  index: async ({ paths, watch }, { signal, progress }) =>
-    (await store()).index(paths, watch, progress, signal),
+  index: async ({ paths, watch, mappings }, { signal, progress }) =>
+    (await store()).index(paths, watch, progress, signal, mappings),
+  columns: ({ path }) => columnsOf(path),
   datasets: async () => (await store()).datasets(),
   datasetOfFile: async ({ path }) => (await store()).datasetOfFile(path),
   rows: async ({ query, start, end }) => (await store()).queries.rows(query, start, end),

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join, resolve, sep } from "node:path";
 import { Failure } from "../model/failure";
+import type { ColumnMapping } from "../model/columnMapping";
 import type { DatasetInfo } from "../model/summary";
 import type { Note } from "../model/trajectory";
 import type { SearchProgress, SearchSummary, StoreCalls, StoreEvents } from "../protocol/storeCalls";
@@ -101,6 +102,7 @@ export class Store {
   }
 
   async datasetOfFile(path: string): Promise<DatasetInfo | null> {
+    await this.indexer.loadFiles();
     const file = this.indexer.files.get(resolve(path));
     const entry = file === undefined ? undefined : this.indexer.datasets.get(file.datasetId);
     return entry === undefined ? null : this.queries.dataset(entry);
@@ -121,7 +123,10 @@ export class Store {
     watch: boolean,
     progress: (progress: { done: number; total: number; path: string }) => void,
     signal: AbortSignal,
+    mappings?: readonly ColumnMapping[],
   ): Promise<{ datasets: DatasetInfo[]; warnings: Note[] }> {
+    if (mappings !== undefined) this.indexer.useMappings(mappings);
+    await this.indexer.loadFiles();
     const paths = given.map((path) => resolve(path));
     const asked = new Set<string>();
     for (const path of paths) {

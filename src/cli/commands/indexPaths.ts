@@ -1,36 +1,63 @@
+import { readFile } from "node:fs/promises";
+import { parseColumnMappings, type ColumnMapping } from "../../model/columnMapping";
+import { Failure } from "../../model/failure";
 import { withIndex, type CommonOptions, type Output } from "../session";
 import { table, terminalText } from "../text";
 
+export interface IndexOptions extends CommonOptions {
+  /** JSON file with mappings of columns. */
+  readonly mapping?: string;
+}
+
+/** @throws Failure `unreadable-mapping` or `bad-mapping` */
+async function mappingsOf(path: string): Promise<readonly ColumnMapping[]> {
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, "utf8"));
+  } catch (error) {
+    throw new Failure(
+      "unreadable-mapping",
+      `The mapping file ${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`,
+      'It holds one mapping or a list of them: {"files": "*.jsonl", "columns": {"prompt": "question"}}.',
+    );
+  }
+  return parseColumnMappings(value, path);
+}
+
 /** Indexes paths and says what was found. */
-export function indexCommand(paths: readonly string[], options: CommonOptions): Promise<Output> {
-  return withIndex(paths, options, ({ datasets, warnings }) =>
-    Promise.resolve({
-      document: { datasets, warnings },
-      text: () => {
-        const rows = datasets.map((dataset) => [
-          dataset.id,
-          dataset.format,
-          dataset.trajectories,
-          dataset.steps,
-          dataset.groups,
-          dataset.trainingSteps,
-          dataset.rewardMean,
-          dataset.path,
-        ]);
-        const notes = [...datasets.flatMap((dataset) => dataset.warnings), ...warnings];
-        return [
-          table(
-            ["id", "format", "trajectories", "steps", "groups", "training steps", "mean reward", "path"],
-            rows,
-          ),
-          ...(notes.length === 0 ? [] : ["", "Warnings"]),
-          ...notes.map((note) =>
-            terminalText(
-              `  ${note.code}: ${note.message}${note.where === undefined ? "" : ` (${note.where})`}`,
+export async function indexCommand(paths: readonly string[], options: IndexOptions): Promise<Output> {
+  const mappings = options.mapping === undefined ? undefined : await mappingsOf(options.mapping);
+  return withIndex(
+    paths,
+    { ...options, ...(mappings === undefined ? {} : { mappings }) },
+    ({ datasets, warnings }) =>
+      Promise.resolve({
+        document: { datasets, warnings },
+        text: () => {
+          const rows = datasets.map((dataset) => [
+            dataset.id,
+            dataset.format,
+            dataset.trajectories,
+            dataset.steps,
+            dataset.groups,
+            dataset.trainingSteps,
+            dataset.rewardMean,
+            dataset.path,
+          ]);
+          const notes = [...datasets.flatMap((dataset) => dataset.warnings), ...warnings];
+          return [
+            table(
+              ["id", "format", "trajectories", "steps", "groups", "training steps", "mean reward", "path"],
+              rows,
             ),
-          ),
-        ].join("\n");
-      },
-    }),
+            ...(notes.length === 0 ? [] : ["", "Warnings"]),
+            ...notes.map((note) =>
+              terminalText(
+                `  ${note.code}: ${note.message}${note.where === undefined ? "" : ` (${note.where})`}`,
+              ),
+            ),
+          ].join("\n");
+        },
+      }),
   );
 }

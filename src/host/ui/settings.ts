@@ -1,7 +1,12 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import * as vscode from "vscode";
+import { parseColumnMappings, type ColumnMapping } from "../../model/columnMapping";
+import { failureData } from "../../model/failure";
 import type { Provider } from "../../model/score";
+import { parseTemplates } from "../../services/judgeTemplates";
+import type { JudgeTemplate } from "../../services/judgingContract";
+import { parseDeclarations, type ParsedDeclarations } from "../../services/modelRegistry";
 
 const section = "trajectoryLens";
 
@@ -24,12 +29,64 @@ function folders(name: string): string[] {
   return [...new Set(paths)].filter((path) => existsSync(path));
 }
 
+/** A path of a setting in full: as it is, or below the first workspace folder that has it. */
+function inWorkspace(path: string): string {
+  if (isAbsolute(path)) return path;
+  const roots = (vscode.workspace.workspaceFolders ?? []).map((folder) => folder.uri.fsPath);
+  const places = roots.map((root) => join(root, path));
+  return places.find((place) => existsSync(place)) ?? places[0] ?? path;
+}
+
 /** The extension's settings, read anew each time so that a change takes effect at once. */
 export const settings = {
   indexRoots: (): string[] => folders("index.roots"),
+  /** How the user maps columns of files of no known format. Entries that are not usable are left out and named. */
+  columnMappings: (): { readonly mappings: readonly ColumnMapping[]; readonly problems: readonly string[] } => {
+    const mappings: ColumnMapping[] = [];
+    const problems: string[] = [];
+    for (const entry of read<readonly unknown[]>("columnMappings", [])) {
+      try {
+        mappings.push(...parseColumnMappings(entry, "the setting trajectoryLens.columnMappings"));
+      } catch (error) {
+        problems.push(failureData(error).message);
+      }
+    }
+    return { mappings, problems };
+  },
+  /** Adds a mapping to the workspace's settings, in place of one for the same files. */
+  keepMapping: async (mapping: ColumnMapping): Promise<void> => {
+    const others = read<readonly unknown[]>("columnMappings", []).filter(
+      (entry) => (entry as { files?: unknown } | null)?.files !== mapping.files,
+    );
+    const target =
+      (vscode.workspace.workspaceFolders ?? []).length === 0
+        ? vscode.ConfigurationTarget.Global
+        : vscode.ConfigurationTarget.Workspace;
+    await vscode.workspace.getConfiguration(section).update("columnMappings", [mapping, ...others], target);
+  },
   indexAutomatically: (): boolean => read("index.automatic", true),
-  modelFolders: (): string[] => folders("models.folders"),
-  provider: (): Provider | "auto" => read<Provider | "auto">("models.provider", "auto"),
+  maskCredentials: (): boolean => read("maskCredentials", true),
+  modelFolders: (): string[] => folders("modelFolders"),
+  provider: (): Provider | "auto" => read<Provider | "auto">("provider", "auto"),
+  /** Models that the user declares; paths relative to a workspace folder. None in a folder that is not trusted. */
+  declaredModels: (): ParsedDeclarations =>
+    parseDeclarations(vscode.workspace.isTrusted ? read<unknown>("models", []) : [], inWorkspace),
+  /** Prompts of judges that the user adds or changes. */
+  judgeTemplates: () => parseTemplates(read<unknown>("judge.templates", [])),
+  /** Puts a judge's prompt among the user's own, unless it is there. */
+  keepTemplate: async (template: JudgeTemplate): Promise<void> => {
+    const own = read<readonly unknown[]>("judge.templates", []);
+    const there = own.some((entry) => (entry as { id?: unknown } | null)?.id === template.id);
+    if (!there)
+      await vscode.workspace
+        .getConfiguration(section)
+        .update("judge.templates", [...own, template], vscode.ConfigurationTarget.Global);
+  },
+  /** Folder for generated branches; undefined = the extension's own storage. */
+  branchFolder: (): string | undefined => {
+    const folder = read("branchFolder", "").trim();
+    return folder === "" ? undefined : inWorkspace(folder);
+  },
   pythonPath: (resource?: vscode.Uri): string => read("python.path", "", resource).trim(),
   rayAddress: (): string => read("ray.address", "local").trim() || "local",
   rayWorkers: (): number => Math.max(1, read("ray.workers", 2)),
@@ -52,7 +109,7 @@ export const settings = {
   setProvider: async (provider: Provider | "auto"): Promise<void> => {
     await vscode.workspace
       .getConfiguration(section)
-      .update("models.provider", provider, vscode.ConfigurationTarget.Global);
+      .update("provider", provider, vscode.ConfigurationTarget.Global);
   },
   affects: (event: vscode.ConfigurationChangeEvent, name: string): boolean =>
     event.affectsConfiguration(`${section}.${name}`),
