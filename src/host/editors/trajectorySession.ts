@@ -6,6 +6,7 @@ import type { Trajectory } from "../../model/trajectory";
 import { WINDOW_LIMIT, type FromTrajectoryView, type ToTrajectoryView } from "../../protocol/webviewMessages";
 import type { Host } from "../host";
 import { openCode, openGroup, openSource, openTrajectory, openTree } from "../open";
+import { shownTrajectory } from "../ui/credentialMask";
 import { clampWindow, parseFromTrajectoryView } from "./incoming";
 import { PAYLOAD_LIMIT_BYTES, cutText, splitBySize } from "./messageSize";
 import { mediaFile, stepItem } from "./stepWindow";
@@ -61,6 +62,10 @@ export class TrajectorySession implements vscode.Disposable {
       vscode.workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration("trajectoryLens.signals"))
           void this.attempt("show the tracks", () => this.tracks.start());
+        if (event.affectsConfiguration("trajectoryLens.maskCredentials")) {
+          this.trajectory = undefined;
+          if (this.ready) void this.attempt("show the texts", () => this.start());
+        }
       }),
     );
     panel.onDidDispose(() => this.dispose());
@@ -149,7 +154,10 @@ export class TrajectorySession implements vscode.Disposable {
   }
 
   private load(): Promise<Trajectory> {
-    this.trajectory ??= this.host.library.services.datasets.trajectory(this.trajectoryId);
+    // Masked as a whole, so that nothing shows through where a text is cut into messages.
+    this.trajectory ??= this.host.library.services.datasets
+      .trajectory(this.trajectoryId)
+      .then(shownTrajectory);
     this.trajectory.catch(() => (this.trajectory = undefined));
     return this.trajectory;
   }

@@ -1,5 +1,6 @@
 import type * as vscode from "vscode";
 import { encodeNumbers } from "../../protocol/wireNumbers";
+import { shownMessage } from "../ui/credentialMask";
 import type { Failures } from "../ui/failures";
 
 /** One webview's line to the host: checked messages in, tagged numbers out, errors as a sentence in the view. */
@@ -54,7 +55,7 @@ export class ViewChannel<To extends { readonly type: string }, From extends { re
 
   post(message: To): void {
     // A closed view wants nothing any more, and a hidden one asks again when it is shown.
-    if (!this.closed) void this.panel.webview.postMessage(encodeNumbers(message));
+    if (!this.closed) void this.panel.webview.postMessage(encodeNumbers(shownMessage(message)));
   }
 
   /** Shows a failure in the view; the log gets the details. */

@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import { kindTitles } from "../scoring/modelChoice";
+import { shownText } from "../ui/credentialMask";
 import { bytes, count, counted, digits, percent, recorded, signedDigits } from "../ui/numbers";
 import type {
   DatasetEntry,
@@ -21,6 +22,11 @@ export function treeItem(
 ): vscode.TreeItem {
   const item = draw(entry, state);
   item.id = entry.key;
+  if (typeof item.label === "string") item.label = shownText(item.label);
+  if (typeof item.description === "string") item.description = shownText(item.description);
+  if (typeof item.tooltip === "string") item.tooltip = shownText(item.tooltip);
+  if (item.accessibilityInformation !== undefined)
+    item.accessibilityInformation = { label: shownText(item.accessibilityInformation.label) };
   return item;
 }
 
