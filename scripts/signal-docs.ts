@@ -46,6 +46,11 @@ function signalSection(signal: Signal): string {
   if (signal.needs.length > 0) {
     lines.push("- Needs:", ...signal.needs.map((need) => `  - \`${need}\`: ${needHow[need]}`));
   }
+  if (signal.inputs !== undefined && signal.inputs.length > 0) {
+    lines.push("", "| input | kind | meaning |", "| --- | --- | --- |");
+    for (const { kind, name, meaning } of signal.inputs)
+      lines.push(`| ${name === "" ? "" : `\`${name}\``} | ${kind} | ${cell(meaning)} |`);
+  }
   if (signal.presets.length > 0) {
     lines.push("", "| preset | convention of | values | source |", "| --- | --- | --- | --- |");
     for (const preset of signal.presets) {

@@ -1,3 +1,4 @@
+import { biLevelGae } from "./advantage/biLevelGae";
 import { gae } from "./advantage/gae";
 import { reinforcePlusPlus } from "./advantage/reinforcePlusPlus";
 import { remax } from "./advantage/remax";
@@ -45,7 +46,8 @@ import { entropy, logprob } from "./recorded/policySeries";
 import { recordedAdvantage, recordedReturn, recordedReward, recordedValue } from "./recorded/recordedSeries";
 import { diagnostics } from "./diagnostics/diagnostics";
 import { blinkLinkSignal } from "./reward/blinkLinkSignal";
-import { contrastConsistency, fusedRewardSignal, hullCorner } from "./reward/contrastSignals";
+import { contrastConsistency } from "./reward/contrastConsistency";
+import { fusedRewardSignal, hullCorner } from "./reward/contrastSignals";
 import { deviceSuccess } from "./reward/deviceEpisodeSignal";
 import { dimensionDistance, dimensionProbeSignal } from "./reward/dimensionSignals";
 import { dangerSignal, drivingRewardSignal } from "./reward/drivingSignals";
@@ -59,13 +61,9 @@ import { perceptualReward, perceptualSteps } from "./reward/perceptualSignals";
 import { implicitReward, prefixGain } from "./reward/prefixSignals";
 import { criticQuality, criticValue } from "./reward/progressSignals";
 import { bestOfNSignal, judgeRatingSignal, tiesSignal } from "./reward/rewardBenchSignals";
-import {
-  attentionCreditSignal,
-  bestOfNCurveSignal,
-  embeddingReward,
-  preferenceInformation,
-  proxyGap,
-} from "./reward/rewardModelSignals";
+import { attentionCreditSignal } from "./reward/attentionCreditSignal";
+import { embeddingReward, preferenceInformation } from "./reward/embeddingRewardSignals";
+import { bestOfNCurveSignal, proxyGap } from "./reward/sampleSelectionSignals";
 import { videoContribution, videoScore } from "./reward/segmentalVideoSignal";
 import { selfReferentialReward } from "./reward/selfReferentialSignal";
 import { styleMatrix } from "./reward/styleSignal";
@@ -94,6 +92,7 @@ export const signals: readonly Signal[] = [
   temporalDifference,
   monteCarloAdvantage,
   gae,
+  biLevelGae,
   reinforcePlusPlus,
   reinforcePlusPlusBaseline,
   remax,

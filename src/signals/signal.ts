@@ -45,6 +45,19 @@ export interface Parameter {
 
 export type ParameterValues = Readonly<Record<string, ParameterValue>>;
 
+/**
+ * One thing that a signal reads of a model or of the file, where its name matters. `array`: `inputs.arrays[name]`;
+ * `hiddenStates`, `embeddings`, `judge`: the field of the inputs; `step`, `token`, `trajectory`: a series or number of this
+ * name in the file's fields, components and columns, or among a model's scores.
+ */
+export interface SignalInput {
+  readonly kind: "array" | "hiddenStates" | "embeddings" | "judge" | "step" | "token" | "trajectory";
+  /** Name under which it is looked up; empty for the inputs that have none. */
+  readonly name: string;
+  /** Shape and content in a few words: "[sentences][D], text embeddings of the goal". */
+  readonly meaning: string;
+}
+
 /** A named convention: what one library, release or paper does. Unnamed parameters keep their defaults. */
 export interface Preset {
   readonly id: string;
@@ -178,6 +191,8 @@ export interface Signal {
   /** True = has a meaningful sign; drawn around zero with a diverging scale. */
   readonly signed: boolean;
   readonly needs: readonly Need[];
+  /** What models or files give it under which name, beside rewards and log-probabilities. */
+  readonly inputs?: readonly SignalInput[];
   readonly parameters: readonly Parameter[];
   readonly presets: readonly Preset[];
   /** Paper, repository, function. */

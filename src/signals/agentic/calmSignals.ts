@@ -75,6 +75,14 @@ export const calmSubgoals = derivedSignal({
   unit: "subgoals",
   signed: false,
   needs: ["judge"],
+  inputs: [
+    {
+      kind: "judge",
+      name: "",
+      meaning: "replies about the whole trajectory: a dictionary subgoal -> time(s)",
+    },
+    { kind: "step", name: "human_label", meaning: "label beside the subgoals" },
+  ],
   parameters: [formParameter],
   presets: [
     {
@@ -188,6 +196,9 @@ export const calmReward = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["judge", "observations", "actions"],
+  inputs: [
+    { kind: "judge", name: "", meaning: "replies about the whole trajectory, of every member of the group" },
+  ],
   parameters: [
     formParameter,
     { name: "beta", description: "Weight of the table's value.", type: "number", default: 0.1 },

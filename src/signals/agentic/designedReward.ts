@@ -19,6 +19,10 @@ export const designedReward = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["components"],
+  inputs: [
+    { kind: "step", name: "sparse", meaning: "result of sparse()" },
+    { kind: "step", name: "dense", meaning: "result of dense()" },
+  ],
   parameters: [
     {
       name: "sparse",

@@ -127,6 +127,13 @@ export const gatedReward = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["rewards", "outcomeReward"],
+  inputs: [
+    {
+      kind: "trajectory",
+      name: "outcome_class",
+      meaning: "how the episode ended: no submit, empty patch, tests fail, tests pass",
+    },
+  ],
   parameters: [
     { name: "delta", description: "Outcome at which step rewards count.", type: "number", default: 0 },
     {

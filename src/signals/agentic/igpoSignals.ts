@@ -1,5 +1,6 @@
 import { binary, symbol, type Expression } from "../expression";
 import type { Missing } from "../series/episode";
+import { groupMembers } from "../series/modelInputs";
 import { numberOf, textOf } from "../series/parameters";
 import { needHow, type ParameterValues, type Signal, type SignalContext } from "../signal";
 import { firstReleaseAdvantages, igpoAdvantages, type IgpoResult } from "./igpo";
@@ -43,6 +44,13 @@ export const igpoGain: Signal = {
   unit: "probability",
   signed: true,
   needs: ["logprobs"],
+  inputs: [
+    {
+      kind: "step",
+      name: "answer_logprob",
+      meaning: "mean log-probability of the ground-truth answer before each turn",
+    },
+  ],
   parameters: [
     {
       name: "kind",
@@ -213,6 +221,7 @@ export const igpo: Signal = {
         [textOf(parameters, "release") === "first" ? "return to go" : "normalised reward"]:
           result.normalised[own]!,
       },
+      group: groupMembers(context),
       notes: [],
     };
   },

@@ -187,6 +187,7 @@ export const istarTokenReward: Signal = {
   unit: "reward",
   signed: true,
   needs: ["logprobs", "refLogprobs"],
+  inputs: [{ kind: "token", name: "rm_logprob", meaning: "log-probability under the reward language model" }],
   parameters: [
     { name: "beta", description: "Scale of the log-ratio.", type: "number", default: 0.05 },
     {

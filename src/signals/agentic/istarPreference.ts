@@ -13,6 +13,13 @@ export const istarPreference = unexplainedSignal({
   unit: "nats",
   signed: false,
   needs: ["group", "logprobs", "refLogprobs", "outcomeReward"],
+  inputs: [
+    {
+      kind: "token",
+      name: "rm_logprob",
+      meaning: "log-probability under the reward language model, of every member",
+    },
+  ],
   parameters: [
     betaParameter,
     referenceParameter,

@@ -53,6 +53,18 @@ export const istar = derivedSignal({
   unit: "advantage",
   signed: true,
   needs: ["group", "logprobs", "refLogprobs", "outcomeReward"],
+  inputs: [
+    {
+      kind: "token",
+      name: "rm_logprob",
+      meaning: "log-probability under the reward language model, of every member",
+    },
+    {
+      kind: "step",
+      name: "step_log_ratio",
+      meaning: "sum of the log-ratios over a step, where tokens are not recorded",
+    },
+  ],
   parameters: [
     {
       name: "estimator",

@@ -2,7 +2,7 @@ import { call, symbol } from "../expression";
 import { derivedSignal, unexplainedSignal } from "../series/derivedSignal";
 import type { Missing } from "../series/episode";
 import { groupMembers, memberContexts } from "../series/modelInputs";
-import { numberOf, textOf } from "../series/parameters";
+import { numberOf, optionalNumberOf, textOf } from "../series/parameters";
 import type { Parameter, ParameterValues, SignalContext } from "../signal";
 import { fusedScores, quantile } from "./latentSelection";
 import { chunkMeans, latentChange, latentSteps, type LatentChange } from "./latentTrajectory";
@@ -35,7 +35,8 @@ function changeOf(context: SignalContext, parameters: ParameterValues): Change |
   const found = layerRows(context, "all", thinkingTokens);
   if ("missing" in found) return found;
   const chunk = numberOf(parameters, "chunk");
-  const segmented = found.layers.map(({ states }) => chunkMeans(states, chunk));
+  const until = optionalNumberOf(parameters, "segments") ?? Infinity;
+  const segmented = found.layers.map(({ states }) => chunkMeans(states, chunk).slice(0, until));
   const layers = segmented.map(latentChange);
   const average = (read: (change: LatentChange) => number): number =>
     layers.reduce((sum, change) => sum + read(change), 0) / layers.length;
@@ -86,6 +87,13 @@ export const latentChangeSignal = derivedSignal({
   unit: "distance",
   signed: true,
   needs: ["hiddenStates"],
+  inputs: [
+    {
+      kind: "hiddenStates",
+      name: "",
+      meaning: "all layers, a row per token; of every member for percentiles",
+    },
+  ],
   parameters: [
     {
       name: "measure",
@@ -97,6 +105,13 @@ export const latentChangeSignal = derivedSignal({
     },
     chunkParameter,
     {
+      name: "segments",
+      description: "Only the first segments count, for an early choice; empty = all.",
+      type: "integer",
+      minimum: 2,
+      default: null,
+    },
+    {
       name: "acceptShare",
       description: "Quantile of the group's scores at which an answer is accepted.",
       type: "number",
@@ -107,6 +122,13 @@ export const latentChangeSignal = derivedSignal({
   ],
   presets: [
     ...chunkPresets,
+    {
+      id: "early",
+      title: "LT signals, early choice (2000 tokens)",
+      values: { segments: 4 },
+      source:
+        "martinagvilas/LT-signals, notebooks (the signals at step 4; the forest that chooses on them is not here)",
+    },
     {
       id: "fused",
       title: "LT signals, fused score",
@@ -191,6 +213,7 @@ export const latentPath = unexplainedSignal({
   unit: "distance",
   signed: false,
   needs: ["hiddenStates"],
+  inputs: [{ kind: "hiddenStates", name: "", meaning: "all layers, a row per token" }],
   parameters: [chunkParameter],
   presets: chunkPresets,
   source: `${source.split(", src")[0]!}, compute_step_vectors.py`,

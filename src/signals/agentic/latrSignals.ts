@@ -55,6 +55,15 @@ export const latrFork = derivedSignal({
   unit: "flag",
   signed: false,
   needs: ["logprobs"],
+  inputs: [
+    {
+      kind: "array",
+      name: "top_probabilities",
+      meaning: "[tokens][>= 2], largest next-token probabilities before each token",
+    },
+    { kind: "token", name: "top1_probability", meaning: "likeliest next token, where there is no array" },
+    { kind: "token", name: "top2_probability", meaning: "runner-up, where there is no array" },
+  ],
   parameters: ruleParameters,
   presets: [
     {
@@ -142,6 +151,13 @@ export const latrPrune = unexplainedSignal({
   unit: "flag",
   signed: false,
   needs: ["group", "tokenMask"],
+  inputs: [
+    {
+      kind: "trajectory",
+      name: "birth_step",
+      meaning: "token at which the branch left its parent; else the step at which it branched",
+    },
+  ],
   parameters: [
     {
       name: "ages",

@@ -140,6 +140,12 @@ export const oniReward = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["text", "judge"],
+  inputs: [
+    { kind: "judge", name: "", meaning: "a reply per step whose last 0 or 1 labels the message" },
+    { kind: "step", name: "llm_label", meaning: "recorded label of the message, 0 or 1" },
+    { kind: "step", name: "class_probability", meaning: "classification: probability of class 1" },
+    { kind: "step", name: "ranking_reward", meaning: "ranking: raw output of the reward model" },
+  ],
   parameters: [
     {
       name: "variant",

@@ -35,6 +35,9 @@ export const rankShaping = derivedSignal({
   unit: "advantage",
   signed: true,
   needs: ["group", "outcomeReward", "hiddenStates"],
+  inputs: [
+    { kind: "hiddenStates", name: "", meaning: "one layer, a row per token, of every member of the group" },
+  ],
   parameters: [
     ...windowParameters,
     {

@@ -73,6 +73,7 @@ export const effectiveRankSignal = unexplainedSignal({
   unit: "directions",
   signed: true,
   needs: ["hiddenStates"],
+  inputs: [{ kind: "hiddenStates", name: "", meaning: "one layer, a row per token" }],
   parameters: [
     {
       name: "measure",
@@ -120,6 +121,7 @@ export const rankWindows = unexplainedSignal({
   unit: "directions",
   signed: false,
   needs: ["hiddenStates"],
+  inputs: [{ kind: "hiddenStates", name: "", meaning: "one layer, a row per token" }],
   parameters: windowParameters,
   presets: windowPresets,
   source: rankSource,

@@ -169,6 +169,14 @@ export const rlfrPenalty: Signal = {
   unit: "reward",
   signed: true,
   needs: ["hiddenStates", "tokenMask"],
+  inputs: [
+    {
+      kind: "array",
+      name: "flow_deviation",
+      meaning: "[noise seeds][tokens], velocity deviation of each token",
+    },
+    { kind: "token", name: "flow_deviation", meaning: "a single draw" },
+  ],
   parameters: [
     {
       name: "coefficient",

@@ -27,6 +27,13 @@ export const rlfrAdvantage = derivedSignal({
   unit: "advantage",
   signed: true,
   needs: ["group", "outcomeReward", "hiddenStates", "tokenMask"],
+  inputs: [
+    {
+      kind: "array",
+      name: "flow_deviation",
+      meaning: "[noise seeds][tokens], velocity deviation of each token",
+    },
+  ],
   parameters: [...rlfrPenalty.parameters.filter(({ name }) => name !== "gamma"), gammaParameter(1)],
   presets: [
     {

@@ -64,6 +64,7 @@ export const spaProgress = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["rewards"],
+  inputs: [{ kind: "step", name: "turn_value", meaning: "the progress estimator's value of each turn" }],
   parameters: [],
   presets: [
     {

@@ -77,6 +77,7 @@ export const uis1Patch = unexplainedSignal({
   unit: "flag",
   signed: false,
   needs: ["rewards"],
+  inputs: [{ kind: "step", name: "extract_match", meaning: "whether the step matches the recording" }],
   parameters: [
     {
       name: "threshold",
@@ -172,6 +173,11 @@ export const uis1Sop = derivedSignal({
   unit: "share",
   signed: false,
   needs: ["outcomeReward"],
+  inputs: [
+    { kind: "trajectory", name: "num_steps", meaning: "steps of the task" },
+    { kind: "trajectory", name: "final_step_id", meaning: "steps before the first mismatch" },
+    { kind: "trajectory", name: "task_success", meaning: "whether all steps matched" },
+  ],
   parameters: [],
   presets: [
     {

@@ -75,6 +75,17 @@ export const uis1Score = derivedSignal({
   unit: "reward",
   signed: false,
   needs: ["actions"],
+  inputs: [
+    {
+      kind: "step",
+      name: "action_content",
+      meaning: "recorded action with bbox; the predicted one is predicted_action or the step itself",
+    },
+    { kind: "step", name: "width", meaning: "of the screenshot, pixels" },
+    { kind: "step", name: "height", meaning: "of the screenshot, pixels" },
+    { kind: "step", name: "resized_width", meaning: "of the image as the model saw it" },
+    { kind: "step", name: "resized_height", meaning: "of the image as the model saw it" },
+  ],
   parameters: [
     {
       name: "rule",

@@ -1,5 +1,6 @@
 import { binary, symbol } from "../expression";
 import type { Missing } from "../series/episode";
+import { tokenNumbers } from "../series/modelInputs";
 import type { Signal, SignalContext } from "../signal";
 
 /** log-probabilities from logits, [V]. */
@@ -73,6 +74,15 @@ export const unirGuidance: Signal = {
   unit: "nats",
   signed: true,
   needs: ["logprobs"],
+  inputs: [
+    {
+      kind: "token",
+      name: "combined_logprob",
+      meaning: "log-probability under reasoner and backbone together",
+    },
+    { kind: "token", name: "backbone_logprob", meaning: "log-probability under the backbone alone" },
+    { kind: "token", name: "overruled", meaning: "1 = the reasoner changed the likeliest token" },
+  ],
   parameters: [],
   presets: [
     {
@@ -88,10 +98,13 @@ export const unirGuidance: Signal = {
   compute(context) {
     const found = series(context);
     if ("missing" in found) return found;
+    const overruled = tokenNumbers(context, ["overruled"]);
+    const count = overruled?.reduce((sum, value) => sum + (value === 1 ? 1 : 0), 0);
     return {
       level: "token",
       values: found.combined.map((value, t) => value - found.backbone[t]!),
-      notes: [],
+      ...(overruled?.length === found.combined.length ? { parts: { overruled } } : {}),
+      notes: count === undefined ? [] : [`The reasoner changed the likeliest token at ${count} tokens.`],
     };
   },
   explain(context, _parameters, index) {

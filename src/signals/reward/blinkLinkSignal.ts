@@ -59,6 +59,12 @@ export const blinkLinkSignal = derivedSignal({
   unit: "reward",
   signed: false,
   needs: ["text", "actions"],
+  inputs: [
+    { kind: "step", name: "solution", meaning: "JSON text of the recorded action" },
+    { kind: "step", name: "bbox", meaning: "true box; empty = none" },
+    { kind: "step", name: "image_sizes", meaning: "[[width, height]]" },
+    { kind: "step", name: "max_pixels", meaning: "limit of the image processor" },
+  ],
   parameters: [
     {
       name: "fence",

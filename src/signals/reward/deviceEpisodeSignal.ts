@@ -82,6 +82,15 @@ export const deviceSuccess = derivedSignal({
   unit: "success",
   signed: false,
   needs: ["outcomeReward"],
+  inputs: [
+    { kind: "trajectory", name: "is_successful", meaning: "as recorded" },
+    {
+      kind: "trajectory",
+      name: "environment_verdict",
+      meaning: "what the environment found, whether declared or not",
+    },
+    { kind: "trajectory", name: "exception_info", meaning: "there is one when the run failed" },
+  ],
   parameters: [],
   presets: [
     {

@@ -49,6 +49,14 @@ export const dimensionDistance = derivedSignal({
   unit: "distance",
   signed: false,
   needs: ["hiddenStates", "embeddings"],
+  inputs: [
+    {
+      kind: "array",
+      name: "state",
+      meaning: "[1][D], hidden state of the whole text; else the last token of the last layer",
+    },
+    { kind: "array", name: "centroids.<dimension>", meaning: "[k][D], centroids of validation states" },
+  ],
   parameters: [
     {
       name: "threshold",
@@ -124,6 +132,14 @@ export const dimensionProbeSignal = unexplainedSignal({
   unit: "class",
   signed: false,
   needs: ["hiddenStates", "embeddings"],
+  inputs: [
+    {
+      kind: "array",
+      name: "state",
+      meaning: "[1][D], hidden state of the whole text; else the last token of the last layer",
+    },
+    { kind: "array", name: "probe.<dimension>", meaning: "[1 or 3][D], linear probe without bias" },
+  ],
   parameters: [
     {
       name: "dimension",

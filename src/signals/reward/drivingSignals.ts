@@ -53,6 +53,10 @@ export const dangerSignal = derivedSignal({
   unit: "cosine",
   signed: true,
   needs: ["embeddings"],
+  inputs: [
+    { kind: "embeddings", name: "", meaning: "one a frame (the right half of the image, as released)" },
+    { kind: "array", name: "sentences", meaning: "[2][D], raw text embeddings: collision, then clear road" },
+  ],
   parameters: [
     {
       name: "kind",
@@ -118,6 +122,14 @@ export const drivingRewardSignal = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["embeddings", "rewards", "components"],
+  inputs: [
+    { kind: "embeddings", name: "", meaning: "one a frame" },
+    { kind: "array", name: "sentences", meaning: "[2][D], raw text embeddings: collision, then clear road" },
+    { kind: "step", name: "speed", meaning: "km/h" },
+    { kind: "step", name: "centering_factor", meaning: "0 to 1" },
+    { kind: "step", name: "angle_factor", meaning: "0 to 1" },
+    { kind: "step", name: "distance_std_factor", meaning: "0 to 1" },
+  ],
   parameters: [
     {
       name: "variant",

@@ -70,6 +70,23 @@ export const followUpSignal = derivedSignal({
   unit: "logits",
   signed: true,
   needs: ["logprobs"],
+  inputs: [
+    {
+      kind: "array",
+      name: "followup.<kind>.<dimension>.positive",
+      meaning: "scores of the positive sentences; kind logit or log-likelihood",
+    },
+    {
+      kind: "array",
+      name: "followup.<kind>.<dimension>.negative",
+      meaning: "scores of the negative sentences",
+    },
+    {
+      kind: "trajectory",
+      name: "positve",
+      meaning: "recorded list of ten raw logits (also positive and negative)",
+    },
+  ],
   parameters: [
     {
       name: "kind",

@@ -12,6 +12,11 @@ export const goalBaseline = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["embeddings"],
+  inputs: [
+    { kind: "embeddings", name: "", meaning: "one a frame" },
+    { kind: "array", name: "goal", meaning: "[sentences][D], raw text embeddings of the goal" },
+    { kind: "array", name: "baseline", meaning: "[sentences][D], raw text embeddings of the baseline" },
+  ],
   parameters: [
     {
       name: "alpha",

@@ -71,6 +71,11 @@ export const goalValue = derivedSignal({
   unit: "cosine",
   signed: true,
   needs: ["hiddenStates", "embeddings"],
+  inputs: [
+    { kind: "hiddenStates", name: "", meaning: "the reward model's last layer, a row per token" },
+    { kind: "array", name: "goal_state", meaning: "[1][D], mean last hidden state of preferred responses" },
+    { kind: "token", name: "cosine_sim", meaning: "recorded Q-values" },
+  ],
   parameters: [thresholdParameter, skippedParameter],
   presets,
   source,
@@ -146,6 +151,10 @@ export const goalFilter = unexplainedSignal({
   unit: "share",
   signed: false,
   needs: ["group", "hiddenStates", "outcomeReward"],
+  inputs: [
+    { kind: "trajectory", name: "cosine_sim", meaning: "recorded Q-values of the response, of every member" },
+    { kind: "trajectory", name: "predicted_answer", meaning: "answer that votes" },
+  ],
   parameters: [thresholdParameter],
   presets,
   source: `${source.replace("eval_rm.py", "metrics.py")}, get_accuracy`,

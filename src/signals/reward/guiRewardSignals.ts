@@ -15,6 +15,13 @@ export const uiGenieScore = derivedSignal({
   unit: "probability",
   signed: false,
   needs: ["logprobs"],
+  inputs: [
+    {
+      kind: "array",
+      name: "plus_minus",
+      meaning: "[policy steps][2], numbers of the tokens <|+|> and <|-|>",
+    },
+  ],
   parameters: [
     {
       name: "input",
@@ -85,6 +92,15 @@ export const uiGenieMatch = derivedSignal({
   unit: "flag",
   signed: false,
   needs: ["actions"],
+  inputs: [
+    {
+      kind: "step",
+      name: "action_content",
+      meaning: "recorded action; the predicted one is predicted_action or the step itself",
+    },
+    { kind: "step", name: "width", meaning: "of the screenshot, pixels" },
+    { kind: "step", name: "height", meaning: "of the screenshot, pixels" },
+  ],
   parameters: [
     {
       name: "reverseSwipe",

@@ -20,6 +20,13 @@ export const judgeTableSignal = derivedSignal({
   unit: "points",
   signed: true,
   needs: ["judge"],
+  inputs: [
+    {
+      kind: "judge",
+      name: "",
+      meaning: "the judge's reply with its reasoning; else what the policy wrote last",
+    },
+  ],
   parameters: [],
   presets: [
     {
@@ -103,6 +110,10 @@ export const judgeReward = derivedSignal({
   unit: "reward",
   signed: false,
   needs: ["judge"],
+  inputs: [
+    { kind: "judge", name: "", meaning: "the judge's reply; else what the policy wrote last" },
+    { kind: "trajectory", name: "solution", meaning: "right verdict; else the ground truth of the task" },
+  ],
   parameters: [
     {
       name: "variant",

@@ -45,6 +45,14 @@ export const pairUncertainty = derivedSignal({
   unit: "variance",
   signed: false,
   needs: ["tree"],
+  inputs: [
+    { kind: "array", name: "comparisons", meaning: "[n][2], leaves that were compared" },
+    {
+      kind: "trajectory",
+      name: "compared_with",
+      meaning: "ids of the trajectories that this one was compared with",
+    },
+  ],
   parameters: [
     {
       name: "edgeVariance",

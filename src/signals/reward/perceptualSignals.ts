@@ -46,6 +46,7 @@ export const perceptualSteps = unexplainedSignal({
   unit: "step",
   signed: false,
   needs: ["embeddings"],
+  inputs: [{ kind: "embeddings", name: "", meaning: "one a frame" }],
   parameters: stepParameters,
   presets,
   source,
@@ -123,6 +124,7 @@ export const perceptualReward = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["embeddings"],
+  inputs: [{ kind: "embeddings", name: "", meaning: "one a frame, of every demonstration" }],
   parameters: [
     ...stepParameters,
     {

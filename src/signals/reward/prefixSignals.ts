@@ -14,6 +14,14 @@ export const prefixGain = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["rewards"],
+  inputs: [
+    {
+      kind: "token",
+      name: "prefix_score",
+      meaning: "a scalar reward model's score of the text up to each token",
+    },
+    { kind: "step", name: "prefix_score", meaning: "the same for turns" },
+  ],
   parameters: [
     {
       name: "unit",

@@ -39,6 +39,11 @@ export const criticValue = derivedSignal({
   unit: "percent",
   signed: true,
   needs: ["judge"],
+  inputs: [
+    { kind: "step", name: "critic", meaning: "-100 to 100, at the later frame of the pair" },
+    { kind: "array", name: "critic", meaning: "[frames - 1][1], the same" },
+    { kind: "judge", name: "", meaning: "a reply per step that ends with the number" },
+  ],
   parameters: [ruleParameter],
   presets: [
     {
@@ -130,6 +135,7 @@ export const criticQuality = unexplainedSignal({
   unit: "correlation",
   signed: true,
   needs: ["judge"],
+  inputs: [{ kind: "step", name: "critic", meaning: "-100 to 100, at the later frame of the pair" }],
   parameters: [ruleParameter],
   presets: criticValue.presets,
   source: `${source}, compute_voc and compute_negative_rate`,

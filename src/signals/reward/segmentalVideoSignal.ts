@@ -107,6 +107,11 @@ export const videoScore = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["embeddings"],
+  inputs: [
+    { kind: "step", name: "similarity", meaning: "image-text similarity of every frame" },
+    { kind: "embeddings", name: "", meaning: "one a frame, where there is no similarity" },
+    { kind: "array", name: "prompt", meaning: "[1][D], text embedding of the prompt" },
+  ],
   parameters,
   presets,
   source,
@@ -153,6 +158,11 @@ export const videoContribution = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["embeddings"],
+  inputs: [
+    { kind: "step", name: "similarity", meaning: "image-text similarity of every frame" },
+    { kind: "embeddings", name: "", meaning: "one a frame, where there is no similarity" },
+    { kind: "array", name: "prompt", meaning: "[1][D], text embedding of the prompt" },
+  ],
   parameters,
   presets,
   source,

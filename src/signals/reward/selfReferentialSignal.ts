@@ -31,6 +31,10 @@ export const selfReferentialReward = derivedSignal({
   unit: "reward",
   signed: false,
   needs: ["group", "embeddings"],
+  inputs: [
+    { kind: "embeddings", name: "", meaning: "of a world model, of every member; rows are averaged" },
+    { kind: "trajectory", name: "task_file_name", meaning: "LIBERO name of the trial, which groups by task" },
+  ],
   parameters: [
     { name: "coefficient", description: "Multiplies the reward.", type: "number", minimum: 0, default: 1 },
   ],

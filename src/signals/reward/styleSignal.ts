@@ -24,6 +24,10 @@ export const styleMatrix = derivedSignal({
   unit: "share",
   signed: false,
   needs: ["components"],
+  inputs: [
+    { kind: "trajectory", name: "score_chosen", meaning: "three scores by style" },
+    { kind: "trajectory", name: "score_rejected", meaning: "three scores by style" },
+  ],
   parameters: [],
   presets: [
     {

@@ -48,6 +48,10 @@ export const trajectoryGradeSignal = derivedSignal({
   unit: "grade",
   signed: false,
   needs: ["judge"],
+  inputs: [
+    { kind: "judge", name: "", meaning: "replies about the whole trajectory, tried in order" },
+    { kind: "trajectory", name: "reward", meaning: "recorded grade, with reward_reason" },
+  ],
   parameters: [
     {
       name: "show",

@@ -1,3 +1,4 @@
+import { learnerNormalised, learnerTargets } from "../../../src/signals/agentic/learnerTargets";
 import {
   classifiedLabels,
   combinedRewards,
@@ -9,8 +10,6 @@ import {
   thresholdedRewards,
   updateMoments,
 } from "../../../src/signals/agentic/oni";
-import { meanAndSpread } from "../../../src/signals/kernels/groupNormalisation";
-import { vtrace } from "../../../src/signals/offpolicy/vtrace";
 import { InputError, list, vector, type Adapter, type Inputs } from "../adapter";
 
 function rewardBlock(inputs: Inputs): unknown {
@@ -69,42 +68,19 @@ function rewardBlock(inputs: Inputs): unknown {
 }
 
 function vtraceBlock(inputs: Inputs): unknown {
-  const [values, rewards, dones, ratios] = ["values", "rewards", "dones", "ratios"].map((name) =>
-    inputs.vector(name),
-  ) as [Float64Array, Float64Array, Float64Array, Float64Array];
-  const length = inputs.number("recurrence");
-  const gamma = inputs.number("gamma");
-  const advantages = new Float64Array(values.length);
-  const targets = new Float64Array(values.length);
-  for (let start = 0; start < values.length; start += length) {
-    const cut = (column: Float64Array): Float64Array => column.slice(start, start + length);
-    const own = cut(values);
-    const last = own.length - 1;
-    const bootstrap = (own[last]! - rewards[start + last]!) / gamma;
-    const clipRho = inputs.number("rho_hat", 1);
-    const result = vtrace(
-      {
-        values: own,
-        nextValues: Float64Array.from(own, (_, t) => (t < last ? own[t + 1]! : bootstrap)),
-        rewards: cut(rewards),
-        discounts: cut(dones).map((done) => gamma * (1 - done)),
-        ratios: cut(ratios),
-      },
-      1,
-      clipRho,
-      clipRho,
-      1,
-      inputs.number("c_hat", 1),
-    );
-    advantages.set(result.advantages, start);
-    targets.set(result.targets, start);
-  }
-  const { mean, spread } = meanAndSpread(advantages, "sample");
-  return {
-    advantages,
-    targets,
-    normalised_advantages: advantages.map((value) => (value - mean) / Math.max(1e-3, spread)),
-  };
+  const { advantages, targets } = learnerTargets(
+    {
+      values: inputs.vector("values"),
+      rewards: inputs.vector("rewards"),
+      dones: inputs.vector("dones"),
+      ratios: inputs.vector("ratios"),
+    },
+    inputs.number("recurrence"),
+    inputs.number("gamma"),
+    inputs.number("rho_hat", 1),
+    inputs.number("c_hat", 1),
+  );
+  return { advantages, targets, normalised_advantages: learnerNormalised(advantages) };
 }
 
 export const adapter: Adapter = {

@@ -1,10 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Tree, TreeNode } from "../../../../src/model/tree";
-import {
-  contrastConsistency,
-  fusedRewardSignal,
-  hullCorner,
-} from "../../../../src/signals/reward/contrastSignals";
+import { contrastConsistency } from "../../../../src/signals/reward/contrastConsistency";
+import { fusedRewardSignal, hullCorner } from "../../../../src/signals/reward/contrastSignals";
 import {
   comparisonNoise,
   leafPrior,
@@ -14,13 +11,12 @@ import {
 import { pairUncertainty } from "../../../../src/signals/reward/pairUncertaintySignal";
 import { implicitReward, prefixGain } from "../../../../src/signals/reward/prefixSignals";
 import { bestOfNSignal, tiesSignal } from "../../../../src/signals/reward/rewardBenchSignals";
+import { attentionCreditSignal } from "../../../../src/signals/reward/attentionCreditSignal";
 import {
-  attentionCreditSignal,
-  bestOfNCurveSignal,
   embeddingReward,
   preferenceInformation,
-  proxyGap,
-} from "../../../../src/signals/reward/rewardModelSignals";
+} from "../../../../src/signals/reward/embeddingRewardSignals";
+import { bestOfNCurveSignal, proxyGap } from "../../../../src/signals/reward/sampleSelectionSignals";
 import {
   attentionCredit,
   bestOfNCurve,
