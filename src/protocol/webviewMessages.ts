@@ -113,6 +113,8 @@ export type FromTrajectoryView =
   | { readonly type: "removeTrack"; readonly key: string }
   | { readonly type: "explain"; readonly id: number; readonly key: string; readonly index: number }
   | { readonly type: "score" }
+  /** "Fork here": continue behind a step with a local policy. */
+  | { readonly type: "fork"; readonly stepIndex: number }
   | { readonly type: "cancelScore" }
   | { readonly type: "chooseModel" }
   | { readonly type: "openCode"; readonly path: string; readonly line: number }
@@ -153,6 +155,7 @@ export type FromTreeView =
   | { readonly type: "ready" }
   | { readonly type: "nodes"; readonly start: number; readonly end: number }
   | { readonly type: "open"; readonly trajectoryId: string; readonly stepIndex: number | undefined }
+  | { readonly type: "fork"; readonly trajectoryId: string; readonly stepIndex: number }
   /** The cursor moved in the tree; trajectory editors that are open follow. */
   | { readonly type: "cursor"; readonly trajectoryId: string; readonly stepIndex: number }
   | { readonly type: "copy"; readonly text: string };

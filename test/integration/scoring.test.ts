@@ -66,7 +66,7 @@ test("Score Trajectory runs a text model with onnxruntime and keeps the scores",
 test("Score Trajectory runs a value or policy model on an episode, on the provider that the settings name", async () => {
   const dataset = await controlDataset();
   const configuration = vscode.workspace.getConfiguration("trajectoryLens");
-  await configuration.update("models.provider", "cpu", vscode.ConfigurationTarget.Global);
+  await configuration.update("provider", "cpu", vscode.ConfigurationTarget.Global);
   try {
     const model = await modelFor("numeric", [
       "value",
@@ -78,7 +78,7 @@ test("Score Trajectory runs a value or policy model on an episode, on the provid
     assert.match(said, / on cpu: /);
     return said;
   } finally {
-    await configuration.update("models.provider", undefined, vscode.ConfigurationTarget.Global);
+    await configuration.update("provider", undefined, vscode.ConfigurationTarget.Global);
   }
 });
 

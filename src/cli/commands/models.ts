@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { ModelTest } from "../../services/services";
 import { withServices, type CommonOptions, type Output } from "../session";
 import { table } from "../text";
 import { providerOption } from "./modelOptions";
@@ -31,7 +32,7 @@ export function modelsCommand(folders: readonly string[], options: ModelsOptions
             ]),
           ),
       };
-    const tests = [];
+    const tests: ModelTest[] = [];
     for (const model of models) tests.push(await services.scoring.test(model.path, provider));
     return {
       document: { tests },

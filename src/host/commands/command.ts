@@ -3,6 +3,7 @@ import type { DatasetEditor } from "../editors/datasetEditor";
 import type { TrajectoryEditor } from "../editors/trajectoryEditor";
 import type { TreeEditor } from "../editors/treeEditor";
 import type { TrainTaskProvider } from "../tasks/trainTaskProvider";
+import type { ModelsView } from "../views/modelsView";
 import type { TrajectoriesTree } from "../views/trajectoriesTree";
 import type { TreeEntry } from "../views/trajectoryNodes";
 import type * as vscode from "vscode";
@@ -16,6 +17,7 @@ export interface CommandParts {
   readonly datasetEditor: DatasetEditor;
   readonly treeEditor: TreeEditor;
   readonly tasks: TrainTaskProvider;
+  readonly models: ModelsView;
 }
 
 /** One command: what it is trying, for messages, and its making. Arguments come from menus, links and views: unknown. */

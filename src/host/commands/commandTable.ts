@@ -15,6 +15,9 @@ import {
   showLogCommand,
   showMoreCommand,
 } from "./indexing";
+import { deleteBranchCommand, forkHereCommand } from "./forkHere";
+import { editJudgePromptCommand, judgeTrajectoryCommand, setServerKeyCommand } from "./judgeTrajectory";
+import { mapColumnsCommand } from "./mapColumns";
 import { openAsTextCommand } from "./openAsText";
 import { openDatasetCommand } from "./openDataset";
 import { openGroupCommand } from "./openGroup";
@@ -26,6 +29,8 @@ import { scoreTrajectoryCommand } from "./scoreTrajectory";
 import { scoreWithRayCommand } from "./scoreWithRay";
 import { searchRunCommand } from "./searchRun";
 import { showInFileCommand } from "./showInFile";
+import { testModelCommand } from "./testModel";
+import { valueOfStepsCommand } from "./valueOfSteps";
 
 /** Every command of package.json, by its id without the `trajectoryLens.` in front. */
 export const commandTable: Readonly<Record<string, Command>> = {
@@ -35,6 +40,13 @@ export const commandTable: Readonly<Record<string, Command>> = {
   openTree: openTreeCommand,
   scoreTrajectory: scoreTrajectoryCommand,
   chooseModel: chooseModelCommand,
+  testModel: testModelCommand,
+  forkHere: forkHereCommand,
+  deleteBranch: deleteBranchCommand,
+  valueOfSteps: valueOfStepsCommand,
+  judgeTrajectory: judgeTrajectoryCommand,
+  editJudgePrompt: editJudgePromptCommand,
+  setServerKey: setServerKeyCommand,
   explainHere: explainHereCommand,
   selectForCompare: selectForCompareCommand,
   compareWithSelected: compareWithSelectedCommand,
@@ -47,6 +59,7 @@ export const commandTable: Readonly<Record<string, Command>> = {
   sort: sortCommand,
   refresh: refreshCommand,
   addToIndex: addToIndexCommand,
+  mapColumns: mapColumnsCommand,
   clearIndex: clearIndexCommand,
   exportParquet: exportParquetCommand,
   scoreWithRay: scoreWithRayCommand,

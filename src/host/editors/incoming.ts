@@ -50,6 +50,7 @@ const trajectorySchema = v.variant("type", [
   v.object({ type: v.literal("removeTrack"), key }),
   v.object({ type: v.literal("explain"), id, key, index }),
   v.object({ type: v.literal("score") }),
+  v.object({ type: v.literal("fork"), stepIndex: index }),
   v.object({ type: v.literal("cancelScore") }),
   v.object({ type: v.literal("chooseModel") }),
   v.object({ type: v.literal("openCode"), path: shortText, line: index }),
@@ -79,6 +80,7 @@ const treeSchema = v.variant("type", [
   v.object({ type: v.literal("nodes"), ...window }),
   v.object({ type: v.literal("open"), trajectoryId: key, stepIndex: v.optional(index) }),
   v.object({ type: v.literal("cursor"), trajectoryId: key, stepIndex: index }),
+  v.object({ type: v.literal("fork"), trajectoryId: key, stepIndex: index }),
   copy,
 ]);
 

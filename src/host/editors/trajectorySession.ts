@@ -101,6 +101,12 @@ export class TrajectorySession implements vscode.Disposable {
           trajectoryId: this.trajectoryId,
         });
         return;
+      case "fork":
+        await vscode.commands.executeCommand("trajectoryLens.forkHere", {
+          trajectoryId: this.trajectoryId,
+          stepIndex: message.stepIndex,
+        });
+        return;
       case "cancelScore":
         return this.host.scoreRuns.cancel(this.trajectoryId);
       case "chooseModel":

@@ -96,6 +96,12 @@ class TreeSession implements vscode.Disposable {
         this.selected = move.trajectoryId;
         this.channel.post({ type: "select", trajectoryId: move.trajectoryId, stepIndex: move.stepIndex });
       }),
+      this.host.library.services.generation.onChange(() => {
+        // Generated branches come and go while the tree is on the screen.
+        this.tree = undefined;
+        if (this.channel.ready)
+          void this.start().catch((error: unknown) => this.channel.error(error, "draw the tree anew"));
+      }),
       // A group that grew has another tree; the view asks for it when it is shown the next time.
       host.library.onChange(() => (this.tree = undefined)),
     );
@@ -122,6 +128,12 @@ class TreeSession implements vscode.Disposable {
       case "cursor":
         this.selected = message.trajectoryId;
         return this.host.cursor.move(message.trajectoryId, message.stepIndex, this);
+      case "fork":
+        await vscode.commands.executeCommand("trajectoryLens.forkHere", {
+          trajectoryId: message.trajectoryId,
+          stepIndex: message.stepIndex,
+        });
+        return;
       case "copy":
         await vscode.env.clipboard.writeText(message.text);
         return;
@@ -131,7 +143,7 @@ class TreeSession implements vscode.Disposable {
   private load(): Promise<Tree> {
     this.tree ??= this.host.library
       .ready()
-      .then(() => this.host.library.services.datasets.tree(this.document.groupId));
+      .then(() => this.host.library.services.generation.tree(this.document.groupId));
     this.tree.catch(() => (this.tree = undefined));
     return this.tree;
   }

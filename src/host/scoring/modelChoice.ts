@@ -95,8 +95,11 @@ export class ModelChoice implements vscode.Disposable {
     if (!vscode.workspace.isTrusted) return Promise.resolve([]);
     if (this.cache && Date.now() - this.cache.at < FRESH_MS) return this.cache.models;
     const folders = settings.modelFolders();
+    const declared = settings.declaredModels().declarations;
     const models =
-      folders.length === 0 ? Promise.resolve([]) : this.library.services.scoring.findModels(folders);
+      folders.length + declared.length === 0
+        ? Promise.resolve([])
+        : this.library.services.scoring.findModels(folders);
     this.cache = { at: Date.now(), models };
     models.then(
       (found) => (this.newest = found),

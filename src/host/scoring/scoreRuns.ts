@@ -84,6 +84,18 @@ export class ScoreRuns implements vscode.Disposable {
     }
   }
 
+  /** Tells the views that numbers came about another way: values of states, judges' scores. */
+  tell(ids: readonly string[], message: string, provider: Provider): void {
+    this.progress.fire({
+      trajectoryIds: new Set(ids),
+      state: "done",
+      message,
+      done: ids.length,
+      total: ids.length,
+      provider,
+    });
+  }
+
   /** Cancels the runs that a trajectory is part of. */
   cancel(trajectoryId: string): void {
     for (const [controller, ids] of this.running) if (ids.has(trajectoryId)) controller.abort();

@@ -66,7 +66,6 @@ export const settings = {
   },
   indexAutomatically: (): boolean => read("index.automatic", true),
   maskCredentials: (): boolean => read("maskCredentials", true),
-  maskCredentials: (): boolean => read("maskCredentials", true),
   modelFolders: (): string[] => folders("modelFolders"),
   provider: (): Provider | "auto" => read<Provider | "auto">("provider", "auto"),
   /** Models that the user declares; paths relative to a workspace folder. None in a folder that is not trusted. */

@@ -178,7 +178,7 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
                 kind: "failure",
                 key: "models/none",
                 message: "No models found",
-                hint: "Put .onnx files or Hugging Face folders with ONNX weights into the workspace, or name their folder in trajectoryLens.models.folders.",
+                hint: "Put .onnx files or Hugging Face folders with ONNX weights into the workspace, or name their folder in trajectoryLens.modelFolders.",
               },
             ]
           : models.map((model) => ({ kind: "model", key: `model:${model.path}`, model }));

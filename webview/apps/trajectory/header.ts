@@ -6,6 +6,7 @@ import { count, exact, oneLine, plural, significant, withSign } from "../../comp
 export interface HeaderActions {
   chooseModel(): void;
   score(): void;
+  fork(): void;
   cancelScore(): void;
   openTree(): void;
   openGroup(): void;
@@ -68,6 +69,13 @@ export class Header {
           { class: "header-actions", role: "toolbar", aria: { label: "Actions" } },
           this.model.element,
           this.scoreButton.element,
+          button({
+            label: "Fork",
+            icon: "repo-forked",
+            title: "Continue from the step at the cursor with a local policy (f)",
+            class: "collapses",
+            onClick: () => actions.fork(),
+          }).element,
           this.tree.element,
           this.groupButton.element,
           button({
@@ -137,7 +145,8 @@ export class Header {
           class: "number",
           text: `#${row.memberIndex} in a group of ${row.groupSize}`,
           title:
-            row.groupGuess ?? `rollout ${row.memberIndex}, counted from 0, of ${row.groupSize} of the same prompt`,
+            row.groupGuess ??
+            `rollout ${row.memberIndex}, counted from 0, of ${row.groupSize} of the same prompt`,
         }),
       this.outcome(),
       (outcome.truncated ?? row.truncated) === true &&

@@ -73,6 +73,7 @@ export class TrajectoryView {
     this.header = new Header({
       chooseModel: () => post({ type: "chooseModel" }),
       score: () => post({ type: "score" }),
+      fork: () => post({ type: "fork", stepIndex: this.step }),
       cancelScore: () => post({ type: "cancelScore" }),
       openTree: () => post({ type: "openTree" }),
       openGroup: () => post({ type: "openGroup" }),
@@ -346,6 +347,7 @@ export class TrajectoryView {
       c: () => post({ type: "openGroup" }),
       e: () => this.layout.showExplain(!this.layout.explainVisible),
       s: () => post({ type: "score" }),
+      f: () => post({ type: "fork", stepIndex: this.step }),
       "/": () => this.steps.focusFilter(),
       "?": () => this.help.toggle(),
     };

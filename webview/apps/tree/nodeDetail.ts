@@ -19,6 +19,8 @@ export function nodeWords(node: TreeNode): string {
 
 export interface NodeDetailActions {
   open(index: number): void;
+  /** Continue behind this node with a local policy. */
+  fork(index: number): void;
   copy(text: string): void;
 }
 
@@ -63,12 +65,18 @@ export class NodeDetail {
       title: "Copy this node's text",
       onClick: () => this.actions.copy(node.text),
     });
+    const fork = button({
+      label: "Fork here",
+      icon: "repo-forked",
+      title: "Continue from this node with a local policy",
+      onClick: () => this.actions.fork(index),
+    });
     const why = node.reason === undefined ? "" : `: ${node.reason}`;
     this.element.replaceChildren(
       el("div", { class: "detail-title" }, ...facts),
       ...(node.status === "kept" ? [] : [el("p", { class: "note", text: `${node.status}${why}` })]),
       el("div", { class: "text", text: node.text === "" ? "(no text)" : node.text }),
-      el("div", { class: "fold-line" }, opens && open.element, copy.element),
+      el("div", { class: "fold-line" }, opens && open.element, opens && fork.element, copy.element),
     );
   }
 }

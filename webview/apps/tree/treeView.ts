@@ -87,6 +87,7 @@ export class TreeView {
     );
     this.detail = new NodeDetail({
       open: (index) => this.open(index),
+      fork: (index) => this.fork(index),
       copy: (text) => channel.post({ type: "copy", text }),
     });
     this.findField = textField({
@@ -277,6 +278,13 @@ export class TreeView {
       this.channel.post({ type: "open", trajectoryId, stepIndex: this.nodes[index]?.stepIndex });
   }
 
+  private fork(index: number): void {
+    this.select(index, false);
+    const { trajectoryId } = this;
+    if (trajectoryId !== undefined)
+      this.channel.post({ type: "fork", trajectoryId, stepIndex: this.nodes[index]?.stepIndex ?? 0 });
+  }
+
   private drawHover(index: number, x: number, y: number): void {
     const node = this.nodes[index];
     this.hover.hidden = !node;
@@ -328,6 +336,7 @@ export class TreeView {
       n: () => this.nextMatch(1),
       N: () => this.nextMatch(-1),
       "?": () => this.help.toggle(),
+      f: () => this.fork(this.selected),
       "0": () => this.canvas.fit(),
     };
     const action = Object.hasOwn(actions, key) ? actions[key] : undefined;

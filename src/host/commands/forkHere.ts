@@ -1,0 +1,183 @@
+import * as v from "valibot";
+import * as vscode from "vscode";
+import type { ModelInfo } from "../../model/score";
+import type { TrajectoryRow } from "../../model/summary";
+import type { ForkReport, GeneratedBranch } from "../../services/generationContract";
+import { openTrajectory, openTree } from "../open";
+import { counted } from "../ui/numbers";
+import { settings } from "../ui/settings";
+import type { Command, CommandParts } from "./command";
+import { defaultOptions, optionsLine, readOptionsLine } from "./generationOptions";
+import { pickPolicy, requireTrust } from "./policyChoice";
+import { oneTrajectory } from "./target";
+
+const stepSchema = v.object({ stepIndex: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) });
+
+/** The step that a command is about: told by the caller, else where the shared cursor stands, else the prompt. */
+export function stepOf(parts: CommandParts, row: TrajectoryRow, argument: unknown): number {
+  const given = v.safeParse(stepSchema, argument);
+  return given.success ? given.output.stepIndex : (parts.host.cursor.of(row.id) ?? 0);
+}
+
+/** Continues a trajectory from a step with a local policy; the branches appear in the tree. */
+export const forkHereCommand: Command = {
+  what: "continue the trajectory",
+  make:
+    (parts) =>
+    async (...args): Promise<ForkReport | undefined> => {
+      requireTrust();
+      const row = await oneTrajectory(parts, args);
+      const afterStep = stepOf(parts, row, args[0]);
+      const model = await pickPolicy(parts);
+      if (!model) return undefined;
+      const way = await vscode.window.showQuickPick(
+        [
+          { label: "Sample continuations", look: false },
+          {
+            label: "Grow a look-ahead tree",
+            description: "LATR: greedy rows that branch where a runner-up is nearly as likely",
+            look: true,
+          },
+        ],
+        { title: `Fork Here: behind step ${afterStep}`, placeHolder: `with ${model.name}` },
+      );
+      if (!way) return undefined;
+      const before = defaultOptions(model.declaration);
+      const line = await vscode.window.showInputBox({
+        title: `Fork Here: behind step ${afterStep} with ${model.name}`,
+        prompt: way.look
+          ? "n = branches at most; temperature and top_p are not used"
+          : "How tokens are drawn",
+        value: optionsLine(before),
+        validateInput: (text) => {
+          const read = readOptionsLine(text, before);
+          return typeof read === "string" ? read : undefined;
+        },
+      });
+      const options = line === undefined ? undefined : readOptionsLine(line, before);
+      if (options === undefined || typeof options === "string") return undefined;
+      const folder = settings.branchFolder();
+      const base = {
+        trajectoryId: row.id,
+        model: model.path,
+        provider: settings.provider(),
+        point: { afterStep },
+        ...(folder === undefined ? {} : { folder }),
+      };
+      const report = await withStreaming(model, (task) =>
+        way.look
+          ? parts.host.library.services.generation.lookAhead(
+              {
+                ...base,
+                maxNewTokens: options.maxNewTokens,
+                stop: options.stop,
+                rule: {
+                  absolute: 0.25,
+                  relative: 0.15,
+                  gap: "below",
+                  capacity: options.count,
+                  ages: [20, 30, 50],
+                  edit: 0.4,
+                },
+              },
+              task,
+            )
+          : parts.host.library.services.generation.fork({ ...base, options }, task),
+      );
+      parts.host.log.info(
+        `${counted(report.branches.length, "branch", "branches")} behind step ${afterStep} of ${row.id}, kept in ${report.file}.`,
+      );
+      await show(parts, row, report.branches);
+      void offerUndo(parts, report);
+      return report;
+    },
+};
+
+type GenerationTask = NonNullable<
+  Parameters<CommandParts["host"]["library"]["services"]["generation"]["fork"]>[1]
+>;
+
+/** Runs a generation with the newest words in a notification that can be cancelled. */
+async function withStreaming<T>(model: ModelInfo, run: (task: GenerationTask) => Promise<T>): Promise<T> {
+  const cancel = new AbortController();
+  return vscode.window.withProgress(
+    {
+      location: vscode.ProgressLocation.Notification,
+      title: `Continuing with ${model.name}`,
+      cancellable: true,
+    },
+    async (progress, token) => {
+      const subscription = token.onCancellationRequested(() => cancel.abort());
+      try {
+        return await run({
+          signal: cancel.signal,
+          report: ({ done, total, texts }) => {
+            const newest = (texts?.[0] ?? "").replace(/\s+/g, " ").slice(-60);
+            progress.report({ message: `${done} of ${total} finished … ${newest}` });
+          },
+        });
+      } finally {
+        subscription.dispose();
+      }
+    },
+  );
+}
+
+async function show(
+  parts: CommandParts,
+  row: TrajectoryRow,
+  branches: readonly GeneratedBranch[],
+): Promise<void> {
+  if (row.groupId !== undefined) {
+    await openTree(row.groupId, row.title, { selected: row.id, column: vscode.ViewColumn.Beside });
+    return;
+  }
+  const first = branches.find((branch) => branch.indexedAs !== undefined)?.indexedAs;
+  if (first !== undefined)
+    await openTrajectory(parts.host, first, { preview: true, column: vscode.ViewColumn.Beside });
+}
+
+async function offerUndo(parts: CommandParts, report: ForkReport): Promise<void> {
+  const answer = await vscode.window.showInformationMessage(
+    `${counted(report.branches.length, "branch", "branches")} generated: ${counted(report.tokens, "token")} in ${report.seconds.toFixed(2)} s on ${report.provider}. They are kept apart from your data.`,
+    "Delete Them",
+  );
+  if (answer !== "Delete Them") return;
+  const { generation } = parts.host.library.services;
+  const roots = report.branches.filter((branch) => branch.parentBranch === undefined);
+  for (const branch of roots) await generation.deleteBranch(branch.id);
+}
+
+/** Deletes branches that were generated from a trajectory. */
+export const deleteBranchCommand: Command = {
+  what: "delete a generated branch",
+  make:
+    (parts) =>
+    async (...args): Promise<number | undefined> => {
+      const row = await oneTrajectory(parts, args);
+      const { generation } = parts.host.library.services;
+      const own = await generation.branches({ trajectoryId: row.id });
+      const all = own.length > 0 ? own : await generation.branches({});
+      if (all.length === 0) {
+        void vscode.window.showInformationMessage("No branches were generated here.");
+        return undefined;
+      }
+      const picked = await vscode.window.showQuickPick(
+        [...all].reverse().map((branch) => ({
+          label: branch.text.replace(/\s+/g, " ").trim().slice(0, 80) || "(nothing)",
+          description: `behind step ${branch.afterStep}, ${branch.stopReason}, ${branch.model}`,
+          detail: `${branch.how}; ${branch.created}`,
+          branch,
+        })),
+        { title: "Delete Generated Branches", canPickMany: true, matchOnDescription: true },
+      );
+      let gone = 0;
+      for (const { branch } of picked ?? [])
+        gone += await generation.deleteBranch(branch.id).catch((error: unknown) => {
+          // It went with the branch that it had left.
+          parts.host.failures.note(error, "delete a branch");
+          return 0;
+        });
+      return gone;
+    },
+};
