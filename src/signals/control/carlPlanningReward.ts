@@ -33,7 +33,7 @@ export interface PlanningReward {
 }
 
 /** Steps of a scenario, over which bonuses are spread. */
-const scenarioSteps = 150;
+export const scenarioSteps = 150;
 
 /** Values of the released configuration. */
 export const planningDefaults: PlanningOptions = {

@@ -1,7 +1,13 @@
-import { unexplainedSignal } from "../series/derivedSignal";
+import { binary, number, symbol, type Expression } from "../expression";
+import { derivedSignal } from "../series/derivedSignal";
 import { numberOf, textOf } from "../series/parameters";
-import { planningReward, type PlanningComponents, type PlanningReward } from "./carlPlanningReward";
-import { nameParameter, namedNumbers, neededNumbers } from "./controlSeries";
+import {
+  planningReward,
+  scenarioSteps,
+  type PlanningComponents,
+  type PlanningReward,
+} from "./carlPlanningReward";
+import { nameParameter, namedNumbers, neededNumbers, stepSymbol } from "./controlSeries";
 
 /** Soft factors of the reward and the columns that they are read from. */
 const factors = {
@@ -14,7 +20,7 @@ const factors = {
 
 const ends = ["collision", "blocked", "red_light", "stop_sign", "off_road"] as const;
 
-export const carlPlanning = unexplainedSignal({
+export const carlPlanning = derivedSignal({
   id: "carl-planning",
   title: "CaRL planning reward (nuPlan)",
   family: "control",
@@ -83,6 +89,7 @@ export const carlPlanning = unexplainedSignal({
     const read = (name: string): Float64Array | undefined => namedNumbers(context, { name }, "name");
     const soft = Object.entries(factors).map(([key, name]) => [key, name, read(name)] as const);
     const flags = ends.map((name) => read(name));
+    const accumulation = textOf(parameters, "accumulation") as "regular" | "survival" | "nuplan";
     const rewards: PlanningReward[] = Array.from(progress, (gained, t) =>
       planningReward(
         {
@@ -95,7 +102,7 @@ export const carlPlanning = unexplainedSignal({
           >),
         } satisfies PlanningComponents,
         {
-          accumulation: textOf(parameters, "accumulation") as "regular" | "survival" | "nuplan",
+          accumulation,
           terminalPenalty: numberOf(parameters, "terminalPenalty"),
           collisionPenalty: numberOf(parameters, "collisionPenalty"),
           survivalRatio: numberOf(parameters, "survivalRatio"),
@@ -112,11 +119,72 @@ export const carlPlanning = unexplainedSignal({
       ...soft.flatMap(([, name, column]) => (column ? [] : [name])),
       ...ends.filter((_, k) => !flags[k]),
     ];
+    const columnOf = new Map(soft.map(([key, , column]) => [key, column]));
     return {
       values: Float64Array.from(rewards, ({ reward }) => reward),
       parts: { progress, ...parts },
       notes: absent.length > 0 ? [`Not recorded, so not judged: ${absent.join(", ")}.`] : [],
-      convention: textOf(parameters, "accumulation"),
+      convention: accumulation,
+      lines(index) {
+        const of = (name: string, value: number): Expression =>
+          stepSymbol(context, name, index, value, name.replaceAll("_", " "));
+        const soft = (key: keyof typeof factors): Expression =>
+          of(factors[key], columnOf.get(key)?.[index] ?? 1);
+        const gained = of("progress", progress[index]!);
+        const { reward, terminated } = rewards[index]!;
+        const alive = symbol("alive", terminated ? 0 : 1, "0 at a step that ends the episode");
+        const factor = symbol("factor", numberOf(parameters, "factor"), "scale");
+        const product = (parts: readonly Expression[]): Expression =>
+          parts.reduce((left, right) => binary("*", left, right));
+        if (accumulation === "nuplan") {
+          const good = (key: "timeToCollision" | "comfort"): number =>
+            (columnOf.get(key)?.[index] ?? 1) === 1 ? 1 : 0;
+          const share = (weight: number, value: Expression): Expression =>
+            binary("*", number(weight), binary("/", value, number(scenarioSteps)));
+          const weighted = binary(
+            "/",
+            {
+              kind: "call",
+              name: "sum",
+              arguments: [
+                binary("*", number(5), gained),
+                share(5, of("ttc kept", good("timeToCollision"))),
+                share(4, soft("speed")),
+                share(2, of("comfort kept", good("comfort"))),
+              ],
+            },
+            number(16),
+          );
+          const expression = product([weighted, soft("offRoute"), soft("laneDistance"), alive, factor]);
+          return [{ name: `r_${index}`, expression, value: reward }];
+        }
+        const along = binary(
+          "*",
+          gained,
+          product((Object.keys(factors) as (keyof typeof factors)[]).map(soft)),
+        );
+        const ratio = symbol(
+          "survival",
+          numberOf(parameters, "survivalRatio"),
+          "share of the survival bonus",
+        );
+        const earned =
+          accumulation === "regular"
+            ? along
+            : binary(
+                "+",
+                binary("*", binary("-", number(1), ratio), along),
+                binary("/", ratio, number(scenarioSteps)),
+              );
+        const crashed = flags[0]?.[index] === 1;
+        const penalty = symbol(
+          "penalty",
+          numberOf(parameters, crashed ? "collisionPenalty" : "terminalPenalty"),
+          "added at every step, as released",
+        );
+        const expression = binary("*", binary("+", binary("*", earned, alive), penalty), factor);
+        return [{ name: `r_${index}`, expression, value: reward }];
+      },
     };
   },
 });

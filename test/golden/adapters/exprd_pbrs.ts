@@ -16,7 +16,7 @@ import {
   shapedRewards,
   type TabularMdp,
 } from "../../../src/signals/control/tabularMdp";
-import { InputError, Inputs, list, vector, type Adapter, type Golden } from "../adapter";
+import { InputError, list, vector, type Adapter, type Golden, type Inputs } from "../adapter";
 
 const rowsOf = (value: Golden, name: string): Float64Array[] =>
   list(value, name).map((row) => vector(row, name));

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { generalisedAdvantages, skippingAdvantages } from "../../../src/signals/advantage/generalisedAdvantages";
+import {
+  generalisedAdvantages,
+  skippingAdvantages,
+} from "../../../src/signals/advantage/generalisedAdvantages";
 import { grpo } from "../../../src/signals/group/grpo";
 import { rloo } from "../../../src/signals/group/rloo";
 import { accumulateBackward } from "../../../src/signals/kernels/backwardRecursion";
