@@ -1,10 +1,10 @@
-import type { Trajectory } from "../../model/trajectory";
 import { missing, rowsOf, type Row } from "../series/modelInputs";
 import type { Missing } from "../series/episode";
 import type { SignalContext } from "../signal";
 
 /** Tokens of the reasoning where the steps mark it, otherwise every token that the policy produced, ascending. */
-export function thinkingTokens(trajectory: Trajectory, count: number): readonly number[] {
+export function thinkingTokens(context: SignalContext, count: number): readonly number[] {
+  const { trajectory } = context;
   const marked = trajectory.steps.filter(
     ({ kind, tokenStart, tokenEnd }) =>
       kind === "think" && tokenStart !== undefined && tokenEnd !== undefined,
@@ -16,14 +16,21 @@ export function thinkingTokens(trajectory: Trajectory, count: number): readonly 
         (_, k) => tokenStart! + k,
       ),
     );
-  return policyTokens(trajectory, count);
+  return policyTokens(context, count);
 }
 
-/** Tokens that the policy produced; all of them where the file has no mask. */
-export function policyTokens(trajectory: Trajectory, count: number): readonly number[] {
+/**
+ * Tokens that the policy produced: by the file's mask, else those for which a model's log-probabilities are numbers (the
+ * prompt has none), else all.
+ */
+export function policyTokens({ trajectory, scores }: SignalContext, count: number): readonly number[] {
   const mask = trajectory.tokens?.mask;
   const all = Array.from({ length: count }, (_, t) => t);
-  return mask && mask.length === count ? all.filter((t) => mask[t] === 1) : all;
+  if (mask && mask.length === count) return all.filter((t) => mask[t] === 1);
+  const scored = scores?.find(
+    ({ name, level, values }) => name === "logprob" && level === "token" && values.length === count,
+  )?.values;
+  return scored ? all.filter((t) => !Number.isNaN(scored[t]!)) : all;
 }
 
 /** Hidden states of one layer at the chosen tokens. */
@@ -36,7 +43,7 @@ export interface LayerRows {
 export function layerRows(
   context: SignalContext,
   layers: "all" | "last" | number,
-  choose: (trajectory: Trajectory, count: number) => readonly number[],
+  choose: (context: SignalContext, count: number) => readonly number[],
 ):
   | { readonly tokens: readonly number[]; readonly count: number; readonly layers: readonly LayerRows[] }
   | Missing {
@@ -59,7 +66,7 @@ export function layerRows(
   const count = states.get(wanted[0]!)!.rows;
   if (wanted.some((layer) => states.get(layer)!.rows !== count))
     return missing("hiddenStates", "The layers have hidden states of different numbers of tokens.");
-  const tokens = choose(context.trajectory, count);
+  const tokens = choose(context, count);
   return {
     tokens,
     count,

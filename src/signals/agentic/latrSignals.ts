@@ -37,9 +37,15 @@ const ruleParameters: readonly Parameter[] = [
 
 /** Largest and second largest next-token probability at every token, from a model's output or the file. */
 function topTwo(context: SignalContext): readonly [Float64Array, Float64Array] | undefined {
-  const matrix = context.inputs?.arrays?.["top_probabilities"];
-  if (matrix && matrix.width >= 2 && matrix.rows === context.trajectory.tokens?.count) {
-    const rows = rowsOf(matrix).map((row) => Array.from(row).sort((a, b) => b - a));
+  const count = context.trajectory.tokens?.count;
+  for (const [name, probability] of [
+    ["top_probabilities", (value: number): number => value],
+    ["topk_logprob", Math.exp],
+  ] as const) {
+    const matrix = context.inputs?.arrays?.[name];
+    if (!matrix || matrix.width < 2 || (count !== undefined && matrix.rows !== count)) continue;
+    // A row without numbers (the prompt) stays without.
+    const rows = rowsOf(matrix).map((row) => Array.from(row, probability).sort((a, b) => b - a));
     return [Float64Array.from(rows, (row) => row[0]!), Float64Array.from(rows, (row) => row[1]!)];
   }
   const top = tokenNumbers(context, ["top1_probability"]);
@@ -61,6 +67,7 @@ export const latrFork = derivedSignal({
       name: "top_probabilities",
       meaning: "[tokens][>= 2], largest next-token probabilities before each token",
     },
+    { kind: "array", name: "topk_logprob", meaning: "[tokens][>= 2], the same as log-probabilities" },
     { kind: "token", name: "top1_probability", meaning: "likeliest next token, where there is no array" },
     { kind: "token", name: "top2_probability", meaning: "runner-up, where there is no array" },
   ],

@@ -34,11 +34,12 @@ function declaredDone(trajectory: Trajectory): boolean | undefined {
   const told = field(trajectory, ["agent_done", "declared_done", "done"]);
   if (typeof told === "boolean") return told;
   if (typeof told === "number") return told > 0;
+  const called = trajectory.steps.some(({ toolCalls }) => toolCalls?.some(({ name }) => name === "status"));
   const actions = trajectory.steps
     .filter(({ role }) => role === "assistant")
     .map((step) => actionObject(step.extra?.["action_output_json"]) ?? actionObject(step.action));
-  if (actions.every((action) => action === undefined)) return undefined;
-  return actions.some((action) => action?.["action_type"] === "status");
+  if (!called && actions.every((action) => action === undefined)) return undefined;
+  return called || actions.some((action) => action?.["action_type"] === "status");
 }
 
 function verdictOf(trajectory: Trajectory): Verdict {
@@ -52,7 +53,9 @@ function verdictOf(trajectory: Trajectory): Verdict {
           ? Number(trajectory.outcome.success)
           : NaN;
   const verdict = asNumber(field(trajectory, ["environment_verdict", "env_success", "task_success"]));
-  const exception = field(trajectory, ["exception_info"]) !== undefined;
+  const exception =
+    field(trajectory, ["exception_info"]) !== undefined ||
+    trajectory.notes.some(({ code }) => code === "episode-error");
   return {
     verdict,
     declared: declaredDone(trajectory),

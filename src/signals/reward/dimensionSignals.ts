@@ -30,7 +30,7 @@ function stateOf(context: SignalContext): Row | Missing {
       "Needs the reward model's hidden state at the last token: choose it as a model exported with hidden states.",
     );
   const last = states.get(Math.max(...states.keys()))!;
-  const token = policyTokens(context.trajectory, last.rows).at(-1);
+  const token = policyTokens(context, last.rows).at(-1);
   return token === undefined ? missing("hiddenStates", "The response has no tokens.") : rowsOf(last)[token]!;
 }
 

@@ -39,16 +39,14 @@ function tokenValues(
 ): { readonly tokens: readonly number[]; readonly count: number; readonly values: Float64Array } | Missing {
   const recorded = tokenNumbers(context, ["cosine_sim", "q_value"]);
   if (recorded) {
-    const tokens = policyTokens(context.trajectory, recorded.length).filter(
-      (t) => !Number.isNaN(recorded[t]!),
-    );
+    const tokens = policyTokens(context, recorded.length).filter((t) => !Number.isNaN(recorded[t]!));
     return { tokens, count: recorded.length, values: Float64Array.from(tokens, (t) => recorded[t]!) };
   }
   const listed = context.trajectory.extra["cosine_sim"];
   if (Array.isArray(listed) && listed.length > 0 && listed.every((value) => typeof value === "number")) {
     const values = Float64Array.from(listed);
     const count = context.trajectory.tokens?.count ?? values.length;
-    const tokens = policyTokens(context.trajectory, count).slice(-values.length);
+    const tokens = policyTokens(context, count).slice(-values.length);
     if (tokens.length === values.length) return { tokens, count, values };
   }
   const goal = arrayInput(

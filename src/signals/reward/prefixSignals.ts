@@ -18,9 +18,9 @@ export const prefixGain = derivedSignal({
     {
       kind: "token",
       name: "prefix_score",
-      meaning: "a scalar reward model's score of the text up to each token",
+      meaning: "a scalar reward model's score of the text up to each token (also token_reward)",
     },
-    { kind: "step", name: "prefix_score", meaning: "the same for turns" },
+    { kind: "step", name: "prefix_score", meaning: "the same for turns (also prefix_reward)" },
   ],
   parameters: [
     {
@@ -51,8 +51,8 @@ export const prefixGain = derivedSignal({
     "How much a scalar reward model's score of the text up to here rises with this token or turn; the scores themselves stand beside it. The gains from the first prefix on add up to the last score.",
   derive(context, parameters) {
     const unit = textOf(parameters, "unit");
-    const tokenScores = unit === "turn" ? undefined : tokenNumbers(context, ["prefix_score"]);
-    const turnScores = unit === "token" ? undefined : stepNumbers(context, ["prefix_score"]);
+    const tokenScores = unit === "turn" ? undefined : tokenNumbers(context, ["prefix_score", "token_reward"]);
+    const turnScores = unit === "token" ? undefined : stepNumbers(context, ["prefix_score", "prefix_reward"]);
     const scores = tokenScores ?? turnScores;
     if (!scores)
       return missing(

@@ -224,3 +224,28 @@ describe("latent and flow signals", () => {
     }
   });
 });
+
+describe("hidden states of the model's own tokens", () => {
+  it("leave the prompt out, by the log-probabilities that it does not have", () => {
+    const states = matrix(Array.from({ length: 6 }, (_, t) => [t < 2 ? 1000 : t, 2 * t]));
+    const context: SignalContext = {
+      trajectory: trajectory("x"),
+      inputs: { hiddenStates: new Map([[1, states]]) },
+      scores: [
+        {
+          trajectoryId: "x",
+          name: "logprob",
+          level: "token",
+          unit: "nats",
+          values: Float64Array.of(NaN, NaN, -1, -1, -1, -1),
+          modelPath: "/models/policy",
+          modelKind: "policy-lm",
+          provider: "cpu",
+          method: "teacher forcing",
+        },
+      ],
+    };
+    const { parts } = compute(latentChangeSignal, context, { chunk: 2 });
+    expect(parts!["cumulative"]![0]).toBeCloseTo(Math.hypot(2, 4), 12);
+  });
+});
