@@ -50,11 +50,15 @@ const catalogues = {
   signals: "src/signals/index.ts",
   formats: "src/formats/index.ts",
   specification: "src/signals/specification/specification.ts",
+  compare: "src/signals/compare.ts",
 };
 const lazyCatalogues = {
   name: "lazy-catalogues",
   setup(builder) {
-    builder.onResolve({ filter: /\/((signals|formats)\/index|specification\/specification)$/ }, (args) => ({ path: args.path.match(/(signals|formats|specification)\/(index|specification)$/)[1], namespace: "catalogue" }));
+    builder.onResolve({ filter: /\/(?:signals\/index|formats\/index|specification\/specification|signals\/compare)$/ }, (args) => ({
+      path: Object.keys(catalogues).find((name) => catalogues[name].endsWith(`${args.path.match(/[^/]+\/[^/]+$/)[0]}.ts`)),
+      namespace: "catalogue",
+    }));
     builder.onLoad({ filter: /.*/, namespace: "catalogue" }, ({ path }) => {
       const names = [...readFileSync(catalogues[path], "utf8").matchAll(/^export (?:const|function|class) (\w+)/gm)].map((found) => found[1]);
       const getters = names.map((name) => `get ${name}() { return load().${name}; }`);
@@ -69,7 +73,7 @@ const programs = [
     platform: "node",
     target: "node22",
     format: "cjs",
-    external: ["vscode", "./signals.cjs", "./formats.cjs", "./specification.cjs"],
+    external: ["vscode", "./signals.cjs", "./formats.cjs", "./specification.cjs", "./compare.cjs"],
     entryPoints: { extension: "src/extension.ts" },
     plugins: [lazyCatalogues],
     outExtension: { ".js": ".cjs" },

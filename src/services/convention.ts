@@ -16,6 +16,7 @@ const WORDS: Readonly<Record<string, (value: ParameterValue) => string | undefin
   machine: () => undefined,
   propositions: () => undefined,
   name: (value) => (value === "" ? undefined : String(value)),
+  expression: (value) => String(value).slice(0, 80),
   column: (value) => String(value).slice(0, 80),
   precision: (value) => (value === "float32" ? "float32" : undefined),
 };

@@ -74,7 +74,7 @@ import { monteCarloAdvantage, temporalDifference } from "./returns/temporalDiffe
 import { tdLambda } from "./returns/tdLambda";
 import type { Signal } from "./signal";
 import { ltlfTruth, rewardMachineSignal } from "./specification/specificationSignals";
-import { stepColumn } from "./specification/stepColumn";
+import { returnExpression, stepColumn } from "./specification/stepColumn";
 import { spoTree } from "./tree/spoTree";
 
 /** The catalogue: every signal, by family. */
@@ -184,5 +184,6 @@ export const signals: readonly Signal[] = [
   ltlfTruth,
   rewardMachineSignal,
   stepColumn,
+  returnExpression,
   ...diagnostics,
 ];

@@ -12,7 +12,8 @@ const hoverText = async (uri: vscode.Uri, position: vscode.Position): Promise<st
   return hovers
     .flatMap(({ contents }) => contents)
     .map((content) => (typeof content === "string" ? content : content.value))
-    .join("\n");
+    .join("\n")
+    .replaceAll("&nbsp;", " ");
 };
 
 const placeOf = (document: vscode.TextDocument, text: string): vscode.Position =>

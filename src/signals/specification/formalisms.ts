@@ -37,7 +37,7 @@ export const formalisms: readonly Formalism[] = [
     "lim (1/T) sum r",
     "one trajectory",
     "Only the finite average of the recorded steps; the limit is not in the data.",
-    ["column"],
+    ["objective", "return-expression"],
   ),
   row(
     "LTL",
@@ -61,7 +61,7 @@ export const formalisms: readonly Formalism[] = [
     "E f(sum gamma^t r)",
     "one trajectory",
     "f of the return.",
-    ["return"],
+    ["objective", "return-expression"],
     ["IMORL", "FTR"],
   ),
   row(
@@ -70,7 +70,7 @@ export const formalisms: readonly Formalism[] = [
     "E f(G_1, ..., G_k)",
     "one trajectory",
     "f of the returns of k reward columns.",
-    ["column"],
+    ["objective", "return-expression"],
     ["INMR", "FTR"],
   ),
   row(
@@ -78,7 +78,7 @@ export const formalisms: readonly Formalism[] = [
     "functions from trajectories to reals",
     "E f(trajectory)",
     "one trajectory",
-    "A function of the user's own.",
+    "A function of the user's own: a signal of the workspace, see Adding a signal.",
     [],
     ["INMR", "IMORL"],
   ),
@@ -88,7 +88,7 @@ export const formalisms: readonly Formalism[] = [
     "E sum gamma^t (r - alpha F[pi(s)])",
     "one trajectory",
     "Needs the policy's distribution at each step; with token entropies or a reference policy recorded, the entropy and KL forms.",
-    ["entropy", "kl"],
+    ["objective", "entropy", "kl"],
   ),
   row("ONMR", "outer nonlinear Markov rewards", "f(E G)", "a set of trajectories", "f of the mean return."),
   row(

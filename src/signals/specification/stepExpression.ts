@@ -2,7 +2,7 @@ import { RE2JS } from "re2js";
 import type { Trajectory } from "../../model/trajectory";
 import { expressionTokens, type ExpressionToken } from "./expressionTokens";
 import { nearestName, SpecificationError, type SourceRange } from "./sourceText";
-import { fieldFamilies, stepFields, type FieldValue } from "./stepFields";
+import { fieldFamilies, stepCount, stepFields, type FieldValue } from "./stepFields";
 
 /** An expression over the fields of a step, ready to be evaluated. */
 export interface StepExpression {
@@ -24,6 +24,12 @@ const functions: Readonly<Record<string, { readonly arity: number; readonly desc
   norm: { arity: 1, description: "Euclidean length of a vector" },
   defined: { arity: 1, description: "True where a value is recorded (null counts as recorded)" },
   previous: { arity: 1, description: "The expression one step earlier; unknown at the first step" },
+  total: {
+    arity: 1,
+    description: "Sum of the expression over all steps of the trajectory; unknown where one is",
+  },
+  discounted: { arity: 1, description: "Its discounted sum over all steps, with the gamma of the signal" },
+  average: { arity: 1, description: "Its mean over all steps" },
 };
 
 /** Names that an expression may hold, with what they mean, for completion. */
@@ -38,10 +44,11 @@ export const expressionNames: readonly { readonly name: string; readonly descrip
  * `+ - * / %`, comparisons, `text ~ /pattern/i`, `&& || !` (or `and or not`), functions. Nothing is executed; patterns
  * are RE2's, whose time grows linearly with the text.
  *
+ * @param gamma discount of `discounted(...)`
  * @throws SpecificationError with one sentence and the place
  */
-export function parseStepExpression(source: string): StepExpression {
-  const valueAt = new ExpressionReader(source).read();
+export function parseStepExpression(source: string, gamma = 1): StepExpression {
+  const valueAt = new ExpressionReader(source, gamma).read();
   return { source, valueAt };
 }
 
@@ -50,7 +57,10 @@ class ExpressionReader {
   private at = 0;
   private depth = 0;
 
-  constructor(source: string) {
+  constructor(
+    source: string,
+    private readonly gamma: number,
+  ) {
     this.tokens = expressionTokens(source);
   }
 
@@ -221,7 +231,7 @@ class ExpressionReader {
         `${name.text} takes ${known.arity} input${known.arity === 1 ? "" : "s"}, not ${inputs.length}.`,
         name,
       );
-    return callOf(name.text, inputs);
+    return callOf(name.text, inputs, this.gamma);
   }
 
   /** A field with its index: `observation[3]`, `outcome["format/reward"]`. */
@@ -337,8 +347,35 @@ function arithmetic(sign: string, left: Evaluator, right: Evaluator): Evaluator 
   };
 }
 
-function callOf(name: string, inputs: readonly Evaluator[]): Evaluator {
+/** A sum or mean over the steps of a trajectory, taken once per trajectory. */
+function overSteps(name: string, inner: Evaluator, gamma: number): Evaluator {
+  const known = new WeakMap<Trajectory, { readonly value: number | undefined }>();
+  const take = (trajectory: Trajectory): number | undefined => {
+    const count = stepCount(trajectory);
+    let sum = 0;
+    let weight = 1;
+    for (let step = 0; step < count; step++) {
+      const value = numeric(inner(trajectory, step));
+      if (value === undefined) return undefined;
+      sum += weight * value;
+      if (name === "discounted") weight *= gamma;
+    }
+    if (count === 0) return undefined;
+    return name === "average" ? sum / count : sum;
+  };
+  return (trajectory) => {
+    let found = known.get(trajectory);
+    if (!found) {
+      found = { value: take(trajectory) };
+      known.set(trajectory, found);
+    }
+    return found.value;
+  };
+}
+
+function callOf(name: string, inputs: readonly Evaluator[], gamma: number): Evaluator {
   const [first, second] = inputs as [Evaluator, Evaluator?];
+  if (name === "total" || name === "discounted" || name === "average") return overSteps(name, first, gamma);
   if (name === "defined") return (trajectory, step) => first(trajectory, step) !== undefined;
   if (name === "previous")
     return (trajectory, step) => (step === 0 ? undefined : first(trajectory, step - 1));

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Trajectory } from "../../../../src/model/trajectory";
 import { parsePropositions, propositionTrace } from "../../../../src/signals/specification/propositions";
+import { resolveParameters } from "../../../../src/signals/signal";
+import { returnExpression } from "../../../../src/signals/specification/stepColumn";
 import { SpecificationError } from "../../../../src/signals/specification/sourceText";
 import { parseStepExpression } from "../../../../src/signals/specification/stepExpression";
 import { step, trajectory } from "../worlds";
@@ -75,6 +77,9 @@ describe("expressions over a step", () => {
     ["max(abs(action), 0.5) / 2 % 3", numeric, [0.5, 0.5]],
     ["-(1 + 2) * 3", numeric, [-9, -9]],
     ["norm(observation) > 0.4", numeric, [true, true]],
+    ["total(action)", numeric, [0, 0]],
+    ["total(action * action) + average(step)", numeric, [2.5, 2.5]],
+    ["total(reward)", numeric, [undefined, undefined]],
   ])("%s", (source, of, expected) => {
     expect(values(source, of)).toEqual(expected);
   });
@@ -134,5 +139,45 @@ describe("propositions", () => {
     const trace = propositionTrace(talk, parsePropositions({ good: "reward > 0" }));
     expect(Array.from(trace.truthOf("good")!)).toEqual([NaN, 1, NaN]);
     expect(trace.truthOf("absent")).toBeUndefined();
+  });
+});
+
+describe("objectives of returns", () => {
+  const episodeOf = (rewards: number[]): Trajectory =>
+    trajectory("e", {
+      columns: {
+        steps: rewards.length,
+        columns: [
+          {
+            name: "reward",
+            role: "reward",
+            rows: rewards.length,
+            width: 1,
+            data: Float64Array.from(rewards),
+          },
+        ],
+      },
+    });
+  const value = (of: Trajectory, values: Record<string, unknown>): unknown => {
+    const result = returnExpression.compute(
+      { trajectory: of },
+      resolveParameters(returnExpression, undefined, values),
+    );
+    return "missing" in result ? result.how : result.values[0];
+  };
+
+  it("are the discounted return, its functions, and the finite average", () => {
+    const episode = episodeOf([1, 2, 4]);
+    expect(value(episode, { gamma: 0.5 })).toBe(3);
+    expect(value(episode, { expression: "sqrt(discounted(reward) + 1) - total(reward)", gamma: 0.5 })).toBe(
+      -5,
+    );
+    expect(value(episode, { expression: "average(reward)" })).toBeCloseTo(7 / 3, 15);
+  });
+
+  it("are unknown where a reward is", () => {
+    expect(value(episodeOf([1, NaN]), {})).toContain("does not record");
+    expect(value(episodeOf([]), {})).toBe("The trajectory has no steps.");
+    expect(value(episodeOf([1]), { expression: "discounted(" })).toContain("cannot be read");
   });
 });
