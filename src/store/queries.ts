@@ -6,7 +6,16 @@ import type { Note } from "../model/trajectory";
 import type { RowQuery } from "../protocol/storeCalls";
 import { groupIdOf, parseGroupId, parseTrajectoryId } from "./ids";
 import type { DatasetEntry } from "./indexer";
-import { conditionOf, FILE_ORDER, orderOf, ROW_COLUMNS, ROW_TABLES, rowOf, type IndexedRow } from "./rowSql";
+import {
+  conditionOf,
+  FILE_ORDER,
+  orderOf,
+  ROW_COLUMNS,
+  ROW_TABLES,
+  rowOf,
+  rowPlace,
+  type IndexedRow,
+} from "./rowSql";
 
 /** A number, or absent where SQL says NULL. */
 function present<K extends string>(key: K, value: DuckDBValue | undefined): Partial<Record<K, number>> {
@@ -162,8 +171,8 @@ export class Queries {
   async row(id: string): Promise<TrajectoryRow | null> {
     const { fileHash, row, part } = parseTrajectoryId(id);
     const found = await this.all(
-      `SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.hash = $1 AND r.row_no = $2 AND r.part = $3`,
-      [fileHash, row, part],
+      `SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.hash = $1 AND ${await rowPlace(this.connection, fileHash, row, part)}`,
+      [fileHash],
     );
     return (await this.complete(found.map(rowOf)))[0] ?? null;
   }

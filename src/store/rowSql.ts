@@ -1,4 +1,4 @@
-import type { DuckDBValue } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBValue } from "@duckdb/node-api";
 import type { TrajectoryRow } from "../model/summary";
 import type { RowQuery } from "../protocol/storeCalls";
 import { groupIdOf, parseGroupId, trajectoryIdOf } from "./ids";
@@ -15,6 +15,21 @@ export const FILE_ORDER = "f.sort_key, r.row_no, r.part";
 /** Groups of two or more whose recorded rewards are all equal. */
 export const NO_CONTRAST_GROUPS = `SELECT g.group_no FROM store.rows g WHERE g.group_no IS NOT NULL
   GROUP BY g.group_no HAVING count(g.reward) >= 2 AND min(g.reward) = max(g.reward)`;
+
+/**
+ * Condition for one row of `store.rows r`. Its file's number is asked for first: as a literal it lets DuckDB pass over
+ * the parts of the table that hold other files, which a join does not.
+ */
+export async function rowPlace(
+  connection: DuckDBConnection,
+  fileHash: string,
+  row: number,
+  part: number,
+): Promise<string> {
+  const found = await connection.runAndReadAll("SELECT file_no FROM store.files WHERE hash = $1", [fileHash]);
+  const fileNo = Number(found.getRows()[0]?.[0] ?? -1);
+  return `r.file_no = ${fileNo} AND r.row_no = ${row} AND r.part = ${part}`;
+}
 
 export interface IndexedRow {
   readonly tno: bigint;

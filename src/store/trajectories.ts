@@ -7,6 +7,7 @@ import type { Tree, TreeNode } from "../model/tree";
 import { companionsOf } from "./containers/companions";
 import { openRecords, type StoredContainer } from "./containers/recordSource";
 import { groupIdOf, parseGroupId, parseTrajectoryId, trajectoryIdOf } from "./ids";
+import { rowPlace } from "./rowSql";
 import { readTextRecord } from "./textRecords";
 
 interface Located {
@@ -37,11 +38,10 @@ export class TrajectoryReader {
 
   async trajectory(id: string): Promise<Trajectory> {
     const { fileHash, row, part } = parseTrajectoryId(id);
-    const [located] = await this.locate("f.hash = $1 AND r.row_no = $2 AND r.part = $3", [
-      fileHash,
-      row,
-      part,
-    ]);
+    const [located] = await this.locate(
+      `f.hash = $1 AND ${await rowPlace(this.connection, fileHash, row, part)}`,
+      [fileHash],
+    );
     if (located === undefined)
       throw new Failure(
         "unknown-trajectory",
