@@ -36,10 +36,35 @@ export interface ToolCall {
   readonly arguments: JsonValue;
 }
 
+/**
+ * What an action or a label is about on a picture, in the coordinates of `MediaReference.frame`: a tap, the way of a swipe,
+ * the box of an element.
+ */
+export type PictureMark = { readonly label?: string; readonly role?: "action" | "truth" } & (
+  | { readonly kind: "point"; readonly x: number; readonly y: number }
+  | {
+      readonly kind: "arrow";
+      readonly x0: number;
+      readonly y0: number;
+      readonly x1: number;
+      readonly y1: number;
+    }
+  | {
+      readonly kind: "box";
+      readonly x0: number;
+      readonly y0: number;
+      readonly x1: number;
+      readonly y1: number;
+    }
+);
+
 /** A picture, video or other file that belongs to a step. The path is relative to the dataset's own folder. */
 export interface MediaReference {
   readonly kind: "image" | "video" | "other";
   readonly path: string;
+  readonly marks?: readonly PictureMark[];
+  /** Size of the plane in which the marks are given; absent = the picture's own pixels. */
+  readonly frame?: { readonly width: number; readonly height: number };
 }
 
 /** One step of a trajectory: a turn, an action, or one line of a derivation. */
@@ -72,14 +97,7 @@ export interface Step {
 
 /** Canonical names of token series; a file's other arrays keep their own names. */
 export type TokenSeriesName =
-  | "advantage"
-  | "logprob"
-  | "trainer_logprob"
-  | "ref_logprob"
-  | "entropy"
-  | "value"
-  | "reward"
-  | "return";
+  "advantage" | "logprob" | "trainer_logprob" | "ref_logprob" | "entropy" | "value" | "reward" | "return";
 
 /** Token arrays of one trajectory. Every array has `count` entries; NaN = not recorded for that token. */
 export interface TokenColumns {
@@ -94,14 +112,7 @@ export interface TokenColumns {
 
 /** What a column of a numeric episode means. */
 export type ColumnRole =
-  | "observation"
-  | "action"
-  | "reward"
-  | "value"
-  | "logprob"
-  | "terminated"
-  | "truncated"
-  | "info";
+  "observation" | "action" | "reward" | "value" | "logprob" | "terminated" | "truncated" | "info";
 
 /** One column of a numeric episode, row-major [rows, width]. Observations may have one row more than there are steps. */
 export interface NumericColumn {

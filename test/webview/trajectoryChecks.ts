@@ -147,6 +147,21 @@ export const trajectoryChecks: readonly Check[] = [
       }),
   },
   {
+    name: "taps, swipes and boxes are drawn over the screen, also where its picture is missing",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "screen" }, async (page) => {
+        await page.keyboard.press("j");
+        await until(page, "the tap", `document.querySelectorAll(".marked-picture circle.mark").length === 2`);
+        assert.equal(await page.locator(".marked-picture rect.mark.truth").count(), 1);
+        const viewBox = await page.locator(".marked-picture svg").getAttribute("viewBox");
+        assert.equal(viewBox, "0 0 400 800", "marks are in the file's own coordinates");
+        assert.match(await text(page, ".marked-picture figcaption"), /click \(120, 300\)/);
+        await page.keyboard.press("j");
+        await until(page, "the swipe", `document.querySelectorAll(".marked-picture path.mark").length === 1`);
+        assert.match(await text(page, ".marked-picture figcaption"), /swipe \(200, 600\) → \(200, 200\)/);
+      }),
+  },
+  {
     name: "a long text is folded and unfolds whole",
     run: (harness) =>
       inPage(harness, { app: "trajectory", scenario: "hostile" }, async (page) => {

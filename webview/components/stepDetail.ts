@@ -3,6 +3,7 @@ import type { Step } from "../../src/model/trajectory";
 import type { StepWindowItem, ToTrajectoryView } from "../../src/protocol/webviewMessages";
 import { button } from "./controls";
 import { el, icon } from "./element";
+import { MarkedPicture } from "./markedPicture";
 import { count, exact, significant, withSign } from "./format";
 import { stepIcon, stepKind } from "./stepList";
 
@@ -161,18 +162,16 @@ export class StepDetail {
             ? `${media.path}: not inside the dataset's own folder, so it is not loaded.`
             : media.path,
       });
+      if (media.kind === "image") {
+        const alt = `Picture of step ${item.step.index + 1}: ${media.path}`;
+        return block("image", el("div", {}, new MarkedPicture(media, uri, alt).element, caption));
+      }
       if (uri === undefined || media.kind === "other")
         return block(media.kind === "other" ? "file" : media.kind, caption);
-      if (media.kind === "video") {
-        const video = el("video", { class: "media" });
-        video.controls = true;
-        video.src = uri;
-        return block("video", el("div", {}, video, caption));
-      }
-      const image = el("img", { class: "media" });
-      image.alt = `Picture of step ${item.step.index + 1}: ${media.path}`;
-      image.src = uri;
-      return block("image", el("div", {}, image, caption));
+      const video = el("video", { class: "media" });
+      video.controls = true;
+      video.src = uri;
+      return block("video", el("div", {}, video, caption));
     });
   }
 }

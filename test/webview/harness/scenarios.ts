@@ -183,6 +183,47 @@ export function hostile(): TrajectoryScenario {
   };
 }
 
+/** Steps of an agent on a screen: a tap beside the true element, and a swipe on a picture that is not there. */
+export function screen(): TrajectoryScenario {
+  const base = puzzle();
+  const steps: Step[] = [
+    { index: 0, role: "user", kind: "prompt", observation: "Open the settings." },
+    {
+      index: 1,
+      role: "assistant",
+      kind: "act",
+      action: "click",
+      media: [
+        {
+          kind: "image",
+          path: "screens/1.png",
+          frame: { width: 400, height: 800 },
+          marks: [
+            { kind: "box", x0: 40, y0: 80, x1: 200, y1: 160, role: "truth", label: "Settings" },
+            { kind: "point", x: 120, y: 300, role: "action", label: "click" },
+          ],
+        },
+      ],
+    },
+    {
+      index: 2,
+      role: "assistant",
+      kind: "act",
+      action: "swipe",
+      media: [
+        {
+          kind: "image",
+          path: "/elsewhere/2.png",
+          frame: { width: 400, height: 800 },
+          marks: [{ kind: "arrow", x0: 200, y0: 600, x1: 200, y1: 200, role: "action", label: "swipe" }],
+        },
+      ],
+    },
+  ];
+  const { tokens: _tokens, ...rest } = base.trajectory;
+  return { ...base, trajectory: { ...rest, id: "t0", task: { prompt: "Open the settings." }, steps } };
+}
+
 /** A pendulum-like episode without text. */
 export function episode(count = 200): TrajectoryScenario {
   const column = (
@@ -239,6 +280,7 @@ export function empty(): TrajectoryScenario {
 
 export const trajectoryScenarios: Readonly<Record<string, () => TrajectoryScenario>> = {
   puzzle,
+  screen,
   three: () => long(3),
   threeThousand: () => long(3_000),
   sixThousand: () => long(6_000),
