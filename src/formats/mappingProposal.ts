@@ -169,12 +169,18 @@ export function proposeMapping(head: FileHead): MappingProposal | undefined {
     mapping[field] = found.name;
     reasons.push(`${found.name} looks like ${field}`);
   }
+  // Pickles and array files hold many things by such names; only arrays can be steps.
+  const arrays = head.plain !== undefined || head.hdf5 !== undefined;
+  const lists = (field: MappedField): boolean =>
+    !arrays || columns.find(({ name }) => name === mapping[field])?.kind === "numbers";
   // A conversation holds what was asked and answered.
   const enough =
     mapping.messages !== undefined ||
     mapping.response !== undefined ||
     mapping.tokenIds !== undefined ||
-    (mapping.action !== undefined && (mapping.observation !== undefined || mapping.reward !== undefined));
+    (mapping.action !== undefined &&
+      lists("action") &&
+      (mapping.observation !== undefined || mapping.reward !== undefined));
   if (!enough) return undefined;
   const steps = mapping.episode !== undefined || stepRows(columns, mapping);
   return {

@@ -64,7 +64,7 @@ export async function csvColumns(path: string): Promise<readonly TableColumn[]> 
   const connection = await scratchConnection();
   try {
     const described = await connection.runAndReadAll(
-      `DESCRIBE SELECT * FROM ${readerOf(path, FileBytes.of(path)).sql}`,
+      `DESCRIBE SELECT * FROM ${readerOf(FileBytes.of(path)).sql}`,
       [path],
     );
     return described.getRows().map((row) => ({ name: String(row[0]), type: String(row[1]) }));
@@ -76,7 +76,7 @@ export async function csvColumns(path: string): Promise<readonly TableColumn[]> 
 }
 
 /** DuckDB's table function for a file, with `$1` for its path, and how many lines of remarks it leaves out. */
-function readerOf(path: string, source: FileBytes): { readonly sql: string; readonly skip: number } {
+function readerOf(source: FileBytes): { readonly sql: string; readonly skip: number } {
   const head = source.read(0, HEAD_BYTES).toString("utf8");
   const compression = compressionOf(source.read(0, 4));
   const skip = compression === undefined ? remarkLines(head).length : 0;
@@ -90,6 +90,8 @@ function readerOf(path: string, source: FileBytes): { readonly sql: string; read
     `buffer_size = ${2 * LONGEST_LINE}`,
     // Rows keep the file's order.
     "parallel = false",
+    // A Monitor file ends its line of settings in LF and its rows in CR LF, which the strict reader refuses.
+    ...(/[^\r]\n/.test(head) && head.includes("\r\n") ? ["strict_mode = false"] : []),
     ...(separator === undefined ? [] : [`delim = '${separator}'`]),
     ...(compression === undefined ? [] : [`compression = '${compression}'`]),
   ];
@@ -115,7 +117,7 @@ export async function csvTable(path: string): Promise<TableRows> {
     );
   const connection = await scratchConnection();
   try {
-    const { sql, skip } = readerOf(path, FileBytes.of(path));
+    const { sql, skip } = readerOf(FileBytes.of(path));
     await connection.run(
       `CREATE TEMP TABLE csv_rows AS SELECT row_number() OVER () - 1 AS "row no", * FROM ${sql}`,
       [path],
@@ -132,7 +134,7 @@ export async function csvTable(path: string): Promise<TableRows> {
         .map((row) => ({ name: String(row[0]), type: String(row[1]) })),
       count: Number(counted.getRows()[0]?.[0] ?? 0),
       notes: rejects.getRows().map(([line, message]): Note => {
-        const number = Number(line as bigint) + skip;
+        const number = Number(line as bigint);
         const reason = String(message).split("\n", 1)[0]?.slice(0, 160) ?? "";
         return {
           code: "malformed-row",
