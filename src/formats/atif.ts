@@ -173,3 +173,54 @@ export const atif = draftedFormat({
     return draftsOf(record.value, context);
   },
 });
+
+/** A line of a stream that holds no step: the header, or what was written at the end. */
+function isFrame(row: JsonObject): boolean {
+  return "__header__" in row || "__footer__" in row || ("schema_version" in row && !("step_id" in row));
+}
+
+/** ATIF as it is streamed while an agent runs: a header line, then one step a line. */
+export const atifStream = draftedFormat({
+  id: "atif-stream",
+  title: "ATIF stream",
+  source:
+    "writers that append ATIF steps as they come: a line with __header__ and schema_version, then a step a line",
+  containers: ["jsonl"],
+  wholeDocument: true,
+  grouping: "key",
+  nativeTree: false,
+
+  detect(head) {
+    const row = head.firstRecord;
+    if (!isObject(row) || isList(row["steps"]) || !isFrame(row)) return undefined;
+    const inner = isObject(row["__header__"]) ? row["__header__"] : row;
+    const version = textOf(inner["schema_version"]) ?? "";
+    return version.startsWith("ATIF-") || ("__header__" in row && isObject(inner["agent"]))
+      ? { confidence: 0.95, reason: `a header line of ${version === "" ? "ATIF" : version}` }
+      : undefined;
+  },
+
+  companions: (path, siblings) => harborCompanions(path, siblings),
+
+  drafts(record, context) {
+    const value = record.kind === "value" ? record.value : null;
+    const rows = (isList(value) ? value : [value]).filter(isObject);
+    const frames = rows
+      .filter(isFrame)
+      .map(
+        (row) =>
+          [row["__header__"], row["__footer__"]].find(isObject) ??
+          without(row, new Set(["__header__", "__footer__"])),
+      );
+    if (frames.length === 0)
+      throw new Failure(
+        "missing-field",
+        "The stream has no header line.",
+        "Check that it is an ATIF stream.",
+      );
+    return draftsOf(
+      { ...Object.assign({}, ...frames), steps: rows.filter((row) => !isFrame(row)) } as JsonObject,
+      context,
+    );
+  },
+});

@@ -15,7 +15,7 @@ import { textTimesteps } from "./textTimesteps";
 import { tinkerCookbook } from "./tinkerCookbook";
 import { openInstruct, tokenSamples } from "./tokenRollouts";
 import { agentSteps, searchAgentTurns } from "./toolSteps";
-import { atif } from "./atif";
+import { atif, atifStream } from "./atif";
 import { atropos } from "./atropos";
 import { barfiBuffer, barfiResults } from "./barfi";
 import { carlaResults } from "./carlaResults";
@@ -163,6 +163,7 @@ export const formats: readonly Format[] = [
   openAiResponses,
   openAiItems,
   atif,
+  atifStream,
   tauBench,
   tau2Bench,
   prm800k,

@@ -1,8 +1,9 @@
 import { Failure } from "../model/failure";
 import type { JsonObject } from "../model/json";
+import type { Outcome } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
 import type { FormatRecord } from "./format";
-import { isObject, recordedFlag, textOf, without } from "./jsonFields";
+import { isList, isObject, recordedFlag, recordedNumber, textOf, without } from "./jsonFields";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 import { outcomeOfRow } from "./outcomeFields";
 
@@ -20,11 +21,35 @@ function rowOf(record: FormatRecord): { readonly row: JsonObject; readonly messa
   return { row, messages };
 }
 
+/** What ETO and SPA-RL say of an episode beside its turns: under `meta`, or as the agent's final reward. */
+function outcomeOf(row: JsonObject): Outcome {
+  const own = outcomeOfRow(row, MAPPED);
+  const meta = isObject(row["meta"]) ? row["meta"] : undefined;
+  const final = recordedNumber(row["agent_final_reward"]);
+  const under = meta === undefined ? undefined : outcomeOfRow(meta, new Set());
+  const stop = textOf(meta?.["terminate_reason"]);
+  return {
+    ...(own.reward === undefined && final !== undefined
+      ? { reward: final, rewardSource: "agent_final_reward" }
+      : under?.reward === undefined
+        ? {}
+        : { reward: under.reward, rewardSource: `meta.${under.rewardSource ?? "reward"}` }),
+    ...given("success", under?.success),
+    ...(stop === undefined ? {} : { stopReason: stop, truncated: /max|limit/i.test(stop) }),
+    ...own,
+    components: {
+      ...under?.components,
+      ...Object.fromEntries(Object.entries(own.components).filter(([name]) => name !== "agent_final_reward")),
+    },
+  };
+}
+
 /** ShareGPT conversations, and AgentGym's with their `loss` flag a turn, reward and success. */
 export const shareGpt = draftedFormat({
   id: "sharegpt",
   title: "ShareGPT conversations",
-  source: "FastChat and LLaMA-Factory data, AgentGym trajectories: conversations[].{from, value, loss?}",
+  source:
+    "FastChat and LLaMA-Factory data, AgentGym, ETO and SPA-RL trajectories: conversations[].{from, value, loss?}",
   containers: ["jsonl", "json", "parquet"],
   grouping: "none",
   nativeTree: false,
@@ -58,12 +83,20 @@ export const shareGpt = draftedFormat({
         ? step
         : { ...step, extra: { ...step.extra, trained: loss } };
     });
+    // SPA-RL's progress model gives one value a turn of the agent's.
+    const values = isList(row["turn_values"]) ? row["turn_values"] : [];
+    const turns = steps.flatMap((step, index) => (step.role === "assistant" ? [index] : []));
+    if (values.length > 0 && values.length === turns.length)
+      for (const [turn, index] of turns.entries()) {
+        const step = steps[index];
+        if (step !== undefined) steps[index] = { ...step, ...given("value", recordedNumber(values[turn])) };
+      }
     return [
       {
         ...given("ownId", textOf(row["item_id"]) ?? textOf(row["id"])),
         task: { ...given("prompt", promptOfMessages(messages)) },
         steps,
-        outcome: outcomeOfRow(row, MAPPED),
+        outcome: outcomeOf(row),
         extra: without(row, MAPPED),
         notes: [],
       },

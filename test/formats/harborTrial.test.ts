@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { atif } from "../../src/formats/atif";
 import type { JsonValue } from "../../src/model/json";
-import { readValue } from "./draftsOf";
+import { lines, readValue } from "./draftsOf";
+import { readFile, readParts } from "./readFile";
 
 const path = "/jobs/j/fix-bug__aB3dE5f/agent/trajectory.json";
 const document = {
@@ -66,5 +67,20 @@ describe("Harbor trials", () => {
     expect(read({ "../result.json": { verifier_result: { rewards: { a: 1, b: 0 } } } })[0]?.outcome).toEqual({
       components: { a: 1, b: 0 },
     });
+  });
+});
+
+describe("ATIF streams", () => {
+  it("are read together: the lines of a file are one trajectory", async () => {
+    const { records, format, problems } = await readFile("test/formats/fixtures/atif-stream.jsonl");
+    expect([format?.id, records.length, problems]).toEqual(["atif-stream", 1, []]);
+    const [trajectory] = readParts(records[0]!, format!);
+    expect(lines(trajectory)).toEqual([
+      "user/prompt: Fix it.",
+      "assistant/act:  [ls {}]",
+      "tool/observe: a.py",
+      "assistant/answer: Done.",
+    ]);
+    expect(trajectory?.task.id).toBe("s1");
   });
 });
