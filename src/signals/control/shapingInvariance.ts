@@ -22,7 +22,13 @@ export interface PotentialFit {
 }
 
 /** Larger tables are refused: the fit solves a dense system of this size. */
-export const mostPotentialStates = 1500;
+export const mostPotentialStates = 800;
+
+/**
+ * Added to the diagonal: where a constant, or a group of states that no terminal one is reached from, leaves the potential
+ * open (gamma 1), the smallest potential is taken. Too little to show in a residual.
+ */
+const ridge = 1e-12;
 
 /**
  * The potential that explains added rewards best: least squares over all transitions of
@@ -61,8 +67,8 @@ export function fitPotential(transitions: readonly ShapedTransition[], gamma: nu
       for (const [column, b] of entries) add(row, column, a * b);
     }
   }
-  // At gamma 1 without a terminal state a constant is free: singular values near 0 are dropped, the smallest solution stays.
-  const solved = size === 0 ? [] : solve(normal, Matrix.columnVector(Array.from(right)), true).getColumn(0);
+  for (let row = 0; row < size; row++) add(row, row, ridge);
+  const solved = size === 0 ? [] : solve(normal, Matrix.columnVector(Array.from(right))).getColumn(0);
   const potentials = new Map([...index].map(([state, k]) => [state, solved[k]!]));
   const residuals = Float64Array.from(transitions, ({ from, to, bonus }) => {
     const next = to === undefined ? 0 : gamma * potentials.get(to)!;
@@ -147,6 +153,12 @@ export const shapingInvariance = unexplainedSignal({
       if (!("missing" in episode)) all.push(...episode.transitions);
     }
     const gamma = numberOf(parameters, "gamma");
+    const met = new Set(all.flatMap(({ from, to }) => (to === undefined ? [from] : [from, to]))).size;
+    if (met > mostPotentialStates)
+      return missing(
+        "stateKeys",
+        `${met} different states are too many to fit a potential to; at most ${mostPotentialStates} are taken: use coarser state keys or fewer episodes.`,
+      );
     const { potentials, residuals } = fitPotential(all, gamma);
     const { states } = own;
     const values = new Float64Array(stepCount(context.trajectory)).fill(NaN);
