@@ -388,7 +388,7 @@ export class ProcessScoring implements Scoring, PortableScoring {
     const names = available.map((candidate) => candidate.provider).join(", ");
     throw new Failure(
       "provider-unavailable",
-      `The provider ${wanted} is not available here${status ? `: ${status.detail}` : "."}`,
+      `The provider ${wanted} is not available here${status ? `: ${status.detail.replace(/\.$/, "")}` : ""}.`,
       `Choose one of: auto${names ? `, ${names}` : ""}.`,
     );
   }

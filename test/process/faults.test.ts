@@ -1,0 +1,241 @@
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { failureData, type FailureData } from "../../src/model/failure";
+import type { ScoreReport } from "../../src/model/score";
+import { createServices } from "../../src/services/openServices";
+import type { Services } from "../../src/services/services";
+import { fixture } from "./inferenceClient";
+
+/**
+ * Everything that can go wrong with a model, injected one after the other into one set of services: the process that
+ * stands for the editor lives, the user reads one sentence, and the next call is answered. The last test counts.
+ */
+const dist = resolve("dist");
+const control = resolve("examples/workspace/control");
+const reward = fixture("tiny-reward");
+const good = resolve("examples/workspace/control/models/value.onnx");
+const tally = { injected: 0, sentences: 0, answeredAfterwards: 0 };
+let services: Services;
+let ids: string[];
+
+const folder = (name: string): string => mkdtempSync(join(tmpdir(), `lens-fault-${name}-`));
+
+/** Services over a handful of short texts, for faults that have nothing to do with what is scored. */
+async function openTexts(
+  storageFolder: string,
+  options: { readonly distFolder?: string; readonly idleMs?: number } = {},
+): Promise<{ own: Services; texts: string[] }> {
+  const own = createServices({ storageFolder, distFolder: dist, ...options });
+  await own.datasets.index([resolve("test/process/fixtures/verl")], { watch: false });
+  const { rows } = await own.datasets.rows({ sort: "row" }, 0, 4);
+  return { own, texts: rows.map((row) => row.id) };
+}
+
+beforeAll(async () => {
+  for (const name of ["store.js", "inference.js"])
+    if (!existsSync(join(dist, name)))
+      throw new Error(`dist/${name} is missing: run \`node esbuild.mjs\` first.`);
+  services = createServices({ storageFolder: folder("store"), distFolder: dist });
+  await services.datasets.index([control], { watch: false });
+  ids = (await services.datasets.rows({ sort: "row" }, 0, 4)).rows.map((row) => row.id);
+});
+
+afterAll(() => services.dispose());
+
+const oneSentence = ({ message }: Pick<FailureData, "message">): void => {
+  tally.sentences++;
+  expect(message).toMatch(/[.)]$/);
+  expect(message).not.toContain("\n");
+  expect(message).not.toMatch(/\bat \S+:\d+:\d+/);
+};
+
+/** The queue goes on: a good model on an episode that no cache knows. */
+async function goesOn(): Promise<void> {
+  const copy = join(folder("good"), "value.onnx");
+  copyFileSync(good, copy);
+  writeFileSync(`${copy}_data`, String(Math.random()));
+  const report = await services.scoring.score([ids[0]!], copy, "cpu");
+  expect([report.failures, report.cached]).toEqual([[], 0]);
+  tally.answeredAfterwards++;
+}
+
+const inject = async (run: () => Promise<ScoreReport>): Promise<FailureData> => {
+  tally.injected++;
+  const outcome = await run().then(
+    (report) => report.failures[0] ?? { message: "nothing went wrong" },
+    (error: unknown) => failureData(error),
+  );
+  oneSentence(outcome);
+  return outcome as FailureData;
+};
+
+describe("a model or machine that fails", () => {
+  it("NaN: fails the episode it belongs to", async () => {
+    // An episode of zeros and minus ones makes log() of a negative number.
+    const file = join(folder("nan"), "nan.onnx");
+    copyFileSync(fixture("nan-sometimes.onnx"), file);
+    const { message } = await inject(() => services.scoring.score([ids[0]!], file, "cpu"));
+    expect(message).toMatch(/NaN|takes|has/);
+    await goesOn();
+  });
+
+  it("wrong shapes, wrong inputs and files that are no models: each its own sentence", async () => {
+    for (const [name, words] of [
+      ["wrong-shape.onnx", /shape|takes/],
+      ["wrong-inputs.onnx", /takes|expected/],
+      ["three-values.onnx", /numbers a row|takes|has/],
+      ["cut-off.onnx", /cut off/],
+      ["not-onnx.onnx", /not in ONNX/],
+      ["no-tokenizer", /tokenizer/],
+    ] as const)
+      expect((await inject(() => services.scoring.score([ids[0]!], fixture(name), "cpu"))).message).toMatch(
+        words,
+      );
+    await goesOn();
+  });
+
+  it("hostile external data, by every way in", async () => {
+    for (const name of ["absolute", "drive", "backslash", "constant", "branch"]) {
+      const { message } = await inject(() =>
+        services.scoring.score([ids[0]!], fixture(`hostile-${name}.onnx`), "cpu"),
+      );
+      expect(message).toContain("outside its own folder");
+    }
+    const { message } = await inject(() =>
+      services.scoring.score([ids[0]!], fixture("missing-weights.onnx"), "cpu"),
+    );
+    expect(message).toContain("not beside it");
+    await goesOn();
+  });
+
+  it("a run that never comes back: cancelled, its process is ended, and another answers", async () => {
+    const before = services.scoring;
+    const cancel = new AbortController();
+    const started = performance.now();
+    setTimeout(() => cancel.abort(), 1_500);
+    const failure = await inject(() =>
+      before.score([ids[0]!], fixture("hanging.onnx"), "cpu", { signal: cancel.signal }),
+    );
+    expect(failure.code).toBe("cancelled");
+    expect(performance.now() - started).toBeLessThan(4_000);
+    await goesOn();
+  });
+
+  it("a process that is killed in the middle of a run", async () => {
+    const scoring = services.scoring as typeof services.scoring & { readonly pid: number | undefined };
+    const first = scoring.pid;
+    setTimeout(() => process.kill(scoring.pid!, "SIGKILL"), 1_000);
+    const failure = await inject(() => scoring.score([ids[0]!], fixture("hanging.onnx"), "cpu"));
+    expect(failure.code).toBe("process-ended");
+    await goesOn();
+    expect(scoring.pid).not.toBe(first);
+  });
+
+  it("a native crash on every provider but the CPU", async () => {
+    const crashing = folder("dist");
+    symlinkSync(join(dist, "store.js"), join(crashing, "store.js"));
+    copyFileSync(resolve("test/process/fixtures/crashingInference.cjs"), join(crashing, "inference.js"));
+    const { own, texts } = await openTexts(folder("crash"), { distFolder: crashing });
+    try {
+      const model = join(folder("counter"), "counter.onnx");
+      writeFileSync(model, "weights");
+      await inject(() => own.scoring.score([texts[0]!], model, "webgpu"));
+      const report = await own.scoring.score(texts, model, "auto");
+      expect(report.provider).toBe("cpu");
+      tally.answeredAfterwards++;
+    } finally {
+      await own.dispose();
+    }
+  });
+
+  it("a machine without GPU libraries: the provider says so, and CPU answers", async () => {
+    const before = process.env["VK_ICD_FILENAMES"];
+    process.env["VK_ICD_FILENAMES"] = "/nonexistent.json";
+    const { own, texts } = await openTexts(folder("no-gpu"));
+    try {
+      const statuses = await own.scoring.providers();
+      expect(statuses.find((status) => status.provider === "cpu")!.available).toBe(true);
+      for (const status of statuses.filter((one) => !one.available)) expect(status.detail).not.toBe("");
+      const missing = statuses.find((status) => !status.available);
+      if (missing) await inject(() => own.scoring.score(texts, reward, missing.provider));
+      expect((await own.scoring.score(texts, reward, "cpu")).failures).toEqual([]);
+      tally.answeredAfterwards++;
+    } finally {
+      await own.dispose();
+      if (before === undefined) delete process.env["VK_ICD_FILENAMES"];
+      else process.env["VK_ICD_FILENAMES"] = before;
+    }
+  });
+
+  it("fifty requests of which every third is cancelled at a random moment: each answered once", async () => {
+    // A linear congruential generator: the same moments on every run.
+    let state = 12345;
+    const random = (): number => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
+    const outcomes = await Promise.all(
+      Array.from({ length: 50 }, async (_, i) => {
+        const cancel = new AbortController();
+        const model = join(folder("queue"), "value.onnx");
+        copyFileSync(good, model);
+        writeFileSync(`${model}_data`, String(i));
+        if (i % 3 === 0) setTimeout(() => cancel.abort(), 400 * random());
+        tally.injected++;
+        return services.scoring.score([ids[i % ids.length]!], model, "cpu", { signal: cancel.signal }).then(
+          (report) => (report.failures.length === 0 ? "scored" : "failed"),
+          (error: unknown) => {
+            oneSentence(failureData(error));
+            return failureData(error).code;
+          },
+        );
+      }),
+    );
+    expect(outcomes).toHaveLength(50);
+    expect(new Set(outcomes.filter((_, i) => i % 3 !== 0))).toEqual(new Set(["scored"]));
+    expect(outcomes.every((outcome) => outcome === "scored" || outcome === "cancelled")).toBe(true);
+    expect(outcomes.filter((outcome) => outcome === "cancelled").length).toBeGreaterThan(0);
+    await goesOn();
+  });
+
+  it("two windows on one storage folder score at the same time and see the same", async () => {
+    const storage = folder("windows");
+    mkdirSync(storage, { recursive: true });
+    const [{ own: one, texts }, { own: two }] = [await openTexts(storage), await openTexts(storage)];
+    try {
+      tally.injected++;
+      const reports = await Promise.all([
+        one.scoring.score(texts, reward, "cpu"),
+        two.scoring.score(texts, reward, "cpu"),
+      ]);
+      for (const report of reports) expect(report.failures).toEqual([]);
+      expect(reports[0].series.map((series) => [...series.values])).toEqual(
+        reports[1].series.map((series) => [...series.values]),
+      );
+      tally.answeredAfterwards++;
+    } finally {
+      await one.dispose();
+      await two.dispose();
+    }
+  });
+
+  it("an idle process gives its memory back, and the next call starts another", async () => {
+    const { own, texts } = await openTexts(folder("idle"), { idleMs: 300 });
+    try {
+      const scoring = own.scoring as typeof own.scoring & { readonly pid: number | undefined };
+      await scoring.score([texts[0]!], reward, "cpu");
+      await expect.poll(() => scoring.pid, { timeout: 5_000 }).toBeUndefined();
+      expect((await scoring.score([texts[1]!], reward, "cpu")).failures).toEqual([]);
+      tally.answeredAfterwards++;
+    } finally {
+      await own.dispose();
+    }
+  });
+
+  it("counts", () => {
+    console.log(
+      `faults: ${tally.injected} injected, ${tally.sentences} told in one sentence, ${tally.answeredAfterwards} times the next call was answered`,
+    );
+    expect(tally.injected).toBeGreaterThanOrEqual(67);
+    expect(tally.answeredAfterwards).toBeGreaterThanOrEqual(9);
+  });
+});
