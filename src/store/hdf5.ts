@@ -63,6 +63,10 @@ class LazyGroup implements Hdf5Group {
   }
 
   get attributes(): JsonObject {
+    return guarded(() => this.readAttributes());
+  }
+
+  private readAttributes(): JsonObject {
     if (this.ownAttributes !== undefined) return this.ownAttributes;
     const attributes: Record<string, JsonValue> = {};
     for (const [name, attribute] of Object.entries(this.inner.attrs)) {
@@ -74,11 +78,11 @@ class LazyGroup implements Hdf5Group {
   }
 
   get groups(): readonly string[] {
-    return this.list().groups;
+    return guarded(() => this.list()).groups;
   }
 
   get datasets(): readonly string[] {
-    return this.list().datasets;
+    return guarded(() => this.list()).datasets;
   }
 
   private list(): { readonly groups: string[]; readonly datasets: string[] } {
@@ -103,25 +107,24 @@ class LazyGroup implements Hdf5Group {
 
   group(name: string): Hdf5Group | undefined {
     if (name === "/") return this;
-    if (this.typeOf(name) !== 0) return undefined;
-    const child = this.inner.get(name);
+    const child = guarded(() => (this.typeOf(name) === 0 ? this.inner.get(name) : undefined));
     return child instanceof this.module.Group ? new LazyGroup(this.module, child) : undefined;
   }
 
   private dataset(name: string): Dataset | undefined {
     if (this.opened.has(name)) return this.opened.get(name);
-    const child = this.datasets.includes(name) ? this.inner.get(name) : undefined;
+    const child = this.datasets.includes(name) ? guarded(() => this.inner.get(name)) : undefined;
     const dataset = child instanceof this.module.Dataset ? child : undefined;
     this.opened.set(name, dataset);
     return dataset;
   }
 
   shape(name: string): readonly number[] | undefined {
-    return this.dataset(name)?.shape ?? undefined;
+    return guarded(() => this.dataset(name)?.shape) ?? undefined;
   }
 
   numeric(name: string): boolean {
-    const type = this.dataset(name)?.metadata.type;
+    const type = guarded(() => this.dataset(name)?.metadata.type);
     return type !== undefined && NUMERIC_CLASSES.has(type);
   }
 
@@ -132,25 +135,41 @@ class LazyGroup implements Hdf5Group {
 
   numberRows(name: string, start: number, end: number): Float32Array | Float64Array | undefined {
     const dataset = this.dataset(name);
-    const [rows, ...inner] = dataset?.shape ?? [];
+    const [rows, ...inner] = this.shape(name) ?? [];
     if (dataset === undefined || rows === undefined) return undefined;
     const to = Math.min(end, rows);
     if (start >= to) return new Float64Array(0);
     if (start === 0 && to === rows) return this.numbers(name);
-    return numbersOf(dataset.slice([[start, to], ...inner.map((size): [number, number] => [0, size])]));
+    return guarded(() =>
+      numbersOf(dataset.slice([[start, to], ...inner.map((size): [number, number] => [0, size])])),
+    );
   }
 
   private readNumbers(name: string): Float32Array | Float64Array | undefined {
     const dataset = this.dataset(name);
-    return dataset === undefined ? undefined : numbersOf(dataset.value);
+    return dataset === undefined ? undefined : guarded(() => numbersOf(dataset.value));
   }
 
   strings(name: string): readonly string[] | undefined {
-    const value: unknown = this.dataset(name)?.value;
+    const value: unknown = guarded(() => this.dataset(name)?.value);
     if (typeof value === "string") return [value];
     return Array.isArray(value) && value.every((item) => typeof item === "string")
       ? (value as string[])
       : undefined;
+  }
+}
+
+/** What the library stumbles over in a damaged file is the file's fault, in one sentence. */
+function guarded<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    throw new Failure(
+      "damaged-hdf5",
+      `A part of the HDF5 file cannot be read: ${reasonOf(error)}.`,
+      "The file may be cut off or damaged; write it again.",
+    );
   }
 }
 

@@ -22,7 +22,7 @@ export interface ReadResult {
   /** What is damaged or missing of the file as a whole. */
   readonly notes: readonly Note[];
   /** Records that do not parse or do not fit, by row. */
-  readonly problems: readonly { readonly row: number; readonly message: string }[];
+  readonly problems: readonly { readonly row: number; readonly message: string; readonly error: unknown }[];
 }
 
 /** Reads a whole file the way the store does, without an index: detection, then every record. */
@@ -50,7 +50,7 @@ export async function readFile(
   }
   const { format, stored, detection } = found;
   const records: ReadRecord[] = [];
-  const problems: { row: number; message: string }[] = [];
+  const problems: { row: number; message: string; error: unknown }[] = [];
   const take = (
     row: number,
     record: () => FormatRecord,
@@ -71,7 +71,7 @@ export async function readFile(
       use?.(read, format);
       records.push(read);
     } catch (error) {
-      problems.push({ row, message: error instanceof Error ? error.message : String(error) });
+      problems.push({ row, message: error instanceof Error ? error.message : String(error), error });
     }
   };
   const source = await openRecords(path, stored, format);

@@ -5,6 +5,7 @@ import {
   RecordBatchReader,
   Table,
   tableFromIPC,
+  type Data,
   type RecordBatch,
 } from "apache-arrow";
 import { decompress as unzstd } from "fzstd";
@@ -14,11 +15,13 @@ import { Failure } from "../../model/failure";
 import type { JsonObject, JsonValue } from "../../model/json";
 import type { Note } from "../../model/trajectory";
 import { plainInteger } from "../duckdb";
+import { soundMessages } from "./arrowMessages";
 import { FileBytes } from "./byteSource";
 import type { TableRows } from "./csvFile";
 import { unlz4 } from "./lz4Frame";
 
 const LARGEST_FILE = 1.5 * 2 ** 30;
+const LONGEST_BATCH = 2 ** 28;
 
 compressionRegistry.set(CompressionType.ZSTD, { decode: aligned(unzstd) });
 compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: aligned(unlz4) });
@@ -53,11 +56,17 @@ function readTable(path: string): { readonly table: Table; readonly notes: reado
       `Convert it to Parquet: Arrow files are read up to ${LARGEST_FILE / 2 ** 20} MB.`,
     );
   const bytes = source.read(0, source.size);
+  // A file is a stream between two marks.
+  const stream = bytes.toString("latin1", 0, 6) === "ARROW1" ? bytes.subarray(8) : bytes;
+  const sound = soundMessages(stream);
   try {
-    return { table: tableFromIPC(bytes), notes: [] };
+    if (!sound.whole) throw new Error("a message is damaged or cut off");
+    const table = tableFromIPC(bytes);
+    for (const batch of table.batches) checkLengths(batch.data);
+    return { table, notes: [] };
   } catch (error) {
     const reason = (error instanceof Error ? error.message : String(error)).slice(0, 200);
-    const table = wholeBatches(bytes);
+    const table = wholeBatches(stream.subarray(0, sound.end));
     if (table === undefined)
       throw new Failure(
         "unreadable-arrow",
@@ -77,13 +86,36 @@ function readTable(path: string): { readonly table: Table; readonly notes: reado
   }
 }
 
-/** Record batches before the first that cannot be read; a file is a stream between two marks. */
-function wholeBatches(bytes: Buffer): Table | undefined {
+/** A damaged length would make rows out of nothing. @throws Failure when a column is longer than its buffers */
+function checkLengths(data: Data): void {
+  const { type, length, values, valueOffsets } = data as Data & {
+    readonly values?: ArrayLike<unknown>;
+    readonly valueOffsets?: ArrayLike<unknown>;
+  };
+  const short =
+    length < 0 ||
+    length > LONGEST_BATCH ||
+    (valueOffsets !== undefined && length > 0 && valueOffsets.length < length + 1) ||
+    (values !== undefined && DataType.isBool(type) && values.length * 8 < length) ||
+    (values !== undefined && (DataType.isInt(type) || DataType.isFloat(type)) && values.length < length);
+  if (short)
+    throw new Failure(
+      "damaged-arrow",
+      `a column has fewer than its ${length} values`,
+      "The file is damaged.",
+    );
+  for (const child of data.children) checkLengths(child as Data);
+}
+
+/** Record batches of a stream before the first that cannot be read. */
+function wholeBatches(stream: Buffer): Table | undefined {
   const batches: RecordBatch[] = [];
   try {
-    const stream = bytes.toString("latin1", 0, 6) === "ARROW1" ? bytes.subarray(8) : bytes;
     const reader = RecordBatchReader.from(Uint8Array.from(stream));
-    for (const batch of reader) batches.push(batch);
+    for (const batch of reader) {
+      checkLengths(batch.data);
+      batches.push(batch);
+    }
   } catch {
     // What came before is what there is.
   }

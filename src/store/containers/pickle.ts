@@ -324,14 +324,14 @@ class PickleMachine {
           break;
         case 0x5d: // EMPTY_LIST
         case 0x29: // EMPTY_TUPLE
-          this.charge(32);
+          this.charge(64);
           this.push([]);
           break;
         case 0x7d: // EMPTY_DICT
           this.push(this.newMap([]));
           break;
         case 0x8f: // EMPTY_SET
-          this.charge(32);
+          this.charge(64);
           this.push([]);
           break;
         case 0x6c: // LIST
@@ -339,7 +339,7 @@ class PickleMachine {
         case 0x91: {
           // FROZENSET
           const items = this.popMark();
-          this.charge(32 + 8 * items.length);
+          this.charge(64 + 8 * items.length);
           this.push(items);
           break;
         }
@@ -348,7 +348,7 @@ class PickleMachine {
         case 0x87: {
           // TUPLE3
           const count = opcode - 0x84;
-          this.charge(32 + 8 * count);
+          this.charge(64 + 8 * count);
           const items: unknown[] = new Array<unknown>(count);
           for (let index = count - 1; index >= 0; index--) items[index] = this.pop();
           this.push(items);

@@ -114,7 +114,7 @@ async function open(path: string, container: StoredContainer, format: Format): P
     case "zip":
       return archiveRecords(path, format);
     case "text":
-      return document(async () => ({ kind: "value", value: wholeText(path) }));
+      return oneRecord(async () => ({ kind: "value", value: wholeText(path) }));
     case "folder":
       return folderRecord(path, format);
     case "compressed-json":
@@ -153,7 +153,7 @@ function wholeRecords(path: string, { count, read }: TfRecords, format: Format):
       `${path} has ${count.toLocaleString("en")} records, which ${format.title} takes together.`,
       `Up to ${MOST_WHOLE_ROWS.toLocaleString("en")} records are read so.`,
     );
-  return document(async () => ({
+  return oneRecord(async () => ({
     kind: "plain",
     value: Array.from({ length: count }, (_, row) => {
       try {
@@ -190,7 +190,7 @@ function unreadable(error: unknown): Failure {
   return new Failure("unreadable-record", message.split("\n", 1)[0]?.slice(0, 200) ?? "", "It is left out.");
 }
 
-function document(read: () => Promise<FormatRecord>): Opened {
+function oneRecord(read: () => Promise<FormatRecord>): Opened {
   return {
     count: 1,
     batch: 1,
@@ -347,7 +347,7 @@ async function folderRecord(path: string, format: Format): Promise<Opened> {
     }
   }
   return {
-    ...document(async () =>
+    ...oneRecord(async () =>
       plain.length > 0 ? { kind: "plain", value: plain } : { kind: "value", value: values },
     ),
     notes,
@@ -396,12 +396,26 @@ async function textRecords(path: string, container: StoredContainer, format: For
         each(start, Math.min(stop, elements.length), (row) => parse(...(elements[row] as [number, number]))),
     };
   }
+  let parsed: { readonly value: JsonValue; readonly broken: readonly number[] };
+  try {
+    parsed = parseDocument(bytes.toString("utf8", textStart(bytes)));
+  } catch (error) {
+    const failure = unreadable(error);
+    return oneRecord(async () => {
+      throw failure;
+    });
+  }
+  const { value, broken } = parsed;
   return {
-    ...document(async () => ({
-      kind: "value",
-      value: parseDocument(bytes.toString("utf8", textStart(bytes))).value,
-    })),
-    notes: copy.notes,
+    ...oneRecord(async () => ({ kind: "value", value })),
+    notes: [
+      ...copy.notes,
+      ...broken.slice(0, 100).map((line) => ({
+        code: "broken-line",
+        message: `Line ${line} of ${path} is not JSON; it is left out.`,
+        where: `${path}:${line}`,
+      })),
+    ],
   };
 }
 

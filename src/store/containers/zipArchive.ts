@@ -165,16 +165,55 @@ function dataOffset(source: ByteSource, member: ZipMember): number {
   return member.headerOffset + 30 + header.readUInt16LE(26) + header.readUInt16LE(28);
 }
 
+/** Bytes read ahead: the directory is asked for entry by entry. */
+const READ_AHEAD = 1024 * 1024;
+
+/** Gives the library what it asks for; places that a damaged archive makes up are errors, not exceptions. */
+class SourceReader extends yauzl.RandomAccessReader {
+  private window = Buffer.alloc(0);
+  private start = 0;
+
+  constructor(private readonly source: ByteSource) {
+    super();
+  }
+
+  override _readStreamForRange(): never {
+    throw new Error("members are not read through the library");
+  }
+
+  override read(
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: number,
+    callback: (error: Error | null) => void,
+  ): void {
+    // Each answer in a turn of its own, so that any number of entries needs no more stack than one.
+    queueMicrotask(() => {
+      if (!Number.isSafeInteger(position) || position < 0 || position + length > this.source.size)
+        return callback(new Error("a part of the directory lies outside the file"));
+      if (position < this.start || position + length > this.start + this.window.length) {
+        this.window = this.source.read(position, Math.max(length, READ_AHEAD));
+        this.start = position;
+      }
+      this.window.copy(buffer, offset, position - this.start, position - this.start + length);
+      callback(null);
+    });
+  }
+
+  override close(callback: (error: Error | null) => void): void {
+    callback(null);
+  }
+}
+
 /** Members by the central directory. Names are never used as paths, so that any name will do. */
 async function directory(source: ByteSource): Promise<readonly ZipMember[]> {
   const options = { decodeStrings: false, lazyEntries: true, validateEntrySizes: false } as const;
   const archive = await new Promise<yauzl.ZipFile>((resolve, reject) => {
-    const done = (error: Error | null, file: yauzl.ZipFile): void => {
+    yauzl.fromRandomAccessReader(new SourceReader(source), source.size, options, (error, file) => {
       if (error === null) resolve(file);
       else reject(error);
-    };
-    if (source instanceof FileBytes) yauzl.open(source.path, { ...options, autoClose: true }, done);
-    else yauzl.fromBuffer(source.read(0, source.size), options, done);
+    });
   });
   return new Promise((resolve, reject) => {
     const members: ZipMember[] = [];
