@@ -58,7 +58,7 @@ export interface SearchHit {
   /** Place of the match in that text, in UTF-16 units. */
   readonly offset: number;
   readonly length: number;
-  /** The match with up to 60 characters around it, on one line. */
+  /** The match with about 60 characters around it, to the ends of words, on one line. */
   readonly snippet: { readonly before: string; readonly match: string; readonly after: string };
 }
 

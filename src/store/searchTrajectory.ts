@@ -4,6 +4,7 @@ import type { TextMatch, TextMatcher } from "./textMatcher";
 
 const AROUND = 60;
 const LONGEST_MATCH = 200;
+const LONGEST_WORD = 200;
 
 /** What a search found in one trajectory. */
 export interface TrajectoryHits {
@@ -57,8 +58,8 @@ function textsOf(step: Step): readonly (readonly [SearchField, string])[] {
 
 /** The match with what stands around it, on one line. */
 function snippetOf(text: string, { start, end }: TextMatch): SearchHit["snippet"] {
-  const from = Math.max(0, start - AROUND);
-  const to = Math.min(text.length, end + AROUND);
+  const from = wordStart(text, Math.max(0, start - AROUND));
+  const to = wordEnd(text, Math.min(text.length, end + AROUND));
   const line = (part: string): string => part.replace(/\s+/g, " ");
   const match = text.slice(start, Math.min(end, start + LONGEST_MATCH));
   return {
@@ -66,4 +67,17 @@ function snippetOf(text: string, { start, end }: TextMatch): SearchHit["snippet"
     match: line(match) + (end - start > LONGEST_MATCH ? "…" : ""),
     after: `${line(text.slice(end, to)).trimEnd()}${to < text.length ? "…" : ""}`,
   };
+}
+
+/** Words are not cut, within reason: a piece of a key or password would not be recognised as one, and shown unmasked. */
+function wordStart(text: string, index: number): number {
+  let start = index;
+  while (start > 0 && index - start < LONGEST_WORD && !/\s/.test(text[start - 1] ?? "")) start--;
+  return start;
+}
+
+function wordEnd(text: string, index: number): number {
+  let end = index;
+  while (end < text.length && end - index < LONGEST_WORD && !/\s/.test(text[end] ?? "")) end++;
+  return end;
 }

@@ -139,6 +139,43 @@ describe("a verl run", () => {
     ]);
   });
 
+  it("searches the steps, by text and by expression", async () => {
+    interface SearchDocument {
+      hits: { row: number; trainingStep: number; stepIndex: number; snippet: { match: string } }[];
+      matches: number;
+      trajectories: number;
+      searched: number;
+      truncated: boolean;
+    }
+    const texts = [1, 2].flatMap((step) =>
+      readFileSync(join(rollouts, `${step}.jsonl`), "utf8")
+        .split("\n")
+        .filter((line) => line.startsWith("{"))
+        .map((line, row) => ({ step, row, output: (JSON.parse(line) as { output: string }).output })),
+    );
+    const wanted = texts.filter(({ output }) => /answer 24/.test(output));
+    const found = await json<SearchDocument>("search", rollouts, "ANSWER 24");
+    expect(found.hits.map(({ trainingStep, row }) => [trainingStep, row])).toEqual(
+      wanted.map(({ step, row }) => [step, row]),
+    );
+    expect(found).toMatchObject({ matches: wanted.length, searched: texts.length, truncated: false });
+    const sums = await json<SearchDocument>(
+      "search",
+      rollouts,
+      "(\\d) [*] \\d = 24$",
+      "--regex",
+      "--training-step",
+      "2",
+    );
+    expect(sums.matches).toBe(
+      texts.filter(({ step, output }) => step === 2 && /\d [*] \d = 24$/m.test(output)).length,
+    );
+    const limited = await run("search", rollouts, "answer", "--limit", "2");
+    expect(limited.stdout).toMatch(/step \d+ action: .*\[answer\]/);
+    expect(limited.stdout).toContain("stopped at 2 hits");
+    expect((await failure("search", rollouts, "(", "--regex")).code).toBe("bad-pattern");
+  });
+
   it("shows a trajectory by row and by id", async () => {
     const file = join(rollouts, "1.jsonl");
     const raw = JSON.parse(readFileSync(file, "utf8").split("\n")[2] ?? "") as {

@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { failureData } from "../../model/failure";
 import type { SearchHit, SearchPattern, SearchSummary, StoreCalls } from "../../protocol/storeCalls";
 import { openTrajectory } from "../open";
+import { shownText } from "../ui/credentialMask";
 import { isCancellation } from "../ui/failures";
 import type { Command, CommandParts } from "./command";
 import { resolveTarget } from "./target";
@@ -195,9 +196,9 @@ function itemOf(hit: SearchHit): HitItem {
   const { before, match, after } = hit.snippet;
   const step = hit.trainingStep === undefined ? "" : `training step ${hit.trainingStep}, `;
   return {
-    label: plain(`${before}${match}${after}`),
+    label: plain(shownText(`${before}${match}${after}`)),
     description: `step ${hit.stepIndex}, ${hit.field === "toolCalls" ? "tool calls" : hit.field}`,
-    detail: plain(`${step}#${hit.row} · ${hit.title}`),
+    detail: plain(shownText(`${step}#${hit.row} · ${hit.title}`)),
     hit,
   };
 }
