@@ -32,6 +32,7 @@ export class DatasetComparisons implements Comparisons {
       );
     const rows = await allRows(this.datasets, { datasetId: dataset.id });
     const run = await runSettings(dataset.path);
+    const scored = (await this.datasets.query("SELECT 1 FROM scores LIMIT 1")).rows.length > 0;
     const comparison = new AdvantageComparison(
       candidatesOf(signals, run),
       request.tolerance,
@@ -46,7 +47,13 @@ export class DatasetComparisons implements Comparisons {
       for (const members of batch) {
         if (task?.signal?.aborted)
           throw new Failure("cancelled", "The comparison was cancelled.", "Start it again when you want it.");
-        for (const context of await this.contexts(dataset, members, light.get(members[0]!.id), groups))
+        for (const context of await this.contexts(
+          dataset,
+          scored,
+          members,
+          light.get(members[0]!.id),
+          groups,
+        ))
           comparison.add(context);
         done += members.length;
         task?.report?.({ done, total: rows.length });
@@ -68,6 +75,7 @@ export class DatasetComparisons implements Comparisons {
   /** One context per member that may record an advantage, its group loaded in full. */
   private async contexts(
     dataset: DatasetInfo,
+    scored: boolean,
     members: readonly TrajectoryRow[],
     light: Group | undefined,
     batch: readonly Group[],
@@ -86,7 +94,7 @@ export class DatasetComparisons implements Comparisons {
       loaded.map(async (trajectory, index) => ({
         // The index may know an advantage or a reward of the row that the format keeps out of the trajectory.
         trajectory: { ...fromRow(members[index]!), ...trajectory },
-        scores: await this.datasets.scores(trajectory.id),
+        scores: scored ? await this.datasets.scores(trajectory.id) : [],
         ...(group ? { group, batch: whole! } : {}),
         ...(tree ? { tree } : {}),
       })),

@@ -261,7 +261,7 @@ export class AdvantageComparison {
       title: each.candidate.title,
       compared: each.compared,
       matching: each.matching,
-        telling: each.telling,
+      telling: each.telling,
       share: each.compared === 0 ? NaN : each.matching / each.compared,
       meanDifference: each.compared === 0 ? NaN : each.total / each.compared,
       misfits: this.worst(each.misfits).map(({ row }) => row),

@@ -122,7 +122,7 @@ export const formatDrift = diagnostic({
       steps.map(({ rows }) => meanOf(rows.map(read(name)).filter(isNumber)).mean),
     );
     const findings: Finding[] = [];
-    names.forEach((name, n) => {
+    for (const name of names) {
       const all = numbersOf(steps, read(name));
       const low = all.reduce((a, b) => Math.min(a, b), Infinity);
       const range = all.reduce((a, b) => Math.max(a, b), -Infinity) - low;
@@ -136,7 +136,7 @@ export const formatDrift = diagnostic({
       }
       const now = meanOf(numbersOf(last, read(name))).mean;
       const drop = (best.mean - now) / range;
-      if (!(range > 0) || !(drop >= numberOf(parameters, "drop"))) return;
+      if (!(range > 0) || !(drop >= numberOf(parameters, "drop"))) continue;
       findings.push({
         diagnosticId: "format-drift",
         severity: "warning",
@@ -145,7 +145,7 @@ export const formatDrift = diagnostic({
         trainingStep: last.at(-1)!.trainingStep!,
         value: drop,
       });
-    });
+    }
     return {
       values: Float64Array.from(means[0]!),
       parts: {

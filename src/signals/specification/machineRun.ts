@@ -43,43 +43,103 @@ export function runRewardMachine(
   semantics: MachineSemantics,
   shaping?: MachineShaping,
 ): MachineRun {
-  const ends = new Set(file.terminal.map(({ state }) => state));
-  const asCoded = semantics === "as coded";
-  const edges = asCoded ? merged(file.edges, ends) : file.edges;
-  const potentials = shaping && machinePotentials(machineOf(file, edges, ends), shaping.shapingGamma);
+  const machine = preparedMachine(file, semantics);
+  const { ends } = machine;
+  const potentials = shaping && machinePotentials(machineOf(file, machine.edges, ends), shaping.shapingGamma);
   const potential = (state: number): number => potentials?.get(ends.has(state) ? machineEnd : state) ?? 0;
   const steps: MachineRunStep[] = [];
-  let state = file.initial ?? machineEnd;
-  if (asCoded && ends.has(state)) state = machineEnd;
+  let state = machine.initial;
   for (let t = 0; t < trace.length && state !== machineEnd && !ends.has(state); t++) {
-    const fired = firstEdge(edges, state, trace, t, asCoded);
-    if (fired === "unknown") {
-      steps.push({ state, next: machineEnd, reward: NaN, edge: undefined, end: "unknown" });
+    const step = stepFrom(machine, state, trajectory, trace, t);
+    if (step.end === "unknown") {
+      steps.push(step);
       return { steps, verdict: "unknown" };
     }
-    const arrives = fired === undefined ? machineEnd : fired.to;
-    const next = asCoded && ends.has(arrives) ? machineEnd : arrives;
-    const ended = next === machineEnd || ends.has(next);
-    const paid = asCoded
-      ? edges.find((edge) => edge.from === state && (ends.has(edge.to) ? machineEnd : edge.to) === next)
-      : fired;
-    const base = paid ? rewardOf(paid.reward, trajectory, t) : 0;
     // The environment's own end counts as the end of the machine for the potential.
-    const over = ended || trajectoryEnds(trajectory, trace.length, t);
-    const extra = shaping ? shaping.gamma * (over ? 0 : potential(next)) - potential(state) : 0;
-    steps.push({
-      state,
-      next,
-      reward: base + extra,
-      edge: fired,
-      end: ended ? (fired ? "success" : "off") : undefined,
-    });
-    state = next;
+    const over = step.end !== undefined || trajectoryEnds(trajectory, trace.length, t);
+    const extra = shaping ? shaping.gamma * (over ? 0 : potential(step.next)) - potential(state) : 0;
+    steps.push({ ...step, reward: step.reward + extra });
+    state = step.next;
   }
+  const ended = steps.length === 0 && (state === machineEnd || ends.has(state));
+  return { steps, verdict: steps.at(-1)?.end ?? (ended ? "success" : "running") };
+}
+
+/** A machine as one of the two semantics reads its file. */
+interface PreparedMachine {
+  readonly asCoded: boolean;
+  readonly initial: number;
+  readonly ends: ReadonlySet<number>;
+  readonly edges: readonly MachineEdgeText[];
+}
+
+function preparedMachine(file: RewardMachineFile, semantics: MachineSemantics): PreparedMachine {
+  const ends = new Set(file.terminal.map(({ state }) => state));
+  const asCoded = semantics === "as coded";
+  const initial = file.initial ?? machineEnd;
   return {
-    steps,
-    verdict: steps.at(-1)?.end ?? (steps.length === 0 && state === machineEnd ? "success" : "running"),
+    asCoded,
+    ends,
+    initial: asCoded && ends.has(initial) ? machineEnd : initial,
+    edges: asCoded ? merged(file.edges, ends) : file.edges,
   };
+}
+
+/** One step from any state that has not ended. */
+function stepFrom(
+  { asCoded, ends, edges }: PreparedMachine,
+  state: number,
+  trajectory: Trajectory,
+  trace: PropositionTrace,
+  t: number,
+): MachineRunStep {
+  const fired = firstEdge(edges, state, trace, t, asCoded);
+  if (fired === "unknown") return { state, next: machineEnd, reward: NaN, edge: undefined, end: "unknown" };
+  const arrives = fired === undefined ? machineEnd : fired.to;
+  const next = asCoded && ends.has(arrives) ? machineEnd : arrives;
+  const ended = next === machineEnd || ends.has(next);
+  const paid = asCoded
+    ? edges.find((edge) => edge.from === state && (ends.has(edge.to) ? machineEnd : edge.to) === next)
+    : fired;
+  return {
+    state,
+    next,
+    reward: paid ? rewardOf(paid.reward, trajectory, t) : 0,
+    edge: fired,
+    end: ended ? (fired ? "success" : "off") : undefined,
+  };
+}
+
+/**
+ * What each step would have paid in every machine state that could have been reached before it, all of them at the first
+ * step: the counterfactual experiences of CRM (reward_machines, rm_environment.py). NaN where a state was not reachable.
+ */
+export function counterfactualRewards(
+  file: RewardMachineFile,
+  trajectory: Trajectory,
+  trace: PropositionTrace,
+  semantics: MachineSemantics,
+): ReadonlyMap<number, Float64Array> {
+  const machine = preparedMachine(file, semantics);
+  const states = [machine.initial, ...machine.edges.flatMap(({ from, to }) => [from, to])].filter(
+    (state) => state !== machineEnd && !machine.ends.has(state),
+  );
+  const rewards = new Map(
+    [...new Set(states)]
+      .sort((a, b) => a - b)
+      .map((state) => [state, new Float64Array(trace.length).fill(NaN)]),
+  );
+  let reachable: ReadonlySet<number> = new Set(rewards.keys());
+  for (let t = 0; t < trace.length && reachable.size > 0; t++) {
+    const next = new Set<number>();
+    for (const state of reachable) {
+      const step = stepFrom(machine, state, trajectory, trace, t);
+      rewards.get(state)![t] = step.reward;
+      if (step.end === undefined) next.add(step.next);
+    }
+    reachable = next;
+  }
+  return rewards;
 }
 
 /** Lines of the same two states as one, at the place of the first, with formula and reward of the last. */

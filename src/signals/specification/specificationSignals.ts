@@ -1,7 +1,7 @@
 import { optionalNumberOf, numberOf, textOf } from "../series/parameters";
 import type { Parameter, ParameterValues, Preset, Signal, SignalContext, SignalResult } from "../signal";
 import { parseLtlfFile } from "./ltlfText";
-import { runRewardMachine, type MachineSemantics } from "./machineRun";
+import { counterfactualRewards, runRewardMachine, type MachineSemantics } from "./machineRun";
 import {
   propositionsFromJson,
   propositionTrace,
@@ -178,6 +178,12 @@ export const rewardMachineSignal: Signal = {
       maximum: 1,
       default: 0.9,
     },
+    {
+      name: "counterfactual",
+      description: "Also what each step would have paid in the other machine states (CRM).",
+      type: "boolean",
+      default: false,
+    },
   ],
   presets: presets(
     "RodrigoToroIcarte/reward_machines, reward_machine.py: reward looked up by the two states; terminal states merged",
@@ -213,6 +219,15 @@ export const rewardMachineSignal: Signal = {
       states[t] = step.state;
       next[t] = step.next;
     });
+    const counterfactual =
+      parameters["counterfactual"] === true
+        ? Object.fromEntries(
+            [...counterfactualRewards(file, context.trajectory, trace, semantics)].map(([state, rewards]) => [
+              `reward in state ${state}`,
+              rewards,
+            ]),
+          )
+        : {};
     const names = file.edges.flatMap((edge) => edge.guard.flat().map(({ name }) => name));
     const said = {
       success: `The machine ended at step ${steps.length - 1} through a terminal edge.`,
@@ -223,7 +238,7 @@ export const rewardMachineSignal: Signal = {
     return {
       level: "step",
       values,
-      parts: { state: states, "next state": next },
+      parts: { state: states, "next state": next, ...counterfactual },
       notes: [
         ...prepared.notes,
         ...undefinedNote(names, trace, semantics),

@@ -4,7 +4,11 @@ import { describe, expect, it } from "vitest";
 import { parseRewardMachine, runMachine } from "../../../../src/signals/control/rewardMachine";
 import { parsePropositions, propositionTrace } from "../../../../src/signals/specification/propositions";
 import { parseRewardMachineFile } from "../../../../src/signals/specification/rewardMachineText";
-import { runRewardMachine, type MachineRun } from "../../../../src/signals/specification/machineRun";
+import {
+  counterfactualRewards,
+  runRewardMachine,
+  type MachineRun,
+} from "../../../../src/signals/specification/machineRun";
 import { step, trajectory } from "../worlds";
 
 /** A trajectory whose steps say which letters are true. */
@@ -67,6 +71,16 @@ describe("reward machines", () => {
     // Only the second line is left, so nothing fires on "a", and falling off pays the pair (0, -1).
     expect(run(machine, ["a"], "as coded").steps[0]).toMatchObject({ reward: 2, end: "off" });
     expect(parseRewardMachineFile(machine).diagnostics.map(({ code }) => code)).toEqual(["overwritten-edge"]);
+  });
+
+  it("say what a step would have paid in the states that could have been reached before it", () => {
+    const file = parseRewardMachineFile(coffee);
+    const episode = lettered(["f", "g", ""]);
+    const rewards = counterfactualRewards(file, episode, propositionTrace(episode, letters), "corrected");
+    // Step 0 in both states; from both the machine is in state 1 afterwards; "g" ends it.
+    expect([...rewards.keys()]).toEqual([0, 1]);
+    expect(Array.from(rewards.get(0)!)).toEqual([0.25, NaN, NaN]);
+    expect(Array.from(rewards.get(1)!)).toEqual([0, 1, NaN]);
   });
 
   it("do not guess where a proposition is not recorded", () => {
