@@ -21,13 +21,35 @@ export interface DraftedFormat extends Omit<Format, "summarise" | "read"> {
   drafts(record: FormatRecord, context: RecordContext): readonly TrajectoryDraft[];
 }
 
+interface Kept {
+  readonly context: RecordContext;
+  readonly drafts: readonly TrajectoryDraft[];
+}
+
 /** A format from its drafts: the summary and the full reading can then never disagree. */
 export function draftedFormat({ drafts, ...format }: DraftedFormat): Format {
+  // A record may hold thousands of trajectories that are read one after another; what was drafted lives as long as it.
+  const kept = new WeakMap<object, Kept>();
+  const draftsOf = (record: FormatRecord, context: RecordContext): readonly TrajectoryDraft[] => {
+    const key = record.kind === "hdf5" ? undefined : record.value;
+    if (typeof key !== "object" || key === null) return drafts(record, context);
+    const known = kept.get(key);
+    if (
+      known?.context.path === context.path &&
+      known.context.row === context.row &&
+      known.context.member === context.member &&
+      known.context.companions === context.companions
+    )
+      return known.drafts;
+    const own = drafts(record, context);
+    if (own.length > 1) kept.set(key, { context, drafts: own });
+    return own;
+  };
   return {
     ...format,
     summarise: (record, context) => drafts(record, context).map(summaryOf),
     read(record, place, context) {
-      const all = drafts(record, context);
+      const all = draftsOf(record, context);
       const draft = all[place.source.part];
       if (draft === undefined)
         throw new Failure(
