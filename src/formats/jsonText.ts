@@ -7,6 +7,7 @@ const NEGATIVE_INFINITE = "\u0000-Infinity";
 /** The literals that Python's `json.dumps` writes and JSON does not know, and whole numbers. Applied between strings only. */
 const LITERALS = /-?\bInfinity\b|\bNaN\b/g;
 const NUMBERS = /-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
+const LONG_WHOLE_NUMBER = /(?:^|[[,:\s])-?\d{16,}(?=[\],}\s]|$)/;
 const WHOLE_NUMBER = /^-?\d{16,}$/;
 
 /**
@@ -28,7 +29,8 @@ export function parseJson(text: string): JsonValue {
     );
     value = parseQuoted(standard);
   }
-  if (!holdsRoundedNumber(value)) return value;
+  // Large doubles, such as the least float32 in masks of logits, are no reason to read a text twice.
+  if (!holdsRoundedNumber(value) || !LONG_WHOLE_NUMBER.test(standard)) return value;
   const exact = outsideStrings(standard, (part) =>
     part.replace(NUMBERS, (token) =>
       WHOLE_NUMBER.test(token) && !Number.isSafeInteger(Number(token)) ? `"${token}"` : token,
