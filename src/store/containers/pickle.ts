@@ -2,7 +2,7 @@ import { Failure } from "../../model/failure";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
 import { finishPlain } from "./finishPlain";
-import { NamedClass, OldText, StubDraft } from "./pickleDrafts";
+import { ArrayDraft, NamedClass, OldText, StubDraft } from "./pickleDrafts";
 import { applyState, callNamed } from "./pickleClasses";
 
 /** What a pickle may take in memory while it is read, by a rough count of its objects. */
@@ -510,7 +510,9 @@ class PickleMachine {
       const unfinished = level < levels.length - 1;
       if (Array.isArray(holder)) {
         const own = items.slice();
-        if (unfinished && !(Array.isArray(own.at(-1)) && own.length === 1)) own.pop();
+        const last = own.at(-1);
+        // What would be filled by the next instructions is no element yet.
+        if (unfinished ? !(Array.isArray(last) && own.length === 1) : isUnfilled(last)) own.pop();
         for (const item of own) (holder as unknown[]).push(item);
       } else if (holder instanceof Map) {
         const pairs = items.length % 2 === 0 ? items : items.slice(0, -1);
@@ -522,6 +524,15 @@ class PickleMachine {
       (Array.isArray(outermost) && outermost.length > 0) || (outermost instanceof Map && outermost.size > 0);
     return isHolder ? outermost : undefined;
   }
+}
+
+/** True for a value that was created and not filled yet. */
+function isUnfilled(value: unknown): boolean {
+  if (Array.isArray(value)) return value.length === 0;
+  if (value instanceof Map) return value.size === 0;
+  if (value instanceof StubDraft)
+    return value.state === null && value.entries.size === 0 && value.items.length === 0;
+  return value instanceof ArrayDraft && value.content === undefined && value.objects === undefined;
 }
 
 function readNestedTorch(bytes: Buffer, depth: number): unknown {
