@@ -112,6 +112,6 @@ export const d3rlpy = episodeFormat({
     const extra: Record<string, JsonValue> = { ...(root.attributes as Record<string, JsonValue>) };
     const version = root.strings("version")?.[0];
     if (version !== undefined) extra["version"] = version;
-    return Array.from({ length: count }, (_, episode) => episodeOf(root, names, episode, extra));
+    return Array.from({ length: count }, (_, episode) => () => episodeOf(root, names, episode, extra));
   },
 });

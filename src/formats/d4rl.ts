@@ -135,28 +135,39 @@ function extraOf(root: Hdf5Group, rows: number): JsonObject {
   return extra;
 }
 
-function columnsOf(root: Hdf5Group, rows: number, { start, end }: Cut): EpisodeColumn[] {
-  const columns: EpisodeColumn[] = [];
+/** Makes the column of a stretch of rows, for each dataset that has one row a transition. */
+function columnMakers(root: Hdf5Group, rows: number): ((cut: Cut) => EpisodeColumn)[] {
+  const makers: ((cut: Cut) => EpisodeColumn)[] = [];
   for (const { path, group, dataset } of datasetsBelow(root)) {
     if (group.shape(dataset)?.[0] !== rows) continue;
     const name = path.replaceAll("/", ".");
-    const column = columnOfDataset(group, dataset, name, roleOf(name), { start, end });
-    if (column !== undefined) columns.push(column);
+    const whole = columnOfDataset(group, dataset, name, roleOf(name));
+    if (whole === undefined) continue;
+    makers.push(({ start, end }) => ({
+      ...whole,
+      rows: end - start,
+      // Thousands of small reads cost more than one: columns of one number a row are read whole, once.
+      data: () =>
+        (whole.width === 1
+          ? group.numbers(dataset)?.subarray(start, end)
+          : group.numberRows(dataset, start, end)) ?? new Float64Array(0),
+    }));
   }
-  return columns;
+  return makers;
 }
 
 function flatEpisodes(record: FormatRecord): readonly NumericEpisode[] {
   const root = hdf5GroupOf(record, "a flat dataset of transitions");
   const rows = rowCount(root);
   const extra = extraOf(root, rows);
+  const columns = columnMakers(root, rows);
   return cutsOf(root).map((cut, index): NumericEpisode => {
     const { start, end, stopReason, truncated, notes } = cut;
     return {
       ownId: `episode_${index}`,
       title: `episode ${index}`,
       steps: end - start,
-      columns: columnsOf(root, rows, cut),
+      columns: columns.map((make) => make(cut)),
       end: {
         ...(stopReason === undefined ? {} : { stopReason }),
         ...(truncated === undefined ? {} : { truncated }),

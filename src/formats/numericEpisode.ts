@@ -40,8 +40,14 @@ export interface NumericEpisode {
 /** What is left to say about a format whose records are numeric episodes. */
 export interface EpisodeFormat extends Omit<Format, "summarise" | "read" | "nativeTree" | "grouping"> {
   readonly grouping?: Format["grouping"];
-  /** The episodes of a record, in order of `part`. Throws Failure for a record that does not fit. */
-  episodes(record: FormatRecord, context: RecordContext): readonly NumericEpisode[];
+  /**
+   * The episodes of a record, in order of `part`; as functions where making one costs something, because of a file of
+   * thousands only one is shown at a time. Throws Failure for a record that does not fit.
+   */
+  episodes(
+    record: FormatRecord,
+    context: RecordContext,
+  ): readonly (NumericEpisode | (() => NumericEpisode))[];
 }
 
 /** A format from the episodes of its records. */
@@ -50,17 +56,22 @@ export function episodeFormat({ episodes, ...format }: EpisodeFormat): Format {
     grouping: "none",
     nativeTree: false,
     ...format,
-    summarise: (record, context) => episodes(record, context).map(summaryOf),
+    summarise: (record, context) =>
+      episodes(record, context).map((episode, part) => summaryOf(madeOf(episode), part)),
     read(record, place, context) {
       const all = episodes(record, context);
-      const episode = all[place.source.part];
-      if (episode === undefined)
+      const chosen = all[place.source.part];
+      if (chosen === undefined)
         throw new Failure(
           "missing-part",
           `The record holds ${all.length} episodes, not ${place.source.part + 1}.`,
           "Refresh the Trajectories view.",
         );
-      const columns = episode.columns.map((column): NumericColumn => ({ ...column, data: column.data() }));
+      const episode = madeOf(chosen);
+      const columns = episode.columns.map((column): NumericColumn => ({
+        ...column,
+        data: own(column.data()),
+      }));
       const reader = new Reader(episode);
       const task = { ...given("id", episode.ownId), ...episode.task };
       return {
@@ -84,6 +95,13 @@ export function episodeFormat({ episodes, ...format }: EpisodeFormat): Format {
     },
   };
 }
+
+/** A view of a larger buffer would take the whole buffer along wherever the trajectory is sent. */
+const own = (data: Float32Array | Float64Array): Float32Array | Float64Array =>
+  data.byteLength === data.buffer.byteLength ? data : data.slice();
+
+const madeOf = (episode: NumericEpisode | (() => NumericEpisode)): NumericEpisode =>
+  typeof episode === "function" ? episode() : episode;
 
 function summaryOf(episode: NumericEpisode, part: number): TrajectorySummary {
   const reader = new Reader(episode);

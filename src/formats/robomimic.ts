@@ -113,7 +113,7 @@ export const robomimic = episodeFormat({
       throw new Failure("missing-field", "The file has no group `data`.", "It may be cut off.");
     const splits = splitsOf(root);
     const shared = parsed(data.attributes);
-    return demosOf(data).map((name) => {
+    return demosOf(data).map((name) => () => {
       const demo = data.group(name);
       if (demo === undefined)
         throw new Failure("missing-group", `Group data/${name} is not there.`, "The file may be cut off.");

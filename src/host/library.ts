@@ -139,6 +139,13 @@ export class Library implements vscode.Disposable {
       void this.publishPaths();
       return found;
     }
+    const unmapped = result.warnings.find((warning) => warning.code === "unmapped-columns");
+    if (unmapped !== undefined)
+      throw new Failure(
+        "unmapped-columns",
+        unmapped.message,
+        "Run the command Map Columns of a File on it; nothing is read by a guess.",
+      );
     const why = result.warnings[0]?.message;
     throw new Failure(
       "no-trajectories",

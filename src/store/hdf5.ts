@@ -49,6 +49,7 @@ export async function openHdf5(path: string): Promise<OpenHdf5> {
 /** An HDF5 group that reads nothing before it is asked, and nothing twice. */
 class LazyGroup implements Hdf5Group {
   private children: { readonly groups: string[]; readonly datasets: string[] } | undefined;
+  private datasetNames: ReadonlySet<string> | undefined;
   private ownAttributes: JsonObject | undefined;
   private readonly opened = new Map<string, Dataset | undefined>();
   private readonly read = new Map<string, Float32Array | Float64Array | undefined>();
