@@ -3,7 +3,7 @@ import { recordedNumber, textOf } from "./jsonFields";
 
 /** Phrases of verl-agent's prompt templates (ALFWorld, WebShop, Sokoban, search). */
 export const VERL_AGENT_PROMPT =
-  /Prior to this step, you have already taken (\d+) step\(s\)|[Yy]our current observation(?: is)?:|You are now at step (\d+)/;
+  /Prior to this step, you have already taken (\d+) step\(s\)|[Yy]our current observation(?: is)?:|You are now at step (\d+)|Now it's your turn to (?:take (?:an|one) action|respond for the current step)/;
 const TASK = /(?:Your task is to|Your task is|Task|# Question|Your question):?\s*(.+?)(?:\n|$)/;
 const OBSERVATION =
   /[Yy]our current observation(?: is)?:\s*([\s\S]*?)(?=\n\s*Your admissible actions|\n\s*Now it's your turn|\n\s*assistant\s*$|$)/;
@@ -35,6 +35,14 @@ export interface Episode {
   readonly doubts: number;
 }
 
+/** Templates put a full stop behind what they insert, some do not. */
+const bare = (text: string): string => text.replace(/[.\s]+$/, "").trim();
+
+function taskOf(input: string): string | undefined {
+  const task = TASK.exec(input)?.[1];
+  return task === undefined ? undefined : bare(task.replace(/\s*Prior to this step,.*$/, ""));
+}
+
 /** Reads what a prompt tells. @returns undefined for a row without text input and output */
 export function stepRow(row: JsonObject, at: number): StepRow | undefined {
   const input = textOf(row["input"]);
@@ -52,7 +60,7 @@ export function stepRow(row: JsonObject, at: number): StepRow | undefined {
     at,
     input,
     output,
-    task: TASK.exec(input)?.[1]?.trim(),
+    task: taskOf(input),
     before: taken !== undefined ? Number(taken) : now !== undefined ? Math.max(0, Number(now) - 1) : 0,
     observation: OBSERVATION.exec(input)?.[1]?.trim(),
     score: recordedNumber(row["score"]),
@@ -71,8 +79,10 @@ function agreement(rows: readonly StepRow[], next: StepRow): number | undefined 
     // The templates count steps from 1.
     const earlier = rows[step - 1];
     if (earlier === undefined) continue;
-    if (earlier.observation !== undefined && earlier.observation !== observation.trim()) return undefined;
-    if (action !== "" && !earlier.output.includes(action)) return undefined;
+    if (earlier.observation !== undefined && bare(earlier.observation) !== bare(observation))
+      return undefined;
+    // The environment is given the action in lower case.
+    if (action !== "" && !earlier.output.toLowerCase().includes(action.toLowerCase())) return undefined;
     confirmed++;
   }
   return confirmed;

@@ -41,7 +41,20 @@ describe("verl-agent", () => {
     ]);
     expect(episodes[0]?.steps.flatMap((step) => step.stateKey ?? [])).toEqual(["a room", "a cup", "a table"]);
     expect(episodes[0]?.trainingStep).toBe(3);
-    expect(episodes[0]?.task.prompt).toBe("put a cup on the table.");
+    expect(episodes[0]?.task.prompt).toBe("put a cup on the table");
+  });
+
+  it("compares history as the environments write it: actions in lower case, full stops of the template or not", () => {
+    const chained = chainEpisodes(
+      [
+        "Welcome. Your task is to: heat an egg.\n\nYour current observation is: a room.\nYour admissible actions",
+        "Your task is to: heat an egg. Prior to this step, you have already taken 1 step(s). [Observation 1: 'a room', Action 1: 'go to fridge']\nYou are now at step 2 and your current observation is: a fridge\nYour admissible actions",
+      ].flatMap(
+        (input, at) =>
+          stepRow({ input, output: "<action>Go to Fridge</action>", score: 0, step: 1 }, at) ?? [],
+      ),
+    );
+    expect(chained.map((one) => one.rows.map((row) => row.at))).toEqual([[0, 1]]);
   });
 
   it("takes the nearest row before where nothing tells two episodes apart, and counts the doubt", () => {
