@@ -1,11 +1,13 @@
-import { unexplainedSignal } from "../series/derivedSignal";
+import { binary, call, number, symbol, type Expression } from "../expression";
+import { derivedSignal } from "../series/derivedSignal";
 import { groupMembers } from "../series/modelInputs";
 import { numberOf } from "../series/parameters";
+import type { ExplanationLine } from "../signal";
 import { trajectoryPreferenceLoss } from "./istarLoss";
 import { betaParameter, istarRows, istarSource, referenceParameter } from "./istarSteps";
 import { firstRows } from "./twoLevelAdvantage";
 
-export const istarPreference = unexplainedSignal({
+export const istarPreference = derivedSignal({
   id: "istar-preference-loss",
   title: "Trajectory preference loss (iStar)",
   family: "agentic",
@@ -57,6 +59,9 @@ export const istarPreference = unexplainedSignal({
       new Uint8Array(process.length).fill(1),
       1,
     );
+    const outcomes = new Map(rows.trajectories.map((id, row) => [id, episode[row]!]));
+    const side = (success: boolean): readonly (readonly [string, number])[] =>
+      [...trajectoryScores].filter(([id]) => outcomes.get(id)! > bound === success);
     const first = firstRows(rows);
     const successes = episode.filter((reward, row) => first[row] === 1 && reward > bound).length;
     return {
@@ -69,6 +74,19 @@ export const istarPreference = unexplainedSignal({
           : `${pairs} pairs, ${successes} successes.`,
       ],
       convention: `beta ${numberOf(parameters, "beta")}, all pairs`,
+      lines(): readonly ExplanationLine[] {
+        const score = ([id, value]: readonly [string, number]): Expression =>
+          symbol(`Q(${id})`, value, "mean step score of the trajectory", { trajectoryId: id });
+        const terms = side(true).flatMap((good) =>
+          side(false).map((bad): Expression => ({
+            kind: "negate",
+            of: call("log", call("sigmoid", binary("-", score(good), score(bad)))),
+          })),
+        );
+        return [
+          { name: "L", expression: terms.length === 0 ? number(0) : call("mean", ...terms), value: loss },
+        ];
+      },
     };
   },
 });

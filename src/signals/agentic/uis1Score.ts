@@ -1,6 +1,6 @@
 import { binary, number, symbol } from "../expression";
 import type { JsonObject, JsonValue } from "../../model/json";
-import type { Step } from "../../model/trajectory";
+import type { Step, Trajectory } from "../../model/trajectory";
 import { derivedSignal } from "../series/derivedSignal";
 import { decisionIndices, missing, onSteps } from "../series/modelInputs";
 import { textOf } from "../series/parameters";
@@ -31,13 +31,24 @@ export function actionObject(value: JsonValue | undefined): JsonObject | undefin
 const predictedNames = ["predicted_action", "pred_action", "prediction", "pred"] as const;
 const recordedNames = ["action_content", "recorded_action", "check_options", "gt_action", "gt"] as const;
 
-/** Recorded and predicted action of a step, as far as the file has them. */
-export function guiActions(step: Step): {
+/**
+ * Recorded and predicted action of a step, as far as the file has them. Fields of the whole record count for its only step.
+ */
+export function guiActions(
+  step: Step,
+  trajectory: Trajectory,
+): {
   readonly predicted: JsonObject | undefined;
   readonly recorded: JsonObject | undefined;
 } {
+  const only = decisionIndices(trajectory).length === 1;
   const field = (names: readonly string[]): JsonObject | undefined =>
-    names.map((name) => actionObject(step.extra?.[name])).find((action) => action !== undefined);
+    names
+      .map(
+        (name) =>
+          actionObject(step.extra?.[name]) ?? (only ? actionObject(trajectory.extra[name]) : undefined),
+      )
+      .find((action) => action !== undefined);
   const recorded = field(recordedNames);
   const box = recorded?.["bbox"];
   return {
@@ -50,14 +61,28 @@ export function guiActions(step: Step): {
   };
 }
 
-/** Sizes of the screenshot and of the image as the model saw it; the same where only one is recorded. */
-export function screenSizes(step: Step): ScreenSizes | undefined {
+/**
+ * Sizes of the screenshot and of the image as the model saw it; the same where only one is recorded. Two numbers under
+ * image_wh or image_size stand for width and height.
+ */
+export function screenSizes(step: Step, trajectory: Trajectory): ScreenSizes | undefined {
+  const value = (name: string): JsonValue | undefined => step.extra?.[name] ?? trajectory.extra[name];
   const field = (name: string): number | undefined => {
-    const value = step.extra?.[name];
-    return typeof value === "number" ? value : undefined;
+    const found = value(name);
+    return typeof found === "number" ? found : undefined;
   };
-  const width = field("width") ?? field("image_width");
-  const height = field("height") ?? field("image_height");
+  const pair = ["image_wh", "image_size", "image_sizes"]
+    .map((name) => value(name))
+    .map(
+      (found) =>
+        (Array.isArray(found) && Array.isArray(found[0]) ? found[0] : found) as JsonValue | undefined,
+    )
+    .find(
+      (found): found is readonly [number, number] =>
+        Array.isArray(found) && found.length === 2 && found.every((entry) => typeof entry === "number"),
+    );
+  const width = field("width") ?? field("image_width") ?? pair?.[0];
+  const height = field("height") ?? field("image_height") ?? pair?.[1];
   if (width === undefined || height === undefined) return undefined;
   return {
     width,
@@ -120,8 +145,8 @@ export const uis1Score = derivedSignal({
     const scores = indices.map((index): GuiStepScore | undefined => {
       const step = trajectory.steps[index];
       if (!step) return undefined;
-      const { predicted, recorded } = guiActions(step);
-      const sizes = screenSizes(step);
+      const { predicted, recorded } = guiActions(step, trajectory);
+      const sizes = screenSizes(step, trajectory);
       if (!recorded || !sizes) return undefined;
       if (training)
         return guiStepScore({ thought: step.thought, action: predicted }, recorded, indices.length, sizes);

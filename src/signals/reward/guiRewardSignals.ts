@@ -134,11 +134,18 @@ export const uiGenieMatch = derivedSignal({
     const found = indices.map((index) => {
       const step = trajectory.steps[index];
       if (!step) return undefined;
-      const { predicted, recorded } = guiActions(step);
-      const sizes = screenSizes(step);
-      if (!recorded || !sizes) return undefined;
+      const { predicted, recorded } = guiActions(step, trajectory);
+      if (!recorded) return undefined;
+      // Only points are measured on the screen; the other actions compare texts and directions.
+      const sizes = screenSizes(step, trajectory);
+      if (!sizes && /click|long_press/u.test(String(recorded["action"]).toLowerCase())) {
+        notes.push(
+          `Step ${index}: the screenshot has no size (width, height), so the point cannot be compared.`,
+        );
+        return undefined;
+      }
       try {
-        return stepMatch(predicted ?? null, recorded, reverse, sizes.width, sizes.height);
+        return stepMatch(predicted ?? null, recorded, reverse, sizes?.width ?? NaN, sizes?.height ?? NaN);
       } catch (error) {
         notes.push(`Step ${index}: ${error instanceof Error ? error.message : String(error)}`);
         return undefined;

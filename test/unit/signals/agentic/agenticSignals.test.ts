@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { igpoGain } from "../../../../src/signals/agentic/igpoGain";
 import { istar } from "../../../../src/signals/agentic/istarSignals";
 import { istarTokenReward } from "../../../../src/signals/agentic/istar";
 import { latrFork, latrPrune } from "../../../../src/signals/agentic/latrSignals";
@@ -247,5 +248,20 @@ describe("hidden states of the model's own tokens", () => {
     };
     const { parts } = compute(latentChangeSignal, context, { chunk: 2 });
     expect(parts!["cumulative"]![0]).toBeCloseTo(Math.hypot(2, 4), 12);
+  });
+});
+
+describe("gains that a validation dump records", () => {
+  const dumped = (gains: readonly number[]) =>
+    trajectory("i", {
+      steps: [step(0), { index: 1, role: "tool", observation: "found" }, step(2)],
+      extra: { info_gain_rewards: [...gains] },
+    });
+
+  it("stand on every turn but the last, and are dropped when their number does not fit", () => {
+    const { values } = compute(igpoGain, { trajectory: dumped([0.25]) });
+    expect([...values]).toEqual([0.25, NaN, NaN]);
+    expect(igpoGain.explain!({ trajectory: dumped([0.25]) }, {}, 0)?.lines[0]!.value).toBe(0.25);
+    expect(() => compute(igpoGain, { trajectory: dumped([0.25, 0.5]) })).toThrow(/2 gains for 2 turns/u);
   });
 });

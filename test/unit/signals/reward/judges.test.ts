@@ -199,3 +199,24 @@ describe("device and GUI rewards", () => {
     expect(match.notes).toContain("First wrong step: 1.");
   });
 });
+
+describe("records of one GUI step", () => {
+  it("compare what the record itself holds, and points only where there is a screen", () => {
+    const record = (answer: string, gt: string, extra: Record<string, number[]> = {}) =>
+      trajectory("r", { steps: [step(0, { action: answer })], extra: { gt, ...extra } });
+    const call = (action: string) =>
+      `<tool_call>\n{"name": "mobile_use", "arguments": ${action}}\n</tool_call>`;
+    const swipe = '{"action": "swipe", "direction": "up"}';
+    expect(compute(uiGenieMatch, { trajectory: record(swipe, call(swipe)) }).values[0]).toBe(1);
+    expect(compute(uiGenieMatch, { trajectory: record('{"action": "wait"}', call(swipe)) }).values[0]).toBe(
+      0,
+    );
+    const click = '{"action": "click", "coordinate": [10, 10]}';
+    const blind = compute(uiGenieMatch, { trajectory: record(click, call(click)) });
+    expect(blind.values[0]).toBeNaN();
+    expect(blind.notes.join(" ")).toContain("cannot be compared");
+    expect(
+      compute(uiGenieMatch, { trajectory: record(click, call(click), { image_wh: [100, 200] }) }).values[0],
+    ).toBe(1);
+  });
+});
