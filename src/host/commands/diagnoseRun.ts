@@ -10,7 +10,7 @@ import { wholeDataset, withCancellableProgress } from "./wholeDataset";
 /** Findings of one diagnostic that go to the Problems view; the list that opens from the message has all of them. */
 const PROBLEMS_EACH = 50;
 /** Further rows that a problem links to. */
-const RELATED = 5;
+const RELATED = 2;
 
 let collection: vscode.DiagnosticCollection | undefined;
 
