@@ -87,6 +87,8 @@ const HINT =
 const SECRET_FIELD =
   /^(?:.*[_-])?(?:api_?key|apikey|secret|secret_?key|secret_access_key|password|passwd|access_token|auth_token|refresh_token|client_secret|private_key)$/i;
 const SHORTEST_FIELD = 6;
+/** Values nested deeper than this are no data that a view could show. */
+const DEEPEST = 500;
 
 /** The ranges of a text that look like credentials, in order, without overlaps. */
 export function credentialSpans(text: string): readonly CredentialSpan[] {
@@ -131,11 +133,12 @@ export function maskText(text: string): { readonly text: string; readonly count:
 
 /**
  * A copy of a plain value with every text masked, and whole the values of fields that are named as secrets. Parts without
- * credentials, typed arrays among them, are the same objects as before; the value itself is never changed.
+ * credentials, typed arrays among them, are the same objects as before; the value itself is never changed. What is nested
+ * deeper than 500 levels is left out.
  */
 export function maskCredentials<T>(value: T): { readonly value: T; readonly count: number } {
   let count = 0;
-  const walk = (item: unknown, field: string | undefined): unknown => {
+  const walk = (item: unknown, field: string | undefined, depth: number): unknown => {
     if (typeof item === "string") {
       if (
         field !== undefined &&
@@ -152,10 +155,11 @@ export function maskCredentials<T>(value: T): { readonly value: T; readonly coun
       return result.text;
     }
     if (typeof item !== "object" || item === null || ArrayBuffer.isView(item)) return item;
+    if (depth > DEEPEST) return "…";
     if (Array.isArray(item)) {
       let changed = false;
       const copy = item.map((one: unknown) => {
-        const other = walk(one, field);
+        const other = walk(one, field, depth + 1);
         if (!Object.is(other, one)) changed = true;
         return other;
       });
@@ -163,10 +167,10 @@ export function maskCredentials<T>(value: T): { readonly value: T; readonly coun
     }
     let copy: Record<string, unknown> | undefined;
     for (const [key, one] of Object.entries(item)) {
-      const other = walk(one, key);
+      const other = walk(one, key, depth + 1);
       if (!Object.is(other, one)) (copy ??= { ...(item as Record<string, unknown>) })[key] = other;
     }
     return copy ?? item;
   };
-  return { value: walk(value, undefined) as T, count };
+  return { value: walk(value, undefined, 0) as T, count };
 }

@@ -100,6 +100,12 @@ describe("credentials", () => {
     expect(maskCredentials({ api_key: "********", password: null, secret: "a few words" }).count).toBe(0);
   });
 
+  it("in values that are nested without end stop nobody", () => {
+    let deep: unknown = of("sk-", LETTERS);
+    for (let level = 0; level < 100_000; level++) deep = [deep];
+    expect(JSON.stringify(maskCredentials({ deep }).value)).toContain('["…"]');
+  });
+
   it("in a trajectory are masked in texts, calls, extra fields and across tokens, with a note; ids and places stay", () => {
     const key = of("sk-", LETTERS);
     const trajectory: Trajectory = {
