@@ -19,7 +19,7 @@ import type {
 } from "./generationContract";
 import { Listeners } from "./listeners";
 import { meanInterval } from "./meanInterval";
-import { ModelRegistry } from "./modelRegistry";
+import type { ModelRegistry } from "./modelRegistry";
 import { runnerRow } from "./recompute";
 import { RewardRunner } from "./rewardRunner";
 import type { ProcessScoring } from "./scoring";

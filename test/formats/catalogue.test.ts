@@ -316,6 +316,20 @@ describe("what the formats read", () => {
     ]);
   });
 
+  it("generated branches, marked as written here, behind the text that the model read", async () => {
+    const { trajectories, summaries } = await read("generated-branches");
+    expect(roles(trajectories[0])).toEqual([
+      "user/prompt: use 6 4 2 1 to make 5\n4 + 2 = 6, left 1 6\n",
+      "assistant/answer: 6 - 1 = 5, left 5\nanswer 5",
+    ]);
+    expect(trajectories[0]!.flatText!.response).toBe("6 - 1 = 5, left 5\nanswer 5");
+    expect(trajectories[0]!.steps[1]!.logprob).toBe(-0.25);
+    expect(trajectories[0]!.outcome).toEqual({ components: {}, stopReason: "end", truncated: false });
+    expect(trajectories.map((one) => one.parentId)).toEqual(["58ad30ed7b26:10", "58ad30ed7b26:10"]);
+    expect(new Set(summaries.map((one) => one.groupKey)).size).toBe(1);
+    expect(trajectories[1]!.notes[0]!.message).toContain("no trainer wrote it");
+  });
+
   it("pairs and chats", async () => {
     const pairs = await read("preference-pairs");
     expect(pairs.summaries.map((one) => [one.part, one.success, one.reward])).toEqual([

@@ -36,7 +36,9 @@ export const openTrajectoryCommand: Command = {
         description: typeof row.reward === "number" ? `reward ${digits(row.reward)}` : "no reward",
         detail: [
           row.trainingStep === undefined ? undefined : `step ${row.trainingStep}`,
-          row.memberIndex === undefined ? undefined : `#${row.memberIndex} in a group of ${row.groupSize ?? "?"}`,
+          row.memberIndex === undefined
+            ? undefined
+            : `#${row.memberIndex} in a group of ${row.groupSize ?? "?"}`,
           `${row.stepCount} steps`,
         ]
           .filter((part) => part !== undefined)
