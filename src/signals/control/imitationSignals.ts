@@ -8,6 +8,9 @@ import { observationRows } from "./controlSeries";
 import { matchScore, percentile, referenceScores, scheduleUpdate } from "./discountSchedule";
 import { cosineCosts, euclideanCosts, transportReward } from "./imitationTransport";
 
+/** Operations that a screen may wait for. */
+const mostWork = 1.5e9;
+
 /** Frames of the episode and of the demonstrations that it is held against. */
 interface Imitation {
   readonly steps: readonly Float64Array[];
@@ -16,7 +19,10 @@ interface Imitation {
 
 const wide = (rows: readonly Row[]): Float64Array[] => rows.map((row) => Float64Array.from(row));
 
-function imitationOf(context: SignalContext): Imitation | Missing {
+function imitationOf(
+  context: SignalContext,
+  work: (frames: number, demonstrations: number) => number,
+): Imitation | Missing {
   const embedded = embeddingRows(context);
   const own = "missing" in embedded ? observationRows(context) : embedded;
   if (!own)
@@ -32,6 +38,11 @@ function imitationOf(context: SignalContext): Imitation | Missing {
     return missing(
       "embeddings",
       "Needs demonstrations: model inputs named demonstration_0, demonstration_1, ... with one row a frame, as wide as the episode's.",
+    );
+  if (work(own.length, demonstrations.length) > mostWork)
+    return missing(
+      "embeddings",
+      `${own.length} frames against ${demonstrations.length} demonstrations are too many to compare: sample fewer frames, or give fewer demonstrations.`,
     );
   return { steps: wide(own), demonstrations };
 }
@@ -80,7 +91,7 @@ export const transportImitation = derivedSignal({
   description:
     "Minus the cost of each step under the entropic transport plan to the demonstration that the episode follows best. Blind to the order of the demonstration's frames. Episode and demonstration must have equally many frames.",
   derive(context, parameters) {
-    const imitation = imitationOf(context);
+    const imitation = imitationOf(context, (frames, count) => 200 * frames ** 2 * count);
     if ("missing" in imitation) return imitation;
     const odd = imitation.demonstrations.findIndex((rows) => rows.length !== imitation.steps.length);
     if (odd >= 0)
@@ -200,7 +211,7 @@ export const discountScheduling = unexplainedSignal({
   description:
     "For every prefix of the episode the longest increasing run of nearest demonstration frames, over demonstrations at the 90th percentile, beside what demonstrations reach against each other; the notes give the progress and the discount that the schedule moves to. Needs two demonstrations.",
   derive(context, parameters) {
-    const imitation = imitationOf(context);
+    const imitation = imitationOf(context, (frames, count) => frames ** 3 * count ** 2);
     if ("missing" in imitation) return imitation;
     const { steps, demonstrations } = imitation;
     const horizon = steps.length;

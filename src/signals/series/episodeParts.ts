@@ -136,6 +136,13 @@ function stepParts(
   };
 }
 
+/** The entries at the positions; loops, since a row may have a million tokens. */
+function gathered(source: Float64Array, positions: Int32Array): Float64Array {
+  const out = new Float64Array(positions.length);
+  for (let t = 0; t < positions.length; t++) out[t] = source[positions[t]!]!;
+  return out;
+}
+
 function tokenParts(
   trajectory: Trajectory,
   context: SignalContext,
@@ -154,17 +161,20 @@ function tokenParts(
     );
   }
   const { mask } = tokens;
-  const positions: number[] = [];
-  for (let i = 0; i < tokens.count; i++)
-    if (!policyOnly || mask === undefined || mask[i] === 1) positions.push(i);
+  const counts = (i: number): boolean => !policyOnly || mask === undefined || mask[i] === 1;
+  let size = 0;
+  for (let i = 0; i < tokens.count; i++) if (counts(i)) size++;
+  const positions = new Int32Array(size);
+  let next = 0;
+  for (let i = 0; i < tokens.count; i++) if (counts(i)) positions[next++] = i;
   const values = tokens.series["value"] ?? modelSeries(context, "value", "token", tokens.count);
   const source = scored ?? recorded;
   return {
     level: "token",
     length: tokens.count,
-    positions: Int32Array.from(positions),
-    rewards: Float64Array.from(positions, (i) => (rewardsFrom === "outcome" ? NaN : source![i]!)),
-    values: values ? Float64Array.from(positions, (i) => values[i]!) : undefined,
+    positions,
+    rewards: rewardsFrom === "outcome" ? new Float64Array(size).fill(NaN) : gathered(source!, positions),
+    values: values ? gathered(values, positions) : undefined,
     terminated: new Uint8Array(positions.length),
     truncated: new Uint8Array(positions.length),
     finalValue: NaN,
