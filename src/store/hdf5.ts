@@ -114,7 +114,8 @@ class LazyGroup implements Hdf5Group {
 
   private dataset(name: string): Dataset | undefined {
     if (this.opened.has(name)) return this.opened.get(name);
-    const child = this.datasets.includes(name) ? guarded(() => this.inner.get(name)) : undefined;
+    this.datasetNames ??= new Set(this.datasets);
+    const child = this.datasetNames.has(name) ? guarded(() => this.inner.get(name)) : undefined;
     const dataset = child instanceof this.module.Dataset ? child : undefined;
     this.opened.set(name, dataset);
     return dataset;

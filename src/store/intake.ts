@@ -4,7 +4,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FileHead, Format, RecordContext } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { Note } from "../model/trajectory";
-import { companionsOf, loadCompanionTables } from "./containers/companions";
+import { companionsWithTables } from "./containers/companions";
 import { openRecords, type StoredContainer } from "./containers/recordSource";
 import type { FileEntry } from "./fileEntry";
 import { fingerprint } from "./fingerprint";
@@ -63,7 +63,12 @@ export class Intake {
     signal: AbortSignal | undefined,
   ): Promise<void> {
     const notes = format.notes?.(head) ?? [];
-    if (notes.length > 0) await this.writer.replaceWarnings(file, [], notes);
+    if (notes.length > 0)
+      await this.writer.replaceWarnings(
+        file,
+        notes.map((note) => note.code),
+        notes,
+      );
     if (file.container === "jsonl") await this.appendLines(file, format, stats, signal);
     else if (file.container === "json") await this.takeDocument(file, format, stats);
     else if (file.container === "parquet") await this.takeTable(file, format, stats, signal);
@@ -179,7 +184,7 @@ export class Intake {
       await this.takeRuns(file, format, format.episodeColumns, stats, signal);
       return;
     }
-    const context = tableContext(file, format);
+    const context = await tableContext(file, format);
     let ready: SummaryBlock[] = [];
     let readyRows = 0;
     let start = 0;
@@ -241,9 +246,8 @@ export class Intake {
     stats: Stats,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const context = tableContext(file, format);
+    const context = await tableContext(file, format);
     const runs = await parquetRuns(file.path, columns, stats.mtimeMs);
-    await loadCompanionTables(format, file.path);
     for (let start = 0; start < runs.length || start === 0; start += RUNS_AT_ONCE) {
       if (signal?.aborted === true)
         throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on.");
@@ -377,8 +381,8 @@ export class Intake {
 }
 
 /** What all rows of a table know of their surroundings. */
-function tableContext(file: FileEntry, format: Format): Omit<RecordContext, "row"> {
-  const companions = companionsOf(format, file.path);
+async function tableContext(file: FileEntry, format: Format): Promise<Omit<RecordContext, "row">> {
+  const companions = await companionsWithTables(format, file.path);
   return {
     path: file.path,
     relativePath: file.relativePath,

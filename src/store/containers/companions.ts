@@ -37,22 +37,27 @@ export function companionsOf(
 }
 
 /**
- * Reads the Parquet files among a format's companions, whose reader is asynchronous, so that `companionsOf` finds them: a
- * table is the list of its rows. One that cannot be read is missing.
+ * What the companions hold, tables included: their reader is asynchronous, so that `companionsOf` does not open them. A table
+ * is the list of its rows; one that cannot be read is missing.
  */
-export async function loadCompanionTables(format: Format, path: string): Promise<void> {
-  const siblings = siblingsOf(path);
-  for (const name of format.companions?.(path, siblings, []) ?? []) {
-    if (!name.endsWith(".parquet")) continue;
+export async function companionsWithTables(format: Format, path: string): Promise<Companions | undefined> {
+  const found = companionsOf(format, path);
+  if (found === undefined) return undefined;
+  const all = new Map(found);
+  for (const name of format.companions?.(path, siblingsOf(path), []) ?? []) {
+    if (!name.endsWith(".parquet") || all.has(name)) continue;
     const companion = join(dirname(path), name);
     try {
       const key = keyOf(companion);
-      if (key === undefined || kept.has(key)) continue;
-      keep(key, await parquetRows(companion, 0, await parquetRowCount(companion)));
+      if (key === undefined) continue;
+      const rows = kept.get(key) ?? (await parquetRows(companion, 0, await parquetRowCount(companion)));
+      keep(key, rows);
+      all.set(name, rows);
     } catch {
       continue;
     }
   }
+  return all;
 }
 
 /** Under which a companion's content is kept, until it changes; undefined when it is missing or too large. */

@@ -117,7 +117,7 @@ export async function csvTable(path: string): Promise<TableRows> {
     );
   const connection = await scratchConnection();
   try {
-    const { sql, skip } = readerOf(FileBytes.of(path));
+    const { sql } = readerOf(FileBytes.of(path));
     await connection.run(
       `CREATE TEMP TABLE csv_rows AS SELECT row_number() OVER () - 1 AS "row no", * FROM ${sql}`,
       [path],

@@ -12,7 +12,7 @@ import { parquetRuns, type RowRun } from "../rowRuns";
 import { arrayElements, isArrayText, textStart } from "../textRecords";
 import { arrowRows } from "./arrowFile";
 import { FileBytes } from "./byteSource";
-import { companionsOf, loadCompanionTables } from "./companions";
+import { companionsOf, companionsWithTables } from "./companions";
 import { compressionOf, expandedCopy } from "./compressed";
 import { csvTable, type TableRows } from "./csvFile";
 import { folderMembers } from "./folder";
@@ -55,9 +55,8 @@ export async function openRecords(
   format: Format,
 ): Promise<RecordSource> {
   const opened = await open(path, container, format);
-  await loadCompanionTables(format, path);
   return {
-    companions: companionsOf(format, path),
+    companions: await companionsWithTables(format, path),
     member: () => undefined,
     close: () => undefined,
     notes: [],
@@ -114,7 +113,18 @@ async function open(path: string, container: StoredContainer, format: Format): P
     case "zip":
       return archiveRecords(path, format);
     case "text":
-      return oneRecord(async () => ({ kind: "value", value: wholeText(path) }));
+      return {
+        ...oneRecord(async () => ({ kind: "value", value: wholeText(path) })),
+        notes: endsInLine(path)
+          ? [
+              {
+                code: "open-text",
+                message: `${path} ends in the middle of a line: its writer may still be at work, or it is cut off.`,
+                where: path,
+              },
+            ]
+          : [],
+      };
     case "folder":
       return folderRecord(path, format);
     case "compressed-json":
@@ -298,6 +308,11 @@ async function archiveRecords(path: string, format: Format): Promise<Opened> {
         };
       }),
   };
+}
+
+function endsInLine(path: string): boolean {
+  const source = FileBytes.of(path);
+  return source.size > 0 && source.read(source.size - 1, 1)[0] !== 0x0a;
 }
 
 function wholeText(path: string): string {
