@@ -4,6 +4,7 @@ import type { Trajectory } from "../model/trajectory";
 import { AdvantageComparison, candidatesOf } from "../signals/compare";
 import { signals } from "../signals/index";
 import type { Group, SignalContext } from "../signals/signal";
+import { trainerOfFormat } from "./defaultSignals";
 import { groupMember } from "./groups";
 import { runSettings } from "./runSettings";
 import type { CompareReport, CompareRequest, Comparisons, Datasets, Task } from "./services";
@@ -33,8 +34,12 @@ export class DatasetComparisons implements Comparisons {
     const rows = await allRows(this.datasets, { datasetId: dataset.id });
     const run = await runSettings(dataset.path);
     const scored = (await this.datasets.query("SELECT 1 FROM scores LIMIT 1")).rows.length > 0;
+    // Of conventions that fit equally well, that of the trainer which writes the format is named first.
+    const usual = trainerOfFormat(dataset.format)?.presets ?? {};
+    const candidates = candidatesOf(signals, run);
+    const own = candidates.filter(({ signal, presetId }) => usual[signal.id] === presetId);
     const comparison = new AdvantageComparison(
-      candidatesOf(signals, run),
+      [...own, ...candidates.filter((candidate) => !own.includes(candidate))],
       request.tolerance,
       request.misfits,
     );

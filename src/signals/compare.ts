@@ -318,6 +318,9 @@ const byDifference = (a: PresetFit, b: PresetFit): number => {
   return left === right || Math.abs(left - right) < 1e-7 ? 0 : left - right;
 };
 
+/** `1e-5` rather than `0.00001`. */
+const toleranceText = (value: number): string => (value < 1e-3 ? value.toExponential() : String(value));
+
 function summaryOf(
   recordedRows: number,
   first: PresetFit | undefined,
@@ -328,7 +331,7 @@ function summaryOf(
   if (!first || first.compared === 0)
     return `${recordedRows} rows record advantages, but no convention could be computed for them.`;
   if (best.length === 0)
-    return `No known convention reproduces the recorded advantages of any of ${first.compared} rows within ${tolerance}.`;
+    return `No known convention reproduces the recorded advantages of any of ${first.compared} rows within ${toleranceText(tolerance)}.`;
   const named = best
     .map((fit) => fit.title)
     .slice(0, 4)
@@ -345,6 +348,6 @@ function summaryOf(
       ? `All ${first.compared} recorded advantages that could be compared are 0, which tells no convention from another.${rest}`
       : `No known convention reproduces the recorded advantages; ${first.matching} of ${first.compared} rows agree, all of them 0.${rest}`;
   if (share < 50)
-    return `No known convention reproduces the recorded advantages; the nearest, ${named}${more}, does so on ${part}% of ${first.compared} rows within ${tolerance}.${rest}`;
-  return `Recorded advantages fit ${named}${more}: ${part}% of ${first.compared} rows within ${tolerance}.${rest}`;
+    return `No known convention reproduces the recorded advantages; the nearest, ${named}${more}, does so on ${part}% of ${first.compared} rows within ${toleranceText(tolerance)}.${rest}`;
+  return `Recorded advantages fit ${named}${more}: ${part}% of ${first.compared} rows within ${toleranceText(tolerance)}.${rest}`;
 }

@@ -167,7 +167,7 @@ describe("compare", () => {
     );
     expect(report!.best[0]).toMatchObject({ compared: 12, matching: 11 });
     expect(report!.best[0]!.misfits.map(({ recorded }) => recorded)).toEqual([0.5]);
-    expect(report!.summary).toContain("91.7% of 12 rows within 0.00001");
+    expect(report!.summary).toContain("91.7% of 12 rows within 1e-5");
   });
 
   it("says that nothing is recorded", async () => {
