@@ -1,7 +1,11 @@
 import { readFileSync, existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { parseRewardMachine, runMachine } from "../../../../src/signals/control/rewardMachine";
+import {
+  machinePotentials,
+  parseRewardMachine,
+  runMachine,
+} from "../../../../src/signals/control/rewardMachine";
 import { parsePropositions, propositionTrace } from "../../../../src/signals/specification/propositions";
 import { parseRewardMachineFile } from "../../../../src/signals/specification/rewardMachineText";
 import {
@@ -38,9 +42,13 @@ describe("reward machines", () => {
     const golden = resolve("test/golden/cases/reward_machine.json");
     expect(existsSync(golden)).toBe(true);
     const { cases } = JSON.parse(readFileSync(golden, "utf8")) as {
-      cases: { function: string; inputs: { machine?: string[]; labels?: string[] } }[];
+      cases: {
+        function: string;
+        inputs: { machine?: string[]; labels?: string[]; gamma?: number; rs_gamma?: number | null };
+      }[];
     };
     let compared = 0;
+    let shapedCases = 0;
     for (const { inputs } of cases) {
       const { machine, labels } = inputs;
       if (!machine || !labels) continue;
@@ -50,8 +58,25 @@ describe("reward machines", () => {
         reference.map(({ state, next, reward }) => ({ state, next, reward })),
       );
       compared++;
+      const { gamma = 0.9, rs_gamma: shapingGamma } = inputs;
+      if (typeof shapingGamma !== "number") continue;
+      const machineOf = parseRewardMachine(machine);
+      const potentials = machinePotentials(machineOf, shapingGamma);
+      const episode = lettered(labels);
+      const shaped = runRewardMachine(
+        parseRewardMachineFile(machine.join("\n")),
+        episode,
+        propositionTrace(episode, letters),
+        "as coded",
+        { gamma, shapingGamma },
+      );
+      expect(shaped.steps.map(({ reward }) => reward)).toEqual(
+        runMachine(machineOf, labels, { gamma, potentials }).map(({ reward }) => reward),
+      );
+      shapedCases++;
     }
     expect(compared).toBeGreaterThan(5);
+    expect(shapedCases).toBeGreaterThan(0);
   });
 
   it("pay for falling off as coded, and not when corrected", () => {
