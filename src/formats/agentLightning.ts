@@ -2,8 +2,8 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import { completionDraft, promptKey } from "./completionDraft";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
-import type { FormatRecord } from "./format";
-import { isList, isObject, objectOf, recordedNumber, textOf, wholeNumber, without } from "./jsonFields";
+import type { FormatRecord, RecordContext } from "./format";
+import { isList, isObject, recordedNumber, textOf, wholeNumber, without } from "./jsonFields";
 import { messagesFrom, unpacked } from "./spanMessages";
 import { spanOfAttributes } from "./spanAttributes";
 import { traceDrafts, type Span } from "./spanTrace";
@@ -126,43 +126,59 @@ export const agentLightning = draftedFormat({
   },
 });
 
-/** Rows of Agent Lightning's W&B artifacts: one a rollout. */
+const ROW_KEYS = ["rollout_id", "reward", "prompt", "response"] as const;
+
+const isRow = (value: JsonValue | undefined): boolean =>
+  isObject(value) && ROW_KEYS.every((key) => key in value);
+
+function rowDraft(row: JsonObject, context: RecordContext): TrajectoryDraft {
+  const draft = completionDraft(row["prompt"], row["response"]);
+  if (draft === undefined)
+    throw new Failure(
+      "missing-field",
+      "The row has no prompt and response.",
+      "Check that it is Agent Lightning's.",
+    );
+  const reward = recordedNumber(row["reward"]);
+  const place = `${context.path}/${context.member ?? ""}`;
+  const step = /step_(\d+)/.exec(place)?.[1];
+  const split = /(train|validation|val|test)_trajectories/.exec(place)?.[1];
+  return {
+    ...draft,
+    ownId: String(row["rollout_id"]),
+    groupKey: promptKey(row["prompt"]),
+    groupGuess: "rows of one step with the same prompt",
+    ...given("trainingStep", wholeNumber(row["step"]) ?? (step === undefined ? undefined : Number(step))),
+    ...given("split", split),
+    outcome: { ...(reward === undefined ? {} : { reward, rewardSource: "reward" }), components: {} },
+    extra: without(row, new Set(["prompt", "response", "reward"])),
+  };
+}
+
+/** Rows of Agent Lightning's W&B artifacts: one a rollout, as JSON lines or zipped as they are uploaded. */
 export const agentLightningRows = draftedFormat({
   id: "agent-lightning-rows",
   title: "Agent Lightning trajectories",
-  source: "microsoft/agent-lightning, W&B artifacts {train|validation}_trajectories.jsonl",
-  containers: ["jsonl"],
+  source: "microsoft/agent-lightning, W&B artifacts step_{N}/{train|validation}_trajectories.jsonl.zip",
+  containers: ["jsonl", "zip"],
   grouping: "key",
   nativeTree: false,
 
   detect(head) {
-    const row = head.firstRecord;
-    return isObject(row) && ["rollout_id", "reward", "prompt", "response"].every((key) => key in row)
+    const first =
+      head.container === "zip"
+        ? [...(head.companions?.values() ?? [])].flatMap((rows) =>
+            isList(rows) ? rows.slice(0, 1) : [rows],
+          )[0]
+        : head.firstRecord;
+    return isRow(first)
       ? { confidence: 0.9, reason: "keys rollout_id, reward, prompt, response" }
       : undefined;
   },
 
-  drafts(record, context): TrajectoryDraft[] {
-    const row = objectOf(record);
-    const draft = completionDraft(row["prompt"], row["response"]);
-    if (draft === undefined)
-      throw new Failure(
-        "missing-field",
-        "The row has no prompt and response.",
-        "Check that it is Agent Lightning's.",
-      );
-    const reward = recordedNumber(row["reward"]);
-    const step = /step_(\d+)/.exec(context.path)?.[1];
-    return [
-      {
-        ...draft,
-        ownId: String(row["rollout_id"]),
-        groupKey: promptKey(row["prompt"]),
-        groupGuess: "rows of one step with the same prompt",
-        ...given("trainingStep", wholeNumber(row["step"]) ?? (step === undefined ? undefined : Number(step))),
-        outcome: { ...(reward === undefined ? {} : { reward, rewardSource: "reward" }), components: {} },
-        extra: without(row, new Set(["prompt", "response", "reward"])),
-      },
-    ];
-  },
+  archiveMembers: (names) => names.filter((name) => name.endsWith(".jsonl")),
+
+  companions: (_path, _siblings, archive) => archive.filter((name) => name.endsWith(".jsonl")).slice(0, 1),
+
+  drafts: (record, context) => rowsOf(record).map((row) => rowDraft(row, context)),
 });

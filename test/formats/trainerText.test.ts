@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { agentLightning } from "../../src/formats/agentLightning";
+import { agentLightning, agentLightningRows } from "../../src/formats/agentLightning";
 import { art } from "../../src/formats/art";
 import { msSwift } from "../../src/formats/columnarRollouts";
 import { completionLog } from "../../src/formats/completionLog";
@@ -151,6 +151,30 @@ describe("trainers' own logs", () => {
     expect(v1.summaries[0]?.reward).toBe(0);
     const rows = await fixture("agent-lightning-rows.jsonl");
     expect(rows.summaries.map((one) => one.reward)).toEqual([1, null]);
+    const rowsOfMember: JsonValue = [
+      { rollout_id: "r1", reward: 1, prompt: "2 + 2?", response: "4" },
+      { rollout_id: "r2", reward: null, prompt: "2 + 2?", response: "five" },
+    ];
+    const member = "train_trajectories.jsonl";
+    const zip = {
+      path: "/art/step_12/train_trajectories.jsonl.zip",
+      bytes: 1,
+      container: "zip" as const,
+      siblings: [],
+      archive: [member],
+    };
+    expect(
+      agentLightningRows.detect({ ...zip, companions: new Map([[member, rowsOfMember]]) }),
+    ).toBeDefined();
+    expect(
+      agentLightningRows.detect({ ...zip, companions: new Map([[member, [{ prompt: "a" }]]]) }),
+    ).toBeUndefined();
+    expect(agentLightningRows.archiveMembers?.([member, "readme.txt"])).toEqual([member]);
+    const zipped = readValue(agentLightningRows, rowsOfMember, { path: zip.path, member });
+    expect(zipped.summaries.map((one) => [one.reward, one.trainingStep, one.split])).toEqual([
+      [1, 12, "train"],
+      [null, 12, "train"],
+    ]);
   });
 
   it("RAGEN: states, thoughts, actions and rewards of each turn", async () => {
