@@ -195,7 +195,7 @@ export const calmReward = derivedSignal({
   level: "step",
   unit: "reward",
   signed: true,
-  needs: ["judge", "observations", "actions"],
+  needs: ["judge", "observations", "actions", "group"],
   inputs: [
     { kind: "judge", name: "", meaning: "replies about the whole trajectory, of every member of the group" },
   ],

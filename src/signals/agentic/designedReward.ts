@@ -18,7 +18,7 @@ export const designedReward = derivedSignal({
   level: "step",
   unit: "reward",
   signed: true,
-  needs: ["components"],
+  needs: ["rewards", "components"],
   inputs: [
     { kind: "step", name: "sparse", meaning: "result of sparse()" },
     { kind: "step", name: "dense", meaning: "result of dense()" },

@@ -86,7 +86,7 @@ export const latentChangeSignal = derivedSignal({
   level: "trajectory",
   unit: "distance",
   signed: true,
-  needs: ["hiddenStates"],
+  needs: ["hiddenStates", "group"],
   inputs: [
     {
       kind: "hiddenStates",

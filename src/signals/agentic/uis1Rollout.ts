@@ -148,7 +148,7 @@ function resultOf(trajectory: Trajectory): SemiOnlineResult | undefined {
   const field = (name: string): unknown => trajectory.extra[name] ?? trajectory.outcome.components[name];
   const [steps, matched] = [field("num_steps"), field("final_step_id")];
   if (typeof steps === "number" && typeof matched === "number") {
-    const success = field("task_success");
+    const success = field("task_success") ?? trajectory.outcome.success;
     return { steps, matched, success: typeof success === "number" ? success > 0 : success === true };
   }
   const matches = recordedMatches(trajectory);
@@ -157,11 +157,16 @@ function resultOf(trajectory: Trajectory): SemiOnlineResult | undefined {
   return { steps: matches.length, matched: first < 0 ? matches.length : first, success: first < 0 };
 }
 
+/** Results of all episodes at hand; of those that are not loaded, what their rows say. */
 function resultsOf(context: SignalContext): readonly SemiOnlineResult[] {
   const members = (context.batch ?? (context.group ? [context.group] : [])).flatMap((group) => group.members);
-  return members.flatMap(({ trajectory }) => {
+  return members.flatMap(({ trajectory, components, success }) => {
     const result = trajectory && resultOf(trajectory);
-    return result ? [result] : [];
+    if (result) return [result];
+    const [steps, matched] = [components["num_steps"], components["final_step_id"]];
+    return typeof steps === "number" && typeof matched === "number" && typeof success === "boolean"
+      ? [{ steps, matched, success }]
+      : [];
   });
 }
 
@@ -172,7 +177,7 @@ export const uis1Sop = derivedSignal({
   level: "trajectory",
   unit: "share",
   signed: false,
-  needs: ["outcomeReward"],
+  needs: ["outcomeReward", "actions", "group"],
   inputs: [
     { kind: "trajectory", name: "num_steps", meaning: "steps of the task" },
     { kind: "trajectory", name: "final_step_id", meaning: "steps before the first mismatch" },

@@ -30,7 +30,7 @@ export const contrastConsistency = derivedSignal({
   level: "pair",
   unit: "share",
   signed: false,
-  needs: ["components"],
+  needs: ["text", "components"],
   inputs: [
     { kind: "array", name: "grid", meaning: "[2][2], rewards [instruction][response]" },
     {

@@ -84,7 +84,7 @@ export const deviceSuccess = derivedSignal({
   level: "trajectory",
   unit: "success",
   signed: false,
-  needs: ["outcomeReward"],
+  needs: ["outcomeReward", "actions", "group"],
   inputs: [
     { kind: "trajectory", name: "is_successful", meaning: "as recorded" },
     {

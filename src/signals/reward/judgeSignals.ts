@@ -109,7 +109,7 @@ export const judgeReward = derivedSignal({
   level: "trajectory",
   unit: "reward",
   signed: false,
-  needs: ["judge"],
+  needs: ["judge", "group"],
   inputs: [
     { kind: "judge", name: "", meaning: "the judge's reply; else what the policy wrote last" },
     { kind: "trajectory", name: "solution", meaning: "right verdict; else the ground truth of the task" },

@@ -44,7 +44,7 @@ export const pairUncertainty = derivedSignal({
   level: "pair",
   unit: "variance",
   signed: false,
-  needs: ["tree"],
+  needs: ["tree", "group", "text"],
   inputs: [
     { kind: "array", name: "comparisons", meaning: "[n][2], leaves that were compared" },
     {

@@ -123,7 +123,7 @@ export const perceptualReward = derivedSignal({
   level: "step",
   unit: "reward",
   signed: true,
-  needs: ["embeddings"],
+  needs: ["embeddings", "group"],
   inputs: [{ kind: "embeddings", name: "", meaning: "one a frame, of every demonstration" }],
   parameters: [
     ...stepParameters,

@@ -24,8 +24,8 @@ function completionScores(group: Group): {
   const correct: number[] = [];
   const incorrect: number[] = [];
   let unscored = 0;
-  for (const { reward, components, trajectory } of group.members) {
-    const told = trajectory?.outcome.success ?? components["correct"];
+  for (const { reward, components, success, trajectory } of group.members) {
+    const told = success ?? trajectory?.outcome.success ?? components["correct"];
     if (typeof reward !== "number" || Number.isNaN(reward) || told === undefined || told === null) unscored++;
     else (told === true || told === 1 ? correct : incorrect).push(reward);
   }

@@ -1,9 +1,9 @@
 import { binary, symbol } from "../expression";
 import { derivedSignal, unexplainedSignal } from "../series/derivedSignal";
 import type { Missing } from "../series/episode";
-import { groupMembers, memberContexts, missing, trajectoryNumber } from "../series/modelInputs";
+import { groupMembers, missing, trajectoryNumber } from "../series/modelInputs";
 import { textOf } from "../series/parameters";
-import type { Parameter, ParameterValues, SignalContext } from "../signal";
+import type { GroupMember, Parameter, ParameterValues, SignalContext } from "../signal";
 import { bestOfNCurve, bestOfNDivergence } from "./rewardModelUses";
 
 /** The survey that lists the uses of reward models. */
@@ -29,15 +29,24 @@ interface Samples {
   readonly own: number;
 }
 
+/** A number of a member under a name: a component, or a field or score where its trajectory is loaded. */
+function memberNumber(context: SignalContext, member: GroupMember, name: string): number | undefined {
+  const component = member.components[name];
+  if (typeof component === "number") return component;
+  if (member.trajectoryId === context.trajectory.id) return trajectoryNumber(context, [name]);
+  return member.trajectory && trajectoryNumber({ trajectory: member.trajectory }, [name]);
+}
+
 function samplesOf(context: SignalContext, parameters: ParameterValues): Samples | Missing {
-  const members = memberContexts(context);
-  if ("missing" in members) return members;
+  const members = context.group?.members ?? [];
+  const own = members.findIndex(({ trajectoryId }) => trajectoryId === context.trajectory.id);
+  if (own < 0) return missing("group");
   const [proxyName, goldName] = [textOf(parameters, "proxy"), textOf(parameters, "gold")];
-  const read = (member: SignalContext, name: string, gold: boolean): number | undefined => {
-    if (name !== "") return trajectoryNumber(member, [name]);
-    const { success, reward } = member.trajectory.outcome;
+  const read = (member: GroupMember, name: string, gold: boolean): number | undefined => {
+    if (name !== "") return memberNumber(context, member, name);
+    const success = member.success ?? member.trajectory?.outcome.success;
     if (gold && typeof success === "boolean") return Number(success);
-    return typeof reward === "number" ? reward : undefined;
+    return typeof member.reward === "number" ? member.reward : undefined;
   };
   const proxy = members.map((member) => read(member, proxyName, false));
   const gold = members.map((member) => read(member, goldName, true));
@@ -47,13 +56,9 @@ function samplesOf(context: SignalContext, parameters: ParameterValues): Samples
   if (broken >= 0)
     return missing(
       "outcomeReward",
-      `Needs both rewards of every sample of the prompt; ${members[broken]!.trajectory.id} lacks one.`,
+      `Needs both rewards of every sample of the prompt; ${members[broken]!.trajectoryId} lacks one.`,
     );
-  return {
-    proxy: Float64Array.from(proxy as number[]),
-    gold: Float64Array.from(gold as number[]),
-    own: members.indexOf(context),
-  };
+  return { proxy: Float64Array.from(proxy as number[]), gold: Float64Array.from(gold as number[]), own };
 }
 
 export const bestOfNCurveSignal = unexplainedSignal({

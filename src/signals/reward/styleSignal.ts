@@ -23,7 +23,7 @@ export const styleMatrix = derivedSignal({
   level: "dataset",
   unit: "share",
   signed: false,
-  needs: ["components"],
+  needs: ["text", "components", "group"],
   inputs: [
     { kind: "trajectory", name: "score_chosen", meaning: "three scores by style" },
     { kind: "trajectory", name: "score_rejected", meaning: "three scores by style" },
@@ -64,7 +64,12 @@ export const styleMatrix = derivedSignal({
           ),
         ),
       },
-      notes: [`${rows.length} prompts.`],
+      notes: [
+        `${rows.length} prompts.`,
+        ...(rows.length === 1 && loaded.length <= 1
+          ? ["Only this prompt is at hand: open its whole group for the matrix of the set."]
+          : []),
+      ],
       convention: "strictly higher",
       lines: () => [
         {

@@ -47,7 +47,7 @@ export const trajectoryGradeSignal = derivedSignal({
   level: "trajectory",
   unit: "grade",
   signed: false,
-  needs: ["judge"],
+  needs: ["judge", "group"],
   inputs: [
     { kind: "judge", name: "", meaning: "replies about the whole trajectory, tried in order" },
     { kind: "trajectory", name: "reward", meaning: "recorded grade, with reward_reason" },
