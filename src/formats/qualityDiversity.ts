@@ -81,6 +81,8 @@ export const qualityDiversity = episodeFormat({
   source: "GPaolo/SERENE, TAXONS and STAX, population_gen_N.pkl, archive_gen_N.pkl",
   containers: ["pickle"],
   plainRecords: agents,
+  // Novelty is measured among the agents of one generation: its population, offspring and archives.
+  grouping: "key",
   detect({ plain }) {
     if (plain === undefined) return undefined;
     const fields = fieldsOf(agents(plain)[0]);
@@ -130,6 +132,7 @@ export const qualityDiversity = episodeFormat({
       {
         ownId: String(id),
         title: `${kindOf(path)}, agent ${id}`,
+        groupKey: "generation",
         ...(typeof parent === "number" ? { parentId: String(parent) } : {}),
         ...given("trainingStep", /_gen_\d+\./.test(path) ? stemNumber(path) : undefined),
         steps: 0,
