@@ -2,7 +2,7 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Note, Outcome } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
-import type { FileHead, FormatRecord, RecordContext } from "./format";
+import type { Companions, FileHead, FormatRecord, RecordContext } from "./format";
 import {
   isList,
   isObject,
@@ -220,19 +220,36 @@ export const inspectJson = draftedFormat({
   },
 });
 
-/** Parts of a chunked sample's list (`messages`, `attachments`): files named by the index of their first item. */
+type Chunks = Map<string, (readonly [number, JsonValue])[]>;
+
+/** Chunks of all samples of an archive, by their folder; they are sorted out once for all of its samples. */
+const sorted = new WeakMap<Companions, Chunks>();
+
+function chunksOf(companions: Companions): Chunks {
+  const known = sorted.get(companions);
+  if (known !== undefined) return known;
+  const chunks: Chunks = new Map();
+  for (const [path, content] of companions) {
+    const [, folder, start] = /^(.+)\/(\d+)\.json$/.exec(path) ?? [];
+    if (folder === undefined || start === undefined || !isList(content)) continue;
+    const items = chunks.get(folder) ?? [];
+    for (const [offset, item] of content.entries()) items.push([Number(start) + offset, item]);
+    chunks.set(folder, items);
+  }
+  for (const items of chunks.values()) items.sort(([a], [b]) => a - b);
+  sorted.set(companions, chunks);
+  return chunks;
+}
+
+/** Items of a chunked sample's list (`messages`, `attachments`): files are named by the index of their first item. */
 function chunked(
   context: RecordContext,
   folder: string,
   name: string,
 ): readonly (readonly [number, JsonValue])[] {
-  const items: (readonly [number, JsonValue])[] = [];
-  for (const [path, content] of context.companions ?? []) {
-    const start = path.startsWith(`${folder}/${name}/`) ? /\/(\d+)\.json$/.exec(path)?.[1] : undefined;
-    if (start !== undefined && isList(content))
-      for (const [offset, item] of content.entries()) items.push([Number(start) + offset, item]);
-  }
-  return items.sort(([a], [b]) => a - b);
+  return context.companions === undefined
+    ? []
+    : (chunksOf(context.companions).get(`${folder}/${name}`) ?? []);
 }
 
 /** A sample's messages stand once in a pool; ranges [start, end) say which are the conversation. */
