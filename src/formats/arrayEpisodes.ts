@@ -2,7 +2,7 @@ import type { PlainValue } from "../model/plain";
 import type { Note } from "../model/trajectory";
 import { given } from "./draft";
 import type { JsonObject, JsonValue } from "../model/json";
-import { roleOf, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
+import { checkedRows, roleOf, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
 import { jsonOf, numbersIn, product, type Numbers } from "./plainFields";
 
 /** Arrays by name, as libraries write one or many episodes of them. */
@@ -36,7 +36,8 @@ export function layoutOf(fields: Fields): Layout | undefined {
   const reward = ofRole("reward");
   if (action === undefined || (observation === undefined && reward === undefined)) return undefined;
   const [first, second] = action.shape;
-  if (first === undefined) return undefined;
+  // An array without elements holds no transitions, however many rows its shape names.
+  if (first === undefined || product(action.shape) < checkedRows(first) || first === 0) return undefined;
   const fits = (numbers: Numbers | undefined, axis: number, size: number): boolean =>
     numbers === undefined || numbers.shape[axis] === size || numbers.shape[axis] === size + 1;
   const inBatch =

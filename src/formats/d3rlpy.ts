@@ -103,12 +103,12 @@ export const d3rlpy = episodeFormat({
     const root = hdf5GroupOf(record, "a d3rlpy dataset");
     const names = columnNames(root);
     const declared = root.numbers("num_episodes")?.[0];
-    const count =
-      declared ??
-      root.datasets.reduce(
-        (most, name) => Math.max(most, Number(/^actions_(\d+)$/.exec(name)?.[1] ?? -1) + 1),
-        0,
-      );
+    const stored = root.datasets.reduce(
+      (most, name) => Math.max(most, Number(/^actions_(\d{1,9})$/.exec(name)?.[1] ?? -1) + 1),
+      0,
+    );
+    // A count beyond what the file has would be damage.
+    const count = Math.min(declared ?? stored, stored);
     const extra: Record<string, JsonValue> = { ...(root.attributes as Record<string, JsonValue>) };
     const version = root.strings("version")?.[0];
     if (version !== undefined) extra["version"] = version;

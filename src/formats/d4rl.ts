@@ -3,6 +3,7 @@ import type { JsonObject, JsonValue } from "../model/json";
 import type { Note } from "../model/trajectory";
 import type { FileHead, FormatRecord, Hdf5Group } from "./format";
 import {
+  checkedRows,
   columnOfDataset,
   datasetsBelow,
   episodeFormat,
@@ -26,7 +27,7 @@ interface Cut {
 function rowCount(root: Hdf5Group): number {
   for (const name of ["rewards", "actions", "observations"]) {
     const rows = root.shape(name)?.[0];
-    if (rows !== undefined) return rows;
+    if (rows !== undefined) return checkedRows(rows);
   }
   throw new Failure("missing-field", "The file has neither rewards nor actions.", "It may be cut off.");
 }

@@ -3,7 +3,7 @@ import type { ColumnMapping, MappedField } from "../model/columnMapping";
 import type { ColumnRole } from "../model/trajectory";
 import type { FormatRecord, Hdf5Group } from "./format";
 import { otherFields, sliceColumn, type Fields } from "./arrayEpisodes";
-import { columnOfDataset, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
+import { checkedRows, columnOfDataset, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
 import { fieldsOf, numbersIn, product } from "./plainFields";
 
 type Columns = ColumnMapping["columns"];
@@ -97,7 +97,7 @@ function ofFields(fields: Fields, columns: Columns): Whole {
 function leadRows(size: (name: string) => number | undefined, columns: Columns): number {
   for (const field of ["action", "reward", "done", "observation"] as const) {
     const rows = columns[field] === undefined ? undefined : size(columns[field]);
-    if (rows !== undefined) return rows;
+    if (rows !== undefined) return checkedRows(rows);
   }
   throw new Failure(
     "missing-field",

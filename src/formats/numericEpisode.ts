@@ -260,6 +260,19 @@ export function roleOf(name: string): ColumnRole {
   return role === undefined || (inInfos && role !== "value" && role !== "logprob") ? "info" : role;
 }
 
+/** A shape costs a file nothing, so that a damaged or hostile one could claim any number of rows. */
+const MOST_ROWS = 2 ** 28;
+
+/** @throws Failure when a file claims more rows than can be looked at */
+export function checkedRows(rows: number): number {
+  if (rows <= MOST_ROWS) return rows;
+  throw new Failure(
+    "large-array",
+    `The file claims ${rows.toLocaleString("en")} rows.`,
+    `Up to ${MOST_ROWS.toLocaleString("en")} rows in one array are read; it may be damaged.`,
+  );
+}
+
 /** A column of numbers that are already read. */
 export function columnOfNumbers(
   name: string,

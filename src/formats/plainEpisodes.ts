@@ -126,6 +126,12 @@ function cutRollouts(fields: Fields): NumericEpisode[] {
   const terminal = need("terminal").data();
   const splits = fields.has("indices") ? (numbersIn(fields.get("indices"))?.data() ?? []) : [];
   const ends = [...splits, acts.shape[0] ?? 0];
+  if (ends.some((end, index) => !(end >= (ends[index - 1] ?? 0) && end <= (acts.shape[0] ?? 0))))
+    throw new Failure(
+      "unfit-record",
+      "The indices do not cut the actions in order.",
+      "The file may be damaged.",
+    );
   const rews = numbersIn(fields.get("rews"));
   const infos = fields.get("infos");
   const extra = otherFields(fields, new Set(["acts", "obs", "rews", "terminal", "indices", "infos"]));

@@ -216,3 +216,17 @@ describe("robomimic", () => {
     expect(trajectories[0]?.notes.map((note) => note.code)).toEqual(["one-done-flag"]);
   });
 });
+
+describe("damaged counts", () => {
+  it("d3rlpy: more episodes declared than stored are not invented", async () => {
+    const { trajectories } = await read(
+      await write({
+        num_episodes: [Int32Array.of(2_000_000_000), []],
+        columns: ["actions", "rewards"],
+        actions_0: [range(1), [1, 1]],
+        rewards_0: [range(1), [1, 1]],
+      }),
+    );
+    expect(trajectories.map((one) => one.steps.length)).toEqual([1]);
+  });
+});
