@@ -70,10 +70,33 @@ export async function probe(path: string, mapped?: Format): Promise<Probe> {
   const sniffed = await sniff(path, bytes, probeText);
   if (sniffed === undefined) return { kind: "other" };
   try {
-    return choose(path, size, sniffed, mapped);
+    const found = choose(path, size, sniffed, mapped);
+    if (confidenceOf(found) >= SURE) return found;
+    const other = otherReading(path, sniffed);
+    const again = other === undefined ? found : choose(path, size, other, mapped);
+    return confidenceOf(again) > confidenceOf(found) ? again : found;
   } finally {
     sniffed.close?.();
   }
+}
+
+/** A format this sure is not doubted. */
+const SURE = 0.5;
+
+const confidenceOf = (found: Probe): number => (found.kind === "readable" ? found.detection.confidence : 0);
+
+/** One object alone is a document and a line as well: what the name does not promise may still be so. */
+function otherReading(path: string, sniffed: Sniffed): Sniffed | undefined {
+  const { stored, parts } = sniffed;
+  if (parts.array === true || parts.firstRecord === undefined) return undefined;
+  if (stored !== "json" && stored !== "jsonl") return undefined;
+  const { head: bytes, size } = readHead(path, WHOLE_RECORD_BYTES);
+  const line = firstLine(bytes, textStart(bytes));
+  if (bytes.length < size || line === undefined) return undefined;
+  if (line.next !== undefined && textStart(bytes.subarray(line.next)) + line.next < bytes.length)
+    return undefined;
+  const container = stored === "json" ? "jsonl" : "json";
+  return { ...sniffed, stored: container, parts: { ...parts, container } };
 }
 
 /** The columns of a file that a mapping could name, and what they look like. Throws what the file system throws. */

@@ -71,7 +71,8 @@ export function damagedInputs(
         return bytes;
       },
     });
-  if (extensions)
+  // Events of a conversation are told by their names, not their content.
+  if (extensions && !/^event-\d+/.test(base))
     for (const extension of EXTENSIONS)
       inputs.push({
         name: `${source} as *${extension}`,

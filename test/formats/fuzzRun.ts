@@ -1,5 +1,5 @@
 import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { Failure } from "../../src/model/failure";
 import type { FuzzInput } from "./fuzzInputs";
 import { readFile, readParts } from "./readFile";
@@ -74,8 +74,10 @@ export async function runFuzz(input: FuzzInput, folder: string): Promise<FuzzOut
   let original = input.source === undefined ? undefined : known.get(input.source);
   if (input.source !== undefined && original === undefined) {
     const bytes = readFileSync(input.source);
-    writeFileSync(path, bytes);
-    original = { bytes, trajectories: (await readAll(path)).trajectories };
+    const own = join(folder, basename(input.source));
+    writeFileSync(own, bytes);
+    original = { bytes, trajectories: (await readAll(own)).trajectories };
+    rmSync(own);
     known.set(input.source, original);
   }
   const bytes = input.bytes(original?.bytes ?? Buffer.alloc(0));
@@ -96,6 +98,8 @@ export async function runFuzz(input: FuzzInput, folder: string): Promise<FuzzOut
     !endsWhole(input.fileName, bytes, original.bytes)
   )
     faults.push(`${read.trajectories} of ${original.trajectories} trajectories and no word about it`);
+  if (input.kind === "extension" && original !== undefined && read.trajectories !== original.trajectories)
+    faults.push(`${read.trajectories} of ${original.trajectories} trajectories under another name`);
   return {
     name: input.name,
     kind: input.kind,

@@ -46,9 +46,9 @@ function separatorOf(text: string): string | undefined {
     .split("\n")
     .filter((line) => !line.startsWith("#") && line.trim() !== "")
     .slice(0, 6);
-  if (lines.length < 4) return undefined;
+  if (lines.length < 2) return undefined;
   // The last line of the head may be cut.
-  const whole = lines.slice(0, -1);
+  const whole = lines.length > 3 ? lines.slice(0, -1) : lines;
   return [",", "\t", ";"].find((mark) => {
     const [first, ...rest] = whole.map((line) => line.split(mark).length);
     return first !== undefined && first >= 3 && rest.every((count) => count === first);
