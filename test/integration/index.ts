@@ -9,6 +9,7 @@ import "./runReports.test";
 import "./editors.test";
 import "./search.test";
 import "./scoring.test";
+import "./models.test";
 import "./tasks.test";
 import "./live.test";
 import "./badInput.test";

@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import * as vscode from "vscode";
+import { Failure } from "../../model/failure";
 import type { ModelInfo } from "../../model/score";
 import type { TrajectoryRow } from "../../model/summary";
+import type { GenerationOptions } from "../../protocol/inferenceCalls";
 import type { ForkReport, GeneratedBranch } from "../../services/generationContract";
 import { openTrajectory, openTree } from "../open";
 import { counted } from "../ui/numbers";
@@ -12,6 +14,13 @@ import { pickPolicy, requireTrust } from "./policyChoice";
 import { oneTrajectory } from "./target";
 
 const stepSchema = v.object({ stepIndex: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) });
+/** What a key binding or another extension may say beforehand; what it leaves out is asked. */
+const givenSchema = v.object({
+  model: v.optional(v.string()),
+  /** As in the input box: `n 4, temperature 1`. */
+  options: v.optional(v.string()),
+  lookAhead: v.optional(v.boolean()),
+});
 
 /** The step that a command is about: told by the caller, else where the shared cursor stands, else the prompt. */
 export function stepOf(parts: CommandParts, row: TrajectoryRow, argument: unknown): number {
@@ -28,34 +37,14 @@ export const forkHereCommand: Command = {
       requireTrust();
       const row = await oneTrajectory(parts, args);
       const afterStep = stepOf(parts, row, args[0]);
-      const model = await pickPolicy(parts);
+      const parsed = v.safeParse(givenSchema, args[0]);
+      const given = parsed.success ? parsed.output : {};
+      const model = await pickPolicy(parts, given.model);
       if (!model) return undefined;
-      const way = await vscode.window.showQuickPick(
-        [
-          { label: "Sample continuations", look: false },
-          {
-            label: "Grow a look-ahead tree",
-            description: "LATR: greedy rows that branch where a runner-up is nearly as likely",
-            look: true,
-          },
-        ],
-        { title: `Fork Here: behind step ${afterStep}`, placeHolder: `with ${model.name}` },
-      );
+      const way = given.lookAhead === undefined ? await pickWay(model, afterStep) : given;
       if (!way) return undefined;
-      const before = defaultOptions(model.declaration);
-      const line = await vscode.window.showInputBox({
-        title: `Fork Here: behind step ${afterStep} with ${model.name}`,
-        prompt: way.look
-          ? "n = branches at most; temperature and top_p are not used"
-          : "How tokens are drawn",
-        value: optionsLine(before),
-        validateInput: (text) => {
-          const read = readOptionsLine(text, before);
-          return typeof read === "string" ? read : undefined;
-        },
-      });
-      const options = line === undefined ? undefined : readOptionsLine(line, before);
-      if (options === undefined || typeof options === "string") return undefined;
+      const options = await askOptions(model, afterStep, way.lookAhead === true, given.options);
+      if (!options) return undefined;
       const folder = settings.branchFolder();
       const base = {
         trajectoryId: row.id,
@@ -65,7 +54,7 @@ export const forkHereCommand: Command = {
         ...(folder === undefined ? {} : { folder }),
       };
       const report = await withStreaming(model, (task) =>
-        way.look
+        way.lookAhead
           ? parts.host.library.services.generation.lookAhead(
               {
                 ...base,
@@ -92,6 +81,48 @@ export const forkHereCommand: Command = {
       return report;
     },
 };
+
+async function pickWay(
+  model: ModelInfo,
+  afterStep: number,
+): Promise<{ readonly lookAhead: boolean } | undefined> {
+  return vscode.window.showQuickPick(
+    [
+      { label: "Sample continuations", lookAhead: false },
+      {
+        label: "Grow a look-ahead tree",
+        description: "LATR: greedy rows that branch where a runner-up is nearly as likely",
+        lookAhead: true,
+      },
+    ],
+    { title: `Fork Here: behind step ${afterStep}`, placeHolder: `with ${model.name}` },
+  );
+}
+
+/** @throws Failure for options that were given and are wrong */
+async function askOptions(
+  model: ModelInfo,
+  afterStep: number,
+  lookAhead: boolean,
+  given: string | undefined,
+): Promise<GenerationOptions | undefined> {
+  const before = defaultOptions(model.declaration);
+  const line =
+    given ??
+    (await vscode.window.showInputBox({
+      title: `Fork Here: behind step ${afterStep} with ${model.name}`,
+      prompt: lookAhead ? "n = branches at most; temperature and top_p are not used" : "How tokens are drawn",
+      value: optionsLine(before),
+      validateInput: (text) => {
+        const read = readOptionsLine(text, before);
+        return typeof read === "string" ? read : undefined;
+      },
+    }));
+  if (line === undefined) return undefined;
+  const read = readOptionsLine(line, before);
+  if (typeof read === "string") throw new Failure("bad-parameter", read, "Correct the options.");
+  return read;
+}
 
 type GenerationTask = NonNullable<
   Parameters<CommandParts["host"]["library"]["services"]["generation"]["fork"]>[1]

@@ -15,7 +15,7 @@ export function requireTrust(): void {
 }
 
 /** A local language model to continue text with: the only one, or the one that the user picks. @throws Failure */
-export async function pickPolicy(parts: CommandParts): Promise<ModelInfo | undefined> {
+export async function pickPolicy(parts: CommandParts, path?: string): Promise<ModelInfo | undefined> {
   const models = (await parts.host.models.list()).filter(
     (model) => model.kind === "policy-lm" && model.problem === undefined && model.layout !== "server",
   );
@@ -25,6 +25,8 @@ export async function pickPolicy(parts: CommandParts): Promise<ModelInfo | undef
       "No language model that could continue a text was found.",
       "Export a causal LM to ONNX into the workspace, or declare it in the setting trajectoryLens.models.",
     );
+  const told = models.find((model) => model.path === path || model.name === path);
+  if (told) return told;
   const chosen = models.find((model) => model.path === parts.host.models.chosenPath("text"));
   if (models.length === 1) return models[0];
   const picked = await vscode.window.showQuickPick(
