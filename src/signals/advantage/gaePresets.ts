@@ -61,4 +61,19 @@ export const gaePresets: readonly Preset[] = [
     values: { gamma: 0.99, lambda: 0.95, truncation: "bootstrap" },
     source: "google-deepmind/rlax, rlax/_src/multistep.py, truncated_generalized_advantage_estimation",
   },
+  {
+    id: "carl",
+    asDescribed: true,
+    title: "CaRL",
+    values: { gamma: 0.99, lambda: 0.95, truncation: "terminal" },
+    source: "autonomousvision/CaRL, dd_ppo.py (done = termination or truncation, nothing is bootstrapped)",
+  },
+  {
+    id: "nap",
+    asDescribed: true,
+    title: "NAP",
+    values: { gamma: 0.98, lambda: 0.98, truncation: "bootstrap" },
+    source:
+      "huawei-noah/HEBO, NAP, ppo_batchrecorder_nap.py, add_tdlamret_and_adv (a cut batch goes on with the value of its last recorded state: set lastValue to it)",
+  },
 ];
