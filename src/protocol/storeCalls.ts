@@ -114,6 +114,8 @@ export type StoreCalls = {
   /** The trajectory at a record of a file (`part` defaults to 0). */
   rowAt: { params: { path: string; row: number; part?: number }; result: TrajectoryRow | null };
   trajectory: { params: { id: string }; result: Trajectory };
+  /** Several at once, in the order of the ids, at most 500: for what works through a whole dataset. */
+  trajectories: { params: { ids: readonly string[] }; result: readonly Trajectory[] };
   groups: {
     params: { datasetId: string; trainingStep?: number; start: number; end: number };
     result: { groups: readonly GroupSummary[]; total: number };

@@ -10,8 +10,6 @@ import { runSettings } from "./runSettings";
 import type { CompareReport, CompareRequest, Comparisons, Datasets, Task } from "./services";
 import { allRows, fromRow } from "./signalContexts";
 
-/** Trajectories that are on their way from their files at once. */
-const AHEAD = 8;
 /** Rows after which conventions that fit none of them are given up. */
 const SAMPLE = 200;
 
@@ -85,13 +83,7 @@ export class DatasetComparisons implements Comparisons {
     light: Group | undefined,
     batch: readonly Group[],
   ): Promise<readonly SignalContext[]> {
-    const loaded: Trajectory[] = [];
-    for (let start = 0; start < members.length; start += AHEAD)
-      loaded.push(
-        ...(await Promise.all(
-          members.slice(start, start + AHEAD).map((row) => this.datasets.trajectory(row.id)),
-        )),
-      );
+    const loaded = await this.datasets.trajectories(members.map((row) => row.id));
     const group = light && groupOf(members, loaded);
     const tree = group && dataset.nativeTree ? await this.datasets.tree(group.groupId) : undefined;
     const whole = group && batch.map((each) => (each === light ? group : each));

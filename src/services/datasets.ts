@@ -37,6 +37,9 @@ export interface ParquetRows {
   parquetRows(path: string, start: number, end: number): Promise<readonly JsonObject[]>;
 }
 
+/** Trajectories in one message: enough to ask the index once, few enough to hold. */
+const TOGETHER = 64;
+
 /**
  * Datasets through the data process. Every fresh process opens the index first; one that replaces a crashed one also
  * takes up the watched folders again.
@@ -129,6 +132,15 @@ export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
 
   trajectory(id: string): Promise<Trajectory> {
     return this.supervisor.call("trajectory", { id });
+  }
+
+  async trajectories(ids: readonly string[]): Promise<readonly Trajectory[]> {
+    const found: Trajectory[] = [];
+    for (let start = 0; start < ids.length; start += TOGETHER)
+      found.push(
+        ...(await this.supervisor.call("trajectories", { ids: ids.slice(start, start + TOGETHER) })),
+      );
+    return found;
   }
 
   groups(

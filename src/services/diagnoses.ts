@@ -17,8 +17,6 @@ import type {
 import { allRows, fromRow } from "./signalContexts";
 import { resolveRequest } from "./signals";
 
-/** Trajectories that are on their way from their files at once. */
-const AHEAD = 8;
 /** What can be told from the rows of the index, without reading a trajectory. */
 const FROM_ROWS = new Set(["group", "outcomeReward", "components", "dataset", "batch"]);
 
@@ -89,11 +87,7 @@ export class DatasetDiagnoses implements Diagnoses {
     for (const members of groups) {
       if (task?.signal?.aborted)
         throw new Failure("cancelled", "The diagnosis was cancelled.", "Start it again.");
-      const loaded: Trajectory[] = [];
-      for (let start = 0; start < members.length; start += AHEAD) {
-        const part = members.slice(start, start + AHEAD);
-        loaded.push(...(await Promise.all(part.map((row) => this.datasets.trajectory(row.id)))));
-      }
+      const loaded = await this.datasets.trajectories(members.map((row) => row.id));
       for (const trajectory of loaded) for (const each of ofTrajectories) run(each, { trajectory });
       const [trajectory] = loaded;
       if (trajectory && members[0]?.groupId !== undefined)

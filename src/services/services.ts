@@ -46,6 +46,8 @@ export interface Datasets {
   row(id: string): Promise<TrajectoryRow | undefined>;
   rowAt(path: string, row: number, part?: number): Promise<TrajectoryRow | undefined>;
   trajectory(id: string): Promise<Trajectory>;
+  /** Several at once, in the order of the ids: for what works through a whole dataset. */
+  trajectories(ids: readonly string[]): Promise<readonly Trajectory[]>;
   groups(
     datasetId: string,
     trainingStep: number | undefined,

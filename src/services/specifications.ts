@@ -8,8 +8,8 @@ import { Failure } from "../model/failure";
 import { placeText } from "../signals/specification/sourceText";
 import type { CheckReport, CheckRequest, CheckRule, Datasets, Specifications, Task } from "./services";
 
-/** Trajectories that are on their way from their files at once. */
-const AHEAD = 8;
+/** Trajectories in memory at once. */
+const TOGETHER = 64;
 
 /** Specification files over indexed trajectories. */
 export class DatasetSpecifications implements Specifications {
@@ -34,25 +34,14 @@ export class DatasetSpecifications implements Specifications {
       );
     const ids = request.trajectoryIds;
     const trajectories: { id: string; rules: readonly RuleOutcome[] }[] = [];
-    const loading = new Map<number, ReturnType<Datasets["trajectory"]>>();
-    const load = (index: number): void => {
-      const id = ids[index];
-      if (id === undefined) return;
-      const coming = this.datasets.trajectory(id);
-      coming.catch(() => undefined);
-      loading.set(index, coming);
-    };
-    for (let index = 0; index < Math.min(AHEAD, ids.length); index++) load(index);
-    for (const [index, id] of ids.entries()) {
+    for (let start = 0; start < ids.length; start += TOGETHER) {
       if (task?.signal?.aborted) throw new Failure("cancelled", "Checking was cancelled.", "Start it again.");
-      const trajectory = await loading.get(index)!;
-      loading.delete(index);
-      load(index + AHEAD);
-      trajectories.push({
-        id,
-        rules: checkTrajectory(specification, trajectory, propositions, request.semantics),
-      });
-      task?.report?.({ done: index + 1, total: ids.length });
+      for (const trajectory of await this.datasets.trajectories(ids.slice(start, start + TOGETHER)))
+        trajectories.push({
+          id: trajectory.id,
+          rules: checkTrajectory(specification, trajectory, propositions, request.semantics),
+        });
+      task?.report?.({ done: Math.min(start + TOGETHER, ids.length), total: ids.length });
     }
     return { rules: countsOf(trajectories), trajectories, warnings: specification.diagnostics };
   }

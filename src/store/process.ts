@@ -53,6 +53,7 @@ const handlers: Handlers = {
   row: async ({ id }) => (await store()).queries.row(id),
   rowAt: async ({ path, row, part }) => (await store()).queries.rowAt(path, row, part ?? 0),
   trajectory: async ({ id }) => (await store()).trajectories.trajectory(id),
+  trajectories: async ({ ids }) => (await store()).trajectories.trajectories(ids),
   groups: async ({ datasetId, trainingStep, start, end }) =>
     (await store()).queries.groups(datasetId, trainingStep, start, end),
   group: async ({ groupId }) => (await store()).queries.group(groupId),

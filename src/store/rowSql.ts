@@ -26,9 +26,13 @@ export async function rowPlace(
   row: number,
   part: number,
 ): Promise<string> {
+  return `${await fileCondition(connection, fileHash)} AND r.row_no = ${row} AND r.part = ${part}`;
+}
+
+/** Condition for the rows of one file in `store.rows r`, with the file's number as a literal. */
+export async function fileCondition(connection: DuckDBConnection, fileHash: string): Promise<string> {
   const found = await connection.runAndReadAll("SELECT file_no FROM store.files WHERE hash = $1", [fileHash]);
-  const fileNo = Number(found.getRows()[0]?.[0] ?? -1);
-  return `r.file_no = ${fileNo} AND r.row_no = ${row} AND r.part = ${part}`;
+  return `r.file_no = ${Number(found.getRows()[0]?.[0] ?? -1)}`;
 }
 
 export interface IndexedRow {

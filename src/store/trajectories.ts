@@ -7,7 +7,7 @@ import type { Tree, TreeNode } from "../model/tree";
 import { companionsOf } from "./containers/companions";
 import { openRecords, type StoredContainer } from "./containers/recordSource";
 import { groupIdOf, parseGroupId, parseTrajectoryId, trajectoryIdOf } from "./ids";
-import { rowPlace } from "./rowSql";
+import { fileCondition, rowPlace } from "./rowSql";
 import { readTextRecord } from "./textRecords";
 
 interface Located {
@@ -30,6 +30,13 @@ interface Located {
 const KEPT_RECORDS = 4;
 const KEPT_BYTES = 64 * 1024 * 1024;
 
+const unknownTrajectory = (id: string): Failure =>
+  new Failure(
+    "unknown-trajectory",
+    `There is no trajectory ${id} in the index.`,
+    "Its file may have changed; refresh the Trajectories view.",
+  );
+
 /** Reads trajectories and trees back from their files, by the places that the index holds. */
 export class TrajectoryReader {
   private readonly kept = new Map<string, FormatRecord & { kind: "value" }>();
@@ -42,12 +49,36 @@ export class TrajectoryReader {
       `f.hash = $1 AND ${await rowPlace(this.connection, fileHash, row, part)}`,
       [fileHash],
     );
-    if (located === undefined)
-      throw new Failure(
-        "unknown-trajectory",
-        `There is no trajectory ${id} in the index.`,
-        "Its file may have changed; refresh the Trajectories view.",
+    if (located === undefined) throw unknownTrajectory(id);
+    return this.read(id, located);
+  }
+
+  /** Several trajectories in the order of the ids, at most 500; the index is asked once per file. */
+  async trajectories(ids: readonly string[]): Promise<readonly Trajectory[]> {
+    const wanted = ids.slice(0, 500).map((id) => ({ id, ...parseTrajectoryId(id) }));
+    const places = new Map<string, Located>();
+    for (const hash of new Set(wanted.map(({ fileHash }) => fileHash))) {
+      const rows = wanted.filter(({ fileHash }) => fileHash === hash);
+      const place = await fileCondition(this.connection, hash);
+      // A tuple list is a filter after a scan of the file's part of the table; the bounds let DuckDB pass over the rest.
+      const numbers = rows.map(({ row }) => row);
+      const located = await this.locate(
+        `f.hash = $1 AND ${place} AND r.row_no BETWEEN ${Math.min(...numbers)} AND ${Math.max(...numbers)}
+         AND (r.row_no, r.part) IN (${rows.map(({ row, part }) => `(${row}, ${part})`).join(", ")})`,
+        [hash],
       );
+      for (const one of located) places.set(`${hash}:${one.row}:${one.part}`, one);
+    }
+    const found: Trajectory[] = [];
+    for (const { id, fileHash, row, part } of wanted) {
+      const located = places.get(`${fileHash}:${row}:${part}`);
+      if (located === undefined) throw unknownTrajectory(id);
+      found.push(await this.read(id, located));
+    }
+    return found;
+  }
+
+  private read(id: string, located: Located): Promise<Trajectory> {
     return this.withRecord(located, (record, context) =>
       located.format.read(
         record,
@@ -56,8 +87,8 @@ export class TrajectoryReader {
           datasetId: located.datasetId,
           source: {
             path: located.path,
-            row,
-            part,
+            row: located.row,
+            part: located.part,
             ...(located.byteLength === 0
               ? {}
               : { byteOffset: located.byteOffset, byteLength: located.byteLength }),
