@@ -2,7 +2,7 @@ import { Failure } from "../model/failure";
 import type { JsonObject } from "../model/json";
 import { draftedFormat } from "./draft";
 import type { FormatRecord } from "./format";
-import { isList, isObject, recordedNumber, textOf, without } from "./jsonFields";
+import { isList, isObject, listOf, recordedNumber, textOf, without } from "./jsonFields";
 import { messagesFrom } from "./spanMessages";
 import { traceDrafts, type Span } from "./spanTrace";
 
@@ -18,24 +18,26 @@ const MAPPED = new Set([
   "error",
 ]);
 
+const NESTED = new Set(["child_runs", "runs", "patch", "post"]);
+
 /** A run is written when it begins and again when it ends: the later fields complete the earlier ones. */
 function mergedRuns(record: FormatRecord): readonly JsonObject[] {
   const value = record.kind === "value" ? record.value : null;
   const rows = (isList(value) ? value : [value]).filter(isObject);
   const runs = new Map<string, Record<string, JsonObject[string]>>();
-  const take = (run: JsonObject): void => {
-    const id = textOf(run["id"]);
-    if (id === undefined) return;
+  const waiting = [...rows].reverse();
+  for (let row = waiting.pop(); row !== undefined; row = waiting.pop()) {
+    // Batches hold runs, and exported trees of runs hold their children.
+    for (const key of ["child_runs", "runs", "patch", "post"] as const)
+      for (const inner of (listOf(row[key]) ?? []).filter(isObject).reverse()) waiting.push(inner);
+    const id = textOf(row["id"]);
+    if (id === undefined) continue;
+    const run = without(row, NESTED);
     const known = runs.get(id);
     if (known === undefined) runs.set(id, { ...run });
     else
       for (const [key, field] of Object.entries(run))
         if (field !== null || !(key in known)) known[key] = field;
-  };
-  for (const row of rows) {
-    for (const key of ["post", "patch", "runs"] as const)
-      if (isList(row[key])) for (const run of row[key].filter(isObject)) take(run);
-    take(row);
   }
   return [...runs.values()];
 }

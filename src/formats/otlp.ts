@@ -29,8 +29,16 @@ function attributesOf(value: JsonValue | undefined): JsonObject {
   return attributes;
 }
 
+/** Spans by resource; Tempo answers with `batches` of the same. */
+function resourcesOf(document: JsonObject): readonly JsonValue[] | undefined {
+  const list = document["resourceSpans"] ?? document["batches"];
+  if (!isList(list)) return undefined;
+  const first = list[0];
+  return "resourceSpans" in document || (isObject(first) && "scopeSpans" in first) ? list : undefined;
+}
+
 function rawSpans(document: JsonObject): RawSpan[] {
-  const resources = isList(document["resourceSpans"]) ? document["resourceSpans"].filter(isObject) : [];
+  const resources = (resourcesOf(document) ?? []).filter(isObject);
   return resources.flatMap((resource) => {
     const around = isObject(resource["resource"]) ? attributesOf(resource["resource"]["attributes"]) : {};
     const scopes = resource["scopeSpans"] ?? resource["instrumentationLibrarySpans"];
@@ -86,8 +94,8 @@ export const otlp = draftedFormat({
 
   detect(head) {
     const document = head.firstRecord;
-    return isObject(document) && isList(document["resourceSpans"])
-      ? { confidence: 0.95, reason: "key resourceSpans" }
+    return isObject(document) && resourcesOf(document) !== undefined
+      ? { confidence: 0.95, reason: "spans by resource (resourceSpans)" }
       : undefined;
   },
 

@@ -170,6 +170,35 @@ describe("traces", () => {
     ).toBeUndefined();
   });
 
+  it("of LangSmith are read as trees of runs too, and Tempo's batches as spans", () => {
+    const nested = readValue(langSmith, {
+      id: "r1",
+      run_type: "chain",
+      name: "agent",
+      trace_id: "r1",
+      start_time: "2026-01-01T00:00:00",
+      inputs: {},
+      child_runs: [
+        {
+          id: "r2",
+          run_type: "llm",
+          parent_run_id: "r1",
+          trace_id: "r1",
+          start_time: "2026-01-01T00:00:01",
+          end_time: "2026-01-01T00:00:02",
+          inputs: { messages: [{ role: "user", content: "Hello" }] },
+          outputs: { choices: [{ message: { role: "assistant", content: "Hi." } }] },
+        },
+      ],
+    });
+    expect(nested.trajectories.map(lines)).toEqual([["user/prompt: Hello", "assistant/answer: Hi."]]);
+    expect(nested.trajectories[0]?.steps[1]?.extra).toMatchObject({ depth: 1 });
+    const detect = (firstRecord: JsonObject) =>
+      otlp.detect({ path: "", bytes: 1, container: "json", siblings: [], firstRecord });
+    expect(detect({ batches: [{ resource: {}, scopeSpans: [] }] })).toBeDefined();
+    expect(detect({ batches: [[1, 2]] })).toBeUndefined();
+  });
+
   it("of Langfuse take scores of the trace, and spans named as called tools as tools", async () => {
     const [trace] = await fixture("langfuse.json");
     expect(lines(trace)).toEqual(["user/prompt: Weather?", ...CONVERSATION.slice(1)]);
