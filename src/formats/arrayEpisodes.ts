@@ -118,14 +118,22 @@ function stretchesOf({ arrays, steps }: Layout): readonly Stretch[] {
   };
   const terminals = flags(["terminals", "terminal", "terminations", "terminated", "is_terminal"]);
   const timeouts = flags(["timeouts", "timeout", "truncations", "truncated"]);
-  const ends = flags(["dones", "done", "is_last", "episode_terminals"]);
+  // Where both are there, a last row that is not terminal was cut.
+  const lasts = flags(["is_last", "episode_terminals"]);
+  const ends = flags(["dones", "done"]);
   const starts = flags(["episode_starts", "is_first"]);
   const out: Stretch[] = [];
   let start = 0;
   for (let row = 0; row < steps; row++) {
     const terminal = terminals !== undefined && terminals[row] === 1;
-    const timeout = timeouts !== undefined && timeouts[row] === 1;
-    const last = terminal || timeout || ends?.[row] === 1 || (starts !== undefined && starts[row + 1] === 1);
+    const cut = lasts?.[row] === 1 && terminals !== undefined && !terminal;
+    const timeout = cut || (timeouts !== undefined && timeouts[row] === 1);
+    const last =
+      terminal ||
+      timeout ||
+      lasts?.[row] === 1 ||
+      ends?.[row] === 1 ||
+      (starts !== undefined && starts[row + 1] === 1);
     if (!last && row < steps - 1) continue;
     out.push({
       start,
@@ -134,7 +142,10 @@ function stretchesOf({ arrays, steps }: Layout): readonly Stretch[] {
         "ended",
         terminal
           ? // Without flags for time limits, a terminal may be one; that is said in a note.
-            { stopReason: "terminated", ...(timeouts === undefined ? {} : { truncated: false }) }
+            {
+              stopReason: "terminated",
+              ...(timeouts === undefined && lasts === undefined ? {} : { truncated: false }),
+            }
           : timeout
             ? { stopReason: "truncated", truncated: true }
             : undefined,
@@ -174,7 +185,8 @@ export function arrayEpisodes(fields: Fields, layout: Layout): NumericEpisode[] 
 /** Terminal flags without flags for time limits: many writers set them at time limits too. */
 function oneFlag(arrays: ReadonlyMap<string, Numbers>): boolean {
   const roles = new Set([...arrays.keys()].map(roleOf));
-  return roles.has("terminated") && !roles.has("truncated");
+  const apart = ["is_last", "episode_terminals"].some((name) => arrays.has(name));
+  return roles.has("terminated") && !roles.has("truncated") && !apart;
 }
 
 /** What to know of files whose terminals may be time limits. */

@@ -242,10 +242,10 @@ const isAdvantage = (name: string): boolean => /(^|[./])(advantages?|adv)$/i.tes
 
 /** Names under which libraries keep what a column means, without the groups they lie in. */
 const ROLES: readonly (readonly [RegExp, ColumnRole])[] = [
-  [/^(obs|observations?|states?)$/i, "observation"],
+  [/^(obs|observations?|states?|images?|pixels)$/i, "observation"],
   [/^(acts?|actions?)$/i, "action"],
   [/^(rews?|rewards?)$/i, "reward"],
-  [/^(terminals?|terminations?|terminated)$/i, "terminated"],
+  [/^(terminals?|terminations?|terminated|is_terminal|dones?)$/i, "terminated"],
   [/^(timeouts?|truncations?|truncated)$/i, "truncated"],
   [/^(values?|value_estimates?|v_?preds?)$/i, "value"],
   [/^((action_)?log_?probs?|logp|action_log_prob)$/i, "logprob"],

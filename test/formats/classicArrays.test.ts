@@ -92,6 +92,18 @@ describe("episodes in array files", () => {
     expect(trajectories[0]?.extra).toMatchObject({ seed: 7, rows: [0, 2] });
   });
 
+  it("tells a last row that is not terminal from a terminal one", async () => {
+    const { id, trajectories } = await read("classic/dreamer.npz");
+    expect(id).toBe("episode-arrays");
+    const [one] = trajectories;
+    expect(one?.outcome).toMatchObject({ reward: 3, truncated: true, stopReason: "truncated" });
+    expect(codes(one)).toEqual([]);
+    expect(one?.columns?.columns.find(({ name }) => name === "image")).toMatchObject({
+      role: "observation",
+      width: 12,
+    });
+  });
+
   it("pairs an npy file of observations with its actions, and leaves the actions to it", async () => {
     const { id, trajectories } = await read("classic/reach_observations_3.npy");
     expect(id).toBe("npy-pairs");

@@ -1,6 +1,8 @@
+import { execFile } from "node:child_process";
 import { appendFileSync, mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { afterEach, describe, expect, it } from "vitest";
 import type { ColumnMapping } from "../../src/model/columnMapping";
 import { eventually, StoreClient } from "./storeClient";
@@ -113,5 +115,37 @@ describe("mappings of columns in the data process", () => {
     expect(datasets.map((one) => one.format)).toEqual(["verl"]);
     const told = client.events.filter((event) => event.name === "warning").map((event) => event.payload);
     expect([...warnings, ...told].map((note) => (note as { code: string }).code)).toContain("unfit-mapping");
+  });
+});
+
+describe("trajectory-lens index --mapping", () => {
+  const run = async (...args: string[]): Promise<unknown> => {
+    const storage = mkdtempSync(join(tmpdir(), "lens-cli-"));
+    const child = promisify(execFile)(process.execPath, [
+      resolve("dist/cli.js"),
+      ...args,
+      "--json",
+      "--storage",
+      storage,
+    ]);
+    const { stdout } = await child.catch((error: unknown) => error as { stdout: string });
+    return JSON.parse(stdout) as unknown;
+  };
+
+  it("reads a file of no known format, and names what is wrong with a mapping", async () => {
+    const path = odd(2);
+    const mappingFile = join(mkdtempSync(join(tmpdir(), "lens-map-")), "columns.json");
+    writeFileSync(mappingFile, JSON.stringify([mapping]));
+    expect(await run("index", path, "--mapping", mappingFile)).toMatchObject({
+      datasets: [{ format: "mapped:prompt=q&response=said&reward=points", trajectories: 2, rewardMean: 0.5 }],
+    });
+    writeFileSync(mappingFile, JSON.stringify({ files: "*.jsonl", columns: { prompts: "q" } }));
+    expect(await run("index", path, "--mapping", mappingFile)).toMatchObject({
+      error: { code: "bad-mapping", message: expect.stringContaining(mappingFile) as string },
+    });
+    writeFileSync(mappingFile, "{");
+    expect(await run("index", path, "--mapping", mappingFile)).toMatchObject({
+      error: { code: "unreadable-mapping" },
+    });
   });
 });
