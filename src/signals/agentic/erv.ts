@@ -31,9 +31,9 @@ export function rankMetrics(states: States): RankMetrics {
   return {
     effectiveRank: rank,
     logEffectiveRank: Math.log(rank),
-    traditionalRank: singular.filter((value) => value > tolerance).length,
+    traditionalRank: Number.isNaN(largest) ? NaN : singular.filter((value) => value > tolerance).length,
     spectrumEntropy: renyiEntropy(singular.map((value) => value * value)),
-    curvature: meanTurn(states),
+    curvature: Number.isNaN(largest) ? NaN : meanTurn(states),
   };
 }
 

@@ -10,7 +10,7 @@ export function centredColumns(rows: readonly ArrayLike<number>[]): readonly Flo
 
 /**
  * Singular values of the centred matrix [T][D], descending, min(T, D) of them, by way of the smaller Gram matrix.
- * Values below the rounding of the square root (1e-8 of the largest) are 0.
+ * Values below the rounding of the square root (1e-8 of the largest) are 0. NaN, all of them, for rows that are not finite.
  */
 export function centredSingularValues(rows: readonly ArrayLike<number>[]): Float64Array {
   const centred = centredColumns(rows);
@@ -18,6 +18,8 @@ export function centredSingularValues(rows: readonly ArrayLike<number>[]): Float
   const width = centred[0]?.length ?? 0;
   const size = Math.min(height, width);
   if (size === 0) return new Float64Array(0);
+  // The decomposition does not end well on numbers that are not finite; they have no spectrum.
+  if (!centred.every((row) => row.every(Number.isFinite))) return new Float64Array(size).fill(NaN);
   const tall = height > width;
   const gram = Matrix.zeros(size, size);
   for (let a = 0; a < size; a++) {

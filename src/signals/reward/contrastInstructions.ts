@@ -63,6 +63,8 @@ export function pairLoss(chosen: number, rejected: number): number {
 export function principalPlane(rows: readonly ArrayLike<number>[]): readonly (readonly [number, number])[] {
   if (rows.length < 2 || (rows[0]?.length ?? 0) < 2)
     throw new Error("A plane of main directions needs at least two rows and two columns.");
+  if (!rows.every((row) => Array.from(row).every(Number.isFinite)))
+    throw new Error("The rows hold numbers that are not finite: they have no main directions.");
   const centred = new Matrix(centredColumns(rows).map((row) => Array.from(row)));
   const svd = new SingularValueDecomposition(centred, { autoTranspose: true });
   const left = svd.leftSingularVectors;

@@ -44,11 +44,19 @@ function rough(
 
 const broken: SignalInputs = {
   hiddenStates: new Map([
-    [0, matrix([[0, 0]])],
-    [1, matrix([[NaN, Infinity]])],
+    [0, matrix(Array.from({ length: 4 }, () => [0, 0]))],
+    [
+      1,
+      matrix([
+        [NaN, Infinity],
+        [1, 2],
+        [0, 1],
+        [-Infinity, 0],
+      ]),
+    ],
   ]),
   embeddings: matrix([
-    [0, 0],
+    [0, NaN],
     [0, 0],
   ]),
   judge: [{ text: "" }, { text: "```{" }, { step: 99, text: "Score: x" }],
