@@ -44,14 +44,13 @@ function declaredDone(trajectory: Trajectory): boolean | undefined {
 
 function verdictOf(trajectory: Trajectory): Verdict {
   const success = field(trajectory, ["is_successful"]);
+  const { rewardSource, reward } = trajectory.outcome;
   const recorded =
     success !== undefined
       ? asNumber(success)
-      : typeof trajectory.outcome.reward === "number"
-        ? trajectory.outcome.reward
-        : typeof trajectory.outcome.success === "boolean"
-          ? Number(trajectory.outcome.success)
-          : NaN;
+      : rewardSource === "is_successful" && typeof reward === "number"
+        ? reward
+        : NaN;
   const verdict = asNumber(field(trajectory, ["environment_verdict", "env_success", "task_success"]));
   const exception =
     field(trajectory, ["exception_info"]) !== undefined ||
