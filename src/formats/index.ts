@@ -77,6 +77,23 @@ import { rStar } from "./rStar";
 import { stepCandidates } from "./stepCandidates";
 import { treeOfThoughts } from "./treeOfThoughts";
 import { treeRl } from "./treeRl";
+import { browserGym } from "./browserGym";
+import { btlUi } from "./btlUi";
+import {
+  contrastInstructions,
+  conversationPairs,
+  letteredPairs,
+  videoVotes,
+  vlRewardBench,
+} from "./comparisons";
+import { guiCritic, mobileAgent } from "./mobileAgent";
+import { openCua } from "./openCua";
+import { osGenesis, osGenesisInstructions } from "./osGenesis";
+import { osWorld } from "./osWorld";
+import { plannerRun } from "./plannerRun";
+import { modelOutputs, pairScores, rewardBench2 } from "./rewardModelBenches";
+import { uiGenie } from "./uiGenie";
+import { uiS1, uiS1Results } from "./uiS1";
 import { verlAgent, verlAgentSteps } from "./verlAgent";
 import { wandbTable } from "./wandbTable";
 
@@ -168,6 +185,26 @@ export const formats: readonly Format[] = [
   tau2Bench,
   prm800k,
   processBench,
+  uiS1,
+  uiS1Results,
+  plannerRun,
+  osWorld,
+  browserGym,
+  mobileAgent,
+  guiCritic,
+  openCua,
+  osGenesis,
+  osGenesisInstructions,
+  uiGenie,
+  btlUi,
+  contrastInstructions,
+  letteredPairs,
+  vlRewardBench,
+  videoVotes,
+  conversationPairs,
+  rewardBench2,
+  pairScores,
+  modelOutputs,
   mathShepherd,
   reasonEvalScores,
   reasonEvalData,

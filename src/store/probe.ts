@@ -13,7 +13,7 @@ import { folderLeader } from "./containers/folder";
 import type { StoredContainer } from "./containers/recordSource";
 import { sniff, type Sniffed } from "./containers/sniff";
 import { siblingsOf } from "./siblings";
-import { textStart } from "./textRecords";
+import { beheadedStart, textStart } from "./textRecords";
 
 const HEAD_BYTES = 64 * 1024;
 /** A first record longer than this is looked at by its beginning alone. */
@@ -168,6 +168,16 @@ function probeText(
   const { size } = source;
   const start = textStart(bytes);
   const first = bytes[start];
+  const beheaded = beheadedStart(bytes);
+  if (beheaded !== undefined) {
+    const rest = source.read(beheaded, Math.min(size - beheaded, HEAD_BYTES)).toString("utf8");
+    const value = parseJsonPrefix(`[${rest}`);
+    return {
+      container: "json",
+      array: true,
+      ...withRecord(Array.isArray(value) ? (value as readonly JsonValue[])[0] : undefined),
+    };
+  }
   if (first !== 0x7b && first !== 0x5b) return undefined;
   // A bracket that no value can follow is a text's own, such as a tag at the beginning of a log.
   if (first === 0x5b && /^\[\s*[^\s"{[\]\-\dtfnNI]/.test(bytes.toString("latin1", start, start + 256)))

@@ -216,6 +216,14 @@ export function summariseDocument(job: DocumentJob, format: Format): LinesResult
   let torn = 0;
   if (isArrayText(bytes) && format.wholeDocument !== true) {
     const { elements, end } = arrayElements(bytes);
+    if (beheadedStart(bytes) !== undefined) {
+      builder.note({
+        row: 0,
+        code: "lost-beginning",
+        reason: `is cut off at its beginning by ${textStart(bytes).toLocaleString("en")} NUL bytes, and those before it are lost`,
+      });
+      records = 1;
+    }
     for (const [start, stop] of elements) {
       summariseText(
         builder,
@@ -285,7 +293,24 @@ export function textStart(bytes: Uint8Array): number {
 }
 
 export function isArrayText(bytes: Uint8Array): boolean {
-  return bytes[textStart(bytes)] === 0x5b;
+  return bytes[textStart(bytes)] === 0x5b || beheadedStart(bytes) !== undefined;
+}
+
+/**
+ * Where the first whole element begins of an array whose beginning was overwritten with NUL bytes (a disk that lost a
+ * block): the rest of its first element stands behind them. Undefined for every other text.
+ */
+export function beheadedStart(bytes: Uint8Array): number | undefined {
+  const start = textStart(bytes);
+  const first = bytes[start];
+  if (bytes[0] !== 0 || first === undefined || first === 0x5b || first === 0x7b) return undefined;
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(
+    "latin1",
+    start,
+    start + 65_536,
+  );
+  const found = /[}\]],\s*(?=[{[])/.exec(text);
+  return found === null ? undefined : start + found.index + found[0].length;
 }
 
 /**
@@ -297,7 +322,8 @@ export function arrayElements(bytes: Uint8Array): {
   readonly end: number;
 } {
   const elements: (readonly [number, number])[] = [];
-  let depth = 0;
+  const beheaded = beheadedStart(bytes);
+  let depth = beheaded === undefined ? 0 : 1;
   let inString = false;
   let start = -1;
   const isSpace = (code: number | undefined): boolean =>
@@ -307,7 +333,7 @@ export function arrayElements(bytes: Uint8Array): {
     while (stop > start && isSpace(bytes[stop - 1])) stop--;
     return stop;
   };
-  for (let index = textStart(bytes); index < bytes.length; index++) {
+  for (let index = beheaded ?? textStart(bytes); index < bytes.length; index++) {
     const code = bytes[index];
     if (inString) {
       if (code === 0x5c) index++;
