@@ -14,40 +14,10 @@ import {
   textFeeds,
   type PastState,
 } from "./textBatch";
-import { emptyResult, portions, rowOf, type NodeResult, type Run } from "./passParts";
+import type { CausalOptions, CausalResult } from "./causalOptions";
+import { addHidden, emptyResult, portions, rowOf, type NodeResult, type Run } from "./passParts";
 import { reusesPrefixExactly } from "./prefixCheck";
-import { extraWidths, readExtras, type ExtrasSpec } from "./rowExtras";
-
-export interface CausalOptions {
-  readonly signal: AbortSignal;
-  readonly maxBatchTokens: number;
-  /** False computes every sequence on its own, for comparison. */
-  readonly sharePrefixes: boolean;
-  /** Tables wanted beside the usual numbers. */
-  readonly extras?: ExtrasSpec;
-  /** A second model over the same tokens; `extras.second` says what for. */
-  readonly second?: LoadedModel;
-  /** Hidden states wanted: the layer and the output that holds it. */
-  readonly hidden?: readonly HiddenOutput[];
-  /** Token of each sequence behind which the logits themselves are wanted; -1 = none. */
-  readonly capture?: readonly number[];
-  /** Sequences finished so far and tokens computed. */
-  onBatch?(doneTokens: number, totalTokens: number): void;
-}
-
-/** Where a model returns the states after one of its layers. */
-export interface HiddenOutput {
-  readonly layer: number;
-  readonly output: string;
-  /** Index along a leading axis of layers, for exports that stack them. */
-  readonly stacked?: number;
-}
-
-export interface CausalResult {
-  readonly statistics: readonly TokenStatistics[];
-  /** Tokens that went through the model; shared ones count once. */
-  readonly computedTokens: number;
-}
+import { extraWidths, readExtras } from "./rowExtras";
 
 /** Bytes of logits that one run may return. */
 const LOGITS_BYTES = 128 * 2 ** 20;
@@ -170,7 +140,7 @@ class Pass {
       const node = nodes[r]!;
       const length = rows[r]!.length;
       this.results[index] = this.statistics(node, first, second, read, r * width);
-      this.addHidden(this.results[index], first.outputs, r, length);
+      addHidden(this.options.hidden ?? [], this.results[index], first.outputs, r, length);
       this.capture(node, first, r * width);
       if (keep) {
         this.pasts.set(
@@ -219,31 +189,6 @@ class Pass {
       const position = this.options.capture![member]!;
       if (position >= node.start && position < node.end)
         this.captured.set(member, rowOf(run, offset + position - node.start).slice());
-    }
-  }
-
-  /** Hidden states of one row's tokens, without padding. */
-  private addHidden(
-    result: NodeResult,
-    outputs: Readonly<Record<string, Tensor>>,
-    row: number,
-    length: number,
-  ): void {
-    for (const { layer, output, stacked } of this.options.hidden ?? []) {
-      const tensor = outputs[output]!;
-      const dims = stacked === undefined ? tensor.dims : tensor.dims.slice(1);
-      if (dims.length !== 3)
-        throw new Failure(
-          "bad-output",
-          `The model returned ${output} of shape [${tensor.dims.join(", ")}]; expected [batch, sequence, width].`,
-          "Export hidden states as [batch, sequence, width] per layer, or stacked along a first axis.",
-        );
-      const [batch, width, size] = dims as [number, number, number];
-      const from = ((stacked ?? 0) * batch + row) * width * size;
-      result.hidden.set(layer, {
-        width: size,
-        data: Float32Array.from(asFloats(tensor).subarray(from, from + length * size)),
-      });
     }
   }
 

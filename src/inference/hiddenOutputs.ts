@@ -1,5 +1,5 @@
 import { Failure } from "../model/failure";
-import type { HiddenOutput } from "./causalPass";
+import type { HiddenOutput } from "./causalOptions";
 import type { LoadedModel } from "./loadedModel";
 import { specText } from "./tensors";
 

@@ -1,8 +1,11 @@
 import type { Tensor } from "onnxruntime-node";
+import { Failure } from "../model/failure";
+import type { HiddenOutput } from "./causalOptions";
 import type { TokenStatistics } from "./distribution";
 import type { LoadedModel } from "./loadedModel";
 import type { PrefixForest } from "./prefixForest";
 import type { TokenTable } from "./rowExtras";
+import { asFloats } from "./tensors";
 import { pastInputs } from "./textBatch";
 
 /** Bytes of keys and values kept at one time for later reuse. */
@@ -70,4 +73,30 @@ export function emptyResult(length: number, widths: ReadonlyMap<string, number>)
     tables: new Map([...widths].map(([name, width]) => [name, { width, data: empty(length * width) }])),
     hidden: new Map(),
   };
+}
+
+/** Hidden states of one row's tokens, without padding. */
+export function addHidden(
+  wanted: readonly HiddenOutput[],
+  result: NodeResult,
+  outputs: Readonly<Record<string, Tensor>>,
+  row: number,
+  length: number,
+): void {
+  for (const { layer, output, stacked } of wanted) {
+    const tensor = outputs[output]!;
+    const dims = stacked === undefined ? tensor.dims : tensor.dims.slice(1);
+    if (dims.length !== 3)
+      throw new Failure(
+        "bad-output",
+        `The model returned ${output} of shape [${tensor.dims.join(", ")}]; expected [batch, sequence, width].`,
+        "Export hidden states as [batch, sequence, width] per layer, or stacked along a first axis.",
+      );
+    const [batch, width, size] = dims as [number, number, number];
+    const from = ((stacked ?? 0) * batch + row) * width * size;
+    result.hidden.set(layer, {
+      width: size,
+      data: Float32Array.from(asFloats(tensor).subarray(from, from + length * size)),
+    });
+  }
 }

@@ -18,13 +18,11 @@ import type {
   ValueRequest,
 } from "./generationContract";
 import { Listeners } from "./listeners";
-import { meanInterval } from "./meanInterval";
 import type { ModelRegistry } from "./modelRegistry";
-import { runnerRow } from "./recompute";
 import { RewardRunner } from "./rewardRunner";
 import type { ProcessScoring } from "./scoring";
 import type { Datasets, ServicesOptions, Task, Unsubscribe } from "./services";
-import { wilsonInterval } from "../inference/graders";
+import { defaultSteps, graded } from "./stateValues";
 
 /** Continues trajectories through the inference process and keeps what came of it in files of its own. */
 export class ProcessGeneration implements Generation {
@@ -47,8 +45,8 @@ export class ProcessGeneration implements Generation {
 
   async fork(request: ForkRequest, task?: Task<GenerationProgress>): Promise<ForkReport> {
     const { trajectory, model, declaration } = await this.prepare(request);
-    const result = await this.scoring.onProvider(model, request.provider, (provider) =>
-      this.scoring.call(
+    const result = await this.scoring.process.onProvider(model, request.provider, (provider) =>
+      this.scoring.process.call(
         "generate",
         {
           modelPath: model.path,
@@ -84,8 +82,8 @@ export class ProcessGeneration implements Generation {
   async lookAhead(request: LookAheadRequest, task?: Task<GenerationProgress>): Promise<ForkReport> {
     const { trajectory, model, declaration } = await this.prepare(request);
     const { point, maxNewTokens, stop, rule } = request;
-    const result = await this.scoring.onProvider(model, request.provider, (provider) =>
-      this.scoring.call(
+    const result = await this.scoring.process.onProvider(model, request.provider, (provider) =>
+      this.scoring.process.call(
         "lookAhead",
         {
           modelPath: model.path,
@@ -149,8 +147,8 @@ export class ProcessGeneration implements Generation {
           ).runner
         : undefined;
     try {
-      const result = await this.scoring.onProvider(model, request.provider, (provider) =>
-        this.scoring.call(
+      const result = await this.scoring.process.onProvider(model, request.provider, (provider) =>
+        this.scoring.process.call(
           "stateValues",
           {
             modelPath: model.path,
@@ -314,41 +312,4 @@ function origin(
     after_step: step,
     ...("afterToken" in point ? { after_token: point.afterToken } : {}),
   };
-}
-
-/** Behind the prompt and behind every step of the policy but the last, which nothing follows. */
-function defaultSteps(trajectory: Trajectory): readonly number[] {
-  const own = trajectory.steps.filter((step) => step.role === "assistant").map((step) => step.index);
-  const before = own[0] === undefined || own[0] === 0 ? [] : [own[0] - 1];
-  return [...before, ...own.slice(0, -1)];
-}
-
-/** Continuations under the user's own reward function: a share where all rewards are 0 or 1, else a mean. */
-async function graded(value: StateValue, trajectory: Trajectory, runner: RewardRunner): Promise<StateValue> {
-  const row = runnerRow(trajectory);
-  const texts = value.texts ?? [];
-  const results = await runner.run(
-    texts.map((text, i) => ({ ...row, id: `${trajectory.id}/${value.afterStep}/${i}`, response: text })),
-  );
-  const failed = results.find((result) => result.error !== undefined);
-  if (failed)
-    throw new Failure(
-      "reward-function",
-      `The reward function failed on a continuation: ${failed.error ?? ""}`,
-      "Correct the function, or choose another grader.",
-    );
-  const rewards = results.flatMap((result) => (typeof result.reward === "number" ? [result.reward] : []));
-  const base = { afterStep: value.afterStep, trials: rewards.length };
-  if (rewards.length > 0 && rewards.every((reward) => reward === 0 || reward === 1)) {
-    const successes = rewards.filter((reward) => reward === 1).length;
-    return {
-      ...base,
-      successes,
-      value: successes / rewards.length,
-      interval: wilsonInterval(successes, rewards.length),
-      method: "Wilson score",
-    };
-  }
-  const { mean, interval } = meanInterval(rewards);
-  return { ...base, value: mean, interval, method: "Student t" };
 }

@@ -1,10 +1,9 @@
-import * as v from "valibot";
 import { Failure, failureData } from "../model/failure";
 import type { ModelDeclaration } from "../model/modelDeclaration";
 import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
-import { stepText } from "../signals/series/stepText";
 import type { ScoreStore } from "./datasets";
+import { questionsOf, type Question } from "./judgeQuestions";
 import { parseReply } from "./judgeReplies";
 import { allTemplates } from "./judgeTemplates";
 import type {
@@ -16,7 +15,7 @@ import type {
   Judging,
 } from "./judgingContract";
 import { modelKey, type ModelRegistry } from "./modelRegistry";
-import { askServer, endpoint } from "./remote/http";
+import { serverBackend } from "./remote/chat";
 import { inParallel } from "./remote/inParallel";
 import type { ScoreArrays } from "./scoreArrays";
 import type { Datasets, ServicesOptions, Task } from "./services";
@@ -26,67 +25,6 @@ const AT_ONCE = 4;
 const DEFAULT_TOKENS = 64;
 /** Characters of one token of ordinary text, where no tokenizer tells. */
 const CHARACTERS_A_TOKEN = 4;
-
-/** One question to a judge. */
-interface Question {
-  readonly trajectoryId: string;
-  readonly step?: number;
-  readonly prompt: string;
-}
-
-const chatSchema = v.object({
-  choices: v.pipe(
-    v.array(v.looseObject({ message: v.looseObject({ content: v.nullable(v.string()) }) })),
-    v.minLength(1),
-  ),
-  usage: v.optional(
-    v.nullable(
-      v.looseObject({
-        prompt_tokens: v.optional(v.number()),
-        completion_tokens: v.optional(v.number()),
-      }),
-    ),
-  ),
-});
-
-/** `/v1/chat/completions` of a server. */
-function serverBackend(declaration: ModelDeclaration, key: string | undefined): ChatBackend {
-  return {
-    async complete({ system, user, maxTokens, temperature }, signal) {
-      const url = endpoint(declaration.url!, "chat/completions");
-      const body = {
-        ...(declaration.model === undefined ? {} : { model: declaration.model }),
-        messages: [
-          ...(system === undefined || system === "" ? [] : [{ role: "system", content: system }]),
-          { role: "user", content: user },
-        ],
-        max_tokens: maxTokens,
-        temperature,
-      };
-      const parsed = v.safeParse(chatSchema, await askServer(url, body, { key, signal }));
-      if (!parsed.success)
-        throw new Failure(
-          "server-reply",
-          `${url} answered in another shape than /v1/chat/completions has.`,
-          "Check the kind of server (api).",
-        );
-      const { choices, usage } = parsed.output;
-      return {
-        text: choices[0]!.message.content ?? "",
-        ...(usage?.prompt_tokens === undefined ? {} : { inputTokens: usage.prompt_tokens }),
-        ...(usage?.completion_tokens === undefined ? {} : { outputTokens: usage.completion_tokens }),
-      };
-    },
-  };
-}
-
-/** Fills the places of a template. Texts of trajectories are put in as they are and never read as places again. */
-export function fillTemplate(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(
-    /\{(prompt|response|step|history|answer)\}/g,
-    (_, name: string) => values[name] ?? "",
-  );
-}
 
 /** Grading by language models on servers or of the editor; replies are kept as they came. */
 export class ChatJudging implements Judging {
@@ -277,50 +215,6 @@ export class ChatJudging implements Judging {
     }
     return serverBackend(declaration, await this.options.serverKey?.(declaration));
   }
-}
-
-/** What a judge is asked about a trajectory: each step of the policy, or the whole. */
-function questionsOf(trajectory: Trajectory, template: JudgeTemplate): readonly Question[] {
-  const { groundTruth } = trajectory.task;
-  const own = trajectory.steps.filter((step) => step.role === "assistant");
-  const first = own[0]?.index ?? trajectory.steps.length;
-  const prompt =
-    trajectory.task.prompt ??
-    trajectory.steps
-      .filter((step) => step.index < first)
-      .map(stepText)
-      .join("\n");
-  const said = (from: number, to: number): string =>
-    trajectory.steps
-      .filter((step) => step.index >= from && step.index < to)
-      .map((step) => (step.role === "assistant" ? stepText(step) : `[${step.role}] ${stepText(step)}`))
-      .join("\n");
-  const values = {
-    prompt,
-    answer:
-      groundTruth === undefined || groundTruth === null
-        ? ""
-        : typeof groundTruth === "string"
-          ? groundTruth
-          : JSON.stringify(groundTruth),
-    response: said(first, trajectory.steps.length),
-  };
-  if (template.level === "trajectory")
-    return [
-      {
-        trajectoryId: trajectory.id,
-        prompt: fillTemplate(template.user, { ...values, step: "", history: "" }),
-      },
-    ];
-  return own.map((step) => ({
-    trajectoryId: trajectory.id,
-    step: step.index,
-    prompt: fillTemplate(template.user, {
-      ...values,
-      step: stepText(step),
-      history: said(first, step.index),
-    }),
-  }));
 }
 
 function seriesOf(

@@ -23,7 +23,9 @@ export function createServices(options: ServicesOptions): Services {
   const datasets = new ProcessDatasets(options);
   const registry = new ModelRegistry(options.models ?? (() => []));
   const tables = new ScoreArrays(options.storageFolder);
-  const remote = new RemoteScoring(options, datasets, tables, (params) => scoring.call("prepare", params));
+  const remote = new RemoteScoring(options, datasets, tables, (params) =>
+    scoring.process.call("prepare", params),
+  );
   const scoring: ProcessScoring = new ProcessScoring(options, datasets, registry, tables, remote);
   const userSignals = new UserSignals(options);
   const signals = new CatalogueSignals(datasets, tables, userSignals);

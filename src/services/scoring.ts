@@ -1,22 +1,25 @@
-import { createHash } from "node:crypto";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { stat } from "node:fs/promises";
-import { Failure, failureData } from "../model/failure";
+import { Failure } from "../model/failure";
 import type { PortableRows } from "../model/portableRow";
-import type { ModelDeclaration } from "../model/modelDeclaration";
 import type { ModelInfo, ModelKind, Provider, ScoreArray, ScoreReport, ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type { InferenceCalls, PolicyQuestion, ProviderStatus, ScoreExtras } from "../protocol/inferenceCalls";
 import { modelHash, modelStamp, trajectoryHash } from "./contentHash";
 import type { ScoreStore } from "./datasets";
-import { Listeners } from "./listeners";
-import { declaredName, ModelRegistry } from "./modelRegistry";
-import { modelName, searchModels, type ModelCandidate } from "./modelSearch";
-import type { CallOptions } from "./processes/pendingCall";
-import { Supervisor } from "./processes/supervisor";
+import { InferenceProcess } from "./inferenceProcess";
+import { ModelLibrary } from "./modelLibrary";
+import type { ModelRegistry } from "./modelRegistry";
 import type { RemoteScoring } from "./remote/remoteScoring";
-import { sampleTrajectories } from "./sampleTrajectories";
 import type { ScoreArrays } from "./scoreArrays";
+import {
+  cacheKey,
+  givesTables,
+  knownFor,
+  numericPart,
+  type PortionCall,
+  type ScoreProgress,
+} from "./scoreKeys";
 import type {
   Datasets,
   ModelTest,
@@ -28,12 +31,8 @@ import type {
   Unsubscribe,
 } from "./services";
 
-/** Part of every cache key: raised when the way of scoring changes its numbers. */
-const SCORING_VERSION = 1;
 /** Trajectories loaded and sent to the inference process at once. */
 const CHUNK = 32;
-
-type ScoreProgress = { done: number; total: number; provider: Provider; message: string };
 
 /** What a job on other machines needs of this machine's scoring. */
 export interface PortableScoring {
@@ -45,13 +44,10 @@ export interface PortableScoring {
 
 /** Scores through the inference process; what was computed once is answered by the index. */
 export class ProcessScoring implements Scoring, PortableScoring {
-  private readonly supervisor: Supervisor<InferenceCalls>;
-  private readonly states: Listeners<ScoringState>;
-  private stateNow: ScoringState = { phase: "idle" };
-  private probed: Promise<readonly ProviderStatus[]> | undefined;
-  private readonly crashed = new Set<Provider>();
+  /** The process that loads models; generation calls it too. */
+  readonly process: InferenceProcess;
   private readonly hashes = new Map<string, { stamp: string; hash: string }>();
-  private readonly inspected = new Map<string, { stamp: string; info: ModelInfo }>();
+  private readonly library: ModelLibrary;
 
   constructor(
     options: ServicesOptions,
@@ -60,127 +56,38 @@ export class ProcessScoring implements Scoring, PortableScoring {
     private readonly tables: ScoreArrays,
     private readonly remote: RemoteScoring,
   ) {
-    const log = options.log ?? (() => undefined);
-    this.states = new Listeners(log);
-    this.supervisor = new Supervisor<InferenceCalls>({
-      name: "the inference process",
-      entry: join(options.distFolder, "inference.js"),
-      ...(options.nodePath === undefined ? {} : { nodePath: options.nodePath }),
-      ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
-      concurrency: 1,
-      log,
-      onPhase: (phase) => this.setState({ ...this.stateNow, phase: phase === "running" ? "idle" : phase }),
-    });
+    this.process = new InferenceProcess(options);
+    this.library = new ModelLibrary(this.process, registry, remote);
   }
 
   get state(): ScoringState {
-    return this.stateNow;
+    return this.process.state;
   }
 
   onStateChange(listener: (state: ScoringState) => void): Unsubscribe {
-    return this.states.add(listener);
+    return this.process.onStateChange(listener);
   }
 
   /** Process id of the inference process, while there is one. */
   get pid(): number | undefined {
-    return this.supervisor.pid;
+    return this.process.pid;
   }
 
   providers(): Promise<readonly ProviderStatus[]> {
-    this.probed ??= this.probe().catch((error: unknown) => {
-      this.probed = undefined;
-      throw error;
-    });
-    return this.probed;
+    return this.process.providers();
   }
 
-  /** A provider whose probe takes the process down is left out and the others are probed again. */
-  private async probe(): Promise<readonly ProviderStatus[]> {
-    for (;;) {
-      let probing: Provider | undefined;
-      try {
-        return await this.supervisor.call(
-          "providers",
-          { skip: [...this.crashed] },
-          { timeoutMs: 60_000, onProgress: (progress) => void (probing = progress.probing) },
-        );
-      } catch (error) {
-        const { code } = failureData(error);
-        const ended = code === "process-ended" || code === "timed-out";
-        if (!ended || probing === undefined || probing === "cpu" || this.crashed.has(probing)) throw error;
-        this.crashed.add(probing);
-      }
-    }
-  }
-
-  async findModels(roots: readonly string[]): Promise<readonly ModelInfo[]> {
-    const models: ModelInfo[] = [];
-    const declared = this.registry.all;
-    const paths = declared.flatMap((entry) => (entry.path === undefined ? [] : [resolve(entry.path)]));
-    const candidates = [
-      ...paths.map((path): ModelCandidate => ({
-        path,
-        layout: path.endsWith(".onnx") ? "onnx-file" : "huggingface-folder",
-        bytes: 0,
-      })),
-      ...(await searchModels(roots)).filter((candidate) => !paths.includes(candidate.path)),
-    ];
-    for (const { path, layout, bytes } of candidates) {
-      const declaration = this.registry.find(path);
-      try {
-        models.push(await this.inspect(path, declaration));
-      } catch (error) {
-        models.push({
-          path,
-          name: declaration === undefined ? modelName(path) : declaredName(declaration),
-          kind: "unknown",
-          layout,
-          bytes,
-          problem: failureData(error).message,
-          ...(declaration === undefined ? {} : { declaration }),
-        });
-      }
-    }
-    const servers = declared.filter((entry) => entry.path === undefined);
-    return [...models, ...servers.map((entry) => ModelRegistry.serverInfo(entry))];
-  }
-
-  private async inspect(path: string, declaration: ModelDeclaration | undefined): Promise<ModelInfo> {
-    const stamp = `${await modelStamp(path).catch(() => "absent")} ${JSON.stringify(declaration ?? {})}`;
-    const known = this.inspected.get(path);
-    if (known?.stamp === stamp) return known.info;
-    const found = await this.supervisor.call(
-      "inspect",
-      { path, ...(declaration === undefined ? {} : { declaration }) },
-      { timeoutMs: 120_000 },
-    );
-    const info: ModelInfo = {
-      ...found,
-      ...(declaration === undefined ? {} : { declaration, name: declaredName(declaration) }),
-    };
-    this.inspected.set(path, { stamp, info });
-    return info;
+  findModels(roots: readonly string[]): Promise<readonly ModelInfo[]> {
+    return this.library.find(roots);
   }
 
   /** A local model by path or declared name, looked at. @throws Failure when there is none or it cannot be used */
-  async usable(nameOrPath: string): Promise<ModelInfo> {
-    const declaration = this.registry.find(nameOrPath);
-    const path = resolve(declaration?.path ?? nameOrPath);
-    if (!(await stat(path).catch(() => undefined))) {
-      throw new Failure(
-        "unknown-model",
-        `There is no model at ${path}.`,
-        "Give a model folder, an .onnx file, or the name of a declared model.",
-      );
-    }
-    const model = await this.inspect(path, declaration);
-    if (model.problem !== undefined) {
-      const sentence = model.problem.includes(path)
-        ? model.problem
-        : `The model at ${path} cannot be used: ${model.problem}`;
-      throw new Failure("bad-model", sentence, "Choose another model or export it again.");
-    }
-    return model;
+  usable(nameOrPath: string): Promise<ModelInfo> {
+    return this.library.usable(nameOrPath);
+  }
+
+  test(nameOrPath: string, provider: Provider | "auto"): Promise<ModelTest> {
+    return this.library.test(nameOrPath, provider);
   }
 
   async score(
@@ -199,11 +106,11 @@ export class ProcessScoring implements Scoring, PortableScoring {
       ...(options.longText === undefined ? {} : { longText: options.longText }),
       ...(declared === undefined ? {} : { declaration: numericPart(declared) }),
     };
-    return this.onProvider(model, provider, (chosen) =>
+    return this.process.onProvider(model, provider, (chosen) =>
       this.scoreOn(trajectoryIds, model, chosen, task, {
         parameters,
         run: (trajectories, callOptions) =>
-          this.supervisor.call(
+          this.process.call(
             "score",
             {
               modelPath: model.path,
@@ -252,11 +159,11 @@ export class ProcessScoring implements Scoring, PortableScoring {
   ): Promise<ScoreReport> {
     const model = await this.usable(modelPath);
     const declaration = this.registry.find(modelPath);
-    return this.onProvider(model, provider, (chosen) =>
+    return this.process.onProvider(model, provider, (chosen) =>
       this.scoreOn(trajectoryIds, model, chosen, task, {
         parameters,
         run: (trajectories, callOptions) =>
-          this.supervisor.call(
+          this.process.call(
             method,
             {
               modelPath: model.path,
@@ -273,50 +180,6 @@ export class ProcessScoring implements Scoring, PortableScoring {
 
   arrays(trajectoryId: string): Promise<readonly ScoreArray[]> {
     return this.tables.of(trajectoryId);
-  }
-
-  async test(nameOrPath: string, provider: Provider | "auto"): Promise<ModelTest> {
-    const declared = this.registry.find(nameOrPath);
-    if (declared && declared.path === undefined) return this.remote.test(declared);
-    const path = resolve(declared?.path ?? nameOrPath);
-    let model: ModelInfo = {
-      path,
-      name: declared === undefined ? modelName(path) : declaredName(declared),
-      kind: "unknown",
-      layout: "onnx-file",
-      bytes: 0,
-    };
-    try {
-      model = await this.usable(nameOrPath);
-      const trajectories = sampleTrajectories(model);
-      const report = await this.onProvider(model, provider, (chosen) =>
-        this.supervisor.call(
-          "score",
-          {
-            modelPath: model.path,
-            provider: chosen,
-            trajectories,
-            ...(declared === undefined ? {} : { declaration: declared }),
-          },
-          { timeoutMs: 300_000 },
-        ),
-      );
-      const [failure] = report.failures;
-      return {
-        model,
-        provider: report.provider,
-        loadSeconds: report.loadSeconds,
-        seconds: report.seconds,
-        tokens: report.tokens,
-        results: [
-          ...new Set(report.series.map((series) => `${series.name} per ${series.level}`)),
-          ...new Set((report.arrays ?? []).map((table) => `${table.name} [${table.rows}, ${table.width}]`)),
-        ],
-        ...(failure === undefined ? {} : { problem: failure.message }),
-      };
-    } catch (error) {
-      return { model, results: [], problem: failureData(error).message };
-    }
   }
 
   /** Paths of second models by their declared names. */
@@ -336,61 +199,6 @@ export class ProcessScoring implements Scoring, PortableScoring {
     if (!(await stat(path).catch(() => undefined)))
       throw new Failure("unknown-model", `There is no model at ${path}.`, "Give a model folder.");
     return this.hashOf(path);
-  }
-
-  /** Calls the inference process with a model; with "auto" the next provider takes over from one that falls over. */
-  async onProvider<T>(
-    model: ModelInfo,
-    wanted: Provider | "auto",
-    run: (provider: Provider) => Promise<T>,
-  ): Promise<T> {
-    const provider = wanted === "auto" ? (model.declaration?.provider ?? "auto") : wanted;
-    for (;;) {
-      const chosen = await this.chooseProvider(provider);
-      this.setState({ ...this.stateNow, provider: chosen, modelPath: model.path });
-      try {
-        return await run(chosen);
-      } catch (error) {
-        // A provider that passed its probe can still fall over a real model; with "auto" the next one takes over.
-        if (failureData(error).code !== "process-ended" || provider !== "auto" || chosen === "cpu")
-          throw error;
-        this.crashed.add(chosen);
-        this.probed = undefined;
-      }
-    }
-  }
-
-  /** A call of the inference process, for the services that generate. */
-  call<M extends keyof InferenceCalls & string>(
-    method: M,
-    params: InferenceCalls[M]["params"],
-    options: CallOptions<ProgressOf<InferenceCalls[M]>> = {},
-  ): Promise<InferenceCalls[M]["result"]> {
-    return this.supervisor.call(method, params, options);
-  }
-
-  private async chooseProvider(wanted: Provider | "auto"): Promise<Provider> {
-    const statuses = await this.providers();
-    const available = statuses.filter((status) => status.available);
-    if (wanted === "auto") {
-      const best = available[0];
-      if (!best) {
-        throw new Failure(
-          "no-provider",
-          "No execution provider of onnxruntime works on this machine.",
-          statuses[0]?.detail ?? "Reinstall the extension.",
-        );
-      }
-      return best.provider;
-    }
-    const status = statuses.find((candidate) => candidate.provider === wanted);
-    if (status?.available) return wanted;
-    const names = available.map((candidate) => candidate.provider).join(", ");
-    throw new Failure(
-      "provider-unavailable",
-      `The provider ${wanted} is not available here${status ? `: ${status.detail.replace(/\.$/, "")}` : ""}.`,
-      `Choose one of: auto${names ? `, ${names}` : ""}.`,
-    );
   }
 
   private async scoreOn(
@@ -523,84 +331,14 @@ export class ProcessScoring implements Scoring, PortableScoring {
   }
 
   portableRows(modelPath: string, trajectories: readonly Trajectory[]): Promise<PortableRows> {
-    return this.supervisor.call("portableRows", { modelPath, trajectories });
+    return this.process.call("portableRows", { modelPath, trajectories });
   }
 
   async cacheKeyOf(trajectory: Trajectory, modelPath: string, provider: Provider): Promise<string> {
     return cacheKey(trajectory, await this.hashOf(modelPath), provider);
   }
 
-  private setState(state: ScoringState): void {
-    const before = this.stateNow;
-    if (
-      before.phase === state.phase &&
-      before.provider === state.provider &&
-      before.modelPath === state.modelPath
-    )
-      return;
-    this.stateNow = state;
-    this.states.tell(state);
-  }
-
   dispose(): Promise<void> {
-    return this.supervisor.dispose();
+    return this.process.dispose();
   }
-}
-
-/**
- * Cached series as those of one trajectory. Equal texts share a key, so that series of several trajectories may come
- * back: the trajectory's own are taken, else those of any one of the others, under this trajectory's id.
- */
-function knownFor(trajectoryId: string, known: readonly ScoreSeries[]): readonly ScoreSeries[] {
-  const from = known.some((entry) => entry.trajectoryId === trajectoryId)
-    ? trajectoryId
-    : known[0]?.trajectoryId;
-  return known.filter((entry) => entry.trajectoryId === from).map((entry) => ({ ...entry, trajectoryId }));
-}
-
-/** Kinds whose result is a table, and extras that ask for one. */
-function givesTables(kind: ModelKind, parameters: Readonly<Record<string, unknown>>): boolean {
-  const extras = parameters["extras"] as ScoreExtras | undefined;
-  const questions = parameters["questions"] as readonly PolicyQuestion[] | undefined;
-  return (
-    ["embedding", "encoder", "autoencoder", "inverse-dynamics", "dynamics-ensemble", "flow"].includes(kind) ||
-    extras?.topK !== undefined ||
-    extras?.hiddenLayers !== undefined ||
-    (questions?.some((question) => question.followUps !== undefined) ?? false)
-  );
-}
-
-/** What of a declaration changes numbers: not its name, prices or generation defaults. */
-function numericPart(declaration: ModelDeclaration): Partial<ModelDeclaration> {
-  const {
-    name: _name,
-    path: _path,
-    provider: _provider,
-    generation: _generation,
-    pricePerMillion: _price,
-    ignoreMemory: _memory,
-    ...rest
-  } = declaration;
-  return rest;
-}
-
-/** One way of asking the inference process about a portion of trajectories, and what its numbers depend on. */
-interface PortionCall {
-  readonly parameters: Readonly<Record<string, unknown>>;
-  run(trajectories: readonly Trajectory[], options: CallOptions<ScoreProgress>): Promise<ScoreReport>;
-}
-
-type ProgressOf<Call> = Call extends { readonly progress: infer Progress } ? Progress : never;
-
-/** Key under which the index keeps what one model made of one text on one provider. */
-export function cacheKey(
-  trajectory: Trajectory,
-  modelHashHex: string,
-  provider: Provider,
-  further: Readonly<Record<string, unknown>> = {},
-): string {
-  const parameters = JSON.stringify({ version: SCORING_VERSION, provider, ...further });
-  return createHash("sha256")
-    .update(`${trajectoryHash(trajectory)}\n${modelHashHex}\n${parameters}`)
-    .digest("hex");
 }

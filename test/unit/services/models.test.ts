@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import type { Trajectory } from "../../../src/model/trajectory";
 import { modelHash, modelStamp, trajectoryHash } from "../../../src/services/contentHash";
 import { modelName, searchModels } from "../../../src/services/modelSearch";
-import { cacheKey } from "../../../src/services/scoring";
+import { cacheKey } from "../../../src/services/scoreKeys";
 
 const base: Trajectory = {
   id: "t",

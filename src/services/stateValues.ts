@@ -1,0 +1,48 @@
+import { wilsonInterval } from "../inference/graders";
+import { Failure } from "../model/failure";
+import type { Trajectory } from "../model/trajectory";
+import type { StateValue } from "../protocol/inferenceCalls";
+import { meanInterval } from "./meanInterval";
+import { runnerRow } from "./recompute";
+import type { RewardRunner } from "./rewardRunner";
+
+/** Behind the prompt and behind every step of the policy but the last, which nothing follows. */
+export function defaultSteps(trajectory: Trajectory): readonly number[] {
+  const own = trajectory.steps.filter((step) => step.role === "assistant").map((step) => step.index);
+  const before = own[0] === undefined || own[0] === 0 ? [] : [own[0] - 1];
+  return [...before, ...own.slice(0, -1)];
+}
+
+/** Continuations under the user's own reward function: a share where all rewards are 0 or 1, else a mean. */
+export async function graded(
+  value: StateValue,
+  trajectory: Trajectory,
+  runner: RewardRunner,
+): Promise<StateValue> {
+  const row = runnerRow(trajectory);
+  const texts = value.texts ?? [];
+  const results = await runner.run(
+    texts.map((text, i) => ({ ...row, id: `${trajectory.id}/${value.afterStep}/${i}`, response: text })),
+  );
+  const failed = results.find((result) => result.error !== undefined);
+  if (failed)
+    throw new Failure(
+      "reward-function",
+      `The reward function failed on a continuation: ${failed.error ?? ""}`,
+      "Correct the function, or choose another grader.",
+    );
+  const rewards = results.flatMap((result) => (typeof result.reward === "number" ? [result.reward] : []));
+  const base = { afterStep: value.afterStep, trials: rewards.length };
+  if (rewards.length > 0 && rewards.every((reward) => reward === 0 || reward === 1)) {
+    const successes = rewards.filter((reward) => reward === 1).length;
+    return {
+      ...base,
+      successes,
+      value: successes / rewards.length,
+      interval: wilsonInterval(successes, rewards.length),
+      method: "Wilson score",
+    };
+  }
+  const { mean, interval } = meanInterval(rewards);
+  return { ...base, value: mean, interval, method: "Student t" };
+}
