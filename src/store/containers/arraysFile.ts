@@ -3,7 +3,7 @@ import { Failure } from "../../model/failure";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
 import type { ByteSource } from "./byteSource";
-import { FileBytes } from "./byteSource";
+import { FileBytes, weakly } from "./byteSource";
 import { readMatlab } from "./matlabFile";
 import { npyArray } from "./npyArray";
 import type { ZipArchive } from "./zipArchive";
@@ -56,13 +56,12 @@ function memberBytes(archive: ZipArchive, name: string): ByteSource {
       read: (offset, length) =>
         archive.bytesAt(stored.offset + offset, Math.max(0, Math.min(length, stored.size - offset))),
     };
-  let content: Buffer | undefined;
+  const head = weakly(() => archive.readHead(name));
+  const content = weakly(() => archive.read(name, LARGEST_MEMBER));
   return {
     size: archive.sizeOf(name) ?? 0,
-    read(offset, length) {
-      content ??= archive.read(name, LARGEST_MEMBER);
-      return content.subarray(offset, offset + length);
-    },
+    read: (offset, length) =>
+      (offset + length <= head().length ? head() : content()).subarray(offset, offset + length),
   };
 }
 

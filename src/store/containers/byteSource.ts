@@ -54,3 +54,15 @@ export class MemoryBytes implements ByteSource {
     return this.bytes.subarray(offset, Math.min(offset + length, this.size));
   }
 }
+
+/** What `load` gives, loaded again when memory was needed for something else in the meantime. */
+export function weakly<T extends object>(load: () => T): () => T {
+  let kept: WeakRef<T> | undefined;
+  return () => {
+    const known = kept?.deref();
+    if (known !== undefined) return known;
+    const loaded = load();
+    kept = new WeakRef(loaded);
+    return loaded;
+  };
+}

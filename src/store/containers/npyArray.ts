@@ -1,7 +1,7 @@
 import { Failure } from "../../model/failure";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
-import type { ByteSource } from "./byteSource";
+import { weakly, type ByteSource } from "./byteSource";
 import {
   checkedShape,
   numpyArray,
@@ -56,9 +56,9 @@ export function npyArray(
     return { value: flat ? value : reshaped(value, shape, columnMajor === true), notes };
   }
   const bytes = arrayBytes(type, shape);
-  let content: Buffer | undefined;
+  const content = weakly(() => source.read(data, bytes));
   return {
-    value: numpyArray(type, shape, () => (content ??= source.read(data, bytes)), columnMajor === true),
+    value: numpyArray(type, shape, content, columnMajor === true),
     notes:
       data + bytes > source.size
         ? [

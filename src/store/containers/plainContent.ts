@@ -11,7 +11,7 @@ import { readPickleBytes, readTorchArchive, torchMember } from "./torchFile";
 import { ZipArchive } from "./zipArchive";
 
 /** A pickle larger than this is not read: it is read as a whole. */
-const LARGEST_PICKLE = 2 ** 31;
+const LARGEST_PICKLE = 2 ** 30;
 /** Detection, indexing and showing read the same file one after another. */
 const KEPT = 2;
 

@@ -1,6 +1,7 @@
 import { Failure } from "../../model/failure";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
+import { weakly } from "./byteSource";
 import { finishPlain } from "./finishPlain";
 import { readPickle, setNestedReader, type PickleResult } from "./pickle";
 import { NamedClass, StorageDraft, StubDraft } from "./pickleDrafts";
@@ -35,11 +36,10 @@ export function readTorchArchive(
     if (named === undefined) return undefined;
     const known = storages.get(named.key);
     if (known !== undefined) return known;
-    let loaded: Uint8Array | undefined;
     const name = `${prefix}data/${named.key}`;
     const storage = new StorageDraft(
       named.type,
-      () => (loaded ??= archive.read(name, LARGEST_STORAGE)),
+      weakly(() => archive.read(name, LARGEST_STORAGE)),
       littleEndian,
     );
     storages.set(named.key, storage);

@@ -1,4 +1,4 @@
-import { crc32, inflateRawSync } from "node:zlib";
+import { constants, crc32, inflateRawSync } from "node:zlib";
 import { decompress as unzstd } from "fzstd";
 import yauzl from "yauzl";
 import { Failure } from "../../model/failure";
@@ -23,6 +23,8 @@ export interface ZipMember {
 const LARGEST_GROWTH = 1100;
 const GROWTH_ALLOWANCE = 2 ** 30;
 const MOST_MEMBERS = 1_000_000;
+/** Compressed bytes of which a head is made; at most a thousand times as many come out. */
+const HEAD_BYTES = 16 * 1024;
 
 /** An open ZIP archive: its members are read one by one, when they are asked for. */
 export class ZipArchive {
@@ -120,6 +122,21 @@ export class ZipArchive {
     if (content.length !== member.size || (member.crc32 !== undefined && crc32(content) !== member.crc32))
       throw new Failure("damaged-member", `${name} is damaged: its checksum differs.`, "Write it again.");
     return content;
+  }
+
+  /** The beginning of a deflated member, unchecked; empty for other methods. */
+  readHead(name: string): Buffer {
+    const member = this.byName.get(name);
+    if (member === undefined || member.method !== 8 || member.encrypted) return Buffer.alloc(0);
+    const data = this.source.read(
+      dataOffset(this.source, member),
+      Math.min(member.compressedSize, HEAD_BYTES),
+    );
+    try {
+      return inflateRawSync(data, { finishFlush: constants.Z_SYNC_FLUSH });
+    } catch {
+      return Buffer.alloc(0);
+    }
   }
 
   /** Bytes of a member that is stored without compression, read piece by piece; undefined for compressed ones. */
