@@ -2,7 +2,8 @@ import type { PlainValue } from "../model/plain";
 import type { Note } from "../model/trajectory";
 import { given } from "./draft";
 import type { JsonObject, JsonValue } from "../model/json";
-import { checkedRows, roleOf, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
+import { checkedRows, roleOf, type EpisodeColumn } from "./episodeColumns";
+import type { NumericEpisode } from "./numericEpisode";
 import { jsonOf, numbersIn, product, type Numbers } from "./plainFields";
 
 /** Arrays by name, as libraries write one or many episodes of them. */

@@ -1,7 +1,8 @@
 import { Failure } from "../model/failure";
 import type { ColumnRole } from "../model/trajectory";
 import { isList, recordedNumber } from "./jsonFields";
-import { episodeFormat, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
+import type { EpisodeColumn } from "./episodeColumns";
+import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 import { fieldsOf, jsonOf, numbersIn, product, type Numbers } from "./plainFields";
 
 /** What the fields of the replay buffer are; `beta` is the behaviour policy's probability of the action. */

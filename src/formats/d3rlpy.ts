@@ -1,14 +1,7 @@
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Hdf5Group } from "./format";
-import {
-  columnOfDataset,
-  columnOfNumbers,
-  episodeFormat,
-  hdf5GroupOf,
-  roleOf,
-  type EpisodeColumn,
-  type NumericEpisode,
-} from "./numericEpisode";
+import { columnOfDataset, columnOfNumbers, hdf5GroupOf, roleOf, type EpisodeColumn } from "./episodeColumns";
+import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 
 const NUMBERED = /^(.+)_(\d+)$/;
 

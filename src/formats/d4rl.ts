@@ -6,12 +6,11 @@ import {
   checkedRows,
   columnOfDataset,
   datasetsBelow,
-  episodeFormat,
   hdf5GroupOf,
   roleOf,
   type EpisodeColumn,
-  type NumericEpisode,
-} from "./numericEpisode";
+} from "./episodeColumns";
+import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 
 /** Numbers of a small dataset are kept as they are; of a larger one its shape is. */
 const KEPT_NUMBERS = 64;

@@ -4,7 +4,8 @@ import { draftedFormat } from "./draft";
 import type { Container, FileHead, Format, FormatRecord } from "./format";
 import { isList, isObject } from "./jsonFields";
 import { mappedEpisodes, mappedGroups } from "./mappedArrays";
-import { episodesOfRows, fieldAt, rowDraft } from "./mappedRows";
+import { episodesOfRows, rowDraft } from "./mappedRows";
+import { fieldAt } from "./mappedSteps";
 import { episodeFormat } from "./numericEpisode";
 import { fieldsOf, isPlainList } from "./plainFields";
 

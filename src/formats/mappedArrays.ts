@@ -3,7 +3,8 @@ import type { ColumnMapping, MappedField } from "../model/columnMapping";
 import type { ColumnRole } from "../model/trajectory";
 import type { FormatRecord, Hdf5Group } from "./format";
 import { otherFields, sliceColumn, type Fields } from "./arrayEpisodes";
-import { checkedRows, columnOfDataset, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
+import { checkedRows, columnOfDataset, type EpisodeColumn } from "./episodeColumns";
+import type { NumericEpisode } from "./numericEpisode";
 import { fieldsOf, numbersIn, product } from "./plainFields";
 
 type Columns = ColumnMapping["columns"];

@@ -4,7 +4,7 @@ import type { FileHead, Hdf5Group } from "./format";
 import { isList, isObject } from "./jsonFields";
 import { mappableContainers } from "./mapped";
 import { messageList } from "./messages";
-import { datasetsBelow } from "./numericEpisode";
+import { datasetsBelow } from "./episodeColumns";
 import { fieldsOf, isPlainList, jsonOf, numbersIn } from "./plainFields";
 
 const text: readonly ColumnKind[] = ["text", "messages"];

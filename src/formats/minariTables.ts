@@ -3,7 +3,8 @@ import type { JsonObject, JsonValue } from "../model/json";
 import type { Companions } from "./format";
 import { isList, isObject, recordedNumber } from "./jsonFields";
 import { parseJson } from "./jsonText";
-import { columnOfNumbers, episodeFormat, roleOf, type EpisodeColumn } from "./numericEpisode";
+import { columnOfNumbers, roleOf, type EpisodeColumn } from "./episodeColumns";
+import { episodeFormat } from "./numericEpisode";
 import { rowsAsColumns } from "./rowsAsColumns";
 
 const PARTS = ["observations", "actions", "rewards", "terminations", "truncations"] as const;

@@ -1,7 +1,8 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import { float64, isList, isObject } from "./jsonFields";
-import { columnOfNumbers, episodeFormat, type NumericEpisode } from "./numericEpisode";
+import { columnOfNumbers } from "./episodeColumns";
+import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 
 /** The incumbent of an optimisation never gets worse, which tells these lists from others. */
 function isIncumbent(value: JsonValue | undefined): value is readonly number[] {

@@ -3,7 +3,8 @@ import type { JsonValue } from "../model/json";
 import type { PlainValue } from "../model/plain";
 import { given } from "./draft";
 import { stemNumber } from "./jsonFields";
-import { columnOfNumbers, episodeFormat, type EpisodeColumn } from "./numericEpisode";
+import { columnOfNumbers, type EpisodeColumn } from "./episodeColumns";
+import { episodeFormat } from "./numericEpisode";
 import { fieldsOf, isPlainList, jsonOf, numbersIn, plainNumber, product } from "./plainFields";
 
 /** Order of the columns of an archive, whose rows have no names. */

@@ -3,7 +3,8 @@ import type { JsonObject, JsonValue } from "../model/json";
 import type { PlainValue } from "../model/plain";
 import type { ColumnRole, Note } from "../model/trajectory";
 import { isList, isObject, recordedNumber } from "./jsonFields";
-import { columnOfNumbers, episodeFormat, roleOf, type EpisodeColumn } from "./numericEpisode";
+import { columnOfNumbers, roleOf, type EpisodeColumn } from "./episodeColumns";
+import { episodeFormat } from "./numericEpisode";
 import { fieldsOf, isArray, isPlainList, jsonOf } from "./plainFields";
 
 const STEPS = "steps/";

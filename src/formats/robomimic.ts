@@ -3,15 +3,8 @@ import type { JsonObject, JsonValue } from "../model/json";
 import { Failure } from "../model/failure";
 import type { ColumnRole } from "../model/trajectory";
 import type { Hdf5Group } from "./format";
-import {
-  columnOfDataset,
-  datasetsBelow,
-  episodeFormat,
-  hdf5GroupOf,
-  roleOf,
-  type EpisodeColumn,
-  type NumericEpisode,
-} from "./numericEpisode";
+import { columnOfDataset, datasetsBelow, hdf5GroupOf, roleOf, type EpisodeColumn } from "./episodeColumns";
+import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 
 const DEMO = /^demo_(\d+)$/;
 

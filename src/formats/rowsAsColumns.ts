@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../model/json";
 import type { ColumnRole } from "../model/trajectory";
 import { isList, isObject } from "./jsonFields";
-import { columnOfNumbers, type EpisodeColumn } from "./numericEpisode";
+import { columnOfNumbers, type EpisodeColumn } from "./episodeColumns";
 
 /** What rows of one step each hold: columns of numbers, and everything else row by row. */
 export interface RowsAsColumns {

@@ -1,7 +1,8 @@
 import { Failure } from "../model/failure";
 import type { PlainValue } from "../model/plain";
 import type { ColumnRole, Note } from "../model/trajectory";
-import { columnOfNumbers, episodeFormat, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
+import { columnOfNumbers, type EpisodeColumn } from "./episodeColumns";
+import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 import { fieldsOf, isArray, isPlainList } from "./plainFields";
 
 type Fields = ReadonlyMap<string, PlainValue>;

@@ -2,7 +2,8 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { PlainValue } from "../model/plain";
 import { isList, isObject, recordedNumber } from "./jsonFields";
-import { columnOfNumbers, episodeFormat, type EpisodeColumn, type NumericEpisode } from "./numericEpisode";
+import { columnOfNumbers, type EpisodeColumn } from "./episodeColumns";
+import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 import { fieldsOf, isPlainList, numbersIn, type Numbers } from "./plainFields";
 import { rowsAsColumns } from "./rowsAsColumns";
 
