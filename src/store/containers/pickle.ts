@@ -188,7 +188,7 @@ class PickleMachine {
   }
 
   private newMap(pairs: readonly unknown[]): Map<Value, Value> {
-    this.charge(200 + 24 * pairs.length);
+    this.charge(320 + 24 * pairs.length);
     const map = new Map<Value, Value>();
     setPairs(map, pairs);
     return map;
