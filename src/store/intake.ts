@@ -23,6 +23,7 @@ const STRETCH = 4 * 1024 * 1024;
 /** What is at most this long is parsed in this thread: waking a worker would cost more. */
 const INLINE_BYTES = 1024 * 1024;
 const RUNS_AT_ONCE = 64;
+const ROWS_PER_TURN = 128;
 /** A transaction costs as much as thousands of rows, so stretches are written together up to this many rows or stretches. */
 const ROWS_AT_ONCE = 20_000;
 const STRETCHES_AT_ONCE = 16;
@@ -204,6 +205,8 @@ export class Intake {
             () => format.summarise({ kind: "value", value }, { ...context, row: first + offset }),
             format,
           );
+          // Writing, telling and answering go on between a few rows: each of their steps would wait for a whole batch.
+          if (offset % ROWS_PER_TURN === ROWS_PER_TURN - 1) await nextTurn();
         }
         start += rows.length;
         ready.push(builder.pack(rows.length));
@@ -221,6 +224,8 @@ export class Intake {
           )
           .then((added) => this.changed(file.datasetId, added));
         writing.catch(() => undefined);
+        // The first rows at once.
+        if (first === 0) await writing;
         ready = [];
         readyRows = 0;
       }
