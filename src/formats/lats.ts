@@ -26,7 +26,7 @@ const MAPPED = new Set([
 export const lats = draftedFormat({
   id: "lats-programming",
   title: "LATS programming results",
-  source: "lapisrocks/LanguageAgentTreeSearch, programming/root/*.jsonl (mcts.py, reflexion.py)",
+  source: "lapisrocks/LanguageAgentTreeSearch, programming runs (mcts.py, reflexion.py)",
   containers: ["jsonl"],
   grouping: "none",
   nativeTree: false,
