@@ -1,7 +1,7 @@
 import { binary, call, symbol } from "../expression";
 import { derivedSignal, unexplainedSignal } from "../series/derivedSignal";
 import type { Missing } from "../series/episode";
-import { groupMembers, memberContexts, missing, rowsOf } from "../series/modelInputs";
+import { givenEmbeddings, groupMembers, memberContexts, missing } from "../series/modelInputs";
 import { numberOf } from "../series/parameters";
 import type { SignalContext } from "../signal";
 import {
@@ -16,9 +16,10 @@ import { cosine } from "./goalBaseline";
 const source =
   "Shen et al. 2024, The Trickle-down Impact of Reward (In-)consistency on RLHF; shadowkiller33/Contrast-Instruction";
 
+/** Embedding of the whole text: that of its last step with one. */
 function embeddingOf(context: SignalContext): Float64Array | undefined {
-  const matrix = context.inputs?.embeddings;
-  return matrix && matrix.rows > 0 ? Float64Array.from(rowsOf(matrix)[0]!) : undefined;
+  const last = givenEmbeddings(context).at(-1);
+  return last && Float64Array.from(last);
 }
 
 function embeddedMembers(

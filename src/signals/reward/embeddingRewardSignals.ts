@@ -1,7 +1,14 @@
 import { call, symbol } from "../expression";
 import { derivedSignal, unexplainedSignal } from "../series/derivedSignal";
 import type { Missing } from "../series/episode";
-import { arrayInput, groupMembers, memberContexts, missing, rowsOf, type Row } from "../series/modelInputs";
+import {
+  arrayInput,
+  givenEmbeddings,
+  groupMembers,
+  memberContexts,
+  missing,
+  type Row,
+} from "../series/modelInputs";
 import { textOf } from "../series/parameters";
 import type { SignalContext } from "../signal";
 import {
@@ -26,9 +33,8 @@ function headAndState(context: SignalContext): { readonly head: Row; readonly st
     "Needs the weights of the linear reward head (reward_head).",
   );
   if ("missing" in head) return head;
-  const matrix = context.inputs?.embeddings;
-  if (!matrix || matrix.rows === 0) return missing("embeddings");
-  const state = rowsOf(matrix).at(-1)!;
+  const state = givenEmbeddings(context).at(-1);
+  if (!state) return missing("embeddings");
   if (state.length !== head[0]!.length)
     return missing(
       "embeddings",

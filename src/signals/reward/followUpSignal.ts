@@ -1,7 +1,7 @@
 import { binary, call, symbol } from "../expression";
 import type { JsonValue } from "../../model/json";
 import { derivedSignal } from "../series/derivedSignal";
-import { missing } from "../series/modelInputs";
+import { missing, rowsOf } from "../series/modelInputs";
 import { textOf } from "../series/parameters";
 import type { SignalContext } from "../signal";
 
@@ -49,7 +49,12 @@ function scoresOf(context: SignalContext, kind: string): readonly FollowUpScores
   const side = (dimension: string, polarity: string): ArrayLike<number> | undefined =>
     arrays[`followup.${kind}.${dimension}.${polarity}`]?.data;
   const given = followUpDimensions.flatMap((dimension) => {
-    const [positive, negative] = [side(dimension, "positive"), side(dimension, "negative")];
+    // A language model's answers hold all sentences of a question in one row, the positive ones first.
+    const answers = arrays[`${dimension}:follow_up_${kind === "logit" ? "logit" : "logprob"}`];
+    const row = answers && answers.rows > 0 && answers.width % 2 === 0 ? rowsOf(answers).at(-1) : undefined;
+    const half = row ? row.length / 2 : 0;
+    const positive = side(dimension, "positive") ?? row?.subarray(0, half);
+    const negative = side(dimension, "negative") ?? row?.subarray(half);
     return positive && negative ? [{ dimension, positive, negative }] : [];
   });
   if (given.length > 0 || kind !== "logit") return given;
@@ -71,6 +76,11 @@ export const followUpSignal = derivedSignal({
   signed: true,
   needs: ["logprobs"],
   inputs: [
+    {
+      kind: "array",
+      name: "<dimension>:follow_up_logit",
+      meaning: "[1][2 n], scores of n positive, then n negative sentences (follow_up_logprob for the paper)",
+    },
     {
       kind: "array",
       name: "followup.<kind>.<dimension>.positive",

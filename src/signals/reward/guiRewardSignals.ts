@@ -17,6 +17,11 @@ export const uiGenieScore = derivedSignal({
   needs: ["logprobs"],
   inputs: [
     {
+      kind: "step",
+      name: "ui_genie",
+      meaning: "p(<|+|>) against <|-|> as a question to a language model gives it",
+    },
+    {
       kind: "array",
       name: "plus_minus",
       meaning: "[policy steps][2], numbers of the tokens <|+|> and <|-|>",
@@ -49,6 +54,25 @@ export const uiGenieScore = derivedSignal({
     const indices = decisionIndices(context.trajectory);
     const plus = stepNumbers(context, ["p_plus", "logit_plus"]);
     const minus = stepNumbers(context, ["p_minus", "logit_minus"]);
+    const judged = stepNumbers(context, ["ui_genie", "p_correct"]);
+    if (judged && indices.length > 0) {
+      return {
+        values: onSteps(
+          context.trajectory,
+          indices,
+          indices.map((index) => judged[index]!),
+        ),
+        notes: ["How the score is read from the two tokens is an own choice; the authors do not say."],
+        convention: "probability as the model's question gave it",
+        lines: (index) => [
+          {
+            name: `p_${index}`,
+            expression: symbol("p(+)", judged[index]!, "probability of <|+|> against <|-|>"),
+            value: judged[index]!,
+          },
+        ],
+      };
+    }
     let pairs: readonly (readonly [number, number])[];
     if (matrix?.width === 2 && matrix.rows === indices.length)
       pairs = rowsOf(matrix).map((row) => [row[0]!, row[1]!] as const);

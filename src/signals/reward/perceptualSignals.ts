@@ -1,7 +1,14 @@
 import { binary, call, number, symbol } from "../expression";
 import { derivedSignal, unexplainedSignal } from "../series/derivedSignal";
 import type { Missing } from "../series/episode";
-import { embeddedSteps, memberContexts, missing, onSteps, rowsOf, type Row } from "../series/modelInputs";
+import {
+  embeddedSteps,
+  givenEmbeddings,
+  memberContexts,
+  missing,
+  onSteps,
+  type Row,
+} from "../series/modelInputs";
 import { numberOf, textOf } from "../series/parameters";
 import type { Parameter, ParameterValues, Preset, SignalContext } from "../signal";
 import {
@@ -79,13 +86,11 @@ export const perceptualSteps = unexplainedSignal({
 /** Frames of the demonstrations: the successful members of the group, all members, or the trajectory itself. */
 function demonstrationsOf(context: SignalContext): readonly (readonly Row[])[] {
   const members = memberContexts(context);
-  const rows = (member: SignalContext): readonly Row[] =>
-    member.inputs?.embeddings ? rowsOf(member.inputs.embeddings) : [];
-  if ("missing" in members) return [rows(context)];
+  if ("missing" in members) return [givenEmbeddings(context)];
   const successes = members.filter(({ trajectory }) => trajectory.outcome.success === true);
   const width = context.inputs?.embeddings?.width;
   return (successes.length > 0 ? successes : members)
-    .map(rows)
+    .map(givenEmbeddings)
     .filter((list) => list.length > 0 && list[0]!.length === width);
 }
 

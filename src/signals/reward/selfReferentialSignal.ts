@@ -1,17 +1,16 @@
 import { binary, call, number, symbol } from "../expression";
 import { derivedSignal } from "../series/derivedSignal";
-import { groupMembers, memberContexts, missing, rowsOf } from "../series/modelInputs";
+import { givenEmbeddings, groupMembers, memberContexts, missing } from "../series/modelInputs";
 import { numberOf } from "../series/parameters";
 import type { SignalContext } from "../signal";
 import { liberoTask, selfReferentialRewards, type EmbeddedTrajectory } from "./selfReferential";
 
 /** Embedding of a whole trajectory: the mean of its rows, in the float32 of the world model. */
 function trajectoryEmbedding(context: SignalContext): Float32Array | undefined {
-  const matrix = context.inputs?.embeddings;
-  if (!matrix || matrix.rows === 0) return undefined;
-  const rows = rowsOf(matrix);
+  const rows = givenEmbeddings(context);
+  if (rows.length === 0) return undefined;
   return Float32Array.from(
-    { length: matrix.width },
+    { length: rows[0]!.length },
     (_, k) => rows.reduce((sum, row) => sum + row[k]!, 0) / rows.length,
   );
 }

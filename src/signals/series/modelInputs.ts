@@ -31,6 +31,12 @@ export function embeddingRows(context: SignalContext, how = needHow.embeddings):
   return matrix && matrix.rows > 0 ? rowsOf(matrix) : missing("embeddings", how);
 }
 
+/** Embeddings of the steps that have one: steps without text have a row of NaN. */
+export function givenEmbeddings(context: SignalContext): readonly Row[] {
+  const matrix = context.inputs?.embeddings;
+  return matrix ? rowsOf(matrix).filter((row) => row.length > 0 && !row.some(Number.isNaN)) : [];
+}
+
 /** Steps of a trajectory: those that are listed, or those of its columns. */
 export function stepCount(trajectory: Trajectory): number {
   return trajectory.steps.length > 0 ? trajectory.steps.length : (trajectory.columns?.steps ?? 0);
@@ -196,12 +202,16 @@ export function embeddedSteps(
     .filter(({ media }) => media?.some(({ kind }) => kind === "image"))
     .map(({ index }) => index);
   const steps = [all, shown, decisionIndices(trajectory)].find((list) => list.length === rows.length);
-  return steps
-    ? { rows, steps }
-    : missing(
-        "embeddings",
-        `${rows.length} embeddings fit neither the ${all.length} steps nor the ${shown.length} images of this trajectory: score it again.`,
-      );
+  if (!steps)
+    return missing(
+      "embeddings",
+      `${rows.length} embeddings fit neither the ${all.length} steps nor the ${shown.length} images of this trajectory: score it again.`,
+    );
+  // Steps that had nothing to embed have a row of NaN.
+  const given = [...rows.keys()].filter((k) => !rows[k]!.some(Number.isNaN));
+  return given.length === 0
+    ? missing("embeddings", "No step of this trajectory has an embedding: score it with an embedding model.")
+    : { rows: given.map((k) => rows[k]!), steps: given.map((k) => steps[k]!) };
 }
 
 /** Number that a judge's reply about a step holds: its last number; NaN without one. */

@@ -248,3 +248,27 @@ describe("perceptual steps", () => {
     expect(agentWorld()[0]!.inputs!.embeddings!.rows).toBe(6);
   });
 });
+
+describe("steps without an embedding", () => {
+  it("have no number and change nobody else's", () => {
+    const arrays = { goal: matrix([[1, 0]]), baseline: matrix([[0, 1]]) };
+    const made = trajectory("n", { steps: steps(3) });
+    const whole = compute(goalBaseline, {
+      trajectory: made,
+      inputs: {
+        arrays,
+        embeddings: matrix([
+          [NaN, NaN],
+          [1, 0],
+          [0, 1],
+        ]),
+      },
+    });
+    expect(whole.values[0]).toBeNaN();
+    expect(whole.values[1]).toBeCloseTo(1, 12);
+    const none = { arrays, embeddings: matrix([[NaN, NaN]]) };
+    expect(() =>
+      compute(goalBaseline, { trajectory: trajectory("n", { steps: steps(1) }), inputs: none }),
+    ).toThrow(/No step of this trajectory has an embedding/u);
+  });
+});
