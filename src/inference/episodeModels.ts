@@ -1,5 +1,5 @@
 import type { ModelKind, ScoreArray, ScoreSeries } from "../model/score";
-import { actionRows, columnsOf, observationRows, recordedActions } from "./episodeInputs";
+import { actionRows, columnsOf, observationRows, recordedActions, type InputRows } from "./episodeInputs";
 import {
   output,
   perStep,
@@ -11,10 +11,13 @@ import {
   wrongWidth,
   type Base,
   type EpisodeReader,
+  type Found,
 } from "./episodeReader";
 import { named } from "./modelKind";
 import { endsCall, sentenceOf } from "./preparedText";
-import type { Scorer } from "./scorer";
+import type { LoadedModel } from "./loadedModel";
+import type { ScoreContext, Scorer } from "./scorer";
+import type { TensorSpec } from "./tensors";
 import { readVideo } from "./videoReward";
 
 /** Latent states; a row for every recorded observation. */
@@ -50,7 +53,8 @@ const readAutoencoder: EpisodeReader = async (model, trajectory, context) => {
       ),
     ],
     arrays: [
-      table("reconstruction", decoded, "reconstruction of each observation"),
+      table("reconstructions", decoded, "reconstruction of each observation"),
+      table("frames", rows, "observations as the model read them"),
       ...(latent ? [table("latent", got.get(latent.name)!, "latent state of each observation")] : []),
     ],
   };
@@ -68,7 +72,25 @@ const readInverse: EpisodeReader = async (model, trajectory, context) => {
   const predicted = (await run(model, inputs, [spec], context)).get(spec.name)!;
   const actions = recordedActions(trajectory);
   const count = Math.min(actions.rows, predicted.rows);
-  const arrays = [table("predicted_action", predicted, `${spec.name} of each pair of observations`)];
+  const spread = named(model.session.outputs, "std") ?? named(model.session.outputs, "logStd");
+  const deviations = spread && (await run(model, inputs, [spread], context)).get(spread.name)!;
+  const log = spread !== undefined && spread === named(model.session.outputs, "logStd");
+  const arrays = [
+    table("predicted_action", predicted, `${spec.name} of each pair of observations`),
+    ...(deviations
+      ? [
+          table("inverse_means", predicted, `${spec.name}, member by member`),
+          table(
+            "inverse_deviations",
+            log ? { ...deviations, data: deviations.data.map(Math.exp) } : deviations,
+            `${spread.name}, member by member`,
+          ),
+        ]
+      : []),
+  ];
+  // Several members side by side have no single action to compare with the recorded one.
+  if (deviations && predicted.width > actions.width && predicted.width % actions.width === 0)
+    return { series: [], arrays };
   if (logitSpec && actions.width === 1) {
     const values = perStep(
       trajectory,
@@ -90,10 +112,36 @@ const readInverse: EpisodeReader = async (model, trajectory, context) => {
   return { series: [stepSeries("inverse_error", "squared error", error, method)], arrays };
 };
 
+/** Discriminators of real transitions: a logit each, of observation, action and next observation. */
+async function readDiscriminators(
+  model: LoadedModel,
+  observations: InputRows,
+  actions: InputRows,
+  spec: TensorSpec,
+  context: ScoreContext,
+): Promise<Found> {
+  const next = shift(observations);
+  const rows = Math.min(actions.rows, next.rows);
+  const inputs = [
+    { alias: "observation" as const, rows: { ...observations, rows } },
+    { alias: "action" as const, rows: { ...actions, rows } },
+    ...(named(model.session.inputs, "nextObservation")
+      ? [{ alias: "nextObservation" as const, rows: { ...next, rows } }]
+      : []),
+  ];
+  const found = (await run(model, inputs, [spec], context)).get(spec.name)!;
+  return {
+    series: [],
+    arrays: [table("dynamics_logits", found, "logits of the discriminators, one row a step")],
+  };
+}
+
 /** Predictions of the next observation by several members: how far they differ, and from what came. */
 const readEnsemble: EpisodeReader = async (model, trajectory, context) => {
   const observations = observationRows(model, trajectory);
   const actions = actionRows(model, trajectory, named(model.session.inputs, "action")!).rows;
+  const logits = model.session.output("dynamics_logits");
+  if (logits) return readDiscriminators(model, observations, actions, logits, context);
   const wanted = model.session.outputs.filter((spec) => /^(next|pred|mean|delta)/i.test(spec.name));
   const specs = wanted.length > 0 ? wanted : [output(model, "predictedNext")];
   const steps = Math.min(actions.rows, observations.rows);

@@ -161,8 +161,8 @@ function controlKind({ inputs, outputs }: KindEvidence): ModelKind {
   if (named(inputs, "nextObservation") && !named(inputs, "action")) {
     if (named(outputs, "predictedAction") ?? named(outputs, "logits")) return "inverse-dynamics";
   }
-  if (named(inputs, "action") && !named(outputs, "reward") && named(outputs, "predictedNext"))
-    return "dynamics-ensemble";
+  const predicts = named(outputs, "predictedNext") ?? outputs.find((one) => one.name === "dynamics_logits");
+  if (named(inputs, "action") && !named(outputs, "reward") && predicts) return "dynamics-ensemble";
   if (named(outputs, "mean") && (named(outputs, "logStd") ?? named(outputs, "std"))) return "policy-gaussian";
   if (named(outputs, "reward")) return named(inputs, "action") ? "transition-reward" : "unknown";
   if (named(outputs, "value")) return "value";
@@ -193,7 +193,7 @@ function fillable(kind: ModelKind, name: string): boolean {
 const usableInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
   "transition-reward": ["observation", "action", "nextObservation", "done"],
   "inverse-dynamics": ["observation", "nextObservation"],
-  "dynamics-ensemble": ["observation", "action"],
+  "dynamics-ensemble": ["observation", "action", "nextObservation"],
   "video-reward": ["frames"],
 };
 

@@ -2,7 +2,7 @@ import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
 import { breathe } from "./causalPass";
 import { columnsOf } from "./episodeInputs";
-import { perStep, stepSeries, wrongWidth, type EpisodeReader } from "./episodeReader";
+import { perStep, stepSeries, table, wrongWidth, type EpisodeReader } from "./episodeReader";
 import { named } from "./modelKind";
 import { asFloats, specText, tensorOf } from "./tensors";
 
@@ -52,7 +52,7 @@ export const readVideo: EpisodeReader = async (model, trajectory, context) => {
       series: [
         { name: "reward", level: "trajectory", unit: "reward", values, method: `one reward a clip${cut}` },
       ],
-      arrays: [],
+      arrays: [table("video_reward", { rows: 1, width: 1, data: values }, `one reward a clip${cut}`)],
     };
   if (values.length !== rows) throw wrongWidth(model, outputSpec, values.length, rows);
   return {
@@ -64,6 +64,6 @@ export const readVideo: EpisodeReader = async (model, trajectory, context) => {
         `reward of each frame, the whole clip read at once${cut}`,
       ),
     ],
-    arrays: [],
+    arrays: [table("video_reward", { rows, width: 1, data: values }, `reward of each frame${cut}`)],
   };
 };

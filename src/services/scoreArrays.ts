@@ -101,9 +101,11 @@ export class ScoreArrays {
 
   async replies(trajectoryId: string): Promise<readonly JudgeReply[]> {
     try {
-      return JSON.parse(
+      const kept = JSON.parse(
         await readFile(join(this.folderOf(trajectoryId), "judge.json"), "utf8"),
-      ) as readonly JudgeReply[];
+      ) as readonly (JudgeReply & { readonly score: number | null })[];
+      // JSON has no NaN: a reply without a score has null there.
+      return kept.map((reply) => ({ ...reply, score: reply.score ?? NaN }));
     } catch {
       return [];
     }

@@ -33,7 +33,15 @@ export function givesTables(kind: ModelKind, parameters: Readonly<Record<string,
   const extras = parameters["extras"] as ScoreExtras | undefined;
   const questions = parameters["questions"] as readonly PolicyQuestion[] | undefined;
   return (
-    ["embedding", "encoder", "autoencoder", "inverse-dynamics", "dynamics-ensemble", "flow"].includes(kind) ||
+    [
+      "embedding",
+      "encoder",
+      "autoencoder",
+      "inverse-dynamics",
+      "dynamics-ensemble",
+      "flow",
+      "video-reward",
+    ].includes(kind) ||
     extras?.topK !== undefined ||
     extras?.hiddenLayers !== undefined ||
     (questions?.some((question) => question.followUps !== undefined) ?? false)

@@ -226,6 +226,9 @@ describe("what models give beside their usual numbers", () => {
     near(series(ensemble, "disagreement"), e["disagreement"]!);
     near(series(ensemble, "prediction_error"), e["predictionError"]!);
     expect(array(ensemble, "next_observation").width).toBe(12);
+    const discriminators = await score(fixture("dynamics-discriminators.onnx"), [control]);
+    expect(discriminators.modelKind).toBe("dynamics-ensemble");
+    near(array(discriminators, "dynamics_logits").data, e["dynamicsLogits"]!.flat());
     const flow = await score(fixture("flow.onnx"), [control]);
     near(series(flow, "log_flow"), e["logFlow"]!);
     expect(array(flow, "forward_logits").rows).toBe(7);
@@ -238,6 +241,8 @@ describe("what models give beside their usual numbers", () => {
       [video, "video-reward"],
     ] as const)
       expect(report.modelKind).toBe(kind);
+    near(array(video, "video_reward").data, e["videoReward"]!);
+    expect([...array(decoded, "frames").data]).toEqual([...Float32Array.from(e["observations"]!.flat())]);
     const text = await score(fixture("encoder.onnx"), [first]);
     expect(text.failures[0]!.message).toContain("no columns of numbers");
   });
