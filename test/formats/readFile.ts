@@ -2,7 +2,8 @@ import type { Format, FormatRecord, RecordContext } from "../../src/formats/form
 import type { TrajectorySummary } from "../../src/model/summary";
 import type { Note, Trajectory } from "../../src/model/trajectory";
 import { Failure } from "../../src/model/failure";
-import { openRecords, type RecordSource } from "../../src/store/containers/recordSource";
+import type { RecordSource } from "../../src/store/containers/openedRecords";
+import { openRecords } from "../../src/store/containers/recordSource";
 import { probe } from "../../src/store/probe";
 import { basename } from "node:path";
 

@@ -2,13 +2,14 @@ import { Failure } from "../../model/failure";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
 import { finishPlain } from "./finishPlain";
-import { ArrayDraft, NamedClass, OldText, StubDraft } from "./pickleDrafts";
+import { PickleBytes } from "./pickleBytes";
+import { NamedClass, StubDraft, type OldText } from "./pickleDrafts";
+import { salvaged, setPairs } from "./pickleSalvage";
+import { decimalInteger, decimalNumber, nameText, oldTextOf, quotedBytes, rawUnicode } from "./pickleText";
 import { applyState, callNamed } from "./pickleClasses";
 
 /** What a pickle may take in memory while it is read, by a rough count of its objects. */
 const MEMORY_BUDGET = 2 ** 30;
-/** Integers longer than this are no data of trajectories. */
-const LONGEST_INTEGER = 4096;
 
 export interface PickleResult {
   readonly value: PlainValue;
@@ -65,18 +66,17 @@ export function readPickle(bytes: Buffer, options: PickleOptions = {}): PickleRe
 
 type Value = PlainValue;
 
-class PickleMachine {
-  position: number;
+class PickleMachine extends PickleBytes {
   private stack: unknown[] = [];
   private readonly frames: unknown[][] = [];
   private readonly memo = new Map<number, unknown>();
   private spent = 0;
 
   constructor(
-    private readonly bytes: Buffer,
+    bytes: Buffer,
     private readonly options: PickleOptions,
   ) {
-    this.position = options.start ?? 0;
+    super(bytes, options.start ?? 0);
   }
 
   private charge(cost: number): void {
@@ -87,40 +87,6 @@ class PickleMachine {
         `The pickle would take more than ${MEMORY_BUDGET / 2 ** 20} MB of memory at byte ${this.position}.`,
         "It may be damaged or hostile; split it if it is neither.",
       );
-  }
-
-  private take(length: number): number {
-    const start = this.position;
-    if (!(length >= 0) || start + length > this.bytes.length)
-      throw new Failure(
-        "short-pickle",
-        `a value of ${length} bytes begins where ${this.bytes.length - start} are left`,
-        "The file may be cut off.",
-      );
-    this.position = start + length;
-    return start;
-  }
-
-  private uint8(): number {
-    return this.bytes.readUInt8(this.take(1));
-  }
-
-  private uint32(): number {
-    return this.bytes.readUInt32LE(this.take(4));
-  }
-
-  private uint64(): number {
-    const at = this.take(8);
-    const value = this.bytes.readBigUInt64LE(at);
-    return value > BigInt(Number.MAX_SAFE_INTEGER) ? Infinity : Number(value);
-  }
-
-  private line(): string {
-    const end = this.bytes.indexOf(0x0a, this.position);
-    if (end < 0) throw new Failure("short-pickle", "a line has no end", "The file may be cut off.");
-    const text = this.bytes.toString("latin1", this.position, end);
-    this.position = end + 1;
-    return text.endsWith("\r") ? text.slice(0, -1) : text;
   }
 
   private text(length: number): string {
@@ -139,16 +105,6 @@ class PickleMachine {
     this.charge(96);
     const at = this.take(length);
     return this.bytes.subarray(at, at + length);
-  }
-
-  private longInteger(length: number): number | bigint {
-    if (length > LONGEST_INTEGER)
-      throw new Failure("long-integer", `an integer of ${length} bytes`, "The file is damaged.");
-    const at = this.take(length);
-    if (length === 0) return 0;
-    const bytes = Buffer.from(this.bytes.subarray(at, at + length)).reverse();
-    const value = BigInt.asIntN(length * 8, BigInt(`0x${bytes.toString("hex")}`));
-    return plainInteger(value);
   }
 
   private push(value: unknown): void {
@@ -498,41 +454,9 @@ class PickleMachine {
     this.push(value === undefined ? new StubDraft("persistent", [id as Value]) : value);
   }
 
-  /**
-   * What was read of a pickle that breaks off: the outermost value with all elements that were whole. The element of a
-   * list that was being read is left out, the value of a dict that was being read is kept as far as it goes.
-   */
   salvage(): unknown {
-    const levels = [...this.frames, this.stack];
-    for (let level = levels.length - 1; level >= 1; level--) {
-      const items = levels[level] as unknown[];
-      const holder = (levels[level - 1] as unknown[]).at(-1);
-      const unfinished = level < levels.length - 1;
-      if (Array.isArray(holder)) {
-        const own = items.slice();
-        const last = own.at(-1);
-        // What would be filled by the next instructions is no element yet.
-        if (unfinished ? !(Array.isArray(last) && own.length === 1) : isUnfilled(last)) own.pop();
-        for (const item of own) (holder as unknown[]).push(item);
-      } else if (holder instanceof Map) {
-        const pairs = items.length % 2 === 0 ? items : items.slice(0, -1);
-        setPairs(holder as Map<Value, Value>, pairs);
-      }
-    }
-    const [outermost] = levels[0] as unknown[];
-    const isHolder =
-      (Array.isArray(outermost) && outermost.length > 0) || (outermost instanceof Map && outermost.size > 0);
-    return isHolder ? outermost : undefined;
+    return salvaged([...this.frames, this.stack]);
   }
-}
-
-/** True for a value that was created and not filled yet. */
-function isUnfilled(value: unknown): boolean {
-  if (Array.isArray(value)) return value.length === 0;
-  if (value instanceof Map) return value.size === 0;
-  if (value instanceof StubDraft)
-    return value.state === null && value.entries.size === 0 && value.items.length === 0;
-  return value instanceof ArrayDraft && value.content === undefined && value.objects === undefined;
 }
 
 function readNestedTorch(bytes: Buffer, depth: number): unknown {
@@ -545,88 +469,4 @@ let nestedReader: ((bytes: Buffer, depth: number) => unknown) | undefined;
 /** Names the function that reads a torch file inside a pickle (`torch.storage._load_from_bytes`). */
 export function setNestedReader(reader: (bytes: Buffer, depth: number) => unknown): void {
   nestedReader = reader;
-}
-
-function setPairs(map: Map<Value, Value>, pairs: readonly unknown[]): void {
-  if (pairs.length % 2 !== 0)
-    throw new Failure("bad-pickle", "a dict has a key without a value", "The file is damaged.");
-  for (let index = 0; index < pairs.length; index += 2)
-    map.set(keyOf(pairs[index]), pairs[index + 1] as Value);
-}
-
-function keyOf(value: unknown): Value {
-  return (value instanceof OldText ? value.bytes.toString("utf8") : value) as Value;
-}
-
-function nameText(value: unknown): string {
-  return typeof value === "string" ? value : value instanceof OldText ? value.bytes.toString("latin1") : "?";
-}
-
-/** ASCII is text; anything else may be text or numbers, and stays bytes until it is known. */
-function oldTextOf(bytes: Buffer): string | OldText {
-  for (const byte of bytes) if (byte >= 0x80) return new OldText(bytes);
-  return bytes.toString("latin1");
-}
-
-function plainInteger(value: bigint): number | bigint {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
-}
-
-function decimalInteger(text: string): number | bigint {
-  const trimmed = text.trim();
-  if (!/^[+-]?\d{1,9000}$/.test(trimmed))
-    throw new Failure("bad-pickle", "an integer is not one", "The file is damaged.");
-  return plainInteger(BigInt(trimmed.replace(/^\+/, "")));
-}
-
-function decimalNumber(text: string): number {
-  const trimmed = text.trim();
-  const special = /^([+-]?)(inf(?:inity)?|nan)$/i.exec(trimmed);
-  if (special !== null)
-    return special[2]?.toLowerCase() === "nan" ? NaN : special[1] === "-" ? -Infinity : Infinity;
-  if (!/^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i.test(trimmed))
-    throw new Failure("bad-pickle", "a number is not one", "The file is damaged.");
-  return Number(trimmed);
-}
-
-/** Bytes of a Python string literal as `repr` writes it. */
-function quotedBytes(literal: string): Buffer {
-  const text = literal.trim();
-  const quote = text[0];
-  if (text.length < 2 || (quote !== "'" && quote !== '"') || text.at(-1) !== quote)
-    throw new Failure("bad-pickle", "a string has no quotes", "The file is damaged.");
-  const plain = text
-    .slice(1, -1)
-    .replace(
-      /\\(?:x([0-9a-fA-F]{2})|([0-7]{1,3})|([\s\S]))/g,
-      (whole, hex: string, octal: string, letter: string) =>
-        hex !== undefined
-          ? String.fromCharCode(parseInt(hex, 16))
-          : octal !== undefined
-            ? String.fromCharCode(parseInt(octal, 8) & 0xff)
-            : (ESCAPES[letter] ?? whole),
-    );
-  return Buffer.from(plain, "latin1");
-}
-
-const ESCAPES: Readonly<Record<string, string>> = {
-  n: "\n",
-  r: "\r",
-  t: "\t",
-  a: "\x07",
-  b: "\b",
-  f: "\f",
-  v: "\v",
-  "\\": "\\",
-  "'": "'",
-  '"': '"',
-};
-
-/** Python's raw-unicode-escape: Latin-1 with \uXXXX and \UXXXXXXXX. */
-function rawUnicode(text: string): string {
-  return text.replace(/\\u([0-9a-fA-F]{4})|\\U([0-9a-fA-F]{8})/g, (whole, short: string, long: string) => {
-    const code = parseInt(short ?? long, 16);
-    return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-  });
 }

@@ -1,49 +1,31 @@
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
-import type { Companions, Container, Format, FormatRecord } from "../../formats/format";
+import type { Container, Format } from "../../formats/format";
 import { parseDocument, parseJson } from "../../formats/jsonText";
 import { Failure } from "../../model/failure";
-import type { JsonObject, JsonValue } from "../../model/json";
+import type { JsonValue } from "../../model/json";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
 import { openHdf5 } from "../hdf5";
 import { parquetRowCount, parquetRows } from "../parquet";
-import { parquetRuns, type RowRun } from "../rowRuns";
-import { arrayElements, isArrayText, textStart } from "../textRecords";
+import { parquetRuns } from "../rowRuns";
 import { arrowRows } from "./arrowFile";
 import { FileBytes } from "./byteSource";
 import { companionsOf, companionsWithTables } from "./companions";
-import { compressionOf, expandedCopy } from "./compressed";
-import { csvTable, type TableRows } from "./csvFile";
+import { compressionOf } from "./compressed";
+import { csvTable } from "./csvFile";
 import { folderMembers } from "./folder";
+import { textRecords } from "./jsonRecords";
+import { each, LARGEST_DOCUMENT, oneRecord, type Opened, type RecordSource } from "./openedRecords";
 import { plainContent } from "./plainContent";
+import { MOST_WHOLE_ROWS, rowRecords, runRecords, tableRecords } from "./tableRecords";
 import { tfRecords, type TfRecords } from "./tfRecordFile";
 import { ZipArchive } from "./zipArchive";
 
 /** Containers as the store keeps them: what a format sees may be compressed, or a folder. */
 export type StoredContainer = Container | "compressed-json" | "compressed-jsonl" | "folder";
 
-/** Records of one file, read by their row. */
-export interface RecordSource {
-  readonly count: number;
-  /** How many records are read at once while a file is indexed. */
-  readonly batch: number;
-  /** What is damaged or missing of the file as a whole. */
-  readonly notes: readonly Note[];
-  readonly companions: Companions | undefined;
-  readonly plainCompanions?: ReadonlyMap<string, PlainValue>;
-  /** Records [start, end): a Failure for one that cannot be read, undefined for a blank line. */
-  read(start: number, end: number): Promise<readonly (FormatRecord | Failure | undefined)[]>;
-  /** Name of the HDF5 group or of the archive's member of a row. */
-  member(row: number): string | undefined;
-  close(): void;
-}
-
-const TABLE_ROWS = 2048;
-const LARGEST_DOCUMENT = 400 * 2 ** 20;
 const LARGEST_TEXT = 64 * 2 ** 20;
-/** Rows of a table that a format takes as one record. */
-const MOST_WHOLE_ROWS = 1_000_000;
 
 /**
  * Opens the records of a file for a format. JSON and JSON lines that are not compressed are read elsewhere, in parallel.
@@ -63,9 +45,6 @@ export async function openRecords(
     ...opened,
   };
 }
-
-type Opened = Pick<RecordSource, "count" | "batch" | "read"> &
-  Partial<Pick<RecordSource, "notes" | "companions" | "plainCompanions" | "member" | "close">>;
 
 async function open(path: string, container: StoredContainer, format: Format): Promise<Opened> {
   switch (container) {
@@ -181,93 +160,6 @@ export function recordsOf(format: Format, value: PlainValue): readonly PlainValu
   return Array.isArray(value) ? (value as readonly PlainValue[]) : [value];
 }
 
-function each(
-  start: number,
-  end: number,
-  read: (row: number) => FormatRecord | undefined,
-): (FormatRecord | Failure | undefined)[] {
-  return Array.from({ length: Math.max(0, end - start) }, (_, offset) => {
-    try {
-      return read(start + offset);
-    } catch (error) {
-      return error instanceof Failure ? error : unreadable(error);
-    }
-  });
-}
-
-function unreadable(error: unknown): Failure {
-  const message = error instanceof Error ? error.message : String(error);
-  return new Failure("unreadable-record", message.split("\n", 1)[0]?.slice(0, 200) ?? "", "It is left out.");
-}
-
-function oneRecord(read: () => Promise<FormatRecord>): Opened {
-  return {
-    count: 1,
-    batch: 1,
-    async read(start, end) {
-      if (start > 0 || end < 1) return [];
-      try {
-        return [await read()];
-      } catch (error) {
-        return [error instanceof Failure ? error : unreadable(error)];
-      }
-    },
-  };
-}
-
-type ReadRows = (start: number, end: number) => Promise<readonly JsonObject[]>;
-
-function rowRecords(count: number, rows: ReadRows): Opened {
-  return {
-    count,
-    batch: TABLE_ROWS,
-    read: async (start, end) =>
-      (await rows(start, Math.min(end, count))).map((value) => ({ kind: "value", value }) as const),
-  };
-}
-
-/** Records of several rows each. */
-function runRecords(runs: readonly RowRun[], rows: ReadRows): Opened {
-  return {
-    count: runs.length,
-    batch: 16,
-    async read(start, end) {
-      const records: FormatRecord[] = [];
-      for (const run of runs.slice(start, end))
-        records.push({ kind: "value", value: await rows(run.start, run.end) });
-      return records;
-    },
-  };
-}
-
-/** Rows of a table, or runs of them where its format says that they belong together. */
-async function tableRecords(
-  format: Format,
-  path: string,
-  { count, read, columns }: TableRows,
-): Promise<Opened> {
-  const { episodeColumns } = format;
-  if (episodeColumns === undefined) return rowRecords(count, read);
-  const names = episodeColumns.filter((name) => columns.some((column) => column.name === name));
-  const starts: number[] = [];
-  let before: string | undefined;
-  for (let start = 0; start < count; start += TABLE_ROWS)
-    for (const [offset, row] of (await read(start, Math.min(count, start + TABLE_ROWS))).entries()) {
-      const own = JSON.stringify(names.map((name) => row[name] ?? null));
-      if (own !== before) starts.push(start + offset);
-      before = own;
-    }
-  const runs = starts.map((start, index) => ({ start, end: starts[index + 1] ?? count }));
-  const long = runs.find((run) => run.end - run.start > MOST_WHOLE_ROWS);
-  if (long !== undefined)
-    throw new Failure(
-      "large-table",
-      `${path} has ${(long.end - long.start).toLocaleString("en")} rows that ${format.title} takes together.`,
-      `Up to ${MOST_WHOLE_ROWS.toLocaleString("en")} rows are read so.`,
-    );
-  return runRecords(runs, read);
-}
-
 async function hdf5Records(path: string, format: Format): Promise<Opened> {
   const { root, close } = await openHdf5(path);
   const members = format.members?.(root) ?? [];
@@ -367,89 +259,4 @@ async function folderRecord(path: string, format: Format): Promise<Opened> {
     ),
     notes,
   };
-}
-
-/** Text records of a compressed file (or of a plain one, for readers without an index). */
-async function textRecords(path: string, container: StoredContainer, format: Format): Promise<Opened> {
-  const compression = compressionOf(FileBytes.of(path).read(0, 4));
-  const copy = compression === undefined ? { path, notes: [] } : await expandedCopy(path, compression);
-  const source = FileBytes.of(copy.path);
-  const parse = (start: number, end: number): FormatRecord | undefined => {
-    if (end - start > LARGEST_DOCUMENT)
-      throw new Failure("long-line", "is longer than 400 MB", "It is left out.");
-    const text = source
-      .read(start, end - start)
-      .toString("utf8")
-      .replace(/^\ufeff/, "");
-    return text.trim() === "" ? undefined : { kind: "value", value: parseJson(text) };
-  };
-  if (container.endsWith("jsonl") && format.wholeDocument !== true) {
-    const starts = lineStarts(source);
-    const count = starts.length - 1;
-    return {
-      count,
-      batch: TABLE_ROWS,
-      notes: copy.notes,
-      read: async (start, end) =>
-        each(start, Math.min(end, count), (row) => parse(starts[row] as number, starts[row + 1] as number)),
-    };
-  }
-  if (source.size > LARGEST_DOCUMENT)
-    throw new Failure(
-      "long-document",
-      `${path} is one JSON document of ${Math.round(source.size / 2 ** 20)} MB.`,
-      "Documents of up to 400 MB can be read; convert it to JSON lines.",
-    );
-  const bytes = source.read(0, source.size);
-  if (isArrayText(bytes) && format.wholeDocument !== true) {
-    const { elements, end } = arrayElements(bytes);
-    return {
-      count: elements.length,
-      batch: TABLE_ROWS,
-      notes: end < 0 ? [...copy.notes, tornDocument(path)] : copy.notes,
-      read: async (start, stop) =>
-        each(start, Math.min(stop, elements.length), (row) => parse(...(elements[row] as [number, number]))),
-    };
-  }
-  let parsed: { readonly value: JsonValue; readonly broken: readonly number[] };
-  try {
-    parsed = parseDocument(bytes.toString("utf8", textStart(bytes)));
-  } catch (error) {
-    const failure = unreadable(error);
-    return oneRecord(async () => {
-      throw failure;
-    });
-  }
-  const { value, broken } = parsed;
-  return {
-    ...oneRecord(async () => ({ kind: "value", value })),
-    notes: [
-      ...copy.notes,
-      ...broken.slice(0, 100).map((line) => ({
-        code: "broken-line",
-        message: `Line ${line} of ${path} is not JSON; it is left out.`,
-        where: `${path}:${line}`,
-      })),
-    ],
-  };
-}
-
-function tornDocument(path: string): Note {
-  return {
-    code: "torn-document",
-    message: `${path} ends in the middle of its JSON: what is whole is shown.`,
-    where: path,
-  };
-}
-
-/** First bytes of all lines, and the end of the last one. */
-function lineStarts(source: FileBytes): readonly number[] {
-  const starts: number[] = [0];
-  for (let at = 0; at < source.size; at += 4 * 2 ** 20) {
-    const piece = source.read(at, 4 * 2 ** 20);
-    for (let found = piece.indexOf(0x0a); found >= 0; found = piece.indexOf(0x0a, found + 1))
-      starts.push(at + found + 1);
-  }
-  if (starts.at(-1) !== source.size) starts.push(source.size);
-  return starts;
 }

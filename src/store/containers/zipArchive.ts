@@ -187,7 +187,7 @@ const READ_AHEAD = 1024 * 1024;
 
 /** Gives the library what it asks for; places that a damaged archive makes up are errors, not exceptions. */
 class SourceReader extends yauzl.RandomAccessReader {
-  private window = Buffer.alloc(0);
+  private window: Buffer = Buffer.alloc(0);
   private start = 0;
 
   constructor(private readonly source: ByteSource) {
