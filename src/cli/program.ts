@@ -159,6 +159,10 @@ Examples:
         "--belief <template>",
         "policies: log-probability of the ground truth before each step, for example 'answer {answer}'",
       )
+      .option(
+        "--questions <file>",
+        "policies: JSON list of follow-ups (FLR) or two-token judgements (see docs/models.md)",
+      )
       .option("--prefixes", "rewards: also of everything up to the end of each turn")
       .option("--per-token", "rewards: also at every token")
       .option("--long-text <policy>", "refuse (default), truncate-head or slide")

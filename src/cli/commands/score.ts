@@ -1,5 +1,9 @@
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import * as v from "valibot";
 import { Failure } from "../../model/failure";
 import type { Provider } from "../../model/score";
+import type { PolicyQuestion } from "../../protocol/inferenceCalls";
 import { chosenRows, clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
 import { numberText, table } from "../text";
 import { extrasOf, longTextOption, providerOption, type ExtraOptions } from "./modelOptions";
@@ -11,6 +15,38 @@ export interface ScoreOptions extends CommonOptions, ExtraOptions {
   readonly limit?: number;
   readonly longText?: string;
   readonly belief?: string;
+  readonly questions?: string;
+}
+
+const text = v.pipe(v.string(), v.minLength(1));
+const questionsSchema = v.array(
+  v.strictObject({
+    name: text,
+    text: v.string(),
+    at: v.picklist(["step", "trajectory"]),
+    followUps: v.optional(v.array(v.strictObject({ text, sign: v.picklist([1, -1]) }))),
+    judgement: v.optional(v.tuple([text, text])),
+  }),
+);
+
+/** @throws Failure `bad-arguments` naming what does not fit */
+async function readQuestions(path: string): Promise<readonly PolicyQuestion[]> {
+  const bad = (why: string): Failure =>
+    new Failure(
+      "bad-arguments",
+      `${path} cannot be used as questions: ${why}.`,
+      "Give a JSON list of {name, text, at, followUps: [{text, sign}]} or {name, text, at, judgement: [yes, no]}.",
+    );
+  let json: unknown;
+  try {
+    json = JSON.parse(await readFile(path, "utf8"));
+  } catch {
+    throw bad("it cannot be read as JSON");
+  }
+  const parsed = v.safeParse(questionsSchema, json);
+  if (parsed.success) return parsed.output as readonly PolicyQuestion[];
+  const [issue] = parsed.issues;
+  throw bad(`${v.getDotPath(issue) ?? "the document"}: ${issue.message}`);
 }
 
 interface ScoringProgress {
@@ -35,8 +71,9 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
           process.stderr.write(`\r\u001b[Kscoring ${done} of ${total} on ${used}: ${message}`);
       },
     };
-    const report =
-      options.belief === undefined
+    const report = options.questions
+      ? await scoring.ask(ids, options.model, provider, await readQuestions(resolve(options.questions)), task)
+      : options.belief === undefined
         ? await scoring.score(ids, options.model, provider, task, {
             extras,
             ...(longText === undefined ? {} : { longText }),
