@@ -12,7 +12,7 @@ const policy = fixture("tiny-policy");
 let id: string;
 
 /** The one JSON document that a command prints, and how it ended. */
-function run(...args: string[]): Promise<{ code: number; document: Record<string, never> }> {
+function run(...args: string[]): Promise<{ code: number; document: Record<string, unknown> }> {
   return new Promise((done, fail) => {
     execFile(
       process.execPath,
@@ -20,7 +20,7 @@ function run(...args: string[]): Promise<{ code: number; document: Record<string
       { maxBuffer: 64 * 2 ** 20 },
       (error, stdout) => {
         try {
-          done({ code: error ? 1 : 0, document: JSON.parse(stdout) as Record<string, never> });
+          done({ code: error ? 1 : 0, document: JSON.parse(stdout) as Record<string, unknown> });
         } catch {
           fail(new Error(`no JSON: ${stdout.slice(0, 200)} ${error?.message ?? ""}`));
         }
@@ -47,7 +47,7 @@ beforeAll(async () => {
   };
   writeFileSync(join(data, "1.jsonl"), `${JSON.stringify(row)}\n`);
   const { document } = await run("query", data, "--sql", "SELECT id FROM trajectories");
-  id = String((document["rows"] as unknown as string[][])[0]![0]);
+  id = String((document["rows"] as string[][])[0]![0]);
 });
 
 describe("models on the command line", () => {
@@ -69,7 +69,7 @@ describe("models on the command line", () => {
       "--provider",
       "cpu",
     );
-    const tests = document["tests"] as unknown as {
+    const tests = document["tests"] as {
       model: { name: string };
       results: string[];
       problem?: string;
@@ -86,7 +86,7 @@ describe("models on the command line", () => {
       ...["score", data, "--model", policy, "--provider", "cpu"],
       ...["--top-k", "2", "--reference", fixture("tiny-reference")],
     );
-    const series = document["series"] as unknown as Series[];
+    const series = document["series"] as Series[];
     expect(series.map((one) => one.name)).toEqual(["logprob", "entropy", "rank", "ref_logprob", "kl"]);
     const kl = series[4]!.values.filter((value) => value !== "NaN");
     expect(kl.length).toBeGreaterThan(10);
@@ -97,7 +97,7 @@ describe("models on the command line", () => {
       JSON.stringify([{ name: "ui_genie", text: "", at: "step", judgement: ["4", "8"] }]),
     );
     const asked = await run("score", data, "--model", policy, "--provider", "cpu", "--questions", questions);
-    const judged = (asked.document["series"] as unknown as Series[])[0]!;
+    const judged = (asked.document["series"] as Series[])[0]!;
     expect([judged.name, judged.values[0]]).toEqual(["ui_genie", "NaN"]);
     expect(judged.values[1]).toBeGreaterThan(0);
     writeFileSync(questions, JSON.stringify([{ name: "x" }]));
@@ -113,7 +113,7 @@ describe("models on the command line", () => {
       "--belief",
       "answer {answer}",
     );
-    expect((belief.document["series"] as unknown as Series[])[0]!.name).toBe("answer_logprob");
+    expect((belief.document["series"] as Series[])[0]!.name).toBe("answer_logprob");
   });
 
   it("forks into a named folder and values states, repeatably", async () => {
@@ -133,7 +133,7 @@ describe("models on the command line", () => {
     const fork = () => run("fork", data, ...args, "--after-step", "1", "--count", "2", "--to", to);
     const [one, two] = [await fork(), await fork()];
     const texts = ({ document }: typeof one) =>
-      (document["branches"] as unknown as { text: string }[]).map((branch) => branch.text);
+      (document["branches"] as { text: string }[]).map((branch) => branch.text);
     expect(texts(one)).toHaveLength(2);
     expect(texts(two)).toEqual(texts(one));
     expect(readdirSync(to)).toHaveLength(1);
@@ -151,7 +151,7 @@ describe("models on the command line", () => {
       "--after-step",
       "2",
     );
-    const values = value.document["values"] as unknown as {
+    const values = value.document["values"] as {
       afterStep: number;
       method: string;
       trials: number;
