@@ -167,7 +167,8 @@ function outcomeOf(batch: TokenBatch, row: number): Outcome {
   for (const name of REWARDS) {
     const matrix = matrixOf(batch.tensors.get(name));
     if (matrix === undefined || matrix.shape[0] !== count) continue;
-    const reward = rowOf(matrix, row).reduce((sum, value) => sum + value, 0);
+    let reward = 0;
+    for (const value of rowOf(matrix, row)) reward += value;
     return { reward, rewardSource: `sum of ${name}`, components };
   }
   const reward = batch.tensors.get("reward");
