@@ -1,5 +1,4 @@
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { mkdir, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
@@ -9,6 +8,13 @@ import type { JudgeReply } from "./judgingContract";
 /** Bytes that all tables together may take before the ones not used for longest go. */
 const MOST_BYTES = 2 * 2 ** 30;
 const CHECK_EVERY = 32;
+/** Trajectories whose tables stay in memory. */
+const KEPT_FOLDERS = 4;
+
+interface Table {
+  readonly key: string;
+  readonly array: ScoreArray;
+}
 
 const headerSchema = v.looseObject({
   trajectoryId: v.string(),
@@ -36,6 +42,10 @@ export class ScoreArrays {
   private readonly folder: string;
   private written = 0;
   private changes = 0;
+  private readonly recent = new Map<
+    string,
+    { readonly changed: number; readonly tables: Promise<readonly Table[]> }
+  >();
 
   constructor(
     storageFolder: string,
@@ -56,6 +66,7 @@ export class ScoreArrays {
   /** Stores tables under a cache key; a table replaces an older one of the same model, name and layer. */
   async put(arrays: readonly ScoreArray[], key: string): Promise<void> {
     this.changes++;
+    for (const { trajectoryId } of arrays) this.recent.delete(this.folderOf(trajectoryId));
     for (const { data, ...header } of arrays) {
       const folder = this.folderOf(header.trajectoryId);
       await mkdir(folder, { recursive: true });
@@ -76,17 +87,23 @@ export class ScoreArrays {
 
   /** All tables of a trajectory, or those under one cache key. */
   async of(trajectoryId: string, key?: string): Promise<readonly ScoreArray[]> {
-    const folder = this.folderOf(trajectoryId);
-    if (!existsSync(folder)) return [];
-    const arrays: ScoreArray[] = [];
-    for (const name of await readdir(folder)) {
-      if (!name.endsWith(".table")) continue;
-      const found = await readTable(join(folder, name)).catch(() => undefined);
-      if (found && (key === undefined || found.key === key)) arrays.push(found.array);
+    const all = await this.all(this.folderOf(trajectoryId));
+    return all.filter((table) => key === undefined || table.key === key).map((table) => table.array);
+  }
+
+  /** Tables of a folder; the newest few folders are kept in memory, for tracks of one trajectory come together. */
+  private async all(folder: string): Promise<readonly Table[]> {
+    const changed = (await stat(folder).catch(() => undefined))?.mtimeMs;
+    if (changed === undefined) return [];
+    const known = this.recent.get(folder);
+    this.recent.delete(folder);
+    const kept = known?.changed === changed ? known : { changed, tables: readFolder(folder) };
+    this.recent.set(folder, kept);
+    for (const oldest of this.recent.keys()) {
+      if (this.recent.size <= KEPT_FOLDERS) break;
+      this.recent.delete(oldest);
     }
-    const place = ({ modelPath, name, layer }: ScoreArray): string =>
-      `${modelPath}\n${name}\n${String(layer ?? 0).padStart(6, "0")}`;
-    return arrays.sort((a, b) => (place(a) < place(b) ? -1 : 1));
+    return kept.tables;
   }
 
   /** Keeps the newest replies of a judge about a trajectory. */
@@ -131,7 +148,20 @@ export class ScoreArrays {
   }
 }
 
-async function readTable(path: string): Promise<{ key: string; array: ScoreArray } | undefined> {
+/** The tables of a folder, by model, name and layer; files that cannot be read are passed over. */
+async function readFolder(folder: string): Promise<readonly Table[]> {
+  const tables: Table[] = [];
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith(".table")) continue;
+    const found = await readTable(join(folder, name)).catch(() => undefined);
+    if (found) tables.push(found);
+  }
+  const place = ({ array: { modelPath, name, layer } }: Table): string =>
+    `${modelPath}\n${name}\n${String(layer ?? 0).padStart(6, "0")}`;
+  return tables.sort((a, b) => (place(a) < place(b) ? -1 : 1));
+}
+
+async function readTable(path: string): Promise<Table | undefined> {
   const bytes = await readFile(path);
   const length = bytes.readUInt32LE(0);
   const parsed = v.safeParse(headerSchema, JSON.parse(bytes.toString("utf8", 4, 4 + length)));

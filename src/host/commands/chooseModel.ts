@@ -12,6 +12,12 @@ export const chooseModelCommand: Command = {
     const { models } = parts.host;
     if (isEntry(argument)) {
       if (argument.kind !== "model") return;
+      if (argument.model.kind === "judge")
+        throw new Failure(
+          "bad-model",
+          `${argument.model.name} is a judge and does not score.`,
+          "Use the command Judge Trajectory.",
+        );
       if (modelDomain(argument.model) === undefined)
         throw new Failure(
           "bad-model",

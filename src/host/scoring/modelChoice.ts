@@ -18,7 +18,8 @@ const domains: Readonly<Record<ModelKind, ModelDomain | undefined>> = {
   "transition-reward": "numeric",
   "preference-pair": "text",
   embedding: "text",
-  judge: "text",
+  // A judge answers in words: it has a command of its own.
+  judge: undefined,
   encoder: "numeric",
   autoencoder: "numeric",
   "inverse-dynamics": "numeric",

@@ -9,7 +9,9 @@ export function reportSentence(report: ScoreReport, model: ModelInfo): string {
   const unit =
     report.modelKind === "process-reward" ||
     report.modelKind === "scalar-reward" ||
-    report.modelKind === "policy-lm"
+    report.modelKind === "policy-lm" ||
+    report.modelKind === "preference-pair" ||
+    report.modelKind === "embedding"
       ? "token"
       : "step";
   const cached = report.cached > 0 ? `, ${report.cached} from the cache` : "";
