@@ -1,3 +1,4 @@
+import { quantileSorted } from "d3-array";
 import { meanAndSpread } from "../kernels/groupNormalisation";
 
 /** One sampled answer with its score. */
@@ -9,13 +10,9 @@ export interface ScoredSample {
   readonly score: number;
 }
 
-/** Quantile with linear interpolation between the neighbours. */
+/** Quantile with linear interpolation between the neighbours; NaN of no values. */
 export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const place = (sorted.length - 1) * share;
-  const low = Math.floor(place);
-  const [below, above] = [sorted[low], sorted[Math.min(low + 1, sorted.length - 1)]];
-  return below === undefined ? NaN : below + (place - low) * (above! - below);
+  return quantileSorted(Float64Array.from(values).sort(), share) ?? NaN;
 }
 
 function byTask(samples: readonly ScoredSample[]): readonly (readonly ScoredSample[])[] {

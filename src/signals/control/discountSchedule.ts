@@ -1,3 +1,5 @@
+import { quantileSorted } from "d3-array";
+
 /** Length of the longest strictly increasing subsequence; 1 for an empty one, as released. */
 export function longestIncreasingSubsequence(values: ArrayLike<number>): number {
   const longest = new Float64Array(values.length).fill(1);
@@ -13,11 +15,7 @@ export function longestIncreasingSubsequence(values: ArrayLike<number>): number 
 /** Percentile with linear interpolation between the sorted values (NumPy's default). */
 export function percentile(values: readonly number[], percent: number): number {
   if (values.length === 0) throw new Error("A percentile of no values does not exist.");
-  const sorted = [...values].sort((a, b) => a - b);
-  const at = (percent / 100) * (sorted.length - 1);
-  const low = Math.floor(at);
-  const high = Math.min(low + 1, sorted.length - 1);
-  return sorted[low]! + (at - low) * (sorted[high]! - sorted[low]!);
+  return quantileSorted(Float64Array.from(values).sort(), percent / 100)!;
 }
 
 /**

@@ -1,4 +1,4 @@
-import { inverse, Matrix } from "ml-matrix";
+import { covariance, inverse, Matrix } from "ml-matrix";
 import { earthMoversDistance } from "./pointSetDistance";
 
 export const descriptorMetrics = [
@@ -18,23 +18,8 @@ function minkowski(a: Float64Array, b: Float64Array, power: number): number {
 }
 
 /** Inverse of the covariance (n-1) of all points of both sets. */
-function inverseCovariance(points: readonly Float64Array[]): Matrix {
-  const size = points[0]!.length;
-  const mean = Float64Array.from(
-    { length: size },
-    (_, d) => points.reduce((sum, p) => sum + p[d]!, 0) / points.length,
-  );
-  const covariance = Matrix.zeros(size, size);
-  for (const point of points)
-    for (let i = 0; i < size; i++)
-      for (let j = 0; j < size; j++)
-        covariance.set(
-          i,
-          j,
-          covariance.get(i, j) + ((point[i]! - mean[i]!) * (point[j]! - mean[j]!)) / (points.length - 1),
-        );
-  return inverse(covariance);
-}
+const inverseCovariance = (points: readonly Float64Array[]): Matrix =>
+  inverse(covariance(new Matrix(points.map((point) => Array.from(point)))));
 
 /**
  * Distances between behaviour descriptors (GPaolo/STAX, core/evolvers/utils.py, calculate_distances), [N][M].

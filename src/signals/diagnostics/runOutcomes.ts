@@ -1,3 +1,4 @@
+import { median } from "d3-array";
 import { numberOf } from "../series/parameters";
 import type { DatasetRow } from "../signal";
 import { diagnostic, percentOf, plain, type Finding } from "./diagnostic";
@@ -210,8 +211,8 @@ export const rewardOutliers = diagnostic({
         });
       const rewards = rows.map((row) => row.reward).filter(isNumber);
       if (new Set(rewards).size < numberOf(parameters, "leastValues")) return NaN;
-      const middle = median(rewards);
-      const spread = 1.4826 * median(rewards.map((reward) => Math.abs(reward - middle)));
+      const middle = median(rewards)!;
+      const spread = 1.4826 * median(rewards, (reward) => Math.abs(reward - middle))!;
       if (spread === 0) return NaN;
       const distance = (row: DatasetRow): number => Math.abs((row.reward as number) - middle) / spread;
       const far = rows
@@ -238,9 +239,3 @@ export const rewardOutliers = diagnostic({
     };
   },
 });
-
-function median(values: readonly number[]): number {
-  const sorted = Float64Array.from(values).sort();
-  const half = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[half]! : (sorted[half - 1]! + sorted[half]!) / 2;
-}

@@ -1,3 +1,4 @@
+import { polygonArea, polygonHull } from "d3-polygon";
 import { Matrix, SingularValueDecomposition } from "ml-matrix";
 import { centredColumns } from "../kernels/spectrum";
 
@@ -79,30 +80,23 @@ export function principalPlane(rows: readonly ArrayLike<number>[]): readonly (re
  * @throws Error when all points lie on one line, as Qhull does
  */
 export function hullCorners(points: readonly (readonly [number, number])[]): readonly number[] {
-  const order = points
-    .map((_, i) => i)
-    .sort((a, b) => points[a]![0] - points[b]![0] || points[a]![1] - points[b]![1] || a - b);
   const size = Math.max(...points.flatMap(([x, y]) => [Math.abs(x), Math.abs(y)]));
-  const turn = (o: number, a: number, b: number): number =>
-    (points[a]![0] - points[o]![0]) * (points[b]![1] - points[o]![1]) -
-    (points[a]![1] - points[o]![1]) * (points[b]![0] - points[o]![0]);
-  const near = (a: number, b: number): boolean =>
-    Math.hypot(points[a]![0] - points[b]![0], points[a]![1] - points[b]![1]) <= 1e-12 * size;
-  const distinct: number[] = [];
-  for (const i of order) if (!distinct.some((j) => near(i, j))) distinct.push(i);
-  const chain = (rows: readonly number[]): number[] => {
-    const hull: number[] = [];
-    for (const i of rows) {
-      while (
-        hull.length > 1 &&
-        turn(hull[hull.length - 2]!, hull[hull.length - 1]!, i) <= 1e-12 * size * size
-      )
-        hull.pop();
-      hull.push(i);
-    }
-    return hull.slice(0, -1);
-  };
-  const corners = [...chain(distinct), ...chain([...distinct].reverse())];
+  const near = ([ax, ay]: readonly [number, number], [bx, by]: readonly [number, number]): boolean =>
+    Math.hypot(ax - bx, ay - by) <= 1e-12 * size;
+  const distinct: [number, number][] = [];
+  for (const point of points)
+    if (!distinct.some((other) => near(point, other))) distinct.push([point[0], point[1]]);
+  // Points that rounding alone lifts off an edge are no corners.
+  let corners = polygonHull(distinct) ?? [];
+  for (;;) {
+    const bent = corners.findIndex((at, i) => {
+      const before = corners[(i + corners.length - 1) % corners.length]!;
+      const after = corners[(i + 1) % corners.length]!;
+      return Math.abs(polygonArea([before, at, after])) * 2 <= 1e-12 * size * size;
+    });
+    if (bent < 0) break;
+    corners = corners.filter((_, i) => i !== bent);
+  }
   if (corners.length < 3) throw new Error("All points lie on one line: there is no hull around them.");
-  return corners.map((i) => points.findIndex((_, j) => near(i, j))).sort((a, b) => a - b);
+  return corners.map((corner) => points.findIndex((point) => near(point, corner))).sort((a, b) => a - b);
 }

@@ -1,3 +1,5 @@
+import { meanAndSpread } from "../kernels/groupNormalisation";
+
 /** Limits of the driving rewards (zihaosheng/VLM-RL, config.py, reward_params); speeds in km/h, distances in metres. */
 export interface DrivingLimits {
   readonly earlyStop: boolean;
@@ -31,11 +33,8 @@ export interface DrivingState {
   readonly travelled: number;
 }
 
-function populationStd(values: ArrayLike<number>): number {
-  const list = Array.from(values);
-  const mean = list.reduce((sum, value) => sum + value, 0) / list.length;
-  return Math.sqrt(list.reduce((sum, value) => sum + (value - mean) ** 2, 0) / list.length);
-}
+const populationStd = (values: ArrayLike<number>): number =>
+  meanAndSpread(Float64Array.from(values), "population").spread;
 
 /** The four factors of the hierarchical reward; their product is the reward. */
 export interface DrivingFactors {

@@ -1,4 +1,5 @@
 import { binary, symbol } from "../expression";
+import { meanAndSpread } from "../kernels/groupNormalisation";
 import { derivedSignal, unexplainedSignal } from "../series/derivedSignal";
 import type { Missing } from "../series/episode";
 import { groupMembers, missing, trajectoryNumber } from "../series/modelInputs";
@@ -129,8 +130,7 @@ export const proxyGap = derivedSignal({
     const score = (
       values: Float64Array,
     ): { readonly own: number; readonly mean: number; readonly std: number; readonly z: number } => {
-      const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-      const std = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length);
+      const { mean, spread: std } = meanAndSpread(values, "population");
       const own = values[samples.own]!;
       return { own, mean, std, z: (own - mean) / std };
     };

@@ -1,3 +1,5 @@
+import { meanAndSpread } from "../kernels/groupNormalisation";
+
 /** A frame that was drawn, with its weight. */
 export interface DrawnFrame {
   readonly frame: number;
@@ -58,11 +60,8 @@ export function rewardWeightedLoss(scores: ArrayLike<number>, errors: ArrayLike<
 }
 
 function moments(values: readonly number[]): { readonly mean: number; readonly std: number } {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  return {
-    mean,
-    std: Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length),
-  };
+  const { mean, spread } = meanAndSpread(Float64Array.from(values), "population");
+  return { mean, std: spread };
 }
 
 /**

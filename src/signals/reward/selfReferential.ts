@@ -1,3 +1,4 @@
+import { agnes } from "ml-hclust";
 import { normaliseGroups } from "../kernels/groupNormalisation";
 
 /** A trajectory of the batch as the self-referential reward sees it. */
@@ -48,30 +49,29 @@ function distance(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 /**
- * Clusters of points by density with at least two points each, so the connected pieces of the graph of points that lie
- * within `radius` of each other (DBSCAN with min_samples 2). Single points are noise.
+ * Clusters of points by density with at least two points each (DBSCAN with min_samples 2). With two points as the least
+ * these are the pieces of the graph of points within `radius` of each other, and single linkage cut at `radius` gives
+ * just them. Single points, and points with a distance that is not finite, are noise.
  *
- * @returns members of each cluster, in the order of their first point
+ * @returns members of each cluster in rising order, clusters in the order of their first point
  */
 export function densityClusters(
   points: readonly ArrayLike<number>[],
   radius: number,
 ): readonly (readonly number[])[] {
-  const seen = new Uint8Array(points.length);
-  const clusters: (readonly number[])[] = [];
-  for (let start = 0; start < points.length; start++) {
-    if (seen[start]) continue;
-    const members = [start];
-    seen[start] = 1;
-    for (let i = 0; i < members.length; i++)
-      for (let j = 0; j < points.length; j++)
-        if (!seen[j] && distance(points[members[i]!]!, points[j]!) <= radius) {
-          seen[j] = 1;
-          members.push(j);
-        }
-    if (members.length > 1) clusters.push(members);
-  }
-  return clusters;
+  if (points.length < 2) return [];
+  const far = Number.MAX_VALUE;
+  const distances = points.map((a, i) =>
+    points.map((b, j) => {
+      const gap = i === j ? 0 : distance(a, b);
+      return gap < far ? gap : far;
+    }),
+  );
+  return agnes(distances, { isDistanceMatrix: true, method: "single" })
+    .cut(radius)
+    .filter(({ size }) => size > 1)
+    .map((cluster) => cluster.indices().sort((a, b) => a - b))
+    .sort((a, b) => a[0]! - b[0]!);
 }
 
 /** Centres of the successes: means of their clusters (in standardised space), or the plain mean when there is none. */
