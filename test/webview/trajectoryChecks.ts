@@ -24,6 +24,7 @@ export const trajectoryChecks: readonly Check[] = [
           ["t", "openTree", undefined, undefined],
           ["g", "openGroup", undefined, undefined],
           ["s", "score", undefined, undefined],
+          ["f", "fork", "stepIndex", 1],
         ] as const) {
           await page.keyboard.press(key);
           const last = (await sent(page, type)).at(-1);
