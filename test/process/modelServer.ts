@@ -11,6 +11,7 @@ interface Body {
   readonly text_2?: string;
   readonly messages?: readonly { readonly role: string; readonly content: string }[];
   readonly max_tokens?: number;
+  readonly echo?: boolean;
   readonly inputs?: readonly {
     readonly name: string;
     readonly shape: readonly number[];
@@ -30,7 +31,10 @@ export class ModelServer {
     readonly requests: { readonly path: string; readonly authorization: string | undefined }[],
   ) {}
 
-  static async start(options: { readonly key?: string } = {}): Promise<ModelServer> {
+  /** @param options `shifted`: echo with each token the probability that it has behind itself, as some servers do */
+  static async start(
+    options: { readonly key?: string; readonly shifted?: boolean } = {},
+  ): Promise<ModelServer> {
     const client = new InferenceClient();
     const requests: { path: string; authorization: string | undefined }[] = [];
     const server = createServer((request, response) => {
@@ -43,7 +47,7 @@ export class ModelServer {
         send(401, { error: { message: "wrong key", code: 401 } });
         return;
       }
-      answer(client, request).then(
+      answer(client, request, options.shifted ?? false).then(
         (body) => (body === undefined ? send(404, { detail: "Not Found" }) : send(200, body)),
         (error: unknown) => send(500, { error: { message: (error as Error).message } }),
       );
@@ -79,7 +83,20 @@ function ofIds(ids: readonly number[]): Trajectory {
   };
 }
 
-async function answer(client: InferenceClient, request: IncomingMessage): Promise<unknown> {
+/** Log-probability of each token as the next one behind itself. */
+async function behindThemselves(client: InferenceClient, ids: readonly number[]): Promise<number[]> {
+  const { series } = await client.call("score", {
+    modelPath: fixture("tiny-policy"),
+    provider: "cpu",
+    trajectories: ids.map((id, i) => ({ ...ofIds([...ids.slice(0, i + 1), id]), id: `t${i}` })),
+  });
+  return ids.map((_, i) => {
+    const own = series.find((one) => one.name === "logprob" && one.trajectoryId === `t${i}`);
+    return i === 0 ? NaN : own!.values.at(-1)!;
+  });
+}
+
+async function answer(client: InferenceClient, request: IncomingMessage, shifted: boolean): Promise<unknown> {
   const body = await bodyOf(request);
   const policy = fixture("tiny-policy");
   const prepare = (text: string) =>
@@ -98,8 +115,6 @@ async function answer(client: InferenceClient, request: IncomingMessage): Promis
     case "/v1/completions": {
       const prompt = body.prompt!;
       const ids = typeof prompt === "string" ? [...(await prepare(prompt)).ids] : prompt;
-      const report = await score("tiny-policy", ofIds(ids));
-      const logprob = report.series.find((series) => series.name === "logprob")!;
       const next = await client.call("generate", {
         modelPath: policy,
         provider: "cpu",
@@ -114,7 +129,11 @@ async function answer(client: InferenceClient, request: IncomingMessage): Promis
           seed: 0,
         },
       });
-      const tokens = [...logprob.tokenText!, next.continuations[0]!.text];
+      const { text, logprobs: generated } = next.continuations[0]!;
+      const report = body.echo ? await score("tiny-policy", ofIds(ids)) : undefined;
+      const echoed = report?.series.find((series) => series.name === "logprob");
+      const values = shifted && report ? await behindThemselves(client, ids) : echoed?.values;
+      const tokens = [...(echoed?.tokenText ?? []), text];
       let offset = 0;
       return {
         object: "text_completion",
@@ -126,8 +145,8 @@ async function answer(client: InferenceClient, request: IncomingMessage): Promis
             logprobs: {
               tokens,
               token_logprobs: [
-                ...[...logprob.values].map((value) => (Number.isNaN(value) ? null : value)),
-                next.continuations[0]!.logprobs[0],
+                ...[...(values ?? [])].map((value) => (Number.isNaN(value) ? null : value)),
+                generated[0],
               ],
               // As Python counts: code points.
               text_offset: tokens.map((token) => {

@@ -1,49 +1,11 @@
-import * as v from "valibot";
 import { stepOfTokens } from "../../inference/stepMap";
 import { Failure } from "../../model/failure";
 import type { ModelDeclaration } from "../../model/modelDeclaration";
 import type { ScoreSeries } from "../../model/score";
 import type { Trajectory } from "../../model/trajectory";
-import { askServer, endpoint, type HttpOptions } from "./http";
-import { replySpans, type RemoteText } from "./remoteText";
-
-const number = v.nullable(v.number());
-
-/** The part of `/v1/completions` that is read: OpenAI's echoed log-probabilities, or vLLM's `prompt_logprobs`. */
-const completionSchema = v.object({
-  choices: v.pipe(
-    v.array(
-      v.looseObject({
-        logprobs: v.optional(
-          v.nullable(
-            v.looseObject({
-              tokens: v.array(v.string()),
-              token_logprobs: v.array(number),
-              text_offset: v.optional(v.array(v.number())),
-            }),
-          ),
-        ),
-        prompt_logprobs: v.optional(
-          v.nullable(
-            v.array(
-              v.nullable(
-                v.record(
-                  v.string(),
-                  v.looseObject({
-                    logprob: v.number(),
-                    rank: v.optional(number),
-                    decoded_token: v.optional(v.nullable(v.string())),
-                  }),
-                ),
-              ),
-            ),
-          ),
-        ),
-      }),
-    ),
-    v.minLength(1),
-  ),
-});
+import { complete, type PromptLogprobs } from "./completions";
+import { endpoint, type HttpOptions } from "./http";
+import { contradiction, replySpans, type RemoteText } from "./remoteText";
 
 /** Log-probabilities of the tokens of a text. NaN where the server gives none (the first token). */
 export interface RemoteLogprobs {
@@ -61,18 +23,18 @@ export async function remoteLogprobs(
   options: HttpOptions,
 ): Promise<RemoteLogprobs> {
   const url = endpoint(declaration.url!, "completions");
-  const base = {
-    ...(declaration.model === undefined ? {} : { model: declaration.model }),
-    // Token ids, where they are known, leave no doubt about how the text is cut.
-    prompt: prepared.tokens?.ids ?? prepared.text,
-    // Servers differ on whether nothing may be generated; the one new token is dropped.
-    max_tokens: 1,
-    temperature: 0,
-  };
-  const reply = await askServer(url, { ...base, echo: true, logprobs: 1 }, options);
-  const [choice] = parsed(url, reply).choices;
-  if (choice?.prompt_logprobs) return fromPromptLogprobs(url, choice.prompt_logprobs, prepared);
-  const logprobs = choice?.logprobs;
+  const choice = await complete(
+    url,
+    {
+      ...(declaration.model === undefined ? {} : { model: declaration.model }),
+      // Token ids, where they are known, leave no doubt about how the text is cut.
+      prompt: prepared.tokens?.ids ?? prepared.text,
+      echo: true,
+    },
+    options,
+  );
+  if (choice.prompt_logprobs) return fromPromptLogprobs(url, choice.prompt_logprobs, prepared);
+  const logprobs = choice.logprobs;
   if (!logprobs)
     throw new Failure(
       "server-reply",
@@ -86,30 +48,19 @@ export async function remoteLogprobs(
       `The tokens that ${url} gives back do not spell the text that was sent.`,
       "Name the model's tokenizer folder in its declaration (tokenizer).",
     );
+  const wrong = contradiction(prepared.text, logprobs.tokens, spans);
+  if (wrong !== undefined)
+    throw new Failure(
+      "server-reply",
+      `${url} does not give back every token that was sent: token ${wrong} is “${logprobs.tokens[wrong]!}” where the text has “${prepared.text.slice(spans[wrong]!.start, spans[wrong]!.end)}”.`,
+      "Serve the model with vLLM, which gives prompt_logprobs, or score it on this machine.",
+    );
   return {
     tokens: logprobs.tokens.slice(0, spans.length),
     spans,
     logprob: Float64Array.from(spans, (_, i) => (i === 0 ? NaN : (logprobs.token_logprobs[i] ?? NaN))),
   };
 }
-
-function parsed(url: string, reply: unknown): v.InferOutput<typeof completionSchema> {
-  const result = v.safeParse(completionSchema, reply);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new Failure(
-    "server-reply",
-    `${url} answered in another shape than /v1/completions has (${v.getDotPath(issue) ?? "reply"}: ${issue.message}).`,
-    "Check the kind of server (api).",
-  );
-}
-
-type PromptLogprobs = readonly (Readonly<
-  Record<
-    string,
-    { logprob: number; rank?: number | null | undefined; decoded_token?: string | null | undefined }
-  >
-> | null)[];
 
 /** vLLM lists the token itself first, then the likeliest ones. */
 function fromPromptLogprobs(url: string, list: PromptLogprobs, prepared: RemoteText): RemoteLogprobs {

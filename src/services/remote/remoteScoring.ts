@@ -9,6 +9,7 @@ import { modelKey, ModelRegistry } from "../modelRegistry";
 import { sampleTrajectories } from "../sampleTrajectories";
 import type { ScoreArrays } from "../scoreArrays";
 import type { Datasets, ModelTest, ServicesOptions, Task } from "../services";
+import { EchoProbe } from "./echoProbe";
 import type { HttpOptions } from "./http";
 import { inParallel } from "./inParallel";
 import { kserveSeries } from "./kserve";
@@ -29,6 +30,8 @@ interface Numbers {
 
 /** Scores through servers that the user's settings declare. Results are kept in the index like local ones. */
 export class RemoteScoring {
+  private readonly echo = new EchoProbe();
+
   constructor(
     private readonly options: ServicesOptions,
     private readonly datasets: Datasets & ScoreStore,
@@ -82,7 +85,10 @@ export class RemoteScoring {
         } catch (error) {
           const failure = failureData(error);
           // What fails for one text goes on with the next; a server that is not there fails for all.
-          if (["cancelled", "server-unreachable", "missing-tokenizer"].includes(failure.code)) throw error;
+          if (
+            ["cancelled", "server-unreachable", "server-logprobs", "missing-tokenizer"].includes(failure.code)
+          )
+            throw error;
           failures.push({ trajectoryId: id, message: failure.message });
         }
       }
@@ -122,6 +128,7 @@ export class RemoteScoring {
     }
     const prepared = await remoteText(declaration, trajectory, this.prepare);
     if (declaration.kind === "policy-lm") {
+      await this.echo.check(declaration, http);
       const found = await remoteLogprobs(declaration, prepared, http);
       const series = policySeries(declaration, path, trajectory, prepared, found);
       return { series, arrays: [], tokens: found.tokens.length };
@@ -160,6 +167,6 @@ export class RemoteScoring {
 function cacheKey(trajectory: Trajectory, declaration: ModelDeclaration): string {
   const { name: _name, pricePerMillion: _price, generation: _generation, ...rest } = declaration;
   return createHash("sha256")
-    .update(`${trajectoryHash(trajectory)}\nremote\n${JSON.stringify(rest)}`)
+    .update(`${trajectoryHash(trajectory)}\nremote, echo checked\n${JSON.stringify(rest)}`)
     .digest("hex");
 }

@@ -65,3 +65,26 @@ export function replySpans(
     end: units[inside[i + 1] ?? units.length - 1]!,
   }));
 }
+
+/** What servers write for a token that is no text of its own: a byte, or an id. */
+const UNREADABLE = /^(<0x[0-9A-Fa-f]{2}>|bytes:.*|token_id:\d+)$/;
+const ASCII = /^[!-~]+$/;
+
+/**
+ * The first echoed token that cannot be the one at its place. Servers leave out tokens (a beginning of the text, special
+ * tokens between turns), and all behind them would get another token's number. Spaces and cases are not compared, nor is what a
+ * server does not spell: they differ on how they write these.
+ * @returns its index, or undefined when nothing speaks against the places
+ */
+export function contradiction(
+  text: string,
+  tokens: readonly string[],
+  spans: readonly { readonly start: number; readonly end: number }[],
+): number | undefined {
+  const bare = (token: string): string => token.replace(/^[\s\u2581\u0120]+|\s+$/g, "").toLowerCase();
+  const at = spans.findIndex(({ start, end }, i) => {
+    const [given, sent] = [bare(tokens[i] ?? ""), bare(text.slice(start, end))];
+    return given !== sent && ASCII.test(given) && !UNREADABLE.test(given);
+  });
+  return at < 0 ? undefined : at;
+}
