@@ -119,7 +119,8 @@ describe("a model or machine that fails", () => {
       before.score([ids[0]!], fixture("hanging.onnx"), "cpu", { signal: cancel.signal }),
     );
     expect(failure.code).toBe("cancelled");
-    expect(performance.now() - started).toBeLessThan(4_000);
+    // The model itself would run for minutes.
+    expect(performance.now() - started).toBeLessThan(20_000);
     await goesOn();
   });
 
