@@ -280,8 +280,11 @@ export class Workbench {
     );
   }
 
-  /** Collapses every row of the view in the side bar. */
+  /** Collapses every row of the first view in the side bar. */
   async collapseSideBar() {
+    // With several views in the bar, a view's buttons show while the pointer is over its header.
+    const pane = this.page.locator(".part.sidebar .pane").first();
+    if ((await pane.count()) > 0) await pane.hover({ position: { x: 60, y: 8 } });
     await this.page
       .locator(
         '.part.sidebar .composite.title a[aria-label^="Collapse All"], .part.sidebar .pane-header a[aria-label^="Collapse All"]',
