@@ -32,6 +32,8 @@ const FULL_MEMBER_NEEDS: ReadonlySet<Need> = new Set([
   "actions",
   "judge",
 ]);
+/** Inputs that are model series: a group signal that needs one reads those of every member. */
+const SERIES_NEEDS: ReadonlySet<Need> = new Set(["values", "logprobs", "refLogprobs", "entropies"]);
 /** Inputs that rows of the index hold: a signal that needs no others never reads a trajectory from its file. */
 const ROW_NEEDS: ReadonlySet<Need> = new Set(["group", "batch", "outcomeReward", "components", "dataset"]);
 /** Trajectories and groups kept in memory, newest use last: tracks of one trajectory come together. */
@@ -99,7 +101,8 @@ export class SignalContexts {
     const grouped = groupId !== undefined && (needs.has("group") || needs.has("batch"));
     const full = signal.needs.some((need) => FULL_MEMBER_NEEDS.has(need));
     const given = grouped && !full ? groups?.get(groupId) : undefined;
-    const group = given ?? (grouped ? await this.group(groupId, full) : undefined);
+    const scored = full && !unscored && readsSeries(signal);
+    const group = given ?? (grouped ? await this.group(groupId, full, scored) : undefined);
     const tree = groupId !== undefined && needs.has("tree") ? await this.datasets.tree(groupId) : undefined;
     const batch = group && needs.has("batch") ? await this.batch(trajectory, group) : undefined;
     const inputs = rowsSuffice ? undefined : await this.inputs(trajectoryId);
@@ -128,7 +131,22 @@ export class SignalContexts {
     return tables.length + replies.length === 0 ? undefined : signalInputs(tables, replies);
   }
 
-  private group(groupId: string, full: boolean): Promise<Group> {
+  /**
+   * @param full with the members' trajectories and what models gave for them
+   * @param scored with the members' series too; these are not kept, because a score may be added at any time
+   */
+  private async group(groupId: string, full: boolean, scored: boolean): Promise<Group> {
+    const group = await this.keptGroup(groupId, full);
+    if (!scored) return group;
+    const members: GroupMember[] = [];
+    for (const member of group.members) {
+      const scores = await this.datasets.scores(member.trajectoryId);
+      members.push(scores.length === 0 ? member : { ...member, scores });
+    }
+    return { ...group, members };
+  }
+
+  private keptGroup(groupId: string, full: boolean): Promise<Group> {
     return kept(
       this.groups,
       KEPT_GROUPS,
@@ -155,6 +173,11 @@ export class SignalContexts {
     return groups.map((group) => (group.groupId === own.groupId ? own : group));
   }
 }
+
+/** Whether a signal reads series that models produced. */
+const readsSeries = ({ needs, inputs }: Signal): boolean =>
+  needs.some((need) => SERIES_NEEDS.has(need)) ||
+  inputs?.some(({ kind }) => kind === "step" || kind === "token" || kind === "trajectory") === true;
 
 /** Rows that a query finds, in the file's order. */
 export async function allRows(

@@ -104,6 +104,8 @@ export interface GroupMember {
   readonly trajectory?: Trajectory;
   /** What models gave for it, where a signal compares members by that. */
   readonly inputs?: SignalInputs;
+  /** Series that models produced for it, where a signal reads those of every member. */
+  readonly scores?: readonly ScoreSeries[];
 }
 
 export interface Group {

@@ -56,6 +56,11 @@ export function groupSteps(context: SignalContext): GroupSteps | Missing {
     };
   }
   const own = [...rows.keys()].filter((row) => rows[row]!.trajectoryId === trajectory.id);
+  if (own.length === 0)
+    return {
+      missing: ["actions"],
+      how: "The trajectory has no step of the policy, so no step can be credited.",
+    };
   return {
     groupId: group.groupId,
     rows,

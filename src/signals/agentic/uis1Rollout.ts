@@ -64,7 +64,9 @@ function recordedMatches(trajectory: Trajectory): readonly boolean[] | undefined
     const recorded = step?.extra?.["extract_match"];
     if (typeof recorded === "boolean") return recorded;
     if (typeof recorded === "number") return recorded > 0;
-    return typeof step?.reward === "number" ? step.reward >= 1 : undefined;
+    // A step's score lies in 0..1, and 1 is a full match; other rewards say nothing about a recording.
+    const reward = step?.reward;
+    return typeof reward === "number" && reward >= 0 && reward <= 1 ? reward === 1 : undefined;
   });
   return matches.length === 0 || matches.includes(undefined) ? undefined : (matches as boolean[]);
 }
@@ -157,9 +159,11 @@ function resultOf(trajectory: Trajectory): SemiOnlineResult | undefined {
   return { steps: matches.length, matched: first < 0 ? matches.length : first, success: first < 0 };
 }
 
-/** Results of all episodes at hand; of those that are not loaded, what their rows say. */
+/** Results of all episodes of the run; of those that are not loaded, what their rows say. */
 function resultsOf(context: SignalContext): readonly SemiOnlineResult[] {
-  const members = (context.batch ?? (context.group ? [context.group] : [])).flatMap((group) => group.members);
+  const members =
+    context.dataset ??
+    (context.batch ?? (context.group ? [context.group] : [])).flatMap((group) => group.members);
   return members.flatMap(({ trajectory, components, success }) => {
     const result = trajectory && resultOf(trajectory);
     if (result) return [result];
@@ -177,7 +181,7 @@ export const uis1Sop = derivedSignal({
   level: "trajectory",
   unit: "share",
   signed: false,
-  needs: ["outcomeReward", "actions", "group"],
+  needs: ["outcomeReward", "actions", "dataset"],
   inputs: [
     { kind: "trajectory", name: "num_steps", meaning: "steps of the task" },
     { kind: "trajectory", name: "final_step_id", meaning: "steps before the first mismatch" },

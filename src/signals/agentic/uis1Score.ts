@@ -3,7 +3,8 @@ import type { JsonObject, JsonValue } from "../../model/json";
 import type { Step, Trajectory } from "../../model/trajectory";
 import { derivedSignal } from "../series/derivedSignal";
 import { decisionIndices, missing, onSteps } from "../series/modelInputs";
-import { textOf } from "../series/parameters";
+import { optionalNumberOf, textOf } from "../series/parameters";
+import type { Parameter, ParameterValues } from "../signal";
 import { guiStepScore, matchGuiAction, type GuiStepScore, type ScreenSizes } from "./guiActionMatch";
 
 const isObject = (value: JsonValue | undefined): value is JsonObject =>
@@ -40,6 +41,8 @@ export function guiActions(
 ): {
   readonly predicted: JsonObject | undefined;
   readonly recorded: JsonObject | undefined;
+  /** There is an answer of the policy, readable or not. */
+  readonly answered: boolean;
 } {
   const only = decisionIndices(trajectory).length === 1;
   const field = (names: readonly string[]): JsonObject | undefined =>
@@ -50,10 +53,17 @@ export function guiActions(
       )
       .find((action) => action !== undefined);
   const recorded = field(recordedNames);
+  // A file of recordings shows the truth as the step itself: it is no prediction, and would always fit.
+  const shown = !trajectory.notes.some(({ code }) => code === "recorded-actions");
   const box = recorded?.["bbox"];
+  const named = predictedNames.some(
+    (name) => step.extra?.[name] !== undefined || (only && trajectory.extra[name] !== undefined),
+  );
   return {
+    answered: named || (shown && (step.action !== undefined || step.toolCalls !== undefined)),
     predicted:
-      field(predictedNames) ?? actionObject(step.action) ?? actionObject(step.toolCalls?.[0]?.arguments),
+      field(predictedNames) ??
+      (shown ? (actionObject(step.action) ?? actionObject(step.toolCalls?.[0]?.arguments)) : undefined),
     recorded:
       recorded && recorded["candidate_bbox"] === undefined && box !== undefined
         ? { ...recorded, candidate_bbox: box }
@@ -65,7 +75,11 @@ export function guiActions(
  * Sizes of the screenshot and of the image as the model saw it; the same where only one is recorded. Two numbers under
  * image_wh or image_size stand for width and height.
  */
-export function screenSizes(step: Step, trajectory: Trajectory): ScreenSizes | undefined {
+export function screenSizes(
+  step: Step,
+  trajectory: Trajectory,
+  parameters: ParameterValues,
+): ScreenSizes | undefined {
   const value = (name: string): JsonValue | undefined => step.extra?.[name] ?? trajectory.extra[name];
   const field = (name: string): number | undefined => {
     const found = value(name);
@@ -81,8 +95,11 @@ export function screenSizes(step: Step, trajectory: Trajectory): ScreenSizes | u
       (found): found is readonly [number, number] =>
         Array.isArray(found) && found.length === 2 && found.every((entry) => typeof entry === "number"),
     );
-  const width = field("width") ?? field("image_width") ?? pair?.[0];
-  const height = field("height") ?? field("image_height") ?? pair?.[1];
+  const frame = step.media?.find(({ kind, frame }) => kind === "image" && frame)?.frame;
+  const given = (name: string): number | undefined => optionalNumberOf(parameters, name) ?? undefined;
+  const width = field("width") ?? field("image_width") ?? pair?.[0] ?? frame?.width ?? given("screenWidth");
+  const height =
+    field("height") ?? field("image_height") ?? pair?.[1] ?? frame?.height ?? given("screenHeight");
   if (width === undefined || height === undefined) return undefined;
   return {
     width,
@@ -91,6 +108,30 @@ export function screenSizes(step: Step, trajectory: Trajectory): ScreenSizes | u
     resizedHeight: field("resized_height") ?? height,
   };
 }
+
+/** Size of the screenshots, for files that record none. */
+export const screenParameters: readonly Parameter[] = [
+  {
+    name: "screenWidth",
+    description: "Width of the screenshots in pixels, for files that record none; empty = unknown.",
+    type: "number",
+    minimum: 1,
+    default: null,
+  },
+  {
+    name: "screenHeight",
+    description: "Height of the screenshots in pixels, for files that record none; empty = unknown.",
+    type: "number",
+    minimum: 1,
+    default: null,
+  },
+];
+
+/** Whether the comparison measures points on the screen; the other actions compare texts, buttons and kinds. */
+const pointed = (recorded: JsonObject, predicted: JsonObject | undefined): boolean =>
+  ["click", "long_press", "swipe"].includes(String(recorded["action"])) ||
+  (recorded["action"] === "open" && predicted?.["action"] === "click");
+const unknownSizes: ScreenSizes = { width: NaN, height: NaN, resizedWidth: NaN, resizedHeight: NaN };
 
 export const uis1Score = derivedSignal({
   id: "uis1-score",
@@ -119,6 +160,7 @@ export const uis1Score = derivedSignal({
       choices: ["training", "evaluation"],
       default: "training",
     },
+    ...screenParameters,
   ],
   presets: [
     {
@@ -145,9 +187,16 @@ export const uis1Score = derivedSignal({
     const scores = indices.map((index): GuiStepScore | undefined => {
       const step = trajectory.steps[index];
       if (!step) return undefined;
-      const { predicted, recorded } = guiActions(step, trajectory);
-      const sizes = screenSizes(step, trajectory);
-      if (!recorded || !sizes) return undefined;
+      const { predicted, recorded, answered } = guiActions(step, trajectory);
+      if (!recorded || !answered) return undefined;
+      const known = screenSizes(step, trajectory, parameters);
+      if (!known && pointed(recorded, predicted)) {
+        notes.push(
+          `Step ${index}: the screenshot has no size, so the point cannot be compared: set screenWidth and screenHeight.`,
+        );
+        return undefined;
+      }
+      const sizes = known ?? unknownSizes;
       if (training)
         return guiStepScore({ thought: step.thought, action: predicted }, recorded, indices.length, sizes);
       try {
@@ -164,7 +213,7 @@ export const uis1Score = derivedSignal({
     if (scores.every((score) => score === undefined) && notes.length === 0) {
       return missing(
         "actions",
-        "Needs a recorded action (action_content) beside the predicted one at the steps, and the size of the screenshot (width, height).",
+        "Needs a recorded action (action_content) beside the predicted one (predicted_action, or the step itself) at the steps.",
       );
     }
     const series = (read: (score: GuiStepScore) => number): Float64Array =>

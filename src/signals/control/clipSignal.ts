@@ -18,7 +18,11 @@ export const clipChoice = derivedSignal({
   level: "trajectory",
   unit: "reward",
   signed: true,
-  needs: ["group", "components"],
+  needs: ["group", "components", "observations"],
+  inputs: [
+    { kind: "array", name: "video_reward", meaning: "[windows][1], the video-reward model on the clip" },
+    { kind: "trajectory", name: "video_reward", meaning: "the same as one number of the file or of a model" },
+  ],
   parameters: [],
   presets: [],
   source:

@@ -110,7 +110,7 @@ export const trajectoryObjective = derivedSignal({
   level: "trajectory",
   unit: "reward",
   signed: true,
-  needs: ["rewards"],
+  needs: ["rewards", "group"],
   parameters: [
     {
       name: "objective",

@@ -1,49 +1,12 @@
 import { binary, call, number, symbol } from "../expression";
 import { derivedSignal } from "../series/derivedSignal";
-import type { Missing } from "../series/episode";
-import {
-  arrayInput,
-  embeddedSteps,
-  missing,
-  onSteps,
-  recordedStepRewards,
-  stepNumbers,
-} from "../series/modelInputs";
+import { missing, recordedStepRewards, stepNumbers } from "../series/modelInputs";
 import { numberOf, textOf } from "../series/parameters";
-import type { SignalContext } from "../signal";
-import { contrastingGoalReward, languageScore, lordSpeedReward, thresholdReward } from "./contrastingGoal";
+import { contrastingGoalReward, lordSpeedReward, thresholdReward } from "./contrastingGoal";
+import { sentenceScores } from "./sentenceScores";
 
 const source =
   "Huang et al. 2024, VLM-RL; zihaosheng/VLM-RL, clip/clip_reward_model.py and clip/clip_rewarded_sac.py";
-const sentences = [
-  "Two cars have collided with each other on the road",
-  "The road is clear with no car accidents",
-] as const;
-
-/** Score of every frame against the sentences: recorded, or from embeddings. */
-function scores(context: SignalContext, kind: "contrast" | "lord" | "cosine"): Float64Array | Missing {
-  const recorded =
-    kind === "contrast"
-      ? stepNumbers(context, ["danger", "clg", "vlm_reward"])
-      : stepNumbers(context, ["vlm_reward"]);
-  if (recorded) return recorded;
-  const frames = embeddedSteps(context);
-  if ("missing" in frames) return frames;
-  const texts = arrayInput(
-    context,
-    "sentences",
-    "embeddings",
-    `Needs the embeddings of the sentences (sentences): first "${sentences[0]}", then "${sentences[1]}".`,
-  );
-  if ("missing" in texts) return texts;
-  if (kind === "contrast" && texts.length < 2)
-    return missing("embeddings", "The contrast needs two sentences, the danger first; there is one.");
-  return onSteps(
-    context.trajectory,
-    frames.steps,
-    frames.rows.map((row) => languageScore(kind, row, texts)),
-  );
-}
 
 export const dangerSignal = derivedSignal({
   id: "language-danger",
@@ -92,7 +55,7 @@ export const dangerSignal = derivedSignal({
     "How much more a frame looks like a collision than like a clear road: the difference of two cosines, so a danger score. Positive is dangerous.",
   derive(context, parameters) {
     const kind = textOf(parameters, "kind") as "contrast" | "lord" | "cosine";
-    const values = scores(context, kind);
+    const values = sentenceScores(context, kind);
     if ("missing" in values) return values;
     return {
       values,
@@ -178,7 +141,7 @@ export const drivingRewardSignal = derivedSignal({
     "The danger score sets a desired speed; the reward is closeness to it times the centering, angle and deviation factors. A negative reward of the environment replaces it; exactly 0 does not. The smallest factor is named.",
   derive(context, parameters) {
     const variant = textOf(parameters, "variant");
-    const danger = scores(
+    const danger = sentenceScores(
       context,
       variant === "vlm-rl" ? "contrast" : variant === "lord-speed" ? "lord" : "cosine",
     );

@@ -1,5 +1,5 @@
 import { binary, call, symbol } from "../expression";
-import { guiActions, screenSizes } from "../agentic/uis1Score";
+import { guiActions, screenParameters, screenSizes } from "../agentic/uis1Score";
 import { derivedSignal } from "../series/derivedSignal";
 import { decisionIndices, missing, onSteps, rowsOf, stepNumbers } from "../series/modelInputs";
 import { flagOf, textOf } from "../series/parameters";
@@ -132,6 +132,7 @@ export const uiGenieMatch = derivedSignal({
       type: "boolean",
       default: false,
     },
+    ...screenParameters,
   ],
   presets: [
     {
@@ -158,13 +159,13 @@ export const uiGenieMatch = derivedSignal({
     const found = indices.map((index) => {
       const step = trajectory.steps[index];
       if (!step) return undefined;
-      const { predicted, recorded } = guiActions(step, trajectory);
-      if (!recorded) return undefined;
+      const { predicted, recorded, answered } = guiActions(step, trajectory);
+      if (!recorded || !answered) return undefined;
       // Only points are measured on the screen; the other actions compare texts and directions.
-      const sizes = screenSizes(step, trajectory);
+      const sizes = screenSizes(step, trajectory, parameters);
       if (!sizes && /click|long_press/u.test(String(recorded["action"]).toLowerCase())) {
         notes.push(
-          `Step ${index}: the screenshot has no size (width, height), so the point cannot be compared.`,
+          `Step ${index}: the screenshot has no size, so the point cannot be compared: set screenWidth and screenHeight.`,
         );
         return undefined;
       }
@@ -178,7 +179,7 @@ export const uiGenieMatch = derivedSignal({
     if (found.every((match) => match === undefined) && notes.length === 0)
       return missing(
         "actions",
-        "Needs a recorded action beside the predicted one at the steps, and the size of the screenshot (width, height).",
+        "Needs a recorded action (action_content) beside the predicted one (predicted_action, or the step itself) at the steps.",
       );
     const values = onSteps(
       trajectory,

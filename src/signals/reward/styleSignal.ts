@@ -1,6 +1,7 @@
 import { binary, number, symbol } from "../expression";
 import type { JsonValue } from "../../model/json";
 import type { Trajectory } from "../../model/trajectory";
+import type { Group } from "../signal";
 import { derivedSignal } from "../series/derivedSignal";
 import { missing } from "../series/modelInputs";
 import { styleAccuracy, type StyleScores } from "./styleMatrix";
@@ -16,6 +17,18 @@ function scoresOf({ extra }: Trajectory): StyleScores | undefined {
   return chosen && rejected ? { chosen, rejected } : undefined;
 }
 
+/** A file of scores alone: three members of the group are the chosen response by style, three the rejected one. */
+function scoresOfGroup({ members }: Group): StyleScores | undefined {
+  const side = (wanted: boolean): readonly number[] =>
+    members.flatMap(({ success, reward }) =>
+      success === wanted && typeof reward === "number" ? [reward] : [],
+    );
+  const [chosen, rejected] = [side(true), side(false)];
+  return members.length === 6 && chosen.length === 3 && rejected.length === 3
+    ? { chosen, rejected }
+    : undefined;
+}
+
 export const styleMatrix = derivedSignal({
   id: "style-matrix",
   title: "Accuracy by style (RM-Bench)",
@@ -23,7 +36,7 @@ export const styleMatrix = derivedSignal({
   level: "dataset",
   unit: "share",
   signed: false,
-  needs: ["text", "components", "group"],
+  needs: ["text", "components", "group", "batch"],
   inputs: [
     { kind: "trajectory", name: "score_chosen", meaning: "three scores by style" },
     { kind: "trajectory", name: "score_rejected", meaning: "three scores by style" },
@@ -45,7 +58,10 @@ export const styleMatrix = derivedSignal({
   derive({ trajectory, group, batch }) {
     const groups = batch ?? (group ? [group] : []);
     const loaded = groups.flatMap(({ members }) => members.flatMap((member) => member.trajectory ?? []));
-    const rows = (loaded.length > 0 ? loaded : [trajectory]).flatMap((each) => scoresOf(each) ?? []);
+    const written = (loaded.length > 0 ? loaded : [trajectory]).flatMap((each) => scoresOf(each) ?? []);
+    const scoresAlone = /^score_(?:chosen|rejected)$/u.test(trajectory.outcome.rewardSource ?? "");
+    const rows =
+      written.length === 0 && scoresAlone ? groups.flatMap((each) => scoresOfGroup(each) ?? []) : written;
     if (rows.length === 0)
       return missing(
         "components",

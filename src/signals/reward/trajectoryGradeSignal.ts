@@ -14,10 +14,9 @@ interface Grade {
 
 function gradeOf(context: SignalContext, tries: number): Grade | "refused" | undefined {
   const { extra } = context.trajectory;
-  if (typeof extra["reward"] === "number") {
-    const reason = extra["reward_reason"];
-    return { grade: extra["reward"], reason: typeof reason === "string" ? reason : undefined, tries: 0 };
-  }
+  const [grade, reason] = [extra["reward"], extra["reward_reason"]];
+  // Any trainer may call a number "reward": it is a grade when a reason stands beside it.
+  if (typeof grade === "number" && typeof reason === "string") return { grade, reason, tries: 0 };
   const replies = wholeReplies(context).slice(0, tries);
   for (const [k, reply] of replies.entries()) {
     const { accepted, score, reason } = trajectoryGrade(reply);

@@ -164,7 +164,7 @@ export function groupMembers(context: SignalContext): {
   };
 }
 
-/** The context of a member of the group: its own trajectory and inputs, its scores only for the trajectory itself. */
+/** The context of every member of the group: its own trajectory, scores and inputs. */
 export function memberContexts(context: SignalContext): readonly SignalContext[] | Missing {
   const { group, trajectory } = context;
   if (!group || !group.members.some(({ trajectoryId }) => trajectoryId === trajectory.id))
@@ -182,6 +182,7 @@ export function memberContexts(context: SignalContext): readonly SignalContext[]
       group,
       ...(context.batch ? { batch: context.batch } : {}),
       ...(member.inputs ? { inputs: member.inputs } : {}),
+      ...(member.scores ? { scores: member.scores } : {}),
     });
   }
   return out;

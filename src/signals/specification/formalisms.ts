@@ -12,9 +12,19 @@ export interface Formalism {
   readonly remark: string;
   /** Signals that compute it. */
   readonly signals: readonly string[];
+  /** Preset of the signal `objective` that computes it. */
+  readonly preset?: string;
   /** Formalisms of the same expressivity, by id. */
   readonly equivalent: readonly string[];
 }
+
+const objectivePresets: Readonly<Record<string, string>> = {
+  MR: "markov",
+  LAR: "average",
+  INMR: "inner-nonlinear",
+  IMORL: "inner-multi",
+  RRL: "regularised",
+};
 
 const row = (
   id: string,
@@ -24,11 +34,24 @@ const row = (
   remark: string,
   signals: readonly string[] = [],
   equivalent: readonly string[] = [],
-): Formalism => ({ id, name, objective, decidableFrom, remark, signals, equivalent });
+): Formalism => {
+  const preset = objectivePresets[id];
+  return {
+    id,
+    name,
+    objective,
+    decidableFrom,
+    remark,
+    signals,
+    equivalent,
+    ...(preset === undefined ? {} : { preset }),
+  };
+};
 
 /** The seventeen formalisms, weakest use of data first. Equivalences as the paper's published summary states them. */
 export const formalisms: readonly Formalism[] = [
   row("MR", "Markov rewards", "E sum gamma^t r(s, a, s')", "one trajectory", "Discounted return.", [
+    "objective",
     "return",
   ]),
   row(
@@ -90,14 +113,21 @@ export const formalisms: readonly Formalism[] = [
     "Needs the policy's distribution at each step; with token entropies or a reference policy recorded, the entropy and KL forms.",
     ["objective", "entropy", "kl"],
   ),
-  row("ONMR", "outer nonlinear Markov rewards", "f(E G)", "a set of trajectories", "f of the mean return."),
+  row(
+    "ONMR",
+    "outer nonlinear Markov rewards",
+    "f(E G)",
+    "a set of trajectories",
+    "f of the mean return over the group (part function of the mean return).",
+    ["objective"],
+  ),
   row(
     "OMORL",
     "outer multi-objective RL",
     "f(E G_1, ..., E G_k)",
     "a set of trajectories",
-    "f of the mean returns.",
-    [],
+    "f of the mean returns over the group (part function of the mean return).",
+    ["objective"],
     ["FOMR", "FTLR"],
   ),
   row(
@@ -167,8 +197,8 @@ export function formalismTable(): string {
     "| formalism | objective | decidable from | what that gives | signals | as expressive as |",
     "| --- | --- | --- | --- | --- | --- |",
     ...formalisms.map(
-      ({ id, name, objective, decidableFrom, remark, signals, equivalent }) =>
-        `| ${id}: ${name} | ${objective} | ${decidableFrom} | ${remark} | ${signals.map((signal) => `\`${signal}\``).join(", ")} | ${equivalent.join(", ")} |`,
+      ({ id, name, objective, decidableFrom, remark, signals, equivalent, preset }) =>
+        `| ${id}: ${name} | ${objective} | ${decidableFrom} | ${remark} | ${signals.map((signal) => `\`${signal}\`${signal === "objective" && preset !== undefined ? ` (preset \`${preset}\`)` : ""}`).join(", ")} | ${equivalent.join(", ")} |`,
     ),
   ].join("\n");
 }

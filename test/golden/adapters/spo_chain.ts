@@ -1,9 +1,5 @@
-import {
-  lengthCutpoints,
-  monteCarloValue,
-  probabilityCutpoints,
-  segmentCredit,
-} from "../../../src/signals/agentic/spoChain";
+import { monteCarloValue, segmentCredit } from "../../../src/signals/agentic/spoChain";
+import { lengthCutpoints, probabilityCutpoints } from "../../../src/signals/agentic/spoCutpoints";
 import { InputError, type Adapter } from "../adapter";
 
 export const adapter: Adapter = {
