@@ -1,7 +1,46 @@
 import { Failure } from "../model/failure";
+import type { JsonObject, JsonValue } from "../model/json";
 import { draftedFormat, given } from "./draft";
-import { isObject, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
-import { messageList, messageSteps, promptOfMessages } from "./messages";
+import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import { contentOf, messageList, messageSteps, promptOfMessages } from "./messages";
+
+/** An answer of the Responses API, whose items are its words, its reasoning and its calls, as one message of a chat. */
+function answerOf(response: JsonObject): JsonObject {
+  const items = isList(response["output"]) ? response["output"].filter(isObject) : [];
+  const texts = (type: string, field: string): string =>
+    items
+      .filter((item) => item["type"] === type)
+      .map((item) => contentOf(item[field]).text)
+      .filter((text) => text !== "")
+      .join("\n");
+  const reasoning = texts("reasoning", "summary");
+  const calls = items.filter((item) => item["type"] === "function_call");
+  return {
+    ...without(response, new Set(["object", "output"])),
+    role: "assistant",
+    content: texts("message", "content"),
+    ...(reasoning === "" ? {} : { reasoning_content: reasoning }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls }),
+  };
+}
+
+/** The conversation; with a model of the Responses API answers are whole responses, and observations are outputs of calls. */
+function conversationOf(messages: JsonValue | undefined): readonly JsonObject[] | undefined {
+  if (!isList(messages)) return messageList(messages);
+  return messageList(
+    messages.map((message): JsonValue => {
+      if (!isObject(message)) return message;
+      if (message["object"] === "response") return answerOf(message);
+      if (message["type"] !== "function_call_output") return message;
+      return {
+        ...without(message, new Set(["type", "call_id", "output"])),
+        role: "tool",
+        ...given("tool_call_id", message["call_id"]),
+        content: message["output"] ?? null,
+      };
+    }),
+  );
+}
 
 /** mini-swe-agent trajectories: messages with what each cost, and how the run ended. */
 export const miniSweAgent = draftedFormat({
@@ -14,7 +53,7 @@ export const miniSweAgent = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || messageList(row["messages"]) === undefined || !isObject(row["info"]))
+    if (!isObject(row) || conversationOf(row["messages"]) === undefined || !isObject(row["info"]))
       return undefined;
     const version = textOf(row["trajectory_format"]) ?? "";
     if (version.startsWith("mini-swe-agent"))
@@ -31,7 +70,7 @@ export const miniSweAgent = draftedFormat({
 
   drafts(record, context) {
     const row = objectOf(record);
-    const messages = messageList(row["messages"]);
+    const messages = conversationOf(row["messages"]);
     if (messages === undefined)
       throw new Failure(
         "missing-field",

@@ -1,25 +1,99 @@
 import { Failure } from "../model/failure";
-import type { JsonObject } from "../model/json";
-import type { Outcome } from "../model/trajectory";
+import type { JsonObject, JsonValue } from "../model/json";
+import type { TrajectorySummary } from "../model/summary";
+import type { Note, Outcome, Step } from "../model/trajectory";
 import type { FileHead, Format, FormatRecord } from "./format";
-import { recordedNumber, isObject, stemNumber, textOf, wholeNumber, without } from "./jsonFields";
+import { recordedNumber, isObject, stemNumber, textOf, titleOf, wholeNumber, without } from "./jsonFields";
+import { messageList, messageSteps, promptOfMessages } from "./messages";
 import { measureFlatText, stepsOfFlatText, titleOfPrompt } from "./turns";
 
 const MAPPED = new Set(["step", "prompt", "completion", "advantage"]);
 const SAME_PROMPT = "consecutive rows with the same prompt";
 
 function rowOf(record: FormatRecord): JsonObject {
-  if (record.kind !== "value" || !isObject(record.value) || typeof record.value["completion"] !== "string") {
+  const completion =
+    record.kind === "value" && isObject(record.value) ? record.value["completion"] : undefined;
+  if (
+    record.kind !== "value" ||
+    !isObject(record.value) ||
+    (typeof completion !== "string" && messageList(completion) === undefined)
+  ) {
     throw new Failure(
       "missing-field",
-      "The row has no text `completion`.",
+      "The row has no `completion`, as text or as messages.",
       "Check that the file is a TRL completions table.",
     );
   }
   return record.value;
 }
 
-/** Numeric columns beside step and advantage: one per reward function (NaN = it returned None), and what users log extra. */
+/** A column of text, or of conversations: lists of structures with a role. */
+const isSaid = (type: string | undefined): boolean =>
+  type === "VARCHAR" || /^STRUCT\(.*\brole\b.*\)\[\]$/s.test(type ?? "");
+
+/** Prompt and completion of a row. Of a conversational dataset both are lists of messages. */
+interface Said {
+  readonly prompt: string;
+  /** Equal for rows of the same prompt. */
+  readonly key: string;
+  readonly title: string;
+  /** Where the row holds flat text. */
+  readonly flat?: { readonly prompt: string; readonly response: string };
+  steps(): { readonly steps: readonly Step[]; readonly notes: readonly Note[] };
+  measure(): Pick<TrajectorySummary, "stepCount" | "responseCharacters">;
+}
+
+/** Keys that only other messages have are null in a table; a message is read without them. */
+const withoutNulls = (message: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(message).filter(([key, value]) => value !== null || key === "content"));
+
+function messagesOf(value: JsonValue | undefined, role: "user" | "assistant"): readonly JsonObject[] {
+  return typeof value === "string"
+    ? [{ role, content: value }]
+    : (messageList(value)?.map(withoutNulls) ?? []);
+}
+
+function saidIn(row: JsonObject): Said {
+  const asked = row["prompt"];
+  const completion = row["completion"];
+  if (typeof completion === "string" && messageList(asked) === undefined) {
+    const prompt = textOf(asked) ?? "";
+    return {
+      prompt,
+      key: prompt,
+      title: titleOfPrompt(prompt),
+      flat: { prompt, response: completion },
+      steps: () => stepsOfFlatText(prompt, completion),
+      measure: () => measureFlatText(prompt, completion),
+    };
+  }
+  const before = messagesOf(asked, "user");
+  const prompt = promptOfMessages(before) ?? "";
+  const steps = (): readonly Step[] =>
+    messageSteps([...before, ...messagesOf(completion, "assistant")], before.length);
+  return {
+    prompt,
+    key: JSON.stringify(before),
+    title: titleOf(prompt),
+    steps: () => ({ steps: steps(), notes: [] }),
+    measure() {
+      const all = steps();
+      const said = all.filter((step) => step.role === "assistant" && step.kind !== "prompt");
+      return {
+        stepCount: all.length,
+        responseCharacters: said.reduce(
+          (sum, step) => sum + (step.thought?.length ?? 0) + (step.action?.length ?? 0),
+          0,
+        ),
+      };
+    },
+  };
+}
+
+/**
+ * Numeric columns beside step and advantage: one per reward function, and what users log extra. Where a function returned
+ * None the trainer has NaN, which pandas writes as null.
+ */
 function componentsOf(row: JsonObject): Record<string, number | null> {
   const components: Record<string, number | null> = {};
   for (const [key, value] of Object.entries(row)) {
@@ -65,7 +139,7 @@ export const trlCompletions: Format = {
 
   detect(head: FileHead) {
     const types = new Map(head.columns?.map((column) => [column.name, column.type]));
-    if (types.get("prompt") !== "VARCHAR" || types.get("completion") !== "VARCHAR" || !types.has("advantage"))
+    if (!isSaid(types.get("prompt")) || !isSaid(types.get("completion")) || !types.has("advantage"))
       return undefined;
     return {
       confidence: types.has("step") ? 0.9 : 0.6,
@@ -75,20 +149,20 @@ export const trlCompletions: Format = {
 
   summarise(record, context) {
     const row = rowOf(record);
-    const prompt = textOf(row["prompt"]) ?? "";
+    const said = saidIn(row);
     const outcome = outcomeOf(row);
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const advantage = recordedNumber(row["advantage"]);
     return [
       {
         part: 0,
-        groupKey: prompt,
+        groupKey: said.key,
         groupGuess: SAME_PROMPT,
         ...(trainingStep === undefined ? {} : { trainingStep }),
-        title: titleOfPrompt(prompt),
+        title: said.title,
         ...("reward" in outcome ? { reward: outcome.reward } : {}),
         ...(advantage === undefined ? {} : { advantage }),
-        ...measureFlatText(prompt, row["completion"] as string),
+        ...said.measure(),
         components: outcome.components,
       },
     ];
@@ -96,31 +170,30 @@ export const trlCompletions: Format = {
 
   read(record, place, context) {
     const row = rowOf(record);
-    const prompt = textOf(row["prompt"]) ?? "";
-    const completion = row["completion"] as string;
-    const { steps, notes } = stepsOfFlatText(prompt, completion);
+    const said = saidIn(row);
+    const { steps, notes } = said.steps();
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const advantage = recordedNumber(row["advantage"]);
     const outcome = outcomeOf(row);
     const none = Object.entries(outcome.components).filter(
-      ([, value]) => value !== null && Number.isNaN(value),
+      ([, value]) => value === null || Number.isNaN(value),
     );
     return {
       ...place,
       format: "trl-completions",
-      task: { prompt },
+      task: { prompt: said.prompt },
       ...(trainingStep === undefined ? {} : { trainingStep }),
       steps,
-      flatText: { prompt, response: completion },
+      ...(said.flat === undefined ? {} : { flatText: said.flat }),
       outcome,
       ...(advantage === undefined ? {} : { advantage }),
       extra: without(row, MAPPED),
       notes: [
         ...notes,
         { code: "guessed-group", message: `The group is guessed: ${SAME_PROMPT}.` },
-        ...none.map(([name]) => ({
+        ...none.map(([name, value]) => ({
           code: "reward-none",
-          message: `${name} is NaN: the reward function returned None for this row.`,
+          message: `${name} is ${value === null ? "null" : "NaN"}: the reward function returned None for this row.`,
         })),
         {
           code: "repeated-rows",

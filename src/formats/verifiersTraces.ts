@@ -27,7 +27,8 @@ const COMPACT: Readonly<Record<string, string>> = {
   logprobs: "logprob",
   advantages: "advantage",
   reference_logprobs: "ref_logprob",
-  loss_weights: "loss_weights",
+  trainer_logprobs: "trainer_logprob",
+  entropies: "entropy",
 };
 
 function nodesOf(trace: JsonObject): readonly GraphNode[] {
@@ -100,8 +101,13 @@ function tokensOf(path: readonly GraphNode[]): {
     const trained = Array.from({ length: end - start }, (_, index) => start + index).filter(
       (index) => mask[index] === 1,
     );
-    for (const [key, name] of Object.entries(COMPACT)) {
-      const values = node[key];
+    // Weights of the loss are named streams with a number for each of the node's tokens.
+    const weights = isObject(node["loss_weights"]) ? Object.entries(node["loss_weights"]) : [];
+    const streams = [
+      ...Object.entries(COMPACT).map(([key, name]) => [name, node[key]] as const),
+      ...weights.map(([name, values]) => [`loss_weights.${name}`, values] as const),
+    ];
+    for (const [name, values] of streams) {
       // null says that nothing was assigned, which is not zero; an empty list is a node without trained tokens.
       if (!isList(values) || values.length === 0) continue;
       const target = (series[name] ??= new Float64Array(ids.length).fill(Number.NaN));
@@ -149,6 +155,13 @@ function rewardOf(trace: JsonObject): {
     if (number !== undefined && !(name in components)) components[name] = number;
   }
   return { reward: Object.keys(rewards).length === 0 ? undefined : scored === 0 ? null : sum, components };
+}
+
+/** A limit of the framework stopped the trace, its history could not be compacted, or its last answer was cut. */
+function isTruncated(trace: JsonObject, stopReason: string): boolean {
+  if (/max|length|limit|truncat|compaction_failed/i.test(stopReason)) return true;
+  const calls = isList(trace["calls"]) ? trace["calls"].filter(isObject) : [];
+  return calls.findLast((call) => !isObject(call["error"]))?.["finish_reason"] === "length";
 }
 
 function draftsOf(record: FormatRecord): TrajectoryDraft[] {
@@ -211,7 +224,7 @@ function draftsOf(record: FormatRecord): TrajectoryDraft[] {
             ? {}
             : { reward, rewardSource: "sum of score times weight (functions that gave null are left out)" }),
           ...given("stopReason", stopReason),
-          ...(stopReason === undefined ? {} : { truncated: /max|length|limit|truncat/i.test(stopReason) }),
+          ...(stopReason === undefined ? {} : { truncated: isTruncated(trace, stopReason) }),
           components,
         },
         ...given("advantage", advantage),

@@ -22,6 +22,24 @@ export function plainInteger(value: bigint): number | string {
     : value.toString();
 }
 
+/**
+ * Converts DuckDB's values to JavaScript's. Maps with keys of text or whole numbers become objects, as they are in every
+ * other container; the library's own converter makes lists of {key, value} of them.
+ */
+export async function valueConverter(): Promise<DuckDB.DuckDBValueConverter<DuckDB.JS>> {
+  const { DuckDBMapType, DuckDBMapValue, JSDuckDBValueConverter } = await loadDuckdb();
+  return (value, type, converter) => {
+    if (!(value instanceof DuckDBMapValue) || !(type instanceof DuckDBMapType))
+      return JSDuckDBValueConverter(value, type, converter);
+    const entries = value.entries.map(
+      ({ key, value: item }) => [key, converter(item, type.valueType, converter)] as const,
+    );
+    return entries.every(([key]) => ["string", "number", "bigint"].includes(typeof key))
+      ? Object.fromEntries(entries.map(([key, item]) => [String(key as string), item]))
+      : JSDuckDBValueConverter(value, type, converter);
+  };
+}
+
 /** A DuckDB value that was converted for JavaScript, as plain data: no big integers, dates as ISO text. */
 export function plainValue(value: unknown): unknown {
   if (typeof value === "bigint") return plainInteger(value);

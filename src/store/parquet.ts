@@ -2,7 +2,7 @@ import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import type { TableColumn } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
-import { loadDuckdb, plainValue } from "./duckdb";
+import { loadDuckdb, plainValue, valueConverter } from "./duckdb";
 
 /** The index itself may not touch files, so tables are read through a database of their own, in memory. */
 let tables: Promise<DuckDBInstance> | undefined;
@@ -56,7 +56,7 @@ export async function parquetRows(path: string, start: number, end: number): Pro
     );
     const names = result.columnNames();
     const skip = names.indexOf("file_row_number");
-    return result.getRowsJS().map((row) => {
+    return result.convertRows(await valueConverter()).map((row) => {
       const object: Record<string, JsonValue | undefined> = {};
       for (const [index, name] of names.entries())
         if (index !== skip) object[name] = plainValue(row[index]) as JsonValue;
@@ -73,7 +73,7 @@ export async function parquetRows(path: string, start: number, end: number): Pro
  * @throws Failure where the file cannot be read on; the batches before were whole
  */
 export async function* parquetBatches(path: string): AsyncGenerator<readonly JsonObject[]> {
-  const { JSDuckDBValueConverter } = await loadDuckdb();
+  const converter = await valueConverter();
   const own = await (await instance()).connect();
   try {
     const result = await own.stream("SELECT * FROM read_parquet($1)", [path]);
@@ -82,7 +82,7 @@ export async function* parquetBatches(path: string): AsyncGenerator<readonly Jso
       const next = result.fetchChunk();
       // A failure shows when it is awaited, after these rows have been used.
       next.catch(() => undefined);
-      const columns = chunk.convertColumns(JSDuckDBValueConverter);
+      const columns = chunk.convertColumns(converter);
       const rows: Record<string, JsonValue | undefined>[] = Array.from(
         { length: chunk.rowCount },
         () => ({}),

@@ -145,7 +145,7 @@ export async function arrowRows(path: string): Promise<TableRows> {
           object[field.name] =
             typeof value === "number" && (DataType.isTimestamp(field.type) || DataType.isDate(field.type))
               ? new Date(value).toISOString()
-              : jsonOf(value);
+              : jsonOf(value, field.type as DataType);
         }
         rows.push(object);
       }
@@ -154,21 +154,44 @@ export async function arrowRows(path: string): Promise<TableRows> {
   };
 }
 
-/** A value of a vector as JSON: lists, structures and maps by their parts, times as ISO text, bytes as `\x…` like DuckDB's. */
-function jsonOf(value: unknown): JsonValue {
+/**
+ * A value of a vector as JSON: lists, structures and maps by their parts, times as ISO text, bytes as `\\x…` like DuckDB's.
+ * @param type the value's type, which tells decimals, wide integers for the library, from lists
+ */
+function jsonOf(value: unknown, type?: DataType): JsonValue {
   if (value === null || value === undefined) return null;
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") return value;
   if (typeof value === "bigint") return plainInteger(value);
   if (value instanceof Date) return value.toISOString();
+  if (DataType.isDecimal(type) && value instanceof Uint32Array) return decimalOf(value, type.scale);
   if (value instanceof Uint8Array) return `\\x${Buffer.from(value).toString("hex")}`;
-  if (ArrayBuffer.isView(value)) return Array.from(value as unknown as ArrayLike<number | bigint>, jsonOf);
-  if (Array.isArray(value)) return value.map(jsonOf);
+  const partOf = (name: string | number): DataType | undefined =>
+    (typeof name === "number" ? type?.children?.[name] : type?.children?.find((field) => field.name === name))
+      ?.type as DataType | undefined;
+  const items = (list: ArrayLike<unknown> | Iterable<unknown>): JsonValue[] =>
+    Array.from(list as Iterable<unknown>, (item) => jsonOf(item, partOf(0)));
+  if (ArrayBuffer.isView(value)) return items(value as unknown as ArrayLike<number | bigint>);
+  if (Array.isArray(value)) return items(value);
   const parts = value as Iterable<unknown> & { toJSON?: () => unknown; readonly length?: number };
   // A vector of a list column is iterable and has a length; a structure's row lists its pairs.
-  if (typeof parts[Symbol.iterator] === "function" && typeof parts.length === "number")
-    return Array.from(parts, jsonOf);
+  if (typeof parts[Symbol.iterator] === "function" && typeof parts.length === "number") return items(parts);
   const json = parts.toJSON?.() ?? parts;
+  // The only child of a map is a structure of its key and its value.
+  const valueType = DataType.isMap(type)
+    ? (partOf(0)?.children?.[1]?.type as DataType | undefined)
+    : undefined;
   return Object.fromEntries(
-    Object.entries(json as Record<string, unknown>).map(([key, item]) => [key, jsonOf(item)]),
+    Object.entries(json as Record<string, unknown>).map(([key, item]) => [
+      key,
+      jsonOf(item, valueType ?? partOf(key)),
+    ]),
   );
+}
+
+/** A decimal as the number next to it: a whole number in two's complement, least word first, and how many digits are behind the point. */
+function decimalOf(words: Uint32Array, scale: number): number {
+  let whole = 0n;
+  for (const word of [...words].reverse()) whole = (whole << 32n) | BigInt(word);
+  const digits = BigInt.asIntN(32 * words.length, whole).toString();
+  return Number(`${digits}e${-scale}`);
 }

@@ -1,0 +1,135 @@
+/**
+ * `npm run test:producers`: the real Python libraries write their own files with seeds, the readers read them, and every
+ * value is held to what the library itself reads back. A library that cannot be installed is skipped with the reason. The
+ * environments are kept in .cache/producers and, where versions conflict, .cache/producers-NAME.
+ * `-- --only trl,minari` runs some of them, `-- --keep FOLDER` leaves the files there.
+ */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { Checks } from "../real-model/checks";
+import { lastLine, prepareBase, pythonWith } from "./environments";
+import { checkFiles } from "./files";
+
+interface Producer {
+  readonly name: string;
+  /** In this folder; it writes files and expected.json into the folder that it is given. */
+  readonly script: string;
+  readonly packages: readonly string[];
+  /** Modules by which an environment that has it is known. */
+  readonly modules: readonly string[];
+  /** An environment of its own over the common one, for versions that conflict. */
+  readonly own?: string;
+}
+
+const producers: readonly Producer[] = [
+  { name: "pyarrow", script: "write_tables.py", packages: ["pyarrow"], modules: ["pyarrow"] },
+  { name: "torch.save", script: "write_torch.py", packages: [], modules: ["torch"] },
+  { name: "Minari", script: "write_minari.py", packages: ["minari", "h5py"], modules: ["minari", "h5py"] },
+  {
+    name: "Stable-Baselines3",
+    script: "write_stable_baselines3.py",
+    packages: ["stable-baselines3", "pandas"],
+    modules: ["stable_baselines3", "pandas"],
+  },
+  { name: "TRL", script: "write_trl.py", packages: ["trl"], modules: ["trl", "transformers", "datasets"] },
+  { name: "Inspect AI", script: "write_inspect.py", packages: ["inspect-ai"], modules: ["inspect_ai"] },
+  { name: "verifiers", script: "write_verifiers.py", packages: ["verifiers"], modules: ["verifiers"] },
+  {
+    name: "mini-swe-agent",
+    script: "write_mini_swe_agent.py",
+    packages: ["mini-swe-agent"],
+    modules: ["minisweagent"],
+  },
+  // These two pin old versions of Gymnasium, LeRobot old ones of much else.
+  {
+    name: "imitation",
+    script: "write_imitation.py",
+    packages: ["imitation"],
+    modules: ["imitation"],
+    own: "imitation",
+  },
+  { name: "d3rlpy", script: "write_d3rlpy.py", packages: ["d3rlpy"], modules: ["d3rlpy"], own: "d3rlpy" },
+  {
+    name: "LeRobot",
+    script: "write_lerobot.py",
+    packages: ["lerobot[dataset]"],
+    modules: ["lerobot", "datasets"],
+    own: "lerobot",
+  },
+];
+
+const SCRIPT_TIMEOUT_MS = 5 * 60_000;
+
+/** @returns why its files cannot be had here; a script that fails is no such reason */
+async function checkProducer(
+  producer: Producer,
+  folder: string,
+  checks: Checks,
+): Promise<string | undefined> {
+  const { name, script, packages, modules, own } = producer;
+  const found = pythonWith(packages, modules, own);
+  if ("reason" in found) return found.reason;
+  const { status, error, stderr } = spawnSync(found.python, [resolve("test/producers", script), folder], {
+    encoding: "utf8",
+    timeout: SCRIPT_TIMEOUT_MS,
+    maxBuffer: 2 ** 28,
+    env: {
+      ...process.env,
+      CUDA_VISIBLE_DEVICES: "",
+      // Nothing is fetched, reported or kept outside the folder.
+      HF_HUB_OFFLINE: "1",
+      HF_HOME: join(folder, "huggingface"),
+      HF_HUB_DISABLE_TELEMETRY: "1",
+      WANDB_MODE: "disabled",
+      DO_NOT_TRACK: "1",
+      PYTHONDONTWRITEBYTECODE: "1",
+      TOKENIZERS_PARALLELISM: "false",
+      OMP_NUM_THREADS: "1",
+    },
+  });
+  if (status !== 0 || error !== undefined)
+    checks.check(`${name} writes`, false, error?.message ?? lastLine(stderr));
+  else await checkFiles(name, folder, checks);
+  return undefined;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { only: { type: "string" }, keep: { type: "string" } } });
+  const only = values.only?.toLowerCase().split(",");
+  const reason = prepareBase();
+  if (reason !== undefined) {
+    console.log(`skipped: ${reason}`);
+    console.log("0 passed, 0 failed, 1 skipped");
+    return;
+  }
+  const checks = new Checks();
+  let skipped = 0;
+  const folder =
+    values.keep === undefined ? mkdtempSync(join(tmpdir(), "lens-producers-")) : resolve(values.keep);
+  try {
+    for (const producer of producers.filter(({ name }) => only?.includes(name.toLowerCase()) ?? true)) {
+      const started = Date.now();
+      const place = join(folder, producer.script.replace(/^write_|\.py$/g, ""));
+      rmSync(place, { recursive: true, force: true });
+      try {
+        const why = await checkProducer(producer, place, checks);
+        if (why !== undefined) {
+          console.log(`skipped: ${producer.name}: ${why}`);
+          skipped++;
+        }
+      } catch (error) {
+        checks.check(producer.name, false, error instanceof Error ? error.message : String(error));
+      }
+      console.log(`${producer.name}: ${((Date.now() - started) / 1000).toFixed(1)} s`);
+    }
+  } finally {
+    if (values.keep === undefined) rmSync(folder, { recursive: true, force: true });
+  }
+  console.log(`${checks.passed} passed, ${checks.failed} failed, ${skipped} skipped`);
+  if (checks.failed > 0) process.exitCode = 1;
+}
+
+await main();
