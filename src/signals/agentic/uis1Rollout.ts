@@ -64,8 +64,8 @@ function recordedMatches(trajectory: Trajectory): readonly boolean[] | undefined
     const recorded = step?.extra?.["extract_match"];
     if (typeof recorded === "boolean") return recorded;
     if (typeof recorded === "number") return recorded > 0;
-    // A step's score lies in 0..1, and 1 is a full match; other rewards say nothing about a recording.
-    const reward = step?.reward;
+    // A step's score lies in 0..1, and 1 is a full match; rewards of an environment say nothing about a recording.
+    const reward = trajectory.columns ? undefined : step?.reward;
     return typeof reward === "number" && reward >= 0 && reward <= 1 ? reward === 1 : undefined;
   });
   return matches.length === 0 || matches.includes(undefined) ? undefined : (matches as boolean[]);
