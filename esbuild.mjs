@@ -51,11 +51,12 @@ const catalogues = {
   formats: "src/formats/index.ts",
   specification: "src/signals/specification/specification.ts",
   compare: "src/signals/compare.ts",
+  zipMembers: "src/store/containers/zipMembers.ts",
 };
 const lazyCatalogues = {
   name: "lazy-catalogues",
   setup(builder) {
-    builder.onResolve({ filter: /\/(?:signals\/index|formats\/index|specification\/specification|signals\/compare)$/ }, (args) => ({
+    builder.onResolve({ filter: /\/(?:signals\/index|formats\/index|specification\/specification|signals\/compare|containers\/zipMembers)$/ }, (args) => ({
       path: Object.keys(catalogues).find((name) => catalogues[name].endsWith(`${args.path.match(/[^/]+\/[^/]+$/)[0]}.ts`)),
       namespace: "catalogue",
     }));
@@ -73,7 +74,7 @@ const programs = [
     platform: "node",
     target: "node22",
     format: "cjs",
-    external: ["vscode", "./signals.cjs", "./formats.cjs", "./specification.cjs", "./compare.cjs"],
+    external: ["vscode", "./signals.cjs", "./formats.cjs", "./specification.cjs", "./compare.cjs", "./zipMembers.cjs"],
     entryPoints: { extension: "src/extension.ts" },
     plugins: [lazyCatalogues],
     outExtension: { ".js": ".cjs" },

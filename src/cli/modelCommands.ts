@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { forkCommand, type ForkOptions } from "./commands/fork";
 import { judgeCommand, type JudgeOptions } from "./commands/judge";
 import { modelsCommand, type ModelsOptions } from "./commands/models";
+import { providersCommand } from "./commands/providers";
 import { valueCommand, type ValueOptions } from "./commands/value";
 import { notNegative, positive, wholeNumber } from "./numbers";
 import type { CommonOptions, Output } from "./session";
@@ -20,6 +21,11 @@ export function addModelCommands(
       .action(async (folders: string[], options: ModelsOptions) =>
         emit(await modelsCommand(folders, options), options),
       ),
+  );
+  add(
+    new Command("providers")
+      .description("try the providers of this machine (GPU and CPU), and say what CUDA lacks")
+      .action(async (options: CommonOptions) => emit(await providersCommand(options), options)),
   );
   add(
     sampling(

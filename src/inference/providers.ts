@@ -64,7 +64,7 @@ function missingCudaLibrary(): string | undefined {
   );
   return existsSync(join(folder, name))
     ? undefined
-    : `CUDA: its provider library ${name} is not installed in ${folder}.`;
+    : `CUDA: its provider library ${name} is not installed in ${folder} (command Set Up CUDA Provider).`;
 }
 
 /** Why a provider is not there, in words; the library's own message where it is a new one. */

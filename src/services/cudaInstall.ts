@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
+import { createReadStream } from "node:fs";
 import { constants, copyFile, mkdir, open, readFile, rename, rm, statfs, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import type { ReadableStream } from "node:stream/web";
 import * as v from "valibot";
-import yauzl from "yauzl";
 import { Failure } from "../model/failure";
+import { extractMembers } from "../store/containers/zipMembers";
 import { ask, cancelled, failed, type CudaDownload } from "./cudaFeed";
 import { cudaPackage, offlineAdvice, type OnnxRuntimePlace } from "./cudaSetup";
 import type { Task } from "./services";
@@ -55,11 +57,12 @@ async function download(
   let done = 0;
   const handle = await open(file, "w");
   try {
-    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
-      done += chunk.byteLength;
+    for await (const chunk of Readable.fromWeb(response.body as ReadableStream<Uint8Array>)) {
+      const bytes = chunk as Uint8Array;
+      done += bytes.byteLength;
       if (done > found.bytes) break;
-      hash.update(chunk);
-      await handle.write(chunk);
+      hash.update(bytes);
+      await handle.write(bytes);
       task?.report?.({
         done,
         total: found.bytes,
@@ -94,40 +97,23 @@ async function download(
 
 /** Takes the provider's files, and the licences that belong to them, out of the package. */
 async function extract(file: string, folder: string): Promise<void> {
-  const wanted = new Map<string, string>(
-    cudaPackage.files.map((name) => [`${cudaPackage.folder}/${name}`, name]),
-  );
-  const missing = new Set<string>(cudaPackage.files);
   const wrong = (why: string): Failure =>
     new Failure(
       "wrong-archive",
       `The package cannot be used: ${why}.`,
       "Its layout may have changed; report this with the version of the extension.",
     );
-  let archive: Awaited<ReturnType<typeof yauzl.openPromise>>;
-  try {
-    archive = await yauzl.openPromise(file, { lazyEntries: true, autoClose: false });
-  } catch (error) {
-    throw wrong(`it is no ZIP archive (${failed(error)})`);
-  }
-  try {
-    for await (const entry of archive.eachEntry()) {
-      const name =
-        wanted.get(entry.fileName) ?? /^(LICENSE|ThirdPartyNotices)(\.txt)?$/.exec(entry.fileName)?.[0];
-      if (name === undefined) continue;
-      await requireSpace(folder, entry.uncompressedSize);
-      // yauzl ends the stream with an error when it grows beyond the size that the archive states.
-      await pipeline(await archive.openReadStreamPromise(entry), createWriteStream(join(folder, name)));
-      missing.delete(name);
-    }
-  } catch (error) {
-    if (error instanceof Failure || (error as NodeJS.ErrnoException).syscall !== undefined) throw error;
-    throw wrong(failed(error));
-  } finally {
-    archive.close();
-  }
-  if (missing.size > 0) throw wrong(`it holds no ${[...missing].join(" and no ")} in ${cudaPackage.folder}`);
+  const written = await extractMembers(file, folder, (name) => {
+    const own =
+      cudaPackage.files.find((one) => name === `${cudaPackage.folder}/${one}`) ?? LICENCES.exec(name)?.[0];
+    return own === undefined ? undefined : { file: own, before: (bytes) => requireSpace(folder, bytes) };
+  });
+  if ("problem" in written) throw wrong(`it cannot be read as a ZIP archive (${written.problem})`);
+  const missing = cudaPackage.files.filter((name) => !written.includes(name));
+  if (missing.length > 0) throw wrong(`it holds no ${missing.join(" and no ")} in ${cudaPackage.folder}`);
 }
+
+const LICENCES = /^(LICENSE|ThirdPartyNotices)(\.txt)?$/;
 
 async function sha256(file: string): Promise<string> {
   const hash = createHash("sha256");

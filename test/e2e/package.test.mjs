@@ -36,7 +36,7 @@ const expected = [
 describe("the VSIX", () => {
   it("holds what is named and nothing else", () => {
     expect(files.filter((file) => !expected.some((pattern) => pattern.test(file)))).toEqual([]);
-    for (const needed of ["package.json", "dist/extension.cjs", "dist/signals.cjs", "dist/formats.cjs", "dist/specification.cjs", "dist/compare.cjs", "dist/userSignals.js", "dist/userSignalHooks.js", "dist/store.js", "dist/inference.js", "dist/cli.js", "dist/webview/trajectory.js", "dist/webview/dataset.js", "dist/webview/tree.js"]) {
+    for (const needed of ["package.json", "dist/extension.cjs", "dist/signals.cjs", "dist/formats.cjs", "dist/specification.cjs", "dist/compare.cjs", "dist/zipMembers.cjs", "dist/userSignals.js", "dist/userSignalHooks.js", "dist/store.js", "dist/inference.js", "dist/cli.js", "dist/webview/trajectory.js", "dist/webview/dataset.js", "dist/webview/tree.js"]) {
       expect(files).toContain(needed);
     }
   });

@@ -254,7 +254,7 @@ describe("an installation that fails", () => {
 
   it("says when the package holds something else", async () => {
     feed.body = Buffer.from("this is a page of a hotel's network".repeat(100));
-    expect((await refusal(fetchAll())).message).toContain("no ZIP archive");
+    expect((await refusal(fetchAll())).message).toContain("cannot be read as a ZIP archive");
     feed.body = archive("elsewhere", contents, "runtimes/linux-arm64/native");
     expect((await refusal(fetchAll())).message).toContain("no libonnxruntime_providers_cuda.so");
     feed.body = archive(

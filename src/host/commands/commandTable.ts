@@ -16,6 +16,7 @@ import {
   showMoreCommand,
 } from "./indexing";
 import { deleteBranchCommand, forkHereCommand } from "./forkHere";
+import { installCudaCommand } from "./installCuda";
 import { editJudgePromptCommand, judgeTrajectoryCommand, setServerKeyCommand } from "./judgeTrajectory";
 import { mapColumnsCommand } from "./mapColumns";
 import { openAsTextCommand } from "./openAsText";
@@ -47,6 +48,7 @@ export const commandTable: Readonly<Record<string, Command>> = {
   judgeTrajectory: judgeTrajectoryCommand,
   editJudgePrompt: editJudgePromptCommand,
   setServerKey: setServerKeyCommand,
+  installCuda: installCudaCommand,
   explainHere: explainHereCommand,
   selectForCompare: selectForCompareCommand,
   compareWithSelected: compareWithSelectedCommand,

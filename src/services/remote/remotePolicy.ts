@@ -39,7 +39,7 @@ export async function remoteLogprobs(
     throw new Failure(
       "server-reply",
       `${url} gave no log-probabilities of the text (echo with logprobs).`,
-      "Use a server that echoes log-probabilities, such as vLLM or llama.cpp's Python server.",
+      "Use a server that echoes log-probabilities, such as vLLM.",
     );
   const spans = prepared.tokens?.spans ?? replySpans(prepared.text, logprobs.tokens, logprobs.text_offset);
   if (!spans || spans.length > logprobs.token_logprobs.length)
