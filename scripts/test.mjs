@@ -70,6 +70,7 @@ const lanes = [
     // Real packages and weights from the index of Python; each says so and skips where they cannot be had.
     { name: "ray", command: ["scripts/run-ts.mjs", "test/ray/run.ts"], count: closingLine },
     { name: "real-model", command: ["scripts/run-ts.mjs", "test/real-model/run.ts"], count: closingLine },
+    { name: "producers", command: ["scripts/run-ts.mjs", "test/producers/run.ts"], count: closingLine },
   ],
   [
     { name: "webview", command: ["scripts/run-ts.mjs", "test/webview/run.ts"], count: webviewChecks, needs: ["browser"] },

@@ -55,6 +55,34 @@ describe("TRL completions", () => {
     });
   });
 
+  it("read conversational datasets, whose prompts and completions are messages, and null as a function's None", async () => {
+    const { format, records } = await readFile(
+      await write(`SELECT 2::BIGINT AS step,
+        [{'role': 'system', 'content': 'Be brief.', 'tool_calls': NULL::VARCHAR[]}, {'role': 'user', 'content': 'What?', 'tool_calls': NULL}] AS prompt,
+        [{'content': completion, 'role': 'assistant'}] AS completion,
+        reward AS accuracy_reward, 0.5::DOUBLE AS advantage
+        FROM (VALUES ('<think>Hm.</think>this', 1.0::DOUBLE), ('that', NULL)) t(completion, reward)`),
+    );
+    expect(format).toBe(trlCompletions);
+    const [first, second] = records.flatMap((record) => readParts(record, trlCompletions));
+    expect(first?.steps).toEqual([
+      { index: 0, role: "system", kind: "prompt", observation: "Be brief." },
+      { index: 1, role: "user", kind: "prompt", observation: "What?" },
+      { index: 2, role: "assistant", kind: "answer", thought: "<think>Hm.</think>", action: "this" },
+    ]);
+    expect(first).toMatchObject({ trainingStep: 2, task: { prompt: "What?" }, advantage: 0.5 });
+    expect(first?.flatText).toBeUndefined();
+    expect(second?.outcome).toEqual({
+      reward: null,
+      rewardSource: "every reward function returned None",
+      components: { accuracy_reward: null },
+    });
+    expect(second?.notes.map((note) => note.code)).toContain("reward-none");
+    const [summary, other] = records.flatMap(({ summaries }) => summaries);
+    expect(summary).toMatchObject({ title: "What?", responseCharacters: 22, stepCount: 3 });
+    expect(other?.groupKey).toBe(summary?.groupKey);
+  });
+
   it("are not any table with a prompt", async () => {
     expect(
       (await readFile(await write("SELECT 'q' AS prompt, 'a' AS completion, 1.0::DOUBLE AS score"))).format,

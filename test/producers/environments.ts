@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 /** This version of PyTorch first: it is the CPU build. It is pinned in every later installation too. */
@@ -57,20 +57,31 @@ export function prepareBase(): string | undefined {
   return said === undefined ? undefined : `PyTorch and pyarrow cannot be installed: ${said}`;
 }
 
-/**
- * The Python that has a library. A library whose pinned versions conflict with the others' lies in an environment of its own
- * over the common one.
- */
-export function pythonWith(
-  packages: readonly string[],
-  modules: readonly string[],
-  own?: string,
-): { readonly python: string } | { readonly reason: string } {
+export interface Library {
+  readonly packages: readonly string[];
+  /** Installed after them and without what they ask for: versions whose pins are narrower than they need to be. */
+  readonly alone?: readonly string[];
+  /** Modules without which an environment does not have it. */
+  readonly modules: readonly string[];
+  /** An environment of its own over the common one, for versions that conflict. */
+  readonly own?: string;
+}
+
+/** The Python that has a library, which is installed where it is not there yet. */
+export function pythonWith(library: Library): { readonly python: string } | { readonly reason: string } {
+  const { packages, alone = [], modules, own } = library;
   const folder = own === undefined ? BASE : `${BASE}-${own}`;
   const python = environment(folder, own === undefined ? undefined : BASE);
   if (python === undefined) return { reason: "python3 with venv is not here" };
-  if (has(python, modules)) return { python };
-  const said = install(python, [TORCH, ...packages]);
-  if (said !== undefined) return { reason: `${packages.join(", ")} cannot be installed: ${said}` };
-  return has(python, modules) ? { python } : { reason: `${packages.join(", ")} lacks ${modules.join(", ")}` };
+  const stamp = join(folder, `${modules[0] ?? "nothing"}.installed`);
+  const wanted = [...packages, ...alone].join(" ");
+  const stamped = existsSync(stamp) && readFileSync(stamp, "utf8") === wanted;
+  if (stamped && has(python, modules)) return { python };
+  const said =
+    install(python, [TORCH, ...packages]) ??
+    (alone.length === 0 ? undefined : install(python, ["--no-deps", ...alone]));
+  if (said !== undefined) return { reason: `${wanted} cannot be installed: ${said}` };
+  if (!has(python, modules)) return { reason: `${wanted} lacks ${modules.join(", ")}` };
+  writeFileSync(stamp, wanted);
+  return { python };
 }

@@ -10,24 +10,24 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Checks } from "../real-model/checks";
-import { lastLine, prepareBase, pythonWith } from "./environments";
+import { lastLine, prepareBase, pythonWith, type Library } from "./environments";
 import { checkFiles } from "./files";
 
-interface Producer {
+interface Producer extends Library {
   readonly name: string;
   /** In this folder; it writes files and expected.json into the folder that it is given. */
   readonly script: string;
-  readonly packages: readonly string[];
-  /** Modules by which an environment that has it is known. */
-  readonly modules: readonly string[];
-  /** An environment of its own over the common one, for versions that conflict. */
-  readonly own?: string;
 }
 
 const producers: readonly Producer[] = [
   { name: "pyarrow", script: "write_tables.py", packages: ["pyarrow"], modules: ["pyarrow"] },
   { name: "torch.save", script: "write_torch.py", packages: [], modules: ["torch"] },
-  { name: "Minari", script: "write_minari.py", packages: ["minari", "h5py"], modules: ["minari", "h5py"] },
+  {
+    name: "Minari",
+    script: "write_minari.py",
+    packages: ["minari[create,hdf5,arrow]"],
+    modules: ["minari", "h5py", "pyarrow"],
+  },
   {
     name: "Stable-Baselines3",
     script: "write_stable_baselines3.py",
@@ -43,7 +43,7 @@ const producers: readonly Producer[] = [
     packages: ["mini-swe-agent"],
     modules: ["minisweagent"],
   },
-  // These two pin old versions of Gymnasium, LeRobot old ones of much else.
+  // These two pin old versions of Gymnasium.
   {
     name: "imitation",
     script: "write_imitation.py",
@@ -55,7 +55,9 @@ const producers: readonly Producer[] = [
   {
     name: "LeRobot",
     script: "write_lerobot.py",
-    packages: ["lerobot[dataset]"],
+    // It pins older versions of PyTorch than it needs, and its arrays of one number older ones of NumPy.
+    packages: ["lerobot<0.4", "numpy<2.4"],
+    alone: ["lerobot==0.4.4"],
     modules: ["lerobot", "datasets"],
     own: "lerobot",
   },
@@ -69,8 +71,8 @@ async function checkProducer(
   folder: string,
   checks: Checks,
 ): Promise<string | undefined> {
-  const { name, script, packages, modules, own } = producer;
-  const found = pythonWith(packages, modules, own);
+  const { name, script } = producer;
+  const found = pythonWith(producer);
   if ("reason" in found) return found.reason;
   const { status, error, stderr } = spawnSync(found.python, [resolve("test/producers", script), folder], {
     encoding: "utf8",
