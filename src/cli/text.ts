@@ -20,13 +20,21 @@ export function numberText(value: number | null | undefined): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** Columns aligned under their headings; numbers to the right. */
+/** As {@link numberText} with six significant digits, which is what a table can be read with; `--json` has all of them. */
+export const tableNumber = (value: number | null | undefined): string =>
+  numberText(
+    typeof value === "number" && Number.isFinite(value) && !Number.isInteger(value)
+      ? Number(value.toPrecision(6))
+      : value,
+  );
+
+/** Columns aligned under their headings; numbers to the right, with six significant digits. */
 export function table(
   headings: readonly string[],
   rows: readonly (readonly (string | number | null | undefined)[])[],
 ): string {
   const cells = rows.map((row) =>
-    row.map((cell) => (typeof cell === "string" ? oneLine(cell, 200) : numberText(cell))),
+    row.map((cell) => (typeof cell === "string" ? oneLine(cell, 200) : tableNumber(cell))),
   );
   const widths = headings.map((heading, column) =>
     Math.max(heading.length, ...cells.map((row) => (row[column] ?? "").length)),

@@ -9,6 +9,12 @@ const MAPPED = new Set(["prefix", "text", "id", "trajectory_id", "stop_reason"])
 const isBranch = (value: unknown): value is JsonObject =>
   isObject(value as JsonObject) && (value as JsonObject)["trajectory_lens"] === "branch";
 
+/** Steps are counted from 1 where a person reads them. */
+function stepNumber(index: JsonObject[string] | undefined): string {
+  const read = recordedNumber(index);
+  return typeof read === "number" ? String(read + 1) : "?";
+}
+
 /** Branches that this program generated with a local policy ("Fork here"), one a line. */
 export const generatedBranches = draftedFormat({
   id: "generated-branches",
@@ -63,7 +69,7 @@ export const generatedBranches = draftedFormat({
         notes: [
           {
             code: "generated-here",
-            message: `Generated here with ${textOf(branch["model"]) ?? "a local policy"} (${textOf(branch["how"]) ?? ""}), behind step ${recordedNumber(branch["after_step"]) ?? "?"} of trajectory ${parent ?? "?"}; no trainer wrote it.`,
+            message: `Generated here with ${textOf(branch["model"]) ?? "a local policy"} (${textOf(branch["how"]) ?? ""}), behind step ${stepNumber(branch["after_step"])} of trajectory ${parent ?? "?"}; no trainer wrote it.`,
           },
         ],
       },

@@ -121,6 +121,8 @@ export type FromTrajectoryView =
   | { readonly type: "openSource" }
   | { readonly type: "openTree" }
   | { readonly type: "openGroup" }
+  /** Show another trajectory beside this one. */
+  | { readonly type: "compare" }
   | { readonly type: "open"; readonly trajectoryId: string }
   | { readonly type: "sibling"; readonly offset: 1 | -1 }
   | { readonly type: "next"; readonly offset: 1 | -1 }

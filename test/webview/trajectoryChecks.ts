@@ -23,6 +23,7 @@ export const trajectoryChecks: readonly Check[] = [
           ["[", "sibling", "offset", -1],
           ["t", "openTree", undefined, undefined],
           ["g", "openGroup", undefined, undefined],
+          ["c", "compare", undefined, undefined],
           ["s", "score", undefined, undefined],
           ["f", "fork", "stepIndex", 1],
         ] as const) {

@@ -37,7 +37,7 @@ export function drawSeries(
   }
 }
 
-/** One number for the whole trajectory: a level across, from zero to the number. */
+/** One number for the whole trajectory: a level from zero to the number, over the parts of the axis that earned it. */
 export function drawLevel(
   context: CanvasRenderingContext2D,
   width: number,
@@ -46,6 +46,7 @@ export function drawLevel(
   signed: boolean,
   low: number,
   high: number,
+  spans: readonly (readonly [number, number])[],
 ): void {
   const { positive, negative, highContrast } = theme();
   const y = (each: number): number =>
@@ -53,13 +54,32 @@ export function drawLevel(
   const zero = y(Math.min(high, Math.max(low, 0)));
   const level = y(value);
   context.fillStyle = signed && value < 0 ? negative : positive;
-  if (!highContrast) {
-    context.globalAlpha = 0.25;
-    context.fillRect(0, Math.min(zero, level), width, Math.abs(level - zero));
-    context.globalAlpha = 1;
+  for (const [from, to] of spans) {
+    if (!highContrast) {
+      context.globalAlpha = 0.25;
+      context.fillRect(from, Math.min(zero, level), to - from, Math.abs(level - zero));
+      context.globalAlpha = 1;
+    }
+    context.fillRect(from, level - 1, to - from, 2);
   }
-  context.fillRect(0, level - 1, width, 2);
   drawZero(context, width, zero);
+}
+
+/** Pixels of the axis over the steps that are credited; all of it where none is known to be. */
+export function creditedSpans(
+  axis: StepAxis,
+  credited: (step: number) => boolean,
+): readonly (readonly [number, number])[] {
+  const spans: [number, number][] = [];
+  const end = Math.min(axis.count, Math.ceil(axis.to));
+  for (let step = Math.max(0, Math.floor(axis.from)); step < end; step++) {
+    if (!credited(step)) continue;
+    const last = spans.at(-1);
+    const from = axis.x(step);
+    if (last && from - last[1] < 0.5) last[1] = axis.x(step + 1);
+    else spans.push([from, axis.x(step + 1)]);
+  }
+  return spans.length > 0 ? spans : [[0, axis.width]];
 }
 
 function drawZero(context: CanvasRenderingContext2D, width: number, zero: number): void {

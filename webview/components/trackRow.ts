@@ -5,7 +5,7 @@ import { el, icon, setText, setTitle } from "./element";
 import { ABSENT, exact, plural, valueText } from "./format";
 import { countBeyond, robustLimits, type Limits } from "./limits";
 import type { StepAxis } from "./stepAxis";
-import { drawLevel, drawSeries, type PlottedSeries } from "./trackPlot";
+import { creditedSpans, drawLevel, drawSeries, type PlottedSeries } from "./trackPlot";
 
 /** Where tokens lie on the step axis; undefined = the file does not tell, so they are spread evenly. */
 export type TokenPositions = Float64Array | undefined;
@@ -16,6 +16,8 @@ export interface TrackActions {
   onRemove(key: string): void;
   onMissing(action: "score" | "chooseModel" | "openGroup"): void;
   onExplain(key: string): void;
+  /** False where a step is known not to be the policy's: what the whole trajectory earned is not its doing. */
+  credited(step: number): boolean;
 }
 
 const MISSING_LABELS = {
@@ -263,7 +265,16 @@ export class TrackRow {
     const { context, width, height } = drawing;
     const { values, level, signed } = this.track;
     if (level === "trajectory" && values!.length === 1)
-      drawLevel(context, width, height, values![0]!, signed, limits.low, limits.high);
+      drawLevel(
+        context,
+        width,
+        height,
+        values![0]!,
+        signed,
+        limits.low,
+        limits.high,
+        creditedSpans(axis, (step) => this.actions.credited(step)),
+      );
     else drawSeries(context, width, height, axis, this.plotted(axis, limits));
   }
 

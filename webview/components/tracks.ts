@@ -109,6 +109,11 @@ export class Tracks {
     this.redraw();
   }
 
+  /** Draws anew when steps have arrived: they tell whose they are. */
+  stepsArrived(): void {
+    this.redraw();
+  }
+
   select(key: string | undefined): void {
     this.chosen = key;
     this.mark();

@@ -74,7 +74,7 @@ export const forkHereCommand: Command = {
           : parts.host.library.services.generation.fork({ ...base, options }, task),
       );
       parts.host.log.info(
-        `${counted(report.branches.length, "branch", "branches")} behind step ${afterStep} of ${row.id}, kept in ${report.file}.`,
+        `${counted(report.branches.length, "branch", "branches")} behind step ${afterStep + 1} of ${row.id}, kept in ${report.file}.`,
       );
       await show(parts, row, report.branches);
       void offerUndo(parts, report);
@@ -95,7 +95,7 @@ async function pickWay(
         lookAhead: true,
       },
     ],
-    { title: `Fork Here: behind step ${afterStep}`, placeHolder: `with ${model.name}` },
+    { title: `Fork Here: behind step ${afterStep + 1}`, placeHolder: `with ${model.name}` },
   );
 }
 
@@ -110,7 +110,7 @@ async function askOptions(
   const line =
     given ??
     (await vscode.window.showInputBox({
-      title: `Fork Here: behind step ${afterStep} with ${model.name}`,
+      title: `Fork Here: behind step ${afterStep + 1} with ${model.name}`,
       prompt: lookAhead ? "n = branches at most; temperature and top_p are not used" : "How tokens are drawn",
       value: optionsLine(before),
       validateInput: (text) => {
@@ -171,9 +171,9 @@ async function show(
 async function offerUndo(parts: CommandParts, report: ForkReport): Promise<void> {
   const answer = await vscode.window.showInformationMessage(
     `${counted(report.branches.length, "branch", "branches")} generated: ${counted(report.tokens, "token")} in ${report.seconds.toFixed(2)} s on ${report.provider}. They are kept apart from your data.`,
-    "Delete Them",
+    "Delete Branches",
   );
-  if (answer !== "Delete Them") return;
+  if (answer !== "Delete Branches") return;
   const { generation } = parts.host.library.services;
   const roots = report.branches.filter((branch) => branch.parentBranch === undefined);
   for (const branch of roots) await generation.deleteBranch(branch.id);
@@ -196,7 +196,7 @@ export const deleteBranchCommand: Command = {
       const picked = await vscode.window.showQuickPick(
         [...all].reverse().map((branch) => ({
           label: branch.text.replace(/\s+/g, " ").trim().slice(0, 80) || "(nothing)",
-          description: `behind step ${branch.afterStep}, ${branch.stopReason}, ${branch.model}`,
+          description: `behind step ${branch.afterStep + 1}, ${branch.stopReason}, ${branch.model}`,
           detail: `${branch.how}; ${branch.created}`,
           branch,
         })),

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import * as vscode from "vscode";
 import type { ModelInfo } from "../../model/score";
 import type { ModelTest } from "../../services/services";
+import { kindTitles } from "../scoring/modelChoice";
 import type { Command, CommandParts } from "./command";
 import { requireTrust } from "./policyChoice";
 
@@ -32,8 +33,13 @@ async function modelOf(parts: CommandParts, argument: unknown): Promise<ModelInf
   const told = given.success ? models.find((model) => model.path === given.output.model.path) : undefined;
   if (told) return told;
   const picked = await vscode.window.showQuickPick(
-    models.map((model) => ({ label: model.name, description: model.path, model })),
-    { title: "Test Model" },
+    models.map((model) => ({
+      label: model.name,
+      description: kindTitles[model.kind],
+      detail: vscode.workspace.asRelativePath(model.path),
+      model,
+    })),
+    { title: "Test Model", placeHolder: "Model to run on a small made-up input", matchOnDetail: true },
   );
   return picked?.model;
 }

@@ -57,7 +57,7 @@ export const valueOfStepsCommand: Command = {
       const said =
         worst === undefined
           ? "No state could be valued."
-          : `Lowest value ${digits(worst.value)} behind step ${worst.afterStep} (95 % ${digits(worst.interval[0])} to ${digits(worst.interval[1])}, ${worst.method ?? ""}, n ${worst.trials}).`;
+          : `Lowest value ${digits(worst.value)} behind step ${worst.afterStep + 1} (95 % ${digits(worst.interval[0])} to ${digits(worst.interval[1])}, ${worst.method ?? ""}, n ${worst.trials}).`;
       parts.host.scoreRuns.tell([row.id], said, report.provider);
       void vscode.window.showInformationMessage(said);
       return report;

@@ -1,5 +1,6 @@
 import * as vscode from "vscode";
 import type { DatasetInfo } from "../../model/summary";
+import { count } from "../ui/numbers";
 import type { CommandParts } from "./command";
 import { isEntry, pickDataset, resolveTarget } from "./target";
 
@@ -53,7 +54,7 @@ export function withCancellableProgress<T>(
           signal: cancel.signal,
           report: ({ done, total }) => {
             const share = total === 0 ? 0 : (100 * done) / total;
-            progress.report({ increment: Math.max(0, share - shown), message: `${done} of ${total}` });
+            progress.report({ increment: Math.max(0, share - shown), message: `${count(done)} of ${count(total)}` });
             shown = Math.max(shown, share);
           },
         });

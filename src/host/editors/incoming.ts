@@ -57,6 +57,7 @@ const trajectorySchema = v.variant("type", [
   v.object({ type: v.literal("openSource") }),
   v.object({ type: v.literal("openTree") }),
   v.object({ type: v.literal("openGroup") }),
+  v.object({ type: v.literal("compare") }),
   v.object({ type: v.literal("open"), trajectoryId: key }),
   v.object({ type: v.literal("sibling"), offset }),
   v.object({ type: v.literal("next"), offset }),

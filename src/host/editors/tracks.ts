@@ -6,6 +6,7 @@ import { resolveRequest } from "../../services/signals";
 import { signals as catalogue } from "../../signals/index";
 import type { Need } from "../../signals/signal";
 import { failureData } from "../../model/failure";
+import { kindTitles } from "../scoring/modelChoice";
 import { settings } from "../ui/settings";
 
 /** A track that a view shows: a signal of the catalogue, or a series that a model produced. */
@@ -125,11 +126,24 @@ export async function computeTrack(
   }
 }
 
+/** Series whose own name says little to a reader. */
+const seriesTitles: Readonly<Record<string, string>> = {
+  mc_value: "Monte-Carlo value",
+  logprob: "log-probability",
+};
+
+/** "prm reward": the model first, so that what it says is never taken for what the file records. */
+function modelTitle({ modelPath, name }: ScoreSeries): string {
+  const model = basename(modelPath).replace(/\.onnx$/iu, "");
+  const quantity = seriesTitles[name] ?? name.replaceAll("_", " ");
+  return model === quantity ? `${quantity} model` : `${model} ${quantity}`;
+}
+
 function modelTrack(key: string, series: ScoreSeries): TrackData {
   return {
     key,
-    title: series.name,
-    convention: `${basename(series.modelPath)} on ${series.provider}`,
+    title: modelTitle(series),
+    convention: `${kindTitles[series.modelKind]} on ${series.provider}`,
     unit: series.unit,
     signed: series.name === "advantage",
     level: series.level,

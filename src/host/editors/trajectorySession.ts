@@ -128,6 +128,11 @@ export class TrajectorySession implements vscode.Disposable {
         const row = await this.row();
         return openGroup(this.host, row, { column: vscode.ViewColumn.Beside });
       }
+      case "compare":
+        await vscode.commands.executeCommand("trajectoryLens.compareWithSelected", {
+          trajectoryId: this.trajectoryId,
+        });
+        return;
       case "open":
         return openTrajectory(this.host, message.trajectoryId, {
           preview: true,

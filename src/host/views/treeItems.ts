@@ -15,6 +15,11 @@ const joined = (parts: readonly (string | undefined)[]): string =>
   parts.filter((part) => part !== undefined && part !== "").join("  ");
 const { Collapsed, None } = vscode.TreeItemCollapsibleState;
 
+/** Characters of a title, so that the numbers behind it still fit into a narrow side bar; the tooltip has all of it. */
+const LABEL = 40;
+const shortLabel = (title: string): string =>
+  title.length <= LABEL ? title : `${title.slice(0, LABEL - 1).trimEnd()}…`;
+
 /** How the view draws an entry. `state` holds what the entry itself does not know. */
 export function treeItem(
   entry: TreeEntry,
@@ -70,7 +75,10 @@ function draw(
 }
 
 function datasetItem({ dataset, folder }: DatasetEntry, live: boolean): vscode.TreeItem {
-  const item = new vscode.TreeItem(dataset.name, Collapsed);
+  const item = new vscode.TreeItem(
+    dataset.format === "generated-branches" ? "generated branches" : dataset.name,
+    Collapsed,
+  );
   const perStep =
     dataset.trainingSteps > 0 ? Math.round(dataset.trajectories / dataset.trainingSteps) : undefined;
   const noun = dataset.numeric ? "episode" : "trajectory";
@@ -84,7 +92,7 @@ function datasetItem({ dataset, folder }: DatasetEntry, live: boolean): vscode.T
       : `${dataset.numeric ? "return" : "mean"} ${digits(dataset.rewardMean)}`;
   item.description = joined([
     folder,
-    dataset.format,
+    dataset.format === "generated-branches" ? undefined : dataset.format,
     size,
     dataset.trainingSteps > 1 ? undefined : reward,
     live ? "live" : undefined,
@@ -131,10 +139,10 @@ function stepItem({ step }: StepEntry): vscode.TreeItem {
 }
 
 function groupItem({ group, dataset }: GroupEntry): vscode.TreeItem {
-  const item = new vscode.TreeItem(group.title || "untitled", Collapsed);
+  const item = new vscode.TreeItem(shortLabel(group.title) || "untitled", Collapsed);
   const outcome =
     group.successes !== undefined
-      ? `${group.successes}/${group.size} passed`
+      ? `${group.successes}/${group.size}`
       : group.rewardMean === undefined
         ? "no rewards"
         : `mean ${digits(group.rewardMean)}`;
@@ -151,7 +159,13 @@ function groupItem({ group, dataset }: GroupEntry): vscode.TreeItem {
   item.contextValue = dataset.numeric ? "group" : "group+tree";
   item.tooltip = lines([
     group.title,
-    `${counted(group.size, "rollout")}, ${group.rewardCount} with a reward`,
+    [
+      counted(group.size, "rollout"),
+      group.successes === undefined ? undefined : `${group.successes} passed`,
+      `${group.rewardCount} with a reward`,
+    ]
+      .filter((part) => part !== undefined)
+      .join(", "),
     group.rewardMean === undefined
       ? undefined
       : `reward ${digits(group.rewardMean)}${group.rewardStd === undefined ? "" : ` ± ${digits(group.rewardStd)} (n-1)`}, from ${recorded(group.rewardMin) ?? "?"} to ${recorded(group.rewardMax) ?? "?"}`,
@@ -164,7 +178,7 @@ function groupItem({ group, dataset }: GroupEntry): vscode.TreeItem {
 function trajectoryItem({ row, dataset, advantage }: TrajectoryEntry): vscode.TreeItem {
   const inGroup = row.memberIndex !== undefined && (row.groupSize ?? 1) > 1;
   const item = new vscode.TreeItem(
-    inGroup ? `#${row.memberIndex}` : row.title || row.ownId || `#${row.row}`,
+    inGroup ? `#${row.memberIndex}` : shortLabel(row.title) || row.ownId || `#${row.row}`,
     None,
   );
   const word = row.success === true ? "pass" : row.success === false ? "fail" : undefined;

@@ -160,8 +160,8 @@ export class Header {
       row.trainingStep !== undefined &&
         el(
           "span",
-          { class: "number", title: "training step (optimiser iteration)" },
-          el("span", { class: "quiet", text: "step " }),
+          { class: "number", title: "optimiser iteration that this rollout was sampled for" },
+          el("span", { class: "quiet", text: "training step " }),
           count(row.trainingStep),
         ),
       el("span", {

@@ -8,7 +8,7 @@ export const TRAJECTORY_KEYS: readonly (readonly [string, string])[] = [
   ["f", "fork: continue from this step with a local policy"],
   ["t", "branching tree"],
   ["g", "group"],
-  ["c", "compare with the group"],
+  ["c", "compare with another rollout, side by side"],
   ["/", "filter the steps"],
   ["Tab", "next pane; arrow keys move inside it"],
   ["?", "these keys"],

@@ -112,7 +112,7 @@ export class StepsPane {
     this.by.setChoices(
       this.tracks.map((track) => ({
         id: track.key,
-        title: track.source === "model" ? `${track.title}, ${track.convention}` : track.title,
+        title: track.title,
       })),
       undefined,
     );

@@ -116,6 +116,10 @@ export class TrajectoryView {
       onAdd: () => post({ type: "addTrack" }),
       onMissing: (action) => post({ type: action }),
       onExplain: explainTrack,
+      credited: (step) => {
+        const role = this.steps.item(step)?.step.role;
+        return role === undefined || role === "assistant";
+      },
     });
     this.explain = new ExplainPane({
       request: (id, key, index) => post({ type: "explain", id, key, index }),
@@ -220,6 +224,7 @@ export class TrajectoryView {
 
   private receiveSteps(start: number, items: readonly StepWindowItem[]): void {
     this.steps.receive(start, items);
+    this.tracks.stepsArrived();
     if (this.head && this.head.tokenCount > 0 && this.steps.complete)
       this.tracks.setTokens(this.tokenPositions());
     this.showStep();
@@ -344,7 +349,7 @@ export class TrajectoryView {
       "]": () => post({ type: "sibling", offset: 1 }),
       t: () => post({ type: "openTree" }),
       g: () => post({ type: "openGroup" }),
-      c: () => post({ type: "openGroup" }),
+      c: () => post({ type: "compare" }),
       e: () => this.layout.showExplain(!this.layout.explainVisible),
       s: () => post({ type: "score" }),
       f: () => post({ type: "fork", stepIndex: this.step }),
