@@ -3,7 +3,7 @@
  * product's own services. Not a part of `npm test`: installing llama-cpp-python compiles it, which takes about ten minutes
  * on two cores. Skipped with a message where it cannot be installed. The environment is kept in .cache/llama.
  */
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -64,19 +64,58 @@ function freePort(): Promise<number> {
   });
 }
 
-/** Waits until the server answers. @returns what it printed when it does not */
-async function started(child: ChildProcess, url: string): Promise<string | undefined> {
+interface LlamaServer {
+  readonly url: string;
+  /** What it printed when it did not start. */
+  readonly problem?: string;
+  stop(): Promise<void>;
+}
+
+/** Starts a server and waits until it answers. */
+async function startServer(model: string, ...more: readonly string[]): Promise<LlamaServer> {
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}/v1`;
+  const where = ["--model", model, "--host", "127.0.0.1", "--port", String(port)];
+  // Without logits_all this server gives no log-probabilities.
+  const args = ["-m", "llama_cpp.server", ...where, "--logits_all", "true", "--n_ctx", "512", ...more];
+  const child = spawn(python, args, { stdio: ["ignore", "ignore", "pipe"] });
+  const ended = new Promise((done) => child.on("close", done));
+  const stop = async (): Promise<void> => {
+    child.kill();
+    await ended;
+  };
   let output = "";
-  child.stderr?.on("data", (chunk: Buffer) => (output = (output + chunk.toString("utf8")).slice(-2000)));
+  child.stderr.on("data", (chunk: Buffer) => (output = (output + chunk.toString("utf8")).slice(-2000)));
   for (let tries = 0; tries < START_SECONDS * 4 && child.exitCode === null; tries++) {
     const answered = await fetch(`${url}/models`).then(
       (response) => response.ok,
       () => false,
     );
-    if (answered) return undefined;
+    if (answered) return { url, stop };
     await pause(250);
   }
-  return output;
+  return { url, stop, problem: output };
+}
+
+/**
+ * Log-probabilities of the likeliest next tokens behind a text, as the server generates. An unrelated text is asked about
+ * before: the server would go on from what it computed last, one token at a time, and its quantised arithmetic then
+ * gives other digits (up to 0.1) than for the whole text at once.
+ */
+async function nextTokens(url: string, prompt: string): Promise<Readonly<Record<string, number>>> {
+  const ask = async (text: string): Promise<Record<string, number>> => {
+    const response = await fetch(`${url}/completions`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ prompt: text, max_tokens: 1, temperature: 0, logprobs: 100 }),
+    });
+    const { choices } = (await response.json()) as {
+      choices: { logprobs: { top_logprobs: Record<string, number>[] } }[];
+    };
+    return choices[0]!.logprobs.top_logprobs[0]!;
+  };
+  await ask("zebra crossing");
+  return ask(prompt);
 }
 
 const rows = [
@@ -96,30 +135,22 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "lens-llama-"));
   const data = join(folder, "rollouts.jsonl");
   writeFileSync(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}/v1`;
-  const server = spawn(
-    python,
-    // Without logits_all this server gives no log-probabilities.
-    [
-      ...["-m", "llama_cpp.server", "--model", model, "--host", "127.0.0.1", "--port", String(port)],
-      ...["--logits_all", "true", "--n_ctx", "512"],
-    ],
-    { stdio: ["ignore", "ignore", "pipe"] },
-  );
-  const ended = new Promise((done) => server.on("close", done));
+  const server = await startServer(model);
+  // The same model with a token before every text: then this server's echo is right.
+  const begun = await startServer(model, "--kv_overrides", "tokenizer.ggml.add_bos_token=bool:true");
   const services = createServices({
     storageFolder: join(folder, "store"),
     distFolder: resolve("dist"),
     models: () => [
-      { name: "judge", url, kind: "judge" },
-      { name: "policy", url, kind: "policy-lm" },
+      { name: "judge", url: server.url, kind: "judge" },
+      { name: "policy", url: server.url, kind: "policy-lm" },
+      { name: "begun", url: begun.url, kind: "policy-lm" },
     ],
   });
   try {
-    const problem = await started(server, url);
-    checks.check("the server starts", problem === undefined, problem ?? url);
-    if (problem !== undefined) return;
+    for (const one of [server, begun])
+      checks.check("a server starts", one.problem === undefined, one.problem ?? one.url);
+    if (checks.failed > 0) return;
     await services.datasets.index([data], { watch: false });
     const ids = (await services.datasets.rows({ sort: "row" }, 0, 10)).rows.map((row) => row.id);
 
@@ -159,8 +190,26 @@ async function main(): Promise<void> {
     const test = await services.scoring.test("policy", "auto");
     checks.check("Test Model says the same", test.problem === refusal.message, test.problem ?? "no problem");
 
-    server.kill();
-    await ended;
+    const right = await services.scoring.score(ids, "begun", "auto");
+    for (const failure of right.failures) checks.check("begun texts are scored", false, failure.message);
+    for (const series of right.series) {
+      const tokens = series.tokenText!;
+      let [compared, worst] = [0, 0];
+      const own = [...series.values.entries()].filter(([, value]) => !Number.isNaN(value));
+      for (const [at, value] of own) {
+        const expected = (await nextTokens(begun.url, tokens.slice(0, at).join("")))[tokens[at]!];
+        if (expected === undefined) continue;
+        compared++;
+        worst = Math.max(worst, Math.abs(value - expected));
+      }
+      checks.check(
+        "log-probabilities of a begun text are those that the server generates with",
+        compared > own.length / 2 && worst <= 1e-2,
+        `largest difference ${worst.toExponential(1)} over ${compared} of ${own.length} tokens`,
+      );
+    }
+
+    await server.stop();
     const gone = await services.judging.judge(ids, "judge", "step-correct").then(
       (report) => `${report.cached} from the store, ${report.requests} asked`,
       () => "refused",
@@ -176,8 +225,7 @@ async function main(): Promise<void> {
       unreachable.slice(0, 60),
     );
   } finally {
-    server.kill();
-    await Promise.all([ended, services.dispose()]);
+    await Promise.all([server.stop(), begun.stop(), services.dispose()]);
     rmSync(folder, { recursive: true, force: true });
     console.log(`${checks.passed} passed, ${checks.failed} failed, 0 skipped`);
     if (checks.failed > 0) process.exitCode = 1;
