@@ -105,15 +105,24 @@ function componentsOf(row: JsonObject): Record<string, number | null> {
 }
 
 /**
+ * Columns of reward functions. The table does not tell them from numbers that users log (`log_extra`): where some are called
+ * rewards, those are taken; where none is, all are.
+ */
+function rewardColumns(names: readonly string[]): readonly string[] {
+  const called = names.filter((name) => /reward/i.test(name));
+  return called.length > 0 ? called : names;
+}
+
+/**
  * The table has no total: the trainer adds the reward functions by `reward_weights`, which are not in the file. With
  * one function the total is known; with several they are added with weight 1, and the source says so.
  */
 function outcomeOf(row: JsonObject): Outcome {
   const components = componentsOf(row);
-  const numbers = Object.values(components).filter(
-    (value): value is number => value !== null && !Number.isNaN(value),
-  );
-  const names = Object.keys(components);
+  const names = rewardColumns(Object.keys(components));
+  const numbers = names
+    .map((name) => components[name])
+    .filter((value): value is number => typeof value === "number" && !Number.isNaN(value));
   if (names.length === 0) return { components };
   if (numbers.length === 0)
     return { reward: null, rewardSource: "every reward function returned None", components };
@@ -125,6 +134,34 @@ function outcomeOf(row: JsonObject): Outcome {
         : `sum of ${names.join(", ")} (weights are not in the file: 1 each; None skipped)`,
     components,
   };
+}
+
+/** What is guessed of a row's reward, and the functions that gave none. */
+function rewardNotes({ components }: Outcome): readonly Note[] {
+  const all = Object.keys(components);
+  const names = rewardColumns(all);
+  const others = all.filter((name) => !names.includes(name));
+  return [
+    ...(others.length === 0
+      ? []
+      : [
+          {
+            code: "guessed-rewards",
+            message: `${names.join(", ")} ${names.length === 1 ? "is" : "are"} taken for the reward by name; ${others.join(", ")} ${others.length === 1 ? "is" : "are"} not called a reward and left out of it.`,
+          },
+        ]),
+    ...names.flatMap((name) => {
+      const value = components[name];
+      return value === null || Number.isNaN(value)
+        ? [
+            {
+              code: "reward-none",
+              message: `${name} is ${value === null ? "null" : "NaN"}: the reward function returned None for this row.`,
+            },
+          ]
+        : [];
+    }),
+  ];
 }
 
 /** TRL's completions tables: one Parquet file a logging step, all rows of the generation batch. */
@@ -175,9 +212,6 @@ export const trlCompletions: Format = {
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const advantage = recordedNumber(row["advantage"]);
     const outcome = outcomeOf(row);
-    const none = Object.entries(outcome.components).filter(
-      ([, value]) => value === null || Number.isNaN(value),
-    );
     return {
       ...place,
       format: "trl-completions",
@@ -191,10 +225,7 @@ export const trlCompletions: Format = {
       notes: [
         ...notes,
         { code: "guessed-group", message: `The group is guessed: ${SAME_PROMPT}.` },
-        ...none.map(([name, value]) => ({
-          code: "reward-none",
-          message: `${name} is ${value === null ? "null" : "NaN"}: the reward function returned None for this row.`,
-        })),
+        ...rewardNotes(outcome),
         {
           code: "repeated-rows",
           message:

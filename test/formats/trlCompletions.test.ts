@@ -55,6 +55,23 @@ describe("TRL completions", () => {
     });
   });
 
+  it("leave numbers that are not called rewards out of the reward where others are, and say so", async () => {
+    const { records } = await readFile(
+      await write(
+        "SELECT 1::BIGINT AS step, 'q' AS prompt, 'a' AS completion, 0.5::DOUBLE AS format_reward, NULL::DOUBLE AS rewarded, 17::BIGINT AS letters, 0.0::DOUBLE AS advantage",
+      ),
+    );
+    const row = readParts(records[0]!, trlCompletions)[0];
+    expect(row?.outcome).toMatchObject({
+      reward: 0.5,
+      components: { format_reward: 0.5, rewarded: null, letters: 17 },
+    });
+    expect(row?.notes.map((note) => note.code)).toEqual(
+      expect.arrayContaining(["guessed-rewards", "reward-none"]),
+    );
+    expect(row?.notes.find((note) => note.code === "guessed-rewards")?.message).toContain("letters is not");
+  });
+
   it("read conversational datasets, whose prompts and completions are messages, and null as a function's None", async () => {
     const { format, records } = await readFile(
       await write(`SELECT 2::BIGINT AS step,

@@ -12,11 +12,13 @@ import { difference, type Tally } from "./difference";
 import { plainJson } from "./plainJson";
 import { fieldOf, isPart } from "./trajectories";
 
+type ExpectedTrajectory = Readonly<Record<string, unknown>>;
+
 /** What a library says of a file that it wrote: its trajectories, the rows of a table, or the content of a pickle. */
 interface ExpectedFile {
   readonly path: string;
   readonly format?: string;
-  readonly trajectories?: readonly Readonly<Record<string, unknown>>[];
+  readonly trajectories?: readonly ExpectedTrajectory[];
   readonly rows?: readonly unknown[];
   readonly plain?: unknown;
 }
@@ -130,10 +132,13 @@ async function checkTrajectories(
 /** A library may sort what it reads: trajectories with ids of their own are paired by them, others by their order. */
 function inOrderOf(
   ids: readonly (string | undefined)[],
-  expected: readonly Readonly<Record<string, unknown>>[],
-): readonly Readonly<Record<string, unknown>>[] {
+  expected: readonly ExpectedTrajectory[],
+): readonly ExpectedTrajectory[] {
   const byId = new Map(expected.map((one) => [one["ownId"], one]));
-  const paired = ids.flatMap((id) => byId.get(id) ?? []);
+  const paired = ids.flatMap((id): ExpectedTrajectory[] => {
+    const one = byId.get(id);
+    return one === undefined ? [] : [one];
+  });
   return byId.size === expected.length &&
     new Set(ids).size === ids.length &&
     paired.length === expected.length

@@ -1,6 +1,7 @@
-"""imitation saves trajectories as a Hugging Face dataset and as a pickle."""
+"""imitation saves trajectories as Hugging Face datasets; its trajectories are pickled as they are, too."""
 
-import datasets
+import pickle
+
 import numpy as np
 from expectations import column, folder, total, write
 from imitation.data import serialize
@@ -44,4 +45,10 @@ for name, discrete in [("continuous", False), ("discrete", True)]:
             | ({"stopReason": "terminated"} if one.terminal else {})
         )
     files.append({"path": str(stored.relative_to(out)), "format": "imitation-hf", "trajectories": expected})
+    path = out / f"{name}.pkl"
+    path.write_bytes(pickle.dumps([read[at] for at in range(len(EPISODES))]))
+    pickled = [
+        {key: value for key, value in one.items() if key not in ("ownId", "stepInfos")} for one in expected
+    ]
+    files.append({"path": path.name, "format": "episode-pickle", "trajectories": pickled})
 write(out, imitation.__version__, files)

@@ -13,7 +13,7 @@ from inspect_ai.dataset import Sample
 from inspect_ai.log import read_eval_log
 from inspect_ai.model import ChatMessageSystem, ChatMessageUser, ContentReasoning, ContentText, ModelAPI, ModelOutput, get_model
 from inspect_ai.scorer import Score, includes, mean, scorer, value_to_float
-from inspect_ai.solver import basic_agent, generate, system_message, use_tools
+from inspect_ai.solver import basic_agent, generate, solver, system_message, use_tools
 from inspect_ai.tool import tool
 
 async def letters(self, text: str) -> int:
@@ -89,6 +89,22 @@ TASKS = {
 }
 
 
+@solver
+def stumble():
+    async def solve(state, generate):
+        if state.sample_id == 2:
+            raise ValueError("no such file: é")
+        return await generate(state)
+
+    return solve
+
+
+TASKS["errors"] = (
+    Task(name="errors", dataset=SAMPLES, solver=stumble(), scorer=includes(), fail_on_error=False),
+    lambda: ["2"],
+)
+
+
 def text(content) -> str:
     return content if isinstance(content, str) else "\n".join(part.text for part in content if part.type == "text")
 
@@ -110,20 +126,24 @@ for name, (task, outputs) in TASKS.items():
         read = read_eval_log(log.location, resolve_attachments=True)
         trajectories = []
         for sample in read.samples:
+            scores = sample.scores or {}
             components = {}
-            for scored, score in sample.scores.items():
+            for scored, score in scores.items():
                 if isinstance(score.value, dict):
                     components.update({f"{scored}.{part}": float(value) for part, value in score.value.items()})
                 else:
                     components[scored] = number(score.value)
-            first = next(iter(sample.scores.values())).value
+            first = next((score.value for score in scores.values()), {})
             calls = [
                 [made.function, made.arguments]
                 for message in sample.messages
                 if message.role == "assistant"
                 for made in message.tool_calls or []
             ]
-            stop = f"limit: {sample.limit.type}" if sample.limit else sample.output.choices[0].stop_reason
+            ended = sample.output.choices[0].stop_reason if sample.output.choices else None
+            stop = (
+                f"error: {sample.error.message}" if sample.error else f"limit: {sample.limit.type}" if sample.limit else ended
+            )
             trajectories.append(
                 {
                     "ownId": f"{sample.id}:{sample.epoch}",
@@ -142,7 +162,7 @@ for name, (task, outputs) in TASKS.items():
                     "toolCalls": calls,
                     "components": components,
                     "stopReason": stop,
-                    "truncated": sample.limit is not None or sample.output.choices[0].stop_reason == "max_tokens",
+                    "truncated": sample.limit is not None or ended == "max_tokens",
                     "extra": {"metadata": sample.metadata},
                 }
                 | ({} if isinstance(first, dict) else {"reward": number(first)})

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+import numpy as np
 import torch
 from expectations import folder, plain, write
 
@@ -37,6 +38,14 @@ CONTENT = {
     "big": 2**70,
     "shape": torch.Size([3, 5]),
     "bytes": b"\x00\xff",
+    "numpy": {
+        "matrix": np.arange(6, dtype=np.float32).reshape(2, 3).T,
+        "halves": np.array([0.5, -2.0], np.float16),
+        "flags": np.array([True, False]),
+        "whole": np.array([[1, -(2**40)]]),
+        "big-endian": np.array([1.5, -2.5], ">f8"),
+        "number": np.float64(0.1),
+    },
 }
 
 
@@ -45,6 +54,8 @@ def described(value):
         own = value.detach()
         kept = own.tolist() if own.dtype == torch.int64 else own.to(torch.float64).tolist()
         return {"dtype": str(own.dtype).removeprefix("torch."), "shape": list(own.shape), "values": plain(kept)}
+    if isinstance(value, np.ndarray):
+        return {"dtype": value.dtype.name, "shape": list(value.shape), "values": plain(value.astype(np.float64))}
     if isinstance(value, dict):
         return {str(key): described(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -39,6 +39,9 @@ def text_of(completion) -> str:
 
 def length_reward(completions, **columns):
     rewards = [len(text_of(one)) / 16 for one in completions]
+    # Columns of the user's own beside the rewards.
+    columns["log_extra"]("letters", [len(text_of(one)) for one in completions])
+    columns["log_extra"]("remark", [f"é{len(text_of(one))}" for one in completions])
     seen["length_reward"].extend(rewards)
     return rewards
 
@@ -115,7 +118,8 @@ def train(name: str, prompts: list, functions: list) -> list:
                     "trainingStep": int(row["step"]),
                     "prompt": next(text for role, text in said if role == "user"),
                     "reward": sum(known) if known else None,
-                    "components": given,
+                    "components": {**given, "letters": int(row["letters"])},
+                    "extra": {"remark": row["remark"]},
                     "advantage": float(row["advantage"]),
                     **({"flatText": [row["prompt"], row["completion"]]} if flat else {"texts": said, "steps": len(said)}),
                 }
