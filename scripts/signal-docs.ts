@@ -3,6 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { signals } from "../src/signals/index";
+import { systems } from "../src/signals/systems";
 import { needHow, type Parameter, type ParameterValue, type Signal } from "../src/signals/signal";
 
 const folder = "docs/signals";
@@ -71,6 +72,34 @@ function signalSection(signal: Signal): string {
   return lines.join("\n");
 }
 
+/** What a signal reads, in the words of its declaration: needs, then inputs by name. */
+function inputsOf(signal: Signal): string {
+  const named = (signal.inputs ?? []).map(({ kind, name }) => (name === "" ? kind : `${kind} \`${name}\``));
+  return [...signal.needs, ...named].join(", ") || "nothing but the steps";
+}
+
+function systemTable(): readonly string[] {
+  const lines = [
+    "## The published systems",
+    "",
+    "For each system its signals with what they read, and the formats that read the system's own files. A signal works on every",
+    "format that has its inputs. `array`, `embeddings`, `hiddenStates`, `judge` come from a model or a judge; `step`, `token` and",
+    "`trajectory` are fields of the file or series of a model. What is missing is named when a signal is computed.",
+    "",
+    "| # | system | formats | signals and what they read |",
+    "| ---: | --- | --- | --- |",
+  ];
+  for (const { row, title, formats, signals: named } of systems) {
+    const reads = named.map((id) => {
+      const signal = signals.find((candidate) => candidate.id === id);
+      return signal === undefined ? `\`${id}\`` : `\`${id}\`: ${inputsOf(signal)}`;
+    });
+    const files = (formats ?? []).map((id) => `\`${id}\``).join(", ");
+    lines.push(`| ${row} | ${cell(title)} | ${files || "any with the inputs"} | ${cell(reads.join("; "))} |`);
+  }
+  return lines;
+}
+
 function pages(): ReadonlyMap<string, string> {
   const families = [...new Set(signals.map((signal) => signal.family))];
   const made = new Map<string, string>();
@@ -99,6 +128,7 @@ function pages(): ReadonlyMap<string, string> {
       `${[`# ${heading}`, "", "Generated from the declarations in `src/signals`; do not edit.", "", members.map(signalSection).join("\n\n")].join("\n")}\n`,
     );
   }
+  index.push("", ...systemTable());
   made.set("README.md", `${index.join("\n")}\n`);
   return made;
 }

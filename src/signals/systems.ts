@@ -6,7 +6,7 @@ export interface PublishedSystem {
   readonly title: string;
   /** Signals of the catalogue that compute what the system publishes. */
   readonly signals: readonly string[];
-  /** Formats that read what the system writes, where it writes something of its own. */
+  /** Formats that read what the system writes or is trained and judged on; any other format does where it has the inputs. */
   readonly formats?: readonly string[];
 }
 
@@ -17,15 +17,28 @@ export const systems: readonly PublishedSystem[] = [
     row: 1,
     title: "UI-S1, semi-online RL",
     signals: ["uis1", "uis1-return", "uis1-score", "uis1-patch", "uis1-sop"],
+    formats: ["ui-s1", "ui-s1-results"],
   },
-  { id: "unir", row: 2, title: "UniR, universal reasoner", signals: ["unir-guidance", "grpo"] },
-  { id: "latr", row: 3, title: "LATR, look-ahead tree rollouts", signals: ["latr-fork", "latr-prune"] },
+  {
+    id: "unir",
+    row: 2,
+    title: "UniR, universal reasoner",
+    signals: ["unir-guidance", "grpo"],
+    formats: ["completion-log"],
+  },
+  {
+    id: "latr",
+    row: 3,
+    title: "LATR, look-ahead tree rollouts",
+    signals: ["latr-fork", "latr-prune"],
+    formats: ["generated-branches"],
+  },
   {
     id: "spo",
     row: 4,
     title: "Segment Policy Optimization, chain and tree",
     signals: ["spo-chain", "spo-tree"],
-    formats: ["spo-tree"],
+    formats: ["spo-tree", "generated-branches"],
   },
   { id: "rlfr", row: 5, title: "RLFR, flow rewards", signals: ["rlfr-penalty", "rlfr-advantage"] },
   {
@@ -33,6 +46,7 @@ export const systems: readonly PublishedSystem[] = [
     row: 6,
     title: "Quality diversity in sparse rewards: TAXONS, SERENE",
     signals: ["novelty", "surprise", "emitter-improvement", "archive-coverage"],
+    formats: ["qd-generation"],
   },
   {
     id: "perceptual-rewards",
@@ -51,12 +65,14 @@ export const systems: readonly PublishedSystem[] = [
     row: 9,
     title: "Lucy-SKG, Rocket League",
     signals: ["lucy-krc", "event-reward", "potential-shaping", "team-spirit"],
+    formats: ["rocket-states"],
   },
   {
     id: "istar",
     row: 10,
     title: "OPRL / iStar",
     signals: ["istar", "istar-token-reward", "istar-preference-loss"],
+    formats: ["verl-agent", "verl-agent-steps"],
   },
   {
     id: "mrmbench",
@@ -69,6 +85,7 @@ export const systems: readonly PublishedSystem[] = [
     row: 12,
     title: "SPA-RL, stepwise progress attribution",
     signals: ["spa-progress", "spa-credit", "spa-token-reward"],
+    formats: ["spa-rl-turns", "sharegpt"],
   },
   {
     id: "reward-specification",
@@ -88,9 +105,22 @@ export const systems: readonly PublishedSystem[] = [
     row: 16,
     title: "STAX",
     signals: ["novelty", "surprise", "emitter-improvement", "archive-coverage"],
+    formats: ["qd-generation"],
   },
-  { id: "topological", row: 17, title: "Reward generalisation, topological", signals: ["pair-uncertainty"] },
-  { id: "os-genesis", row: 18, title: "OS-Genesis, trajectory reward model", signals: ["trajectory-grade"] },
+  {
+    id: "topological",
+    row: 17,
+    title: "Reward generalisation, topological",
+    signals: ["pair-uncertainty"],
+    formats: ["preference-pairs", "generated-branches"],
+  },
+  {
+    id: "os-genesis",
+    row: 18,
+    title: "OS-Genesis, trajectory reward model",
+    signals: ["trajectory-grade"],
+    formats: ["os-genesis", "os-genesis-instructions"],
+  },
   { id: "ss-orl", row: 19, title: "SS-ORL, action-free trajectories", signals: ["proxy-action"] },
   { id: "auto-mc-reward", row: 20, title: "Auto MC-Reward", signals: ["auto-mc-reward"] },
   { id: "oni", row: 21, title: "ONI, online intrinsic rewards", signals: ["oni-reward"] },
@@ -106,6 +136,7 @@ export const systems: readonly PublishedSystem[] = [
     row: 24,
     title: "Practitioner's guide (meow-tea-taro)",
     signals: ["taro-reward", "taro-token-reward", "gae"],
+    formats: ["verl", "verl-data-proto"],
   },
   {
     id: "instructvideo",
@@ -124,31 +155,47 @@ export const systems: readonly PublishedSystem[] = [
     row: 27,
     title: "CALM, credit assignment with language models",
     signals: ["calm-subgoals", "calm-reward"],
+    formats: ["text-timesteps"],
   },
   { id: "srpo", row: 28, title: "SRPO, self-referential policy optimization", signals: ["srpo"] },
-  { id: "ui-genie", row: 29, title: "UI-Genie", signals: ["ui-genie-score", "ui-genie-match"] },
+  {
+    id: "ui-genie",
+    row: 29,
+    title: "UI-Genie",
+    signals: ["ui-genie-score", "ui-genie-match"],
+    formats: ["ui-genie"],
+  },
   {
     id: "contrast-instructions",
     row: 30,
     title: "Contrast Instructions",
     signals: ["contrast-consistency", "reward-fusion", "convex-hull-corner"],
+    formats: ["contrast-instructions", "lettered-pairs"],
   },
   { id: "vlm-rl", row: 31, title: "VLM-RL", signals: ["vlm-rl-reward", "language-danger"] },
   { id: "resim", row: 32, title: "ReSim and Video2Reward", signals: ["best-of-n-clips"] },
-  { id: "androidworld", row: 33, title: "AndroidWorld", signals: ["device-success"] },
+  {
+    id: "androidworld",
+    row: 33,
+    title: "AndroidWorld",
+    signals: ["device-success"],
+    formats: ["android-world", "planner-run"],
+  },
   {
     id: "carl",
     row: 34,
     title: "CaRL, driving with simple rewards",
     signals: ["carl-driving", "carl-planning", "ride-comfort"],
+    formats: ["carla-results"],
   },
   {
     id: "igpo",
     row: 35,
     title: "IGPO, information gain policy optimization",
     signals: ["igpo", "igpo-gain"],
+    formats: ["verl", "igpo-tool-turns"],
   },
-  { id: "btl-ui", row: 36, title: "BTL-UI", signals: ["blink-link"] },
+  { id: "btl-ui", row: 36, title: "BTL-UI", signals: ["blink-link"], formats: ["btl-ui"] },
   {
     id: "goal-conditioned-rm",
     row: 37,
@@ -168,33 +215,50 @@ export const systems: readonly PublishedSystem[] = [
       "attention-credit",
       "embedding-reward",
     ],
+    formats: ["preference-pairs", "model-outputs"],
   },
   {
     id: "bat",
     row: 41,
     title: "BAT, behaviour-aware trajectory prediction",
     signals: ["forecast-error", "forecast-nll", "neighbour-centrality"],
+    formats: ["vehicle-tracks", "vehicle-matrix"],
   },
   { id: "vlac", row: 42, title: "VLAC", signals: ["vlac-value", "vlac-order"] },
-  { id: "nap", row: 43, title: "End-to-end meta-BO (NAP)", signals: ["optimisation-regret"] },
+  {
+    id: "nap",
+    row: 43,
+    title: "End-to-end meta-BO (NAP)",
+    signals: ["optimisation-regret"],
+    formats: ["nap-results"],
+  },
   {
     id: "rewardbench-2",
     row: 44,
     title: "RewardBench 2",
     signals: ["best-of-n-accuracy", "ties-score", "prefix-gain", "dpo-implicit-reward", "judge-rating"],
+    formats: ["rewardbench-2", "model-outputs", "pair-scores"],
   },
   {
     id: "xcomposer-reward",
     row: 45,
     title: "InternLM-XComposer2.5-Reward",
     signals: ["prefix-gain", "style-matrix"],
+    formats: ["conversation-pairs", "pair-scores", "vl-rewardbench"],
   },
-  { id: "barfi", row: 46, title: "BARFI, behaviour alignment", signals: ["barfi"] },
+  {
+    id: "barfi",
+    row: 46,
+    title: "BARFI, behaviour alignment",
+    signals: ["barfi"],
+    formats: ["barfi-buffer", "barfi-results"],
+  },
   { id: "g-ra", row: 47, title: "Gated reward accumulation", signals: ["gated-reward"] },
   {
     id: "unifiedreward-think",
     row: 48,
     title: "UnifiedReward-Think",
     signals: ["judge-table", "judge-verdict-reward"],
+    formats: ["vl-rewardbench", "video-votes"],
   },
 ];
