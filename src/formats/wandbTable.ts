@@ -1,6 +1,6 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
-import type { Note } from "../model/trajectory";
+import type { Note, Step } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import { isList, isObject, recordedNumber, textOf, titleOf, wholeNumber } from "./jsonFields";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
@@ -42,6 +42,15 @@ function cellsOf(document: JsonObject): readonly Cells[] {
   });
 }
 
+/** A prompt of messages comes before what was said, unless that begins with it. */
+function conversation(prompt: JsonValue | undefined, messages: readonly JsonObject[]): readonly Step[] {
+  const asked = messageList(prompt) ?? [];
+  const repeated = JSON.stringify(messages.slice(0, asked.length)) === JSON.stringify(asked);
+  return asked.length === 0 || repeated
+    ? messageSteps(messages)
+    : messageSteps([...asked, ...messages], asked.length);
+}
+
 function draftOf({ row, step }: Cells, path: string): TrajectoryDraft | undefined {
   const names = Object.keys(row);
   const texts = names.filter((name) => typeof row[name] === "string");
@@ -58,7 +67,8 @@ function draftOf({ row, step }: Cells, path: string): TrajectoryDraft | undefine
       : (textOf(row[promptName]) ?? promptOfMessages(messageList(row[promptName]) ?? []) ?? "");
   let steps;
   let notes: readonly Note[] = [];
-  if (messages !== undefined) steps = messageSteps(messages);
+  if (messages !== undefined)
+    steps = conversation(promptName === undefined ? undefined : row[promptName], messages);
   else {
     // Without a prompt column the whole conversation is one text.
     const whole = promptName === undefined ? splitMarked(response ?? "", "user") : undefined;
