@@ -29,6 +29,15 @@ function textSample(id: string, answer: string): Trajectory {
   };
 }
 
+/** A trajectory that is one text, read by a tokenizer as it is written. */
+export const bareText = (text: string): Trajectory => ({
+  ...base,
+  id: "text",
+  task: { prompt: text },
+  flatText: { prompt: text, response: "" },
+  steps: [{ index: 0, role: "user", kind: "prompt", observation: text }],
+});
+
 /** Numbers per row of an input by its description, "observation float32 [batch, 3]"; 1 where they are free. */
 export function widthOf(specs: readonly string[] | undefined, names: RegExp): number {
   const spec = specs?.find((text) => names.test(text));

@@ -15,6 +15,8 @@ import { Checks } from "../real-model/checks";
 
 const environment = resolve(".cache/llama");
 const python = join(environment, "bin", "python");
+/** Where `npm run test:real-model` has put the model's tokenizer. */
+const tokenizer = resolve(".cache/smollm2");
 const START_SECONDS = 120;
 
 const run = (program: string, ...args: string[]): boolean =>
@@ -145,6 +147,7 @@ async function main(): Promise<void> {
       { name: "judge", url: server.url, kind: "judge" },
       { name: "policy", url: server.url, kind: "policy-lm" },
       { name: "begun", url: begun.url, kind: "policy-lm" },
+      { name: "begun ids", url: begun.url, kind: "policy-lm", tokenizer },
     ],
   });
   try {
@@ -208,6 +211,19 @@ async function main(): Promise<void> {
         `largest difference ${worst.toExponential(1)} over ${compared} of ${own.length} tokens`,
       );
     }
+
+    // This server takes texts only.
+    if (existsSync(tokenizer)) {
+      const ofIds = await services.scoring.score(ids, "begun ids", "auto").then(
+        (report) => report.failures[0]?.message ?? "scored",
+        (error: unknown) => failureData(error).message,
+      );
+      checks.check(
+        "token ids are refused with what the server says",
+        /^http\S+ answered \d+: [^\n]+\.$/.test(ofIds),
+        ofIds,
+      );
+    } else console.log("      token ids: skipped, npm run test:real-model makes the tokenizer's folder");
 
     await server.stop();
     const gone = await services.judging.judge(ids, "judge", "step-correct").then(

@@ -59,17 +59,23 @@ describe("a server's echoed log-probabilities", () => {
         /^http:\S+ gives wrong log-probabilities of a text \(.+ when it is generated and .+ when it is echoed\), so .+vLLM.+ this machine\.$/,
       );
     }
-    // One token generated and echoed, once for both: nothing of the trajectories was sent.
-    expect(shifted.requests.length).toBe(2);
+    // One token generated and echoed, behind a text and behind token ids.
+    expect(shifted.requests.length).toBe(4);
     expect((await services.scoring.test("text", "auto")).problem).toContain("wrong log-probabilities");
   });
 
   it("are used where they are those of the model, and asked about once", async () => {
-    declared = [{ name: "policy", url: correct.url, kind: "policy-lm" }];
+    declared = [
+      { name: "text", url: correct.url, kind: "policy-lm" },
+      { name: "ids", url: correct.url, kind: "policy-lm", tokenizer: fixture("tiny-policy") },
+    ];
     const own = await services.scoring.score(ids, fixture("tiny-policy"), "cpu");
-    const remote = await services.scoring.score(ids, "policy", "auto");
-    expect(remote.failures).toEqual([]);
-    for (const one of remote.series) {
+    const reports = [
+      await services.scoring.score(ids, "text", "auto"),
+      await services.scoring.score(ids, "ids", "auto"),
+    ];
+    expect(reports.flatMap((report) => report.failures)).toEqual([]);
+    for (const one of reports.flatMap((report) => report.series)) {
       const twin = own.series.find((s) => s.name === "logprob" && s.trajectoryId === one.trajectoryId)!;
       expect(one.values.length).toBe(twin.values.length);
       one.values.forEach((value, i) => {
@@ -77,7 +83,7 @@ describe("a server's echoed log-probabilities", () => {
         else expect(value).toBeCloseTo(twin.values[i]!, 5);
       });
     }
-    expect(correct.requests.length).toBe(2 + ids.length);
+    expect(correct.requests.length).toBe(2 * (2 + ids.length));
   });
 });
 

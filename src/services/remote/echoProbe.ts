@@ -8,10 +8,51 @@ import { replySpans } from "./remoteText";
 const TOLERANCE = 1e-2;
 
 /** Tried in turn: the likeliest next token may be the end of the text, or half of a character. */
-const prompts = ["The capital of France is", "1 + 1 =", "Once upon a time there was a", "a b c d e f g"];
+const texts = ["The capital of France is", "1 + 1 =", "Once upon a time there was a", "a b c d e f g"];
+/** Lengths of the beginnings of a text of token ids that are tried. */
+const lengths = [4, 8, 16, 32, 64];
 
 const INSTEAD = "serve the model with vLLM, which gives prompt_logprobs, or score it on this machine";
 const HINT = "Declare another server, or the model's own folder, in trajectoryLens.models.";
+
+/** A text as token ids, with the tokenizer that made them. */
+export interface TokenIds {
+  readonly ids: readonly number[];
+  /** Text of the first tokens, for messages. */
+  textOf(count: number): string;
+  encode(text: string): Promise<readonly number[]>;
+}
+
+/** What one token is generated behind, and what is echoed with it. */
+interface Opening {
+  readonly prompt: string | readonly number[];
+  readonly shown: string;
+  /** The prompt and one more token; undefined where the two cannot be put together. */
+  with(token: string): Promise<string | readonly number[] | undefined>;
+  /** Index of that token in what the server echoed; -1 where it was cut in another way. */
+  place(token: string, logprobs: NonNullable<Completion["logprobs"]>): number;
+}
+
+const ofText = (text: string): Opening => ({
+  prompt: text,
+  shown: text,
+  with: (token) => Promise.resolve(text + token),
+  place: (token, { tokens, text_offset: offsets }) => {
+    const whole = text + token;
+    const spans = replySpans(whole, tokens, offsets) ?? [];
+    return spans.findIndex((span) => span.start === text.length && span.end === whole.length);
+  },
+});
+
+const ofIds = ({ ids, textOf, encode }: TokenIds, count: number): Opening => ({
+  prompt: ids.slice(0, count),
+  shown: textOf(count).replace(/\s+/g, " ").slice(-40),
+  with: async (token) => {
+    const more = await encode(token);
+    return more.length === 1 ? [...ids.slice(0, count), more[0]!] : undefined;
+  },
+  place: (token, { tokens }) => (tokens[count] === token ? count : -1),
+});
 
 /** One token as the server gave it: log-probability when it was generated. */
 interface Generated {
@@ -29,17 +70,25 @@ interface Echoed {
 /**
  * Finds out whether a server's echoed log-probabilities are those of its model. Some servers give token i the
  * probability that it has *behind* token i; such numbers look plausible and are all wrong, and the right ones cannot be
- * had from them. So one token is generated, echoed, and its two log-probabilities are compared, once for each server.
+ * had from them. So one token is generated, echoed, and its two log-probabilities are compared, once for each server; and
+ * once more for token ids, before which a server puts no token of its own, so that the same server may be right about texts
+ * and wrong about ids.
  */
 export class EchoProbe {
   private readonly known = new Map<string, Promise<void>>();
 
-  /** @throws Failure `server-logprobs` when the server's echo cannot be trusted, and what the server refuses */
-  check(declaration: ModelDeclaration, options: HttpOptions): Promise<void> {
-    const key = JSON.stringify([declaration.url, declaration.model]);
+  /**
+   * @param tokens what is going to be sent, where it is token ids
+   * @throws Failure `server-logprobs` when the server's echo cannot be trusted, and what the server refuses
+   */
+  check(declaration: ModelDeclaration, options: HttpOptions, tokens?: TokenIds): Promise<void> {
+    const key = JSON.stringify([declaration.url, declaration.model, tokens && declaration.tokenizer]);
     const before = this.known.get(key);
     if (before) return before;
-    const verdict = probe(declaration, options);
+    const openings = tokens
+      ? lengths.filter((count) => count <= tokens.ids.length).map((count) => ofIds(tokens, count))
+      : texts.map(ofText);
+    const verdict = probe(declaration, options, openings);
     this.known.set(key, verdict);
     verdict.catch((error: unknown) => {
       // A server that did not answer, or a cancelled run, says nothing about its numbers.
@@ -49,17 +98,22 @@ export class EchoProbe {
   }
 }
 
-async function probe(declaration: ModelDeclaration, options: HttpOptions): Promise<void> {
+async function probe(
+  declaration: ModelDeclaration,
+  options: HttpOptions,
+  openings: readonly Opening[],
+): Promise<void> {
   const url = endpoint(declaration.url!, "completions");
   const model = declaration.model === undefined ? {} : { model: declaration.model };
-  for (const prompt of prompts) {
-    const generated = generatedToken(prompt, await complete(url, { ...model, prompt }, options));
-    if (!generated) continue;
-    const text = prompt + generated.text;
-    const reply = await complete(url, { ...model, prompt: text, echo: true }, options);
+  for (const opening of openings) {
+    const { prompt, shown } = opening;
+    const generated = generatedToken(shown, await complete(url, { ...model, prompt }, options));
+    const longer = generated && (await opening.with(generated.text));
+    if (!generated || longer === undefined) continue;
+    const reply = await complete(url, { ...model, prompt: longer, echo: true }, options);
     // Whoever scores asks the same and says that there are none.
     if (!reply.logprobs && !reply.prompt_logprobs) return;
-    const echoed = echoedToken(text, prompt.length, reply);
+    const echoed = echoedToken(opening, generated.text, reply);
     if (!echoed) continue;
     if (Math.abs(echoed.logprob - generated.logprob) <= TOLERANCE) return;
     const shifted =
@@ -68,7 +122,7 @@ async function probe(declaration: ModelDeclaration, options: HttpOptions): Promi
         : "";
     throw new Failure(
       "server-logprobs",
-      `${url} gives wrong log-probabilities of a text (“${generated.text}” behind “${prompt}” has ${generated.logprob.toFixed(3)} when it is generated and ${echoed.logprob.toFixed(3)} when it is echoed${shifted}), so no policy is scored through it; ${INSTEAD}.`,
+      `${url} gives wrong log-probabilities of a text (“${generated.text}” behind “${shown}” has ${generated.logprob.toFixed(3)} when it is generated and ${echoed.logprob.toFixed(3)} when it is echoed${shifted}), so no policy is scored through it; ${INSTEAD}.`,
       HINT,
     );
   }
@@ -90,18 +144,17 @@ function generatedToken(prompt: string, reply: Completion): Generated | undefine
 }
 
 /** @returns undefined where the text was cut into other tokens */
-function echoedToken(text: string, start: number, reply: Completion): Echoed | undefined {
+function echoedToken(opening: Opening, token: string, reply: Completion): Echoed | undefined {
   const list = reply.prompt_logprobs;
   if (list) {
     // Keys that are numbers have lost the server's order.
-    const own = Object.values(list.at(-1) ?? {}).find((entry) => entry.decoded_token === text.slice(start));
+    const own = Object.values(list.at(-1) ?? {}).find((entry) => entry.decoded_token === token);
     return own && { logprob: own.logprob, before: undefined };
   }
   const logprobs = reply.logprobs;
   if (!logprobs) return undefined;
-  const spans = replySpans(text, logprobs.tokens, logprobs.text_offset);
-  const at = spans?.findIndex((span) => span.start === start && span.end === text.length) ?? -1;
+  const at = opening.place(token, logprobs);
   const logprob = logprobs.token_logprobs[at];
   if (typeof logprob !== "number") return undefined;
-  return { logprob, before: logprobs.top_logprobs?.[at - 1]?.[text.slice(start)] ?? undefined };
+  return { logprob, before: logprobs.top_logprobs?.[at - 1]?.[token] ?? undefined };
 }

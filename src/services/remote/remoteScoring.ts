@@ -6,16 +6,16 @@ import type { Trajectory } from "../../model/trajectory";
 import { trajectoryHash } from "../contentHash";
 import type { ScoreStore } from "../datasets";
 import { modelKey, ModelRegistry } from "../modelRegistry";
-import { sampleTrajectories } from "../sampleTrajectories";
+import { bareText, sampleTrajectories } from "../sampleTrajectories";
 import type { ScoreArrays } from "../scoreArrays";
 import type { Datasets, ModelTest, ServicesOptions, Task } from "../services";
-import { EchoProbe } from "./echoProbe";
+import { EchoProbe, type TokenIds } from "./echoProbe";
 import type { HttpOptions } from "./http";
 import { inParallel } from "./inParallel";
 import { kserveSeries } from "./kserve";
 import { remoteNumbers } from "./remotePooling";
 import { policySeries, remoteLogprobs } from "./remotePolicy";
-import { remoteText, type PrepareText } from "./remoteText";
+import { remoteText, type PrepareText, type RemoteText } from "./remoteText";
 
 /** Requests under way at once; a server batches them itself. */
 const AT_ONCE = 4;
@@ -128,13 +128,24 @@ export class RemoteScoring {
     }
     const prepared = await remoteText(declaration, trajectory, this.prepare);
     if (declaration.kind === "policy-lm") {
-      await this.echo.check(declaration, http);
+      await this.echo.check(declaration, http, this.tokenIds(declaration, prepared));
       const found = await remoteLogprobs(declaration, prepared, http);
       const series = policySeries(declaration, path, trajectory, prepared, found);
       return { series, arrays: [], tokens: found.tokens.length };
     }
     const { series, arrays } = await remoteNumbers(declaration, path, trajectory, prepared, http);
     return { series, arrays, tokens: prepared.tokens?.ids.length ?? 0 };
+  }
+
+  /** What is going to be sent, for the probe; undefined where it is text. */
+  private tokenIds({ tokenizer }: ModelDeclaration, prepared: RemoteText): TokenIds | undefined {
+    const { text, tokens } = prepared;
+    if (!tokens || tokenizer === undefined) return undefined;
+    return {
+      ids: tokens.ids,
+      textOf: (count) => text.slice(0, tokens.spans[count - 1]?.end ?? 0),
+      encode: async (part) => [...(await this.prepare({ tokenizer, trajectory: bareText(part) })).ids],
+    };
   }
 
   /** Asks the server about a made-up trajectory. Never throws. */
