@@ -76,6 +76,11 @@ export class StepDetail {
     const item = this.item;
     if (!item) return;
     const { step } = item;
+    // A screen is read faster than its element tree: what was done and the picture come before such a text.
+    const pictured = step.action !== undefined && step.media?.some(({ kind }) => kind === "image") === true;
+    const seen = pictured
+      ? (["thought", "action"] as const)
+      : (["observation", "thought", "action"] as const);
     this.element.replaceChildren(
       el(
         "div",
@@ -92,14 +97,14 @@ export class StepDetail {
         step.terminated === true && el("span", { class: "chip", text: "terminated" }),
         step.truncated === true && el("span", { class: "chip", text: "truncated" }),
       ),
-      ...(["observation", "thought", "action"] as const).flatMap((field) => this.text(item, field)),
+      ...seen.flatMap((field) => this.text(item, field)),
       ...(step.toolCalls ?? []).map((call) =>
         block(
           "tool call",
           el("div", {}, el("code", { class: "strong", text: call.name }), textBox(json(call.arguments))),
         ),
       ),
-      ...this.media(item),
+      ...(pictured ? [...this.media(item), ...this.text(item, "observation")] : this.media(item)),
       ...extra(step),
     );
     if (this.element.childElementCount === 1)

@@ -118,10 +118,14 @@ async function fillForm(
   }
 }
 
+/** Files that open as text and can be mapped. */
+const MAPPABLE = /\.(jsonl|ndjson|json|csv|tsv)$/iu;
+
 /** The file in question: the command's argument, the active editor's, or one that is asked for. */
 async function fileOf(argument: unknown): Promise<vscode.Uri | undefined> {
   if (argument instanceof vscode.Uri) return argument;
   const active = vscode.window.activeTextEditor?.document.uri;
+  if (active?.scheme === "file" && MAPPABLE.test(active.path)) return active;
   const [chosen] =
     (await vscode.window.showOpenDialog({
       canSelectMany: false,

@@ -1,3 +1,4 @@
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { Failure } from "../../model/failure";
@@ -5,7 +6,7 @@ import type { RayResult } from "../../services/services";
 import { storageFolder } from "../storage";
 import { pythonInterpreter } from "../tasks/pythonInterpreter";
 import { taskType } from "../tasks/trainTaskProvider";
-import { counted } from "../ui/numbers";
+import { count, counted } from "../ui/numbers";
 import { settings } from "../ui/settings";
 import type { Command, CommandParts } from "./command";
 import { isEntry, pickDataset } from "./target";
@@ -32,6 +33,9 @@ export const scoreWithRayCommand: Command = {
       if (!dataset) return undefined;
       const model = await parts.host.models.forScoring(dataset.numeric ? "numeric" : "text");
       if (!model) return undefined;
+      const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dataset.path));
+      const python = await pythonInterpreter(folder?.uri.fsPath ?? dataset.path);
+      await requirePackages(python, parts.host.context.extensionPath);
       const job = join(
         storageFolder(parts.host.context),
         "ray-jobs",
@@ -52,14 +56,15 @@ export const scoreWithRayCommand: Command = {
           return rayJobs.prepare(ids, model.path, job, {
             signal: controller.signal,
             report: ({ done, total }) => {
-              progress.report({ increment: (100 * (done - before)) / total, message: `${done} of ${total}` });
+              progress.report({
+                increment: (100 * (done - before)) / total,
+                message: `${count(done)} of ${count(total)}`,
+              });
               before = done;
             },
           });
         },
       );
-      const folder = vscode.workspace.getWorkspaceFolder(vscode.Uri.file(dataset.path));
-      const python = await pythonInterpreter(folder?.uri.fsPath ?? dataset.path);
       const args = await rayJobs.command(job, {
         address: settings.rayAddress(),
         workers: settings.rayWorkers(),
@@ -70,6 +75,23 @@ export const scoreWithRayCommand: Command = {
       return result;
     },
 };
+
+/** Leaves with 3 where a package is missing; looks for them without loading them. */
+const PACKAGE_CHECK =
+  "import importlib.util, sys; sys.exit(0 if all(map(importlib.util.find_spec, ('ray', 'onnxruntime'))) else 3)";
+
+/** @throws Failure when the interpreter lacks Ray: better said at once than after everything was prepared */
+async function requirePackages(python: string, cwd: string): Promise<void> {
+  const code = await new Promise<unknown>((done) => {
+    execFile(python, ["-c", PACKAGE_CHECK], { cwd, timeout: 30_000 }, (error) => done(error?.code));
+  });
+  if (code === 3)
+    throw new Failure(
+      "no-ray",
+      `The Python interpreter ${python} has no Ray or no onnxruntime.`,
+      'Install them there with pip install "ray[data]" onnxruntime, or name another interpreter in trajectoryLens.python.path.',
+    );
+}
 
 async function idsOf(parts: CommandParts, datasetId: string): Promise<readonly string[]> {
   const { datasets } = parts.host.library.services;

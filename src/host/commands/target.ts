@@ -4,6 +4,8 @@ import { Failure } from "../../model/failure";
 import type { DatasetInfo, TrajectoryRow } from "../../model/summary";
 import type { RowQuery } from "../../protocol/storeCalls";
 import { parseLensUri } from "../lensUris";
+import { counted } from "../ui/numbers";
+import { datasetLabel } from "../views/treeItems";
 import { entryQuery, type TreeEntry } from "../views/trajectoryNodes";
 import type { CommandParts } from "./command";
 
@@ -153,8 +155,8 @@ export async function pickDataset(parts: CommandParts, title: string): Promise<D
   if (datasets.length === 1) return datasets[0];
   const picked = await vscode.window.showQuickPick(
     datasets.map((dataset) => ({
-      label: dataset.name,
-      description: `${dataset.formatTitle}, ${dataset.trajectories.toLocaleString("en-US")} trajectories`,
+      label: datasetLabel(dataset),
+      description: `${dataset.formatTitle}, ${counted(dataset.trajectories, "trajectory", "trajectories")}`,
       detail: vscode.workspace.asRelativePath(dataset.path),
       dataset,
     })),

@@ -54,7 +54,10 @@ export function withCancellableProgress<T>(
           signal: cancel.signal,
           report: ({ done, total }) => {
             const share = total === 0 ? 0 : (100 * done) / total;
-            progress.report({ increment: Math.max(0, share - shown), message: `${count(done)} of ${count(total)}` });
+            progress.report({
+              increment: Math.max(0, share - shown),
+              message: `${count(done)} of ${count(total)}`,
+            });
             shown = Math.max(shown, share);
           },
         });

@@ -74,11 +74,12 @@ function draw(
   }
 }
 
+/** A dataset's name; files of generated branches are named by a hash that tells nobody anything. */
+export const datasetLabel = ({ format, name }: DatasetEntry["dataset"]): string =>
+  format === "generated-branches" ? "generated branches" : name;
+
 function datasetItem({ dataset, folder }: DatasetEntry, live: boolean): vscode.TreeItem {
-  const item = new vscode.TreeItem(
-    dataset.format === "generated-branches" ? "generated branches" : dataset.name,
-    Collapsed,
-  );
+  const item = new vscode.TreeItem(datasetLabel(dataset), Collapsed);
   const perStep =
     dataset.trainingSteps > 0 ? Math.round(dataset.trajectories / dataset.trainingSteps) : undefined;
   const noun = dataset.numeric ? "episode" : "trajectory";

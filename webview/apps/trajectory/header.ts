@@ -197,16 +197,18 @@ export class Header {
       {
         class: `outcome ${word}`,
         title: [
-          `reward ${exact(reward)}${outcome.rewardSource !== undefined ? ` (${outcome.rewardSource})` : ""}`,
+          `reward ${reward === undefined ? "not recorded" : exact(reward)}${outcome.rewardSource !== undefined ? ` (${outcome.rewardSource})` : ""}`,
           ...parts,
         ].join("\n"),
       },
       word !== "reward" && icon(word === "pass" ? "pass-filled" : "error"),
       el("span", { text: word }),
-      el("span", {
-        class: "number strong",
-        text: reward === undefined ? "not recorded" : significant(reward),
-      }),
+      // Passed or failed says enough where no number is recorded; the title says that there is none.
+      (reward !== undefined || word === "reward") &&
+        el("span", {
+          class: "number strong",
+          text: reward === undefined ? "not recorded" : significant(reward),
+        }),
     );
   }
 
