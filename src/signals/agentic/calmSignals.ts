@@ -10,18 +10,11 @@ import {
   onSteps,
   recordedStepRewards,
   stepNumbers,
-  wholeReplies,
 } from "../series/modelInputs";
 import { flagOf, numberOf, textOf } from "../series/parameters";
 import type { Parameter, ParameterValues, SignalContext } from "../signal";
-import {
-  answerDictionary,
-  rewardTable,
-  shapedReward,
-  subgoalTimes,
-  type RewardedState,
-  type SubgoalTime,
-} from "./calm";
+import { rewardTable, shapedReward, type RewardedState } from "./calm";
+import { annotated, recordedSubgoals, type Annotation } from "./calmAnnotations";
 
 const source =
   "Pignatelli et al. 2024, CALM: Credit Assignment with Language Models; epignatelli/lfrl, calm/annotate.py";
@@ -35,32 +28,6 @@ const formParameter: Parameter = {
   choices: ["fenced", "bare"],
   default: "fenced",
 };
-
-interface Annotation {
-  readonly times: readonly SubgoalTime[];
-  readonly answers: number;
-  readonly unread: number;
-}
-
-/** Times at which the answers about an episode put subgoals, all answers together. */
-function annotated(context: SignalContext, form: "fenced" | "bare"): Annotation | undefined {
-  const recorded = context.trajectory.extra["annotations"];
-  const answers = [
-    ...wholeReplies(context),
-    ...(Array.isArray(recorded)
-      ? recorded.filter((entry): entry is string => typeof entry === "string")
-      : []),
-  ];
-  if (answers.length === 0) return undefined;
-  const times: SubgoalTime[] = [];
-  let unread = 0;
-  for (const answer of answers) {
-    const dictionary = answerDictionary(answer, form);
-    if (dictionary) times.push(...subgoalTimes(dictionary, form === "bare"));
-    else unread++;
-  }
-  return { times, answers: answers.length, unread };
-}
 
 const remarks = ({ answers, unread }: Annotation, outside: number): readonly string[] => [
   ...(unread > 0 ? [`${unread} of ${answers} answers hold no dictionary of literals and are left out.`] : []),
@@ -81,6 +48,7 @@ export const calmSubgoals = derivedSignal({
       name: "",
       meaning: "replies about the whole trajectory: a dictionary subgoal -> time(s)",
     },
+    { kind: "step", name: "subgoals_reached", meaning: "names of subgoals that the file pins to the step" },
     { kind: "step", name: "human_label", meaning: "label beside the subgoals" },
   ],
   parameters: [formParameter],
@@ -105,10 +73,11 @@ export const calmSubgoals = derivedSignal({
     const form = textOf(parameters, "form") as "fenced" | "bare";
     const annotation = annotated(context, form);
     const indices = decisionIndices(context.trajectory);
-    if (!annotation || indices.length === 0) return missing("judge", judgeHow);
-    const reasons = indices.map((): string[] => []);
+    const recorded = annotation ? undefined : recordedSubgoals(context);
+    if ((!annotation && !recorded) || indices.length === 0) return missing("judge", judgeHow);
+    const reasons = recorded ?? indices.map((): string[] => []);
     let outside = 0;
-    for (const [time, reason] of annotation.times) {
+    for (const [time, reason] of annotation?.times ?? []) {
       const pinned = reasons[time - 1];
       if (pinned) pinned.push(reason);
       else outside++;
@@ -121,8 +90,10 @@ export const calmSubgoals = derivedSignal({
         reasons.map((list) => list.length),
       ),
       ...(labels ? { parts: { "recorded label": labels } } : {}),
-      notes: remarks(annotation, outside),
-      convention: `${form} answers, time T marks step T - 1`,
+      notes: annotation
+        ? remarks(annotation, outside)
+        : ["The file's own answer, at the times that its timesteps are numbered by."],
+      convention: annotation ? `${form} answers, time T marks step T - 1` : "as the file pins them",
       lines(index) {
         const own = reasons[indices.indexOf(index)]!;
         return [

@@ -1,4 +1,5 @@
 import { binary, symbol, type Expression } from "../expression";
+import type { Trajectory } from "../../model/trajectory";
 import type { Missing } from "../series/episode";
 import { decisionIndices, missing, onSteps } from "../series/modelInputs";
 import { textOf } from "../series/parameters";
@@ -34,16 +35,34 @@ function contextValues(context: SignalContext, parameters: ParameterValues): Val
   };
 }
 
+/** Header that a chat template writes before a turn; IGPO cuts a response into turns there. */
+const turnHeader = "<|im_start|>assistant";
+
+/** Last step of every turn: steps of the policy in a row are one turn, cut at headers that the text still holds. */
+function turnEnds(trajectory: Trajectory): readonly number[] {
+  const ends: number[] = [];
+  let spoke = false;
+  for (const { index, role, thought, action } of trajectory.steps) {
+    const own = role === "assistant";
+    const header = `${thought ?? ""}${action ?? ""}`.includes(turnHeader);
+    if (own && spoke && !header) ends[ends.length - 1] = index;
+    else if (own) ends.push(index);
+    spoke = own;
+  }
+  return ends;
+}
+
 /**
- * Gains that the validation dump records (info_gain_rewards), on the policy steps but the last; undefined where the file has
- * none. One gain too many or too few drops them all, as the released placement does.
+ * Gains that the validation dump records (info_gain_rewards), on the turns but the last; undefined where the file has none.
+ * One gain too many or too few drops them all, as the released placement does.
  */
 function recordedGains(
   context: SignalContext,
 ): { readonly indices: readonly number[]; readonly gains: readonly number[] } | Missing | undefined {
   const recorded = context.trajectory.extra["info_gain_rewards"];
   if (!Array.isArray(recorded) || !recorded.every((gain) => typeof gain === "number")) return undefined;
-  const indices = decisionIndices(context.trajectory);
+  const [steps, turns] = [decisionIndices(context.trajectory), turnEnds(context.trajectory)];
+  const indices = recorded.length === steps.length - 1 ? steps : turns;
   return recorded.length === indices.length - 1
     ? { indices, gains: recorded as readonly number[] }
     : missing(

@@ -99,6 +99,19 @@ describe("CALM", () => {
     ["outside", "stop", 1],
   ]);
 
+  it("reads what a file pins to its steps, on the action that led there", () => {
+    const pinned = trajectory("pinned", {
+      steps: made.steps.map((each) =>
+        each.index === 2 ? { ...each, extra: { time: 70, subgoals_reached: ["open the door"] } } : each,
+      ),
+    });
+    const found = compute(calmSubgoals, { trajectory: pinned });
+    expect([found.values[1], found.values[3], found.values[5]]).toEqual([1, 0, 0]);
+    // A judge's answer at hand counts before the file's.
+    const judged = compute(calmSubgoals, { trajectory: pinned, inputs: answer('```\n{"left": 3}\n```') });
+    expect([judged.values[1], judged.values[3], judged.values[5]]).toEqual([0, 0, 1]);
+  });
+
   it("pins time T to the decision T - 1 and executes nothing", () => {
     const { values, notes } = compute(calmSubgoals, {
       trajectory: made,

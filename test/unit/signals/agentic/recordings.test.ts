@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { igpoGain } from "../../../../src/signals/agentic/igpoGain";
 import { uis1Patch, uis1Sop } from "../../../../src/signals/agentic/uis1Rollout";
 import { uis1Score } from "../../../../src/signals/agentic/uis1Score";
 import { styleMatrix } from "../../../../src/signals/reward/styleSignal";
@@ -119,5 +120,27 @@ describe("files of scores", () => {
     expect(compute(trajectoryGradeSignal, made({ reward: 1 }))).toMatchObject({ missing: ["judge"] });
     const graded = compute(trajectoryGradeSignal, made({ reward: 4, reward_reason: "Nearly there." }));
     expect("values" in graded && [...graded.values]).toEqual([4]);
+  });
+});
+
+describe("gains of a validation dump", () => {
+  const turns = (texts: readonly string[]) => texts.map((action, index) => step(index, { action }));
+
+  it("lie on the last step of each turn where a turn was cut into steps", () => {
+    const steps = turns(["think", "call", "<|im_start|>assistant\nthink", "answer"]);
+    const made = trajectory("dump", { steps, extra: { info_gain_rewards: [0.204] } });
+    const found = compute(igpoGain, { trajectory: made });
+    expect("values" in found && [...found.values]).toEqual([NaN, 0.204, NaN, NaN]);
+    const wrong = trajectory("wrong", { steps, extra: { info_gain_rewards: [0.1, 0.2] } });
+    expect(compute(igpoGain, { trajectory: wrong })).toMatchObject({ missing: ["logprobs"] });
+  });
+
+  it("lie on the steps themselves where each is a turn", () => {
+    const made = trajectory("steps", {
+      steps: turns(["a", "b", "c"]),
+      extra: { info_gain_rewards: [0.1, -0.2] },
+    });
+    const found = compute(igpoGain, { trajectory: made });
+    expect("values" in found && [...found.values]).toEqual([0.1, -0.2, NaN]);
   });
 });
