@@ -12,7 +12,7 @@ export interface ScoredSample {
 
 /** Quantile with linear interpolation between the neighbours; NaN of no values. */
 export function quantile(values: readonly number[], share: number): number {
-  return quantileSorted(Float64Array.from(values).sort(), share) ?? NaN;
+  return quantileSorted(Array.from(Float64Array.from(values).sort()), share) ?? NaN;
 }
 
 function byTask(samples: readonly ScoredSample[]): readonly (readonly ScoredSample[])[] {

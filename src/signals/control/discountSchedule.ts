@@ -15,7 +15,7 @@ export function longestIncreasingSubsequence(values: ArrayLike<number>): number 
 /** Percentile with linear interpolation between the sorted values (NumPy's default). */
 export function percentile(values: readonly number[], percent: number): number {
   if (values.length === 0) throw new Error("A percentile of no values does not exist.");
-  return quantileSorted(Float64Array.from(values).sort(), percent / 100)!;
+  return quantileSorted(Array.from(Float64Array.from(values).sort()), percent / 100)!;
 }
 
 /**

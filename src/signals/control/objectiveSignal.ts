@@ -55,7 +55,9 @@ function rewardsOf(context: SignalContext, name: string): Float64Array | undefin
 function regulariser(context: SignalContext): Float64Array | undefined {
   const rows = stepVectors(context, "policy_probabilities");
   if (rows)
-    return Float64Array.from(rows, (row) => row.reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0));
+    return Float64Array.from(rows, (row) =>
+      Array.from(row).reduce((sum, p) => sum + (p > 0 ? p * Math.log(p) : 0), 0),
+    );
   return stepNumbers(context, ["entropy"])?.map((value) => -value);
 }
 
