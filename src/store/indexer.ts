@@ -22,6 +22,9 @@ import type { WorkerPool } from "./workerPool";
 const DATA_NAME =
   /\.(?:jsonl?|ndjson|parquet|hdf5|h5|traj|arrow|npz|npy|pkl|pickle|pt|tfrecord|eval|csv)(?:\.gz|\.zst)?$/i;
 
+/** Clocks of file systems are coarser than ours: a file changed this recently is read again. */
+const CLOCK_GRAIN_MS = 2_000;
+
 type Readable = Extract<Probe, { kind: "readable" }>;
 
 export interface DatasetEntry {
@@ -270,7 +273,7 @@ export class Indexer {
       }
       if (found.kind === "part") {
         this.leftAlone.set(path, { state, note: undefined });
-        await this.rereadFolder(found.leader, signal);
+        await this.rereadFolder(found.leader, stats, signal);
         return;
       }
       if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
@@ -354,6 +357,7 @@ export class Indexer {
       lastGroupKey: undefined,
     };
     this.files.set(path, file);
+    if (stored === "folder") this.folderRead.set(path, Date.now());
     await this.intake.takeIn(file, format, head, stats, signal);
   }
 
@@ -373,13 +377,33 @@ export class Indexer {
     }
     entry.container = found.stored;
     await this.writer.clearFile(entry);
+    if (found.stored === "folder") this.folderRead.set(entry.path, Date.now());
     await this.intake.takeIn(entry, found.format, found.head, stats, signal);
   }
 
-  /** Reads a folder's trajectory again, because one of its files is new or has changed. */
-  private async rereadFolder(leader: string, signal: AbortSignal | undefined): Promise<void> {
+  /** When a folder's trajectory was last begun to be read, by its leader. */
+  private readonly folderRead = new Map<string, number>();
+
+  /**
+   * Reads a folder's trajectory again, because one of its files is new or has changed. In line with other work on the
+   * leader: two readings at once would both add their rows.
+   * @param part of the file that is looked at; what is older than the last reading is in it
+   */
+  private rereadFolder(leader: string, part: Stats, signal: AbortSignal | undefined): Promise<void> {
+    const before = this.busy.get(leader) ?? Promise.resolve();
+    const work = before.then(() => this.rereadFolderNow(leader, part, signal));
+    const settled = work.then(() => {
+      if (this.busy.get(leader) === settled) this.busy.delete(leader);
+    });
+    this.busy.set(leader, settled);
+    return work;
+  }
+
+  private async rereadFolderNow(leader: string, part: Stats, signal: AbortSignal | undefined): Promise<void> {
     const entry = this.files.get(leader);
     if (entry === undefined || entry.container !== "folder") return;
+    const changedMs = Math.max(part.mtimeMs, part.ctimeMs);
+    if (changedMs + CLOCK_GRAIN_MS < (this.folderRead.get(leader) ?? -Infinity)) return;
     try {
       const stats = await stat(leader);
       await this.reread(entry, stats, false, `${stats.size}:${stats.mtimeMs}:${stats.ino}`, signal);

@@ -251,6 +251,34 @@ describe("indexing", () => {
     ).rejects.toMatchObject({ code: "unknown-path" });
   });
 
+  it("reads a trajectory that fills a folder once, also when it is found again", async () => {
+    const data = folder();
+    const events = join(data, "conversation", "events");
+    mkdirSync(events, { recursive: true });
+    const event = (index: number): void =>
+      writeFileSync(
+        join(events, `${index}.json`),
+        JSON.stringify({
+          id: index,
+          timestamp: "t",
+          source: index === 0 ? "user" : "agent",
+          message: `message ${index}`,
+          action: "message",
+          args: { content: `message ${index}` },
+        }),
+      );
+    for (let index = 0; index < 12; index++) event(index);
+    const index = folder();
+    const first = await open(index);
+    const before = only((await first.call("index", { paths: [data], watch: false })).datasets);
+    expect(before.trajectories).toBe(1);
+    await first.stop();
+    const second = await open(index);
+    event(12);
+    const after = only((await second.call("index", { paths: [data], watch: false })).datasets);
+    expect(after).toMatchObject({ trajectories: 1, steps: before.steps + 1 });
+  });
+
   it("takes up where a killed process left off", async () => {
     const data = folder();
     const file = join(data, "1.jsonl");
