@@ -1,6 +1,6 @@
 import { Failure } from "../../model/failure";
 import { chosenRows, clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
-import { numberText, table } from "../text";
+import { table, tableNumber } from "../text";
 
 export interface JudgeOptions extends CommonOptions {
   readonly model: string;
@@ -47,7 +47,7 @@ export function judgeCommand(path: string, options: JudgeOptions): Promise<Outpu
               series.name,
               [...series.values]
                 .filter((value) => !Number.isNaN(value))
-                .map(numberText)
+                .map(tableNumber)
                 .join(" "),
             ]),
           ),

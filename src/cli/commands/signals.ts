@@ -7,7 +7,7 @@ import { signals } from "../../signals/index";
 import { resolveParameters, type Explanation, type Signal } from "../../signals/signal";
 import { systems } from "../../signals/systems";
 import { chosenRows, withIndex, type CommonOptions, type Opened, type Output } from "../session";
-import { numberText, table } from "../text";
+import { numberText, table, tableNumber } from "../text";
 
 export interface SignalsOptions extends CommonOptions {
   readonly signal?: string;
@@ -212,7 +212,7 @@ function seriesOf({ result, unit }: SignalTrack): Record<string, unknown> {
 
 function summary({ result }: SignalTrack): (string | number)[] {
   if ("missing" in result) return ["missing", result.how];
-  const shown = [...result.values.subarray(0, 12)].map(numberText).join(" ");
+  const shown = [...result.values.subarray(0, 12)].map(tableNumber).join(" ");
   return [result.level, result.values.length > 12 ? `${shown} ... (${result.values.length})` : shown];
 }
 

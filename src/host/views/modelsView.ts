@@ -12,6 +12,19 @@ export type ModelsEntry =
   | { readonly kind: "fact"; readonly label: string; readonly value: string; readonly icon: string }
   | { readonly kind: "problem"; readonly text: string };
 
+/** Tensors of a key-value cache: two for each layer, which say nothing one by one. */
+const CACHE = /^(?:past_key_values|past|present)\b/;
+
+/** Inputs or outputs with those of the cache in one line. */
+function withoutCache(tensors: readonly string[]): readonly string[] {
+  const cache = tensors.filter((text) => CACHE.test(text));
+  const others = tensors.filter((text) => !CACHE.test(text));
+  const [first] = cache;
+  return first === undefined
+    ? others
+    : [...others, cache.length === 1 ? first : `key-value cache, ${cache.length} tensors such as ${first}`];
+}
+
 /** The Models view: what there is, where it runs, what it takes, what is wrong with it, and how a test run went. */
 export class ModelsView implements vscode.TreeDataProvider<ModelsEntry>, vscode.Disposable {
   private readonly changes = new vscode.EventEmitter<void>();
@@ -53,14 +66,18 @@ export class ModelsView implements vscode.TreeDataProvider<ModelsEntry>, vscode.
           `${test.results.join(", ")}; ${digits(test.seconds ?? 0)} s on ${test.provider ?? "?"}`);
     return [
       ...(model.problem === undefined ? [] : [{ kind: "problem" as const, text: model.problem }]),
-      ...fact("Kind", kindTitles[model.kind], "symbol-class"),
+      ...fact("Kind", kindTitles[model.kind], "tag"),
       ...fact("Size", model.bytes === 0 ? undefined : bytes(model.bytes), "database"),
       ...fact("Provider", this.providerOf(model), "server-process"),
       ...fact("Test run", tried, test?.problem === undefined ? "pass" : "error"),
-      ...(model.inputs ?? []).flatMap((text) => fact("Input", text, "arrow-right")),
-      ...(model.outputs ?? []).flatMap((text) => fact("Output", text, "arrow-left")),
+      ...fact(
+        "Path",
+        model.layout === "server" ? undefined : vscode.workspace.asRelativePath(model.path),
+        "file",
+      ),
       ...fact("Context", model.declaration?.context, "fold"),
-      ...fact("Path", model.path, "file"),
+      ...withoutCache(model.inputs ?? []).flatMap((text) => fact("Input", text, "arrow-right")),
+      ...withoutCache(model.outputs ?? []).flatMap((text) => fact("Output", text, "arrow-left")),
     ];
   }
 

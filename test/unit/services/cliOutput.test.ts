@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { jsonText } from "../../../src/cli/json";
-import { numberText, oneLine, table, terminalText } from "../../../src/cli/text";
+import { numberText, oneLine, table, tableNumber, terminalText } from "../../../src/cli/text";
 
 describe("jsonText", () => {
   it("keeps every number to the last digit, and NaN, infinities, null and absence apart", () => {
@@ -46,6 +46,20 @@ describe("text for people", () => {
     expect(terminalText("a\u001b]0;title\u0007b\r\nc\u202ed\te")).toBe("a\\x1b]0;title\\x07b\nc\\x202ed\te");
     expect(oneLine("a\n  b\u001b[2J", 40)).toBe("a b\\x1b[2J");
     expect(oneLine("x".repeat(50), 10)).toBe("xxxxxxx...");
+  });
+
+  it("shows six significant digits in tables, whole numbers as they are", () => {
+    expect([1 / 3, -1234.56789, 1e-9 / 3, 123456789, 0.5, NaN, Infinity, null].map(tableNumber)).toEqual([
+      "0.333333",
+      "-1234.57",
+      "3.33333e-10",
+      "123456789",
+      "0.5",
+      "NaN",
+      "Infinity",
+      "null",
+    ]);
+    expect(table(["x"], [[2 / 3]])).toContain("0.666667");
   });
 
   it("keeps absent, null, NaN and zero apart", () => {
