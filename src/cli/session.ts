@@ -73,7 +73,11 @@ export async function withIndex<T>(
       throw new Failure(
         "unknown-format",
         `No trajectories were found in ${absolute.join(", ")}${reason ? `: ${reason.message}` : "."}`,
-        "List the formats that can be read with `trajectory-lens formats`.",
+        reason === undefined
+          ? "List the formats that can be read with `trajectory-lens formats`."
+          : ["lfs-pointer", "html-page", "empty-file", "conflict-markers"].includes(reason.code)
+            ? "Then index it again."
+            : "If its columns hold rollouts, say which is which with `index --mapping FILE.json` (docs/formats.md); `trajectory-lens formats` lists what is known.",
       );
     }
     return use({ services, datasets, warnings });

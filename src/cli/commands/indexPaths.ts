@@ -44,7 +44,13 @@ export async function indexCommand(paths: readonly string[], options: IndexOptio
             dataset.rewardMean,
             dataset.path,
           ]);
-          const notes = [...datasets.flatMap((dataset) => dataset.warnings), ...warnings];
+          // A file's warning stands with its dataset and in the list of this run; it is told once.
+          const told = [...datasets.flatMap((dataset) => dataset.warnings), ...warnings];
+          const notes = [
+            ...new Map(
+              told.map((note) => [`${note.code} ${note.message} ${note.where ?? ""}`, note]),
+            ).values(),
+          ];
           return [
             table(
               ["id", "format", "trajectories", "steps", "groups", "training steps", "mean reward", "path"],

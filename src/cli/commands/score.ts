@@ -133,9 +133,9 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
 }
 
 const preview = (values: Float64Array): string => {
-  const defined = values.filter((value) => !Number.isNaN(value));
-  const shown = [...defined.subarray(0, 8)]
-    .map((value) => numberText(Number(value.toPrecision(6))))
+  // A dash keeps the place of a step or token without a score, so that the others stay where they belong.
+  const shown = [...values.subarray(0, 10)]
+    .map((value) => (Number.isNaN(value) ? "-" : numberText(Number(value.toPrecision(6)))))
     .join(" ");
-  return defined.length > 8 ? `${shown} ... (${defined.length} of ${values.length})` : shown;
+  return values.length > 10 ? `${shown} ... (${values.length})` : shown;
 };

@@ -48,6 +48,7 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
     const results: Record<string, unknown>[] = [];
     const lines: (string | number)[][] = [];
     const explanations: string[] = [];
+    const missing = new Map<string, number>();
     const conventions = new Map<string, SignalTrack>();
     let first: { readonly request: SignalRequest; readonly track: SignalTrack } | undefined;
     for (const part of byDataset(rows)) {
@@ -65,8 +66,10 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
           ...seriesOf(track),
           ...(options.explain === undefined ? {} : { explanation: explanation ?? null }),
         });
-        lines.push([row.id, ...summary(track)]);
-        if (explanation) explanations.push(explanation.text);
+        if ("missing" in track.result)
+          missing.set(track.result.how, (missing.get(track.result.how) ?? 0) + 1);
+        else lines.push([row.id, ...summary(track.result)]);
+        if (explanation) explanations.push(`${row.id}: ${explanation.text}`);
       }
     }
     return {
@@ -84,9 +87,12 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
       },
       text: () =>
         [
-          `${signal.title}  ${[...conventions.keys()].join("; ")}  (${signal.unit})`,
+          `${signal.title}  ${(first?.request ?? request).presetId === undefined && signal.presets.length > 0 ? "no preset, " : ""}${[...conventions.keys()].join("; ")}  (${signal.unit})`,
           "",
-          table(["id", "level", "values"], lines),
+          ...(lines.length > 0 ? [table(["id", "level", "values"], lines)] : []),
+          ...[...missing].map(
+            ([how, count]) => `${count} ${count === 1 ? "trajectory" : "trajectories"} without it: ${how}`,
+          ),
           ...explanations.flatMap((text) => ["", text]),
         ].join("\n"),
     };
@@ -210,8 +216,7 @@ function seriesOf({ result, unit }: SignalTrack): Record<string, unknown> {
   };
 }
 
-function summary({ result }: SignalTrack): (string | number)[] {
-  if ("missing" in result) return ["missing", result.how];
+function summary(result: Exclude<SignalTrack["result"], { readonly missing: unknown }>): (string | number)[] {
   const shown = [...result.values.subarray(0, 12)].map(tableNumber).join(" ");
   return [result.level, result.values.length > 12 ? `${shown} ... (${result.values.length})` : shown];
 }
