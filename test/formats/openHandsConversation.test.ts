@@ -80,7 +80,8 @@ describe("OpenHands conversation folders", () => {
     mkdirSync(folder, { recursive: true });
     for (const [index, event] of v0.entries())
       writeFileSync(join(folder, `${index + 8}.json`), JSON.stringify(event));
-    const found = await probe(join(folder, "10.json"));
+    expect(await probe(join(folder, "10.json"))).toEqual({ kind: "part", leader: join(folder, "8.json") });
+    const found = await probe(join(folder, "8.json"));
     expect(found.kind === "readable" ? found.format.id : found).toBe("openhands-conversation");
     expect(openHandsConversation.folderFiles?.(["10.json", "9.json", "8.json", "metadata.json"])).toEqual([
       "8.json",
