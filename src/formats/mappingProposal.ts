@@ -146,7 +146,7 @@ export function columnOffers(head: FileHead): readonly ColumnOffer[] {
 
 /**
  * Guesses which column is what from names and kinds of values. Undefined when nothing is left to look at: a conversation, a
- * prompt with a response, observations with actions, or token ids are the least that makes a trajectory.
+ * response with its prompt or its reward, observations with actions, or token ids are the least that makes a trajectory.
  */
 export function proposeMapping(head: FileHead): MappingProposal | undefined {
   const columns = columnOffers(head);
@@ -176,7 +176,7 @@ export function proposeMapping(head: FileHead): MappingProposal | undefined {
   // A conversation holds what was asked and answered.
   const enough =
     mapping.messages !== undefined ||
-    mapping.response !== undefined ||
+    (mapping.response !== undefined && (mapping.prompt !== undefined || mapping.reward !== undefined)) ||
     mapping.tokenIds !== undefined ||
     (mapping.action !== undefined &&
       lists("action") &&
