@@ -41,7 +41,10 @@ function inWorkspace(path: string): string {
 export const settings = {
   indexRoots: (): string[] => folders("index.roots"),
   /** How the user maps columns of files of no known format. Entries that are not usable are left out and named. */
-  columnMappings: (): { readonly mappings: readonly ColumnMapping[]; readonly problems: readonly string[] } => {
+  columnMappings: (): {
+    readonly mappings: readonly ColumnMapping[];
+    readonly problems: readonly string[];
+  } => {
     const mappings: ColumnMapping[] = [];
     const problems: string[] = [];
     for (const entry of read<readonly unknown[]>("columnMappings", [])) {

@@ -132,12 +132,15 @@ export const truncation = diagnostic({
     const capped = !recorded && piled >= numberOf(parameters, "pile") && new Set(tokens).size > 1;
     const cut = (row: DatasetRow): boolean =>
       recorded ? row.truncated === true : capped && row.tokenCount === cap;
+    // Episodes of a task without an end are all cut by its time limit: that is the task, not a fault of the run.
+    const told = all.filter((row) => row.truncated !== undefined);
+    const endless = recorded && told.length > 1 && told.every((row) => row.truncated === true);
     const findings: Finding[] = [];
     const values = steps.map(({ trainingStep, rows }) => {
       const judged = recorded ? rows.filter((row) => row.truncated !== undefined) : rows;
       const found = judged.filter(cut);
       const share = judged.length === 0 ? NaN : found.length / judged.length;
-      if (share >= numberOf(parameters, "share") && found.length > 0) {
+      if (!endless && share >= numberOf(parameters, "share") && found.length > 0) {
         const rewarded = found.filter((row) => isNumber(row.reward) && row.reward > 0).length;
         findings.push({
           diagnosticId: "truncation",
@@ -154,13 +157,15 @@ export const truncation = diagnostic({
       values: Float64Array.from(values),
       parts: { "training step": Float64Array.from(steps, (step) => step.trainingStep ?? NaN) },
       findings,
-      notes: recorded
-        ? []
-        : [
-            capped
-              ? `Truncation is not recorded; ${piled} rollouts have exactly ${cap} tokens.`
-              : "Truncation is not recorded, and no length piles up at a cap.",
-          ],
+      notes: endless
+        ? [`All ${told.length} rollouts were cut by a limit: a task without an end of its own.`]
+        : recorded
+          ? []
+          : [
+              capped
+                ? `Truncation is not recorded; ${piled} rollouts have exactly ${cap} tokens.`
+                : "Truncation is not recorded, and no length piles up at a cap.",
+            ],
     };
   },
 });

@@ -196,6 +196,14 @@ describe("diagnostics of runs", () => {
         run(1, 1, () => ({})),
       ),
     ).toContain("neither truncation nor token counts");
+    // A task that only a time limit ends is no finding, however often it is cut.
+    const endless = inspect(
+      "truncation",
+      run(2, 1, () => ({ truncated: true, reward: -1 })),
+    );
+    expect(endless.findings).toEqual([]);
+    expect(Array.from(endless.values)).toEqual([1, 1]);
+    expect(endless.notes.join()).toContain("without an end of its own");
   });
 
   it("find rewards far from the rest, and none among pass and fail", () => {
