@@ -23,7 +23,7 @@ const expected = [
   /^(readme|changelog)\.md$/i,
   /^license(\.txt)?$/i,
   /^thirdpartynotices\.txt$/i,
-  /^dist\/((extension|signals|formats|specification|compare)\.cjs|(store|inference|cli|userSignals|userSignalHooks)\.js)$/,
+  /^dist\/((extension|signals|formats|specification|compare|zipMembers)\.cjs|(store|inference|cli|userSignals|userSignalHooks)\.js)$/,
   /^dist\/webview\/(trajectory|dataset|tree)\.(js|css)$/,
   /^dist\/webview\/codicon[\w-]*\.ttf$/,
   /^media\/[\w/-]+\.(svg|png|md)$/,
