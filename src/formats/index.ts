@@ -68,6 +68,7 @@ import { vehicleMatrix, vehicleTracks } from "./vehicleTracks";
 import { verifiersResults } from "./verifiersResults";
 import { verifiersTraces } from "./verifiersTraces";
 import { verl } from "./verl";
+import { kto } from "./kto";
 import { landscapeOfThoughts } from "./landscapeOfThoughts";
 import { lats } from "./lats";
 import { mathShepherd } from "./mathShepherd";
@@ -215,6 +216,7 @@ export const formats: readonly Format[] = [
   rStar,
   lats,
   landscapeOfThoughts,
+  kto,
   preferencePairs,
   shareGpt,
   chatMessages,

@@ -406,3 +406,23 @@ describe("ReasonEval", () => {
     expect(trajectories[0]?.outcome).toEqual({ success: true, components: { solution_correct: 0 } });
   });
 });
+
+describe("unpaired preferences", () => {
+  it("are one answer a row, wanted or not, as text or messages", async () => {
+    const { format, trajectories } = await open([
+      { prompt: "2+2?", completion: "4", label: true },
+      {
+        prompt: [{ role: "user", content: "2+2?" }],
+        completion: [{ role: "assistant", content: "5" }],
+        label: false,
+      },
+    ]);
+    expect(format).toBe("kto");
+    expect(
+      trajectories.map((one) => [one.task.prompt, one.steps.at(-1)?.action, one.outcome.success]),
+    ).toEqual([
+      ["2+2?", "4", true],
+      ["2+2?", "5", false],
+    ]);
+  });
+});

@@ -203,7 +203,7 @@ describe("diagnostics of runs", () => {
     );
     expect(endless.findings).toEqual([]);
     expect(Array.from(endless.values)).toEqual([1, 1]);
-    expect(endless.notes.join()).toContain("without an end of its own");
+    expect(endless.notes?.join()).toContain("without an end of its own");
   });
 
   it("find rewards far from the rest, and none among pass and fail", () => {
