@@ -34,7 +34,9 @@ const perFile = (text) => {
 /** Reads the closing line `N passed, N failed, N skipped` of a runner. */
 const closingLine = (text) => {
   const found = [...text.matchAll(/^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/gm)].at(-1);
-  return found ? { passed: Number(found[1]), failed: Number(found[2]), skipped: Number(found[3] ?? 0) } : undefined;
+  return found
+    ? { passed: Number(found[1]), failed: Number(found[2]), skipped: Number(found[3] ?? 0) }
+    : undefined;
 };
 
 /** Reads `webview: N of N checks pass`, or the line that says why there were none. */
@@ -58,13 +60,24 @@ const lanes = [
   [
     { name: "lint", command: [program.eslint, "."], count: oneTest },
     { name: "types", command: [program.tsc, "-p", "."], count: oneTest },
-    { name: "docs", command: ["scripts/run-ts.mjs", "scripts/signal-docs.ts", "--check"], count: oneTest, file: "scripts/signal-docs.ts" },
+    {
+      name: "docs",
+      command: ["scripts/run-ts.mjs", "scripts/signal-docs.ts", "--check"],
+      count: oneTest,
+      file: "scripts/signal-docs.ts",
+    },
     { name: "golden", command: ["scripts/run-ts.mjs", "test/golden/run.ts", "--json"], count: perFile },
     { name: "corpus", command: ["scripts/run-ts.mjs", "test/formats/corpus.ts", "--json"], count: perFile },
     {
       // test/{unit,formats,process}
       name: "unit",
-      command: [program.vitest, "run", "--reporter=default", "--reporter=json", "--outputFile.json=test-out/vitest.json"],
+      command: [
+        program.vitest,
+        "run",
+        "--reporter=default",
+        "--reporter=json",
+        "--outputFile.json=test-out/vitest.json",
+      ],
       count: vitestCounts,
     },
     // Real packages and weights from the index of Python; each says so and skips where they cannot be had.
@@ -73,9 +86,24 @@ const lanes = [
     { name: "producers", command: ["scripts/run-ts.mjs", "test/producers/run.ts"], count: closingLine },
   ],
   [
-    { name: "webview", command: ["scripts/run-ts.mjs", "test/webview/run.ts"], count: webviewChecks, needs: ["browser"] },
-    { name: "integration", command: ["scripts/test-integration.mjs"], count: closingLine, needs: ["browser", "vscode"] },
-    { name: "e2e", command: ["scripts/test-e2e.mjs"], count: closingLine, needs: ["browser", "vscode", "python"] },
+    {
+      name: "webview",
+      command: ["scripts/run-ts.mjs", "test/webview/run.ts"],
+      count: webviewChecks,
+      needs: ["browser"],
+    },
+    {
+      name: "integration",
+      command: ["scripts/test-integration.mjs"],
+      count: closingLine,
+      needs: ["browser", "vscode"],
+    },
+    {
+      name: "e2e",
+      command: ["scripts/test-e2e.mjs"],
+      count: closingLine,
+      needs: ["browser", "vscode", "python"],
+    },
   ],
 ];
 
@@ -122,7 +150,12 @@ function run(part) {
       // A runner that ends badly without naming a failed test has failed as a whole, and so has one that ran nothing.
       if (code !== 0 && counts.failed === 0) counts.failed = 1;
       if (counts.passed + counts.failed + counts.skipped === 0) counts.failed = 1;
-      finish(part.name, counts, (Date.now() - started) / 1000, counts.failed > 0 || counts.skipped > 0 ? tail : "");
+      finish(
+        part.name,
+        counts,
+        (Date.now() - started) / 1000,
+        counts.failed > 0 || counts.skipped > 0 ? tail : "",
+      );
       done();
     });
   });
@@ -133,12 +166,17 @@ const results = [];
 /** Notes how a part went; `tail` is shown when it failed, and its lines about skipped tests in any case. */
 function finish(name, counts, seconds, tail = "") {
   results.push({ name, ...counts, seconds });
-  console.log(`${counts.failed === 0 ? "ok  " : "FAIL"} ${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped; ${seconds.toFixed(0)} s`);
+  console.log(
+    `${counts.failed === 0 ? "ok  " : "FAIL"} ${name}: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped; ${seconds.toFixed(0)} s`,
+  );
   // Indented, so that a runner's own closing line is not taken for the last line of all.
   const indented = (lines) => lines.map((line) => `    ${line}`).join("\n");
   if (counts.failed > 0) console.log(indented(tail.split("\n")));
   else if (tail) {
-    const why = tail.split("\n").filter((line) => /skipp|↓/i.test(line) && !/^\s*"?\w*"?:/.test(line)).slice(0, 12);
+    const why = tail
+      .split("\n")
+      .filter((line) => /skipp|↓/i.test(line) && !/^\s*"?\w*"?:/.test(line))
+      .slice(0, 12);
     if (why.length > 0) console.log(indented(why));
   }
 }
@@ -163,7 +201,9 @@ async function main() {
     console.error(`There is no part called ${unknown.join(", ")}; there are ${known.join(", ")}.`);
     process.exit(1);
   }
-  const chosen = lanes.map((lane) => lane.filter((part) => (!only || only.includes(part.name)) && (!part.file || existsSync(part.file))));
+  const chosen = lanes.map((lane) =>
+    lane.filter((part) => (!only || only.includes(part.name)) && (!part.file || existsSync(part.file))),
+  );
   const needed = new Set(chosen.flat().flatMap((part) => part.needs ?? []));
 
   // Set up what the second lane needs while the first one works.
@@ -178,7 +218,8 @@ async function main() {
   await run({ name: "build", command: ["esbuild.mjs", "--tests"], count: oneTest });
   if (results.every((result) => result.failed === 0 || result.name !== "build")) {
     rmSync(join(logs, "vitest.json"), { force: true });
-    if (needed.has("vscode")) ready.vscode = setUp("VS Code server", () => ensureVsCodeServer({ log: console.log }));
+    if (needed.has("vscode"))
+      ready.vscode = setUp("VS Code server", () => ensureVsCodeServer({ log: console.log }));
     // Without it the training step is skipped with the reason, so it is no failure here.
     if (needed.has("python")) {
       ready.python = ensurePythonEnvironment({ log: console.log }).then(({ reason }) => {
@@ -191,7 +232,13 @@ async function main() {
         for (const part of lane) {
           const there = await Promise.all((part.needs ?? []).map((need) => ready[need]));
           if (there.every(Boolean)) await run(part);
-          else finish(part.name, { passed: 0, failed: 1, skipped: 0 }, 0, "What it needs could not be set up; see above.");
+          else
+            finish(
+              part.name,
+              { passed: 0, failed: 1, skipped: 0 },
+              0,
+              "What it needs could not be set up; see above.",
+            );
         }
       }),
     );
@@ -200,7 +247,9 @@ async function main() {
   const width = Math.max(...results.map((result) => result.name.length));
   console.log(`\n${"part".padEnd(width)}  passed  failed  skipped  seconds`);
   for (const { name, passed, failed, skipped, seconds } of results) {
-    console.log(`${name.padEnd(width)}  ${[passed, failed, skipped, seconds.toFixed(0)].map((cell, at) => String(cell).padStart([6, 6, 7, 7][at])).join("  ")}`);
+    console.log(
+      `${name.padEnd(width)}  ${[passed, failed, skipped, seconds.toFixed(0)].map((cell, at) => String(cell).padStart([6, 6, 7, 7][at])).join("  ")}`,
+    );
   }
   const sum = (key) => results.reduce((total, counts) => total + counts[key], 0);
   console.log(`\n${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);

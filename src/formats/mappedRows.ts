@@ -3,15 +3,7 @@ import type { JsonObject, JsonValue } from "../model/json";
 import type { ColumnMapping, MappedField } from "../model/columnMapping";
 import type { Outcome, TokenColumns } from "../model/trajectory";
 import { given, type TrajectoryDraft } from "./draft";
-import {
-  float64,
-  isList,
-  recordedFlag,
-  recordedNumber,
-  textOf,
-  wholeNumber,
-  without,
-} from "./jsonFields";
+import { float64, isList, recordedFlag, recordedNumber, textOf, wholeNumber, without } from "./jsonFields";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 import { numbersOf } from "./outcomeFields";
 import { fieldAt, listsDraft, numberAt, stepsDraft } from "./mappedSteps";

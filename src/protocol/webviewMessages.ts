@@ -80,32 +80,89 @@ export interface ExplanationView {
   readonly title: string;
   readonly convention: string;
   /** Formula as written, formula with numbers, value; the first is the number asked about. */
-  readonly lines: readonly { readonly name: string; readonly formula: string; readonly substituted: string; readonly value: number; readonly exact: string }[];
+  readonly lines: readonly {
+    readonly name: string;
+    readonly formula: string;
+    readonly substituted: string;
+    readonly value: number;
+    readonly exact: string;
+  }[];
   readonly source: string;
   readonly notes: readonly string[];
   /** The trainer's own function, when it is in the workspace. */
   readonly code?: { readonly label: string; readonly path: string; readonly line: number };
-  readonly group?: readonly { readonly id: string; readonly reward: number | null | undefined; readonly self: boolean }[];
+  readonly group?: readonly {
+    readonly id: string;
+    readonly reward: number | null | undefined;
+    readonly self: boolean;
+  }[];
 }
 
 export type ToTrajectoryView =
   | { readonly type: "head"; readonly head: TrajectoryHead }
   | { readonly type: "steps"; readonly start: number; readonly items: readonly StepWindowItem[] }
-  | { readonly type: "text"; readonly id: number; readonly stepIndex: number; readonly field: "observation" | "thought" | "action"; readonly start: number; readonly text: string; readonly total: number }
-  | { readonly type: "tokens"; readonly id: number; readonly start: number; readonly text: readonly string[] | undefined; readonly ids: Int32Array | undefined; readonly mask: Uint8Array | undefined; readonly series: Readonly<Record<string, Float64Array>> }
-  | { readonly type: "column"; readonly name: string; readonly start: number; readonly data: Float32Array | Float64Array }
+  | {
+      readonly type: "text";
+      readonly id: number;
+      readonly stepIndex: number;
+      readonly field: "observation" | "thought" | "action";
+      readonly start: number;
+      readonly text: string;
+      readonly total: number;
+    }
+  | {
+      readonly type: "tokens";
+      readonly id: number;
+      readonly start: number;
+      readonly text: readonly string[] | undefined;
+      readonly ids: Int32Array | undefined;
+      readonly mask: Uint8Array | undefined;
+      readonly series: Readonly<Record<string, Float64Array>>;
+    }
+  | {
+      readonly type: "column";
+      readonly name: string;
+      readonly start: number;
+      readonly data: Float32Array | Float64Array;
+    }
   | { readonly type: "tracks"; readonly tracks: readonly TrackData[] }
   /** A window of a long track, in order from 0; `tokenText` is aligned with `values`. */
-  | { readonly type: "trackValues"; readonly key: string; readonly start: number; readonly values: Float64Array; readonly tokenText?: readonly string[] }
-  | { readonly type: "explanation"; readonly id: number; readonly key: string; readonly index: number; readonly explanation: ExplanationView | undefined; readonly why: string | undefined }
-  | { readonly type: "scoring"; readonly state: "running" | "done" | "failed" | "cancelled"; readonly message: string; readonly done: number; readonly total: number; readonly provider: Provider | undefined }
+  | {
+      readonly type: "trackValues";
+      readonly key: string;
+      readonly start: number;
+      readonly values: Float64Array;
+      readonly tokenText?: readonly string[];
+    }
+  | {
+      readonly type: "explanation";
+      readonly id: number;
+      readonly key: string;
+      readonly index: number;
+      readonly explanation: ExplanationView | undefined;
+      readonly why: string | undefined;
+    }
+  | {
+      readonly type: "scoring";
+      readonly state: "running" | "done" | "failed" | "cancelled";
+      readonly message: string;
+      readonly done: number;
+      readonly total: number;
+      readonly provider: Provider | undefined;
+    }
   | { readonly type: "cursor"; readonly stepIndex: number }
   | { readonly type: "error"; readonly message: string; readonly hint: string };
 
 export type FromTrajectoryView =
   | { readonly type: "ready" }
   | { readonly type: "steps"; readonly start: number; readonly end: number }
-  | { readonly type: "text"; readonly id: number; readonly stepIndex: number; readonly field: "observation" | "thought" | "action"; readonly start: number }
+  | {
+      readonly type: "text";
+      readonly id: number;
+      readonly stepIndex: number;
+      readonly field: "observation" | "thought" | "action";
+      readonly start: number;
+    }
   | { readonly type: "tokens"; readonly id: number; readonly start: number; readonly end: number }
   | { readonly type: "column"; readonly name: string }
   | { readonly type: "preset"; readonly key: string; readonly presetId: string }
@@ -130,17 +187,49 @@ export type FromTrajectoryView =
   | { readonly type: "copy"; readonly text: string };
 
 export type ToDatasetView =
-  | { readonly type: "dataset"; readonly dataset: DatasetInfo; readonly trainingSteps: readonly TrainingStepSummary[]; readonly live: boolean }
-  | { readonly type: "rows"; readonly id: number; readonly start: number; readonly rows: readonly TrajectoryRow[]; readonly total: number }
-  | { readonly type: "groups"; readonly id: number; readonly start: number; readonly groups: readonly GroupSummary[]; readonly total: number; /** Members' rewards by group id, for the dots; at most 64 a group. */ readonly rewards?: Readonly<Record<string, readonly (number | null)[]>> }
+  | {
+      readonly type: "dataset";
+      readonly dataset: DatasetInfo;
+      readonly trainingSteps: readonly TrainingStepSummary[];
+      readonly live: boolean;
+    }
+  | {
+      readonly type: "rows";
+      readonly id: number;
+      readonly start: number;
+      readonly rows: readonly TrajectoryRow[];
+      readonly total: number;
+    }
+  | {
+      readonly type: "groups";
+      readonly id: number;
+      readonly start: number;
+      readonly groups: readonly GroupSummary[];
+      readonly total: number;
+      /** Members' rewards by group id, for the dots; at most 64 a group. */ readonly rewards?: Readonly<
+        Record<string, readonly (number | null)[]>
+      >;
+    }
   | { readonly type: "progress"; readonly message: string; readonly done: number; readonly total: number }
   | { readonly type: "filter"; readonly query: RowQuery }
   | { readonly type: "error"; readonly message: string; readonly hint: string };
 
 export type FromDatasetView =
   | { readonly type: "ready" }
-  | { readonly type: "rows"; readonly id: number; readonly query: RowQuery; readonly start: number; readonly end: number }
-  | { readonly type: "groups"; readonly id: number; readonly trainingStep: number | undefined; readonly start: number; readonly end: number }
+  | {
+      readonly type: "rows";
+      readonly id: number;
+      readonly query: RowQuery;
+      readonly start: number;
+      readonly end: number;
+    }
+  | {
+      readonly type: "groups";
+      readonly id: number;
+      readonly trainingStep: number | undefined;
+      readonly start: number;
+      readonly end: number;
+    }
   | { readonly type: "open"; readonly trajectoryId: string; readonly beside: boolean }
   | { readonly type: "openTree"; readonly groupId: string }
   | { readonly type: "score"; readonly trajectoryIds: readonly string[] }
@@ -148,7 +237,12 @@ export type FromDatasetView =
   | { readonly type: "copy"; readonly text: string };
 
 export type ToTreeView =
-  | { readonly type: "tree"; readonly tree: Omit<Tree, "nodes">; readonly nodeCount: number; readonly selectedTrajectoryId: string | undefined }
+  | {
+      readonly type: "tree";
+      readonly tree: Omit<Tree, "nodes">;
+      readonly nodeCount: number;
+      readonly selectedTrajectoryId: string | undefined;
+    }
   | { readonly type: "nodes"; readonly start: number; readonly nodes: readonly TreeNode[] }
   | { readonly type: "select"; readonly trajectoryId: string; readonly stepIndex: number | undefined }
   | { readonly type: "error"; readonly message: string; readonly hint: string };

@@ -36,13 +36,33 @@ const expected = [
 describe("the VSIX", () => {
   it("holds what is named and nothing else", () => {
     expect(files.filter((file) => !expected.some((pattern) => pattern.test(file)))).toEqual([]);
-    for (const needed of ["package.json", "dist/extension.cjs", "dist/signals.cjs", "dist/formats.cjs", "dist/specification.cjs", "dist/compare.cjs", "dist/zipMembers.cjs", "dist/userSignals.js", "dist/userSignalHooks.js", "dist/store.js", "dist/inference.js", "dist/cli.js", "dist/webview/trajectory.js", "dist/webview/dataset.js", "dist/webview/tree.js"]) {
+    for (const needed of [
+      "package.json",
+      "dist/extension.cjs",
+      "dist/signals.cjs",
+      "dist/formats.cjs",
+      "dist/specification.cjs",
+      "dist/compare.cjs",
+      "dist/zipMembers.cjs",
+      "dist/userSignals.js",
+      "dist/userSignalHooks.js",
+      "dist/store.js",
+      "dist/inference.js",
+      "dist/cli.js",
+      "dist/webview/trajectory.js",
+      "dist/webview/dataset.js",
+      "dist/webview/tree.js",
+    ]) {
       expect(files).toContain(needed);
     }
   });
 
   it("holds no sources, tests, examples, type declarations or source maps", () => {
-    const unwanted = files.filter((file) => /\.(ts|mts|cts|map|vsix|onnx|jsonl|parquet)$/.test(file) || /(^|\/)(src|test|tests|examples)\//.test(file.replace(/^dist\/node_modules\//, "")));
+    const unwanted = files.filter(
+      (file) =>
+        /\.(ts|mts|cts|map|vsix|onnx|jsonl|parquet)$/.test(file) ||
+        /(^|\/)(src|test|tests|examples)\//.test(file.replace(/^dist\/node_modules\//, "")),
+    );
     expect(unwanted).toEqual([]);
   });
 
@@ -60,10 +80,19 @@ describe("the VSIX", () => {
   });
 
   it("has no path of the machine that built it", () => {
-    const text = files.filter((file) => /\.(c?js|css|json|md|txt|py|svg)$/.test(file) && !file.startsWith("dist/node_modules/") && file !== "package.json");
+    const text = files.filter(
+      (file) =>
+        /\.(c?js|css|json|md|txt|py|svg)$/.test(file) &&
+        !file.startsWith("dist/node_modules/") &&
+        file !== "package.json",
+    );
     expect(text.length).toBeGreaterThan(8);
-    expect(text.filter((file) => readFileSync(join(e2e.installed, file), "utf8").includes(e2e.root))).toEqual([]);
-    expect(text.filter((file) => readFileSync(join(e2e.installed, file), "utf8").includes("sourceMappingURL="))).toEqual([]);
+    expect(text.filter((file) => readFileSync(join(e2e.installed, file), "utf8").includes(e2e.root))).toEqual(
+      [],
+    );
+    expect(
+      text.filter((file) => readFileSync(join(e2e.installed, file), "utf8").includes("sourceMappingURL=")),
+    ).toEqual([]);
   });
 
   it("has a manifest without development entries", () => {
@@ -71,7 +100,8 @@ describe("the VSIX", () => {
     expect(manifest.dependencies).toBeUndefined();
     expect(manifest.devDependencies).toBeUndefined();
     expect(manifest.scripts).toBeUndefined();
-    for (const path of [manifest.main, manifest.icon, manifest.bin["trajectory-lens"]]) expect(files).toContain(path.replace(/^\.\//, ""));
+    for (const path of [manifest.main, manifest.icon, manifest.bin["trajectory-lens"]])
+      expect(files).toContain(path.replace(/^\.\//, ""));
     expect(manifest.engines.vscode).toBe("^1.101.0");
     expect(manifest.extensionKind).toEqual(["workspace"]);
   });
@@ -79,22 +109,48 @@ describe("the VSIX", () => {
 
 describe("the children inside the VSIX", () => {
   const cli = (node, args) =>
-    JSON.parse(execFileSync(node, [join(e2e.installed, "dist/cli.js"), ...args, "--json", "--storage", join(e2e.folder, "cli-storage")], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], cwd: e2e.folder }));
+    JSON.parse(
+      execFileSync(
+        node,
+        [join(e2e.installed, "dist/cli.js"), ...args, "--json", "--storage", join(e2e.folder, "cli-storage")],
+        { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"], cwd: e2e.folder },
+      ),
+    );
 
   // VS Code's own Node.js and the one that runs the tests: two major versions on most machines.
-  it.each(e2e.nodes.map((node) => [execFileSync(node, ["--version"], { encoding: "utf8" }).trim(), node]))("the data process reads and sums on Node.js %s", (_version, node) => {
-    const report = cli(node, ["index", join(e2e.workspace, "control/runs")]);
-    const trajectories = report.datasets.reduce((total, dataset) => total + dataset.trajectories, 0);
-    expect(trajectories).toBeGreaterThan(50);
-  });
+  it.each(e2e.nodes.map((node) => [execFileSync(node, ["--version"], { encoding: "utf8" }).trim(), node]))(
+    "the data process reads and sums on Node.js %s",
+    (_version, node) => {
+      const report = cli(node, ["index", join(e2e.workspace, "control/runs")]);
+      const trajectories = report.datasets.reduce((total, dataset) => total + dataset.trajectories, 0);
+      expect(trajectories).toBeGreaterThan(50);
+    },
+  );
 
-  it.each(e2e.nodes.map((node) => [execFileSync(node, ["--version"], { encoding: "utf8" }).trim(), node]))("the inference process scores on Node.js %s", (_version, node) => {
-    const data = join(e2e.workspace, "control/runs");
-    const { rows, columns } = cli(node, ["query", data, "--sql", "select id from trajectories order by id limit 1"]);
-    expect(columns.length).toBe(1);
-    const id = Array.isArray(rows[0]) ? rows[0][0] : Object.values(rows[0])[0];
-    const report = cli(node, ["score", data, "--model", join(e2e.workspace, "control/models/reward.onnx"), "--provider", "cpu", "--id", id]);
-    expect(report.provider).toBe("cpu");
-    expect(JSON.stringify(report)).toMatch(/-\d+\.\d{3}/);
-  });
+  it.each(e2e.nodes.map((node) => [execFileSync(node, ["--version"], { encoding: "utf8" }).trim(), node]))(
+    "the inference process scores on Node.js %s",
+    (_version, node) => {
+      const data = join(e2e.workspace, "control/runs");
+      const { rows, columns } = cli(node, [
+        "query",
+        data,
+        "--sql",
+        "select id from trajectories order by id limit 1",
+      ]);
+      expect(columns.length).toBe(1);
+      const id = Array.isArray(rows[0]) ? rows[0][0] : Object.values(rows[0])[0];
+      const report = cli(node, [
+        "score",
+        data,
+        "--model",
+        join(e2e.workspace, "control/models/reward.onnx"),
+        "--provider",
+        "cpu",
+        "--id",
+        id,
+      ]);
+      expect(report.provider).toBe("cpu");
+      expect(JSON.stringify(report)).toMatch(/-\d+\.\d{3}/);
+    },
+  );
 });
