@@ -95,9 +95,7 @@ export class FolderRayJobs implements RayJobs {
           "Preparing the job was cancelled.",
           "Start it again when you want it.",
         );
-      const trajectories: Trajectory[] = [];
-      for (const id of trajectoryIds.slice(start, start + CHUNK))
-        trajectories.push(await this.datasets.trajectory(id));
+      const trajectories = await this.datasets.trajectories(trajectoryIds.slice(start, start + CHUNK));
       const part = await this.scoring.portableRows(model, trajectories);
       const { rows, failures: refused, ...rest } = part;
       description = rest;

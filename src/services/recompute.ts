@@ -54,9 +54,9 @@ export class RunnerRecompute implements Recompute {
       const rows: RecomputedReward[] = [];
       const total = request.trajectoryIds.length;
       for (let start = 0; start < total; start += CHUNK) {
-        const trajectories: Trajectory[] = [];
-        for (const id of request.trajectoryIds.slice(start, start + CHUNK))
-          trajectories.push(await this.datasets.trajectory(id));
+        const trajectories = await this.datasets.trajectories(
+          request.trajectoryIds.slice(start, start + CHUNK),
+        );
         const results = new Map(
           (await runner.run(trajectories.map(runnerRow))).map((result) => [result.id, result]),
         );

@@ -295,10 +295,7 @@ export class ProcessScoring implements Scoring, PortableScoring {
   ): AsyncGenerator<readonly Trajectory[]> {
     if (kind !== "preference-pair") {
       for (let start = 0; start < trajectoryIds.length; start += CHUNK) {
-        const portion: Trajectory[] = [];
-        for (const id of trajectoryIds.slice(start, start + CHUNK))
-          portion.push(await this.datasets.trajectory(id));
-        yield portion;
+        yield await this.datasets.trajectories(trajectoryIds.slice(start, start + CHUNK));
       }
       return;
     }
@@ -308,9 +305,7 @@ export class ProcessScoring implements Scoring, PortableScoring {
       groups.set(key, [...(groups.get(key) ?? []), id]);
     }
     for (const ids of groups.values()) {
-      const portion: Trajectory[] = [];
-      for (const id of ids) portion.push(await this.datasets.trajectory(id));
-      yield portion;
+      yield await this.datasets.trajectories(ids);
     }
   }
 
