@@ -165,6 +165,19 @@ export class FolderRayJobs implements RayJobs {
     return [this.script, ...Object.entries(args).flat()];
   }
 
+  /** Rows of a result file; none of one that a killed job left unfinished, whose rows are computed again. */
+  private async wholeRows(
+    path: string,
+    start: number,
+  ): Promise<Awaited<ReturnType<ParquetRows["parquetRows"]>>> {
+    try {
+      return await this.datasets.parquetRows(path, start, start + RESULT_ROWS);
+    } catch (error) {
+      if (failureData(error).code === "unreadable-parquet") return [];
+      throw error;
+    }
+  }
+
   async collect(folder: string, task?: Task<{ done: number; total: number }>): Promise<RayResult> {
     const root = resolve(folder);
     const job = await jobOf(root);
@@ -178,7 +191,7 @@ export class FolderRayJobs implements RayJobs {
     for (const name of files.sort()) {
       const path = join(root, "output", name);
       for (let start = 0; ; start += RESULT_ROWS) {
-        const rows = await this.datasets.parquetRows(path, start, start + RESULT_ROWS);
+        const rows = await this.wholeRows(path, start);
         const series: ScoreSeries[] = [];
         const keys: string[] = [];
         for (const row of rows) {
