@@ -25,8 +25,8 @@ const producers: readonly Producer[] = [
   {
     name: "Minari",
     script: "write_minari.py",
-    packages: ["minari[create,hdf5,arrow]"],
-    modules: ["minari", "h5py", "pyarrow"],
+    packages: ["minari[create,hdf5,arrow]", "pillow"],
+    modules: ["minari", "h5py", "pyarrow", "PIL"],
   },
   {
     name: "Stable-Baselines3",
