@@ -97,7 +97,7 @@ export class StoreClient {
 export async function eventually<T>(
   read: () => Promise<T> | T,
   holds: (value: T) => boolean,
-  timeoutMs = 10_000,
+  timeoutMs = 40_000,
 ): Promise<T> {
   const end = performance.now() + timeoutMs;
   for (;;) {
