@@ -35,7 +35,7 @@ function datasetsIn(storageFolder: string, options: { idleMs?: number } = {}): P
   return datasets;
 }
 
-const until = async (condition: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> => {
+const until = async (condition: () => boolean | Promise<boolean>, ms = 40_000): Promise<void> => {
   const end = Date.now() + ms;
   while (!(await condition())) {
     if (Date.now() > end) throw new Error("waited too long");
