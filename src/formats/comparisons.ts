@@ -2,7 +2,16 @@ import type { JsonObject } from "../model/json";
 import type { MediaReference } from "../model/trajectory";
 import { comparedAnswer } from "./comparedAnswer";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
-import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import {
+  fieldNames,
+  isList,
+  isObject,
+  objectOf,
+  recordedNumber,
+  textOf,
+  titleOf,
+  without,
+} from "./jsonFields";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 
 /** Pairs of similar instructions, each with two answers: an answer is right for its own instruction alone. */
@@ -64,9 +73,7 @@ export const letteredPairs = draftedFormat({
   grouping: "record",
   nativeTree: false,
   detect(head) {
-    const names =
-      head.columns?.map((column) => column.name) ??
-      (isObject(head.firstRecord) ? Object.keys(head.firstRecord) : []);
+    const names = fieldNames(head);
     return ["question", "response_j", "response_k"].every((name) => names.includes(name))
       ? { confidence: 0.9, reason: "question, response_j and response_k" }
       : undefined;
@@ -101,9 +108,7 @@ export const vlRewardBench = draftedFormat({
   grouping: "record",
   nativeTree: false,
   detect(head) {
-    const names =
-      head.columns?.map((column) => column.name) ??
-      (isObject(head.firstRecord) ? Object.keys(head.firstRecord) : []);
+    const names = fieldNames(head);
     return ["query", "response", "human_ranking"].every((name) => names.includes(name))
       ? { confidence: 0.9, reason: "query, response and human_ranking" }
       : undefined;

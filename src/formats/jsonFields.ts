@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "../model/json";
-import type { FormatRecord } from "./format";
+import type { FileHead, FormatRecord } from "./format";
 
 /** Narrow readers of JSON fields. They never guess: a field of another type reads as absent. */
 
@@ -10,6 +10,14 @@ export function isObject(value: JsonValue | undefined): value is JsonObject {
 /** The record as a JSON object; without fields when it is something else, so that each missing field is refused by name. */
 export function objectOf(record: FormatRecord): JsonObject {
   return record.kind === "value" && isObject(record.value) ? record.value : {};
+}
+
+/** Names of a table's columns, or of the first record's fields. */
+export function fieldNames(head: FileHead): readonly string[] {
+  return (
+    head.columns?.map((column) => column.name) ??
+    (isObject(head.firstRecord) ? Object.keys(head.firstRecord) : [])
+  );
 }
 
 export function isList(value: JsonValue | undefined): value is readonly JsonValue[] {

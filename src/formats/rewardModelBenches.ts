@@ -1,7 +1,7 @@
 import type { JsonObject } from "../model/json";
 import { comparedAnswer } from "./comparedAnswer";
 import { draftedFormat, given } from "./draft";
-import { isList, isObject, objectOf, recordedNumber, textOf, without } from "./jsonFields";
+import { fieldNames, isList, isObject, objectOf, recordedNumber, textOf, without } from "./jsonFields";
 
 /** Scores that a reward model gave to the chosen and the rejected answer; the texts are in the benchmark's own files. */
 export const pairScores = draftedFormat({
@@ -58,9 +58,7 @@ export const rewardBench2 = draftedFormat({
   grouping: "record",
   nativeTree: false,
   detect(head) {
-    const names =
-      head.columns?.map((column) => column.name) ??
-      (isObject(head.firstRecord) ? Object.keys(head.firstRecord) : []);
+    const names = fieldNames(head);
     if (["chosen", "rejected", "num_correct", "subset"].every((name) => names.includes(name)))
       return { confidence: 0.97, reason: "chosen, rejected, num_correct and subset" };
     return ["text", "scores", "subset", "num_correct"].every((name) => names.includes(name))

@@ -6,7 +6,7 @@ import type { InferenceCalls } from "../protocol/inferenceCalls";
 import { causalPass } from "./causalPass";
 import { endsCall, prepareText, sentenceOf, tooLong } from "./preparedText";
 import type { ModelHolder } from "./scoring";
-import { chooseProvider, DEFAULT_BATCH_TOKENS } from "./scoring";
+import { chooseProvider, DEFAULT_BATCH_TOKENS, requireAnswerer } from "./scoring";
 import { alignTokens } from "./stepMap";
 import type { TextTokenizer } from "./tokenizing";
 
@@ -81,13 +81,7 @@ export async function answerBelief(
 ): Promise<Call["result"]> {
   const provider = await chooseProvider(holder, params);
   const { model, loadSeconds } = await holder.open(params.modelPath, provider, params.declaration);
-  if (model.kind !== "policy-lm") {
-    throw new Failure(
-      "model-does-not-fit",
-      `${model.files.name} is of kind ${model.kind}; only a language model gives the probability of an answer.`,
-      "Choose a policy.",
-    );
-  }
+  requireAnswerer(model);
   const started = performance.now();
   const tokenizer = await model.tokenizer();
   const total = params.trajectories.length;

@@ -4,7 +4,7 @@ import type { Trajectory } from "../model/trajectory";
 import type { InferenceCalls, PolicyQuestion } from "../protocol/inferenceCalls";
 import { causalPass } from "./causalPass";
 import { fitText, sentenceOf, endsCall, contextPolicy } from "./preparedText";
-import { chooseProvider, DEFAULT_BATCH_TOKENS, type ModelHolder } from "./scoring";
+import { chooseProvider, DEFAULT_BATCH_TOKENS, requireAnswerer, type ModelHolder } from "./scoring";
 import type { TextTokenizer } from "./tokenizing";
 import { messagesOf, textOf } from "./trajectoryText";
 
@@ -84,12 +84,7 @@ export async function askQuestions(
   checkQuestions(params.questions);
   const provider = await chooseProvider(holder, params);
   const { model, loadSeconds } = await holder.open(params.modelPath, provider, params.declaration);
-  if (model.kind !== "policy-lm")
-    throw new Failure(
-      "model-does-not-fit",
-      `${model.files.name} is of kind ${model.kind}; only a language model gives the probability of an answer.`,
-      "Choose a policy.",
-    );
+  requireAnswerer(model);
   const started = performance.now();
   const tokenizer = await model.tokenizer();
   const total = params.trajectories.length;

@@ -204,3 +204,13 @@ export async function chooseProvider(
     beforeProbe: () => holder.release(),
   });
 }
+
+/** @throws Failure `model-does-not-fit` when the model is no causal language model */
+export function requireAnswerer(model: LoadedModel): void {
+  if (model.kind === "policy-lm") return;
+  throw new Failure(
+    "model-does-not-fit",
+    `${model.files.name} is of kind ${model.kind}; only a language model gives the probability of an answer.`,
+    "Choose a policy.",
+  );
+}

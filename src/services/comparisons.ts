@@ -8,7 +8,7 @@ import { trainerOfFormat } from "./defaultSignals";
 import { groupMember } from "./groups";
 import { runSettings } from "./runSettings";
 import type { CompareReport, CompareRequest, Comparisons, Datasets, Task } from "./services";
-import { allRows, fromRow } from "./signalContexts";
+import { allRows, datasetById, fromRow } from "./signalContexts";
 
 /** Rows after which conventions that fit none of them are given up. */
 const SAMPLE = 200;
@@ -22,13 +22,7 @@ export class DatasetComparisons implements Comparisons {
     task?: Task<{ done: number; total: number }>,
   ): Promise<CompareReport> {
     const started = performance.now();
-    const dataset = (await this.datasets.list()).find((candidate) => candidate.id === request.datasetId);
-    if (!dataset)
-      throw new Failure(
-        "unknown-dataset",
-        `There is no dataset ${request.datasetId}.`,
-        "Index its files again.",
-      );
+    const dataset = await datasetById(this.datasets, request.datasetId);
     const rows = await allRows(this.datasets, { datasetId: dataset.id });
     const run = await runSettings(dataset.path);
     const scored = (await this.datasets.query("SELECT 1 FROM scores LIMIT 1")).rows.length > 0;

@@ -14,7 +14,7 @@ import type {
   SignalRequest,
   Task,
 } from "./services";
-import { allRows, fromRow } from "./signalContexts";
+import { allRows, datasetById, fromRow } from "./signalContexts";
 import { resolveRequest } from "./signals";
 
 /** What can be told from the rows of the index, without reading a trajectory. */
@@ -36,13 +36,7 @@ export class DatasetDiagnoses implements Diagnoses {
     task?: Task<{ done: number; total: number }>,
   ): Promise<DiagnoseReport> {
     const started = performance.now();
-    const dataset = (await this.datasets.list()).find((candidate) => candidate.id === request.datasetId);
-    if (!dataset)
-      throw new Failure(
-        "unknown-dataset",
-        `There is no dataset ${request.datasetId}.`,
-        "Index its files again.",
-      );
+    const dataset = await datasetById(this.datasets, request.datasetId);
     const running = chosen(request);
     const rows = await allRows(this.datasets, { datasetId: dataset.id });
     const all = rows.map(datasetRow);

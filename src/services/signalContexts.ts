@@ -1,4 +1,5 @@
-import type { TrajectoryRow } from "../model/summary";
+import { Failure } from "../model/failure";
+import type { DatasetInfo, TrajectoryRow } from "../model/summary";
 import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type {
@@ -178,6 +179,13 @@ export class SignalContexts {
 const readsSeries = ({ needs, inputs }: Signal): boolean =>
   needs.some((need) => SERIES_NEEDS.has(need)) ||
   inputs?.some(({ kind }) => kind === "step" || kind === "token" || kind === "trajectory") === true;
+
+/** An indexed dataset. @throws Failure `unknown-dataset` */
+export async function datasetById(datasets: Datasets, id: string): Promise<DatasetInfo> {
+  const found = (await datasets.list()).find((candidate) => candidate.id === id);
+  if (found) return found;
+  throw new Failure("unknown-dataset", `There is no dataset ${id}.`, "Index its files again.");
+}
 
 /** Rows that a query finds, in the file's order. */
 export async function allRows(
