@@ -1,4 +1,3 @@
-import { Failure } from "../model/failure";
 import type { DatasetInfo, TrajectoryRow } from "../model/summary";
 import type { Trajectory } from "../model/trajectory";
 import { AdvantageComparison, candidatesOf } from "../signals/compare";
@@ -9,6 +8,7 @@ import { groupMember } from "./groups";
 import { runSettings } from "./runSettings";
 import type { CompareReport, CompareRequest, Comparisons, Datasets, Task } from "./services";
 import { allRows, datasetById, fromRow } from "./signalContexts";
+import { loadedRows } from "./trajectoryBatches";
 
 /** Rows after which conventions that fit none of them are given up. */
 const SAMPLE = 200;
@@ -35,29 +35,39 @@ export class DatasetComparisons implements Comparisons {
       request.tolerance,
       request.misfits,
     );
-    let done = 0;
     let narrowed = false;
-    for (const batch of batchesOf(rows)) {
-      // Members without their trajectories: what conventions over the batch look at.
-      const light = new Map(batch.map((members) => [members[0]!.id, groupOf(members)]));
-      const groups = [...light.values()].filter((group) => group !== undefined);
+    const batches = batchesOf(rows);
+    // Members without their trajectories: what conventions over the batch look at.
+    const light = new Map<readonly TrajectoryRow[], Group>();
+    const groupsAround = new Map<readonly TrajectoryRow[], readonly Group[]>();
+    for (const batch of batches) {
+      const groups: Group[] = [];
       for (const members of batch) {
-        if (task?.signal?.aborted)
-          throw new Failure("cancelled", "The comparison was cancelled.", "Start it again when you want it.");
-        for (const context of await this.contexts(
-          dataset,
-          scored,
-          members,
-          light.get(members[0]!.id),
-          groups,
-        ))
-          comparison.add(context);
-        done += members.length;
-        task?.report?.({ done, total: rows.length });
-        if (!narrowed && comparison.rows >= SAMPLE) {
-          comparison.narrow();
-          narrowed = true;
-        }
+        const group = groupOf(members);
+        groupsAround.set(members, groups);
+        if (group === undefined) continue;
+        light.set(members, group);
+        groups.push(group);
+      }
+    }
+    for await (const { members, trajectories } of loadedRows(
+      this.datasets,
+      batches.flat(),
+      "The comparison",
+      task,
+    )) {
+      for (const context of await this.contexts(
+        dataset,
+        scored,
+        members,
+        trajectories,
+        light.get(members),
+        groupsAround.get(members) ?? [],
+      ))
+        comparison.add(context);
+      if (!narrowed && comparison.rows >= SAMPLE) {
+        comparison.narrow();
+        narrowed = true;
       }
     }
     return {
@@ -74,10 +84,10 @@ export class DatasetComparisons implements Comparisons {
     dataset: DatasetInfo,
     scored: boolean,
     members: readonly TrajectoryRow[],
+    loaded: readonly Trajectory[],
     light: Group | undefined,
     batch: readonly Group[],
   ): Promise<readonly SignalContext[]> {
-    const loaded = await this.datasets.trajectories(members.map((row) => row.id));
     const group = light && groupOf(members, loaded);
     const tree = group && dataset.nativeTree ? await this.datasets.tree(group.groupId) : undefined;
     const whole = group && batch.map((each) => (each === light ? group : each));

@@ -16,6 +16,7 @@ import type {
 } from "./services";
 import { allRows, datasetById, fromRow } from "./signalContexts";
 import { resolveRequest } from "./signals";
+import { loadedRows } from "./trajectoryBatches";
 
 /** What can be told from the rows of the index, without reading a trajectory. */
 const FROM_ROWS = new Set(["group", "outcomeReward", "components", "dataset", "batch"]);
@@ -53,7 +54,7 @@ export class DatasetDiagnoses implements Diagnoses {
           run(each, { trajectory: fromRow(member), group: groupOf(members), dataset: all });
       }
     }
-    await this.readTrajectories(running, groups, rows.length, task);
+    await this.readTrajectories(running, groups, task);
     return {
       dataset,
       trajectories: rows.length,
@@ -65,11 +66,10 @@ export class DatasetDiagnoses implements Diagnoses {
     };
   }
 
-  /** The diagnostics that look into trajectories, group by group so that one group is in memory at a time. */
+  /** The diagnostics that look into trajectories, group by group. */
   private async readTrajectories(
     running: readonly Running[],
     groups: readonly (readonly TrajectoryRow[])[],
-    total: number,
     task: Task<{ done: number; total: number }> | undefined,
   ): Promise<void> {
     const ofGroups = running.filter(
@@ -77,17 +77,11 @@ export class DatasetDiagnoses implements Diagnoses {
     );
     const ofTrajectories = running.filter(({ diagnostic }) => diagnostic.scope === "trajectory");
     if (ofGroups.length + ofTrajectories.length === 0) return;
-    let done = 0;
-    for (const members of groups) {
-      if (task?.signal?.aborted)
-        throw new Failure("cancelled", "The diagnosis was cancelled.", "Start it again.");
-      const loaded = await this.datasets.trajectories(members.map((row) => row.id));
-      for (const trajectory of loaded) for (const each of ofTrajectories) run(each, { trajectory });
-      const [trajectory] = loaded;
+    for await (const { members, trajectories } of loadedRows(this.datasets, groups, "The diagnosis", task)) {
+      for (const trajectory of trajectories) for (const each of ofTrajectories) run(each, { trajectory });
+      const [trajectory] = trajectories;
       if (trajectory && members[0]?.groupId !== undefined)
-        for (const each of ofGroups) run(each, { trajectory, group: groupOf(members, loaded) });
-      done += members.length;
-      task?.report?.({ done, total });
+        for (const each of ofGroups) run(each, { trajectory, group: groupOf(members, trajectories) });
     }
   }
 }

@@ -1,34 +1,13 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
-import type { Format, FormatRecord, RecordContext } from "../formats/format";
+import type { FormatRecord, RecordContext } from "../formats/format";
 import { formatById } from "../formats/index";
 import { Failure } from "../model/failure";
 import type { Trajectory } from "../model/trajectory";
 import type { Tree, TreeNode } from "../model/tree";
-import { companionsOf } from "./containers/companions";
-import { openRecords, type StoredContainer } from "./containers/recordSource";
+import type { StoredContainer } from "./containers/recordSource";
 import { groupIdOf, parseGroupId, parseTrajectoryId, trajectoryIdOf } from "./ids";
+import { RecordReader, type Located } from "./recordReader";
 import { fileCondition, rowPlace } from "./rowSql";
-import { readTextRecord } from "./textRecords";
-
-interface Located {
-  readonly path: string;
-  readonly relativePath: string;
-  readonly container: StoredContainer;
-  readonly datasetId: string;
-  readonly fileHash: string;
-  readonly row: number;
-  readonly part: number;
-  readonly byteOffset: number;
-  readonly byteLength: number;
-  readonly member: string | undefined;
-  readonly groupNumber: bigint | undefined;
-  readonly mtimeMs: number;
-  readonly format: Format;
-}
-
-/** Large documents hold many trajectories; the last ones read stay parsed. */
-const KEPT_RECORDS = 4;
-const KEPT_BYTES = 64 * 1024 * 1024;
 
 const unknownTrajectory = (id: string): Failure =>
   new Failure(
@@ -39,7 +18,7 @@ const unknownTrajectory = (id: string): Failure =>
 
 /** Reads trajectories and trees back from their files, by the places that the index holds. */
 export class TrajectoryReader {
-  private readonly kept = new Map<string, FormatRecord & { kind: "value" }>();
+  private readonly records = new RecordReader();
 
   constructor(private readonly connection: DuckDBConnection) {}
 
@@ -50,7 +29,7 @@ export class TrajectoryReader {
       [fileHash],
     );
     if (located === undefined) throw unknownTrajectory(id);
-    return this.read(id, located);
+    return this.records.one(located, (record, context) => trajectoryOf(located, record, context));
   }
 
   /** Several trajectories in the order of the ids, at most 500; the index is asked once per file. */
@@ -69,36 +48,12 @@ export class TrajectoryReader {
       );
       for (const one of located) places.set(`${hash}:${one.row}:${one.part}`, one);
     }
-    const found: Trajectory[] = [];
-    for (const { id, fileHash, row, part } of wanted) {
+    const found = wanted.map(({ id, fileHash, row, part }) => {
       const located = places.get(`${fileHash}:${row}:${part}`);
       if (located === undefined) throw unknownTrajectory(id);
-      found.push(await this.read(id, located));
-    }
-    return found;
-  }
-
-  private read(id: string, located: Located): Promise<Trajectory> {
-    return this.withRecord(located, (record, context) =>
-      located.format.read(
-        record,
-        {
-          id,
-          datasetId: located.datasetId,
-          source: {
-            path: located.path,
-            row: located.row,
-            part: located.part,
-            ...(located.byteLength === 0
-              ? {}
-              : { byteOffset: located.byteOffset, byteLength: located.byteLength }),
-            ...(located.member === undefined ? {} : { member: located.member }),
-          },
-          ...(located.groupNumber === undefined ? {} : { groupId: groupIdOf(located.groupNumber) }),
-        },
-        context,
-      ),
-    );
+      return located;
+    });
+    return this.records.several(found, (located, record, context) => trajectoryOf(located, record, context));
   }
 
   /**
@@ -123,7 +78,7 @@ export class TrajectoryReader {
     const trees: Tree[] = [];
     for (const record of records) {
       trees.push(
-        await this.withRecord(record, (value, context) =>
+        await this.records.one(record, (value, context) =>
           build(value, { ...context, datasetId: record.datasetId, groupId }, (part) =>
             trajectoryIdOf(record.fileHash, record.row, part),
           ),
@@ -205,70 +160,25 @@ export class TrajectoryReader {
       },
     );
   }
+}
 
-  private async withRecord<T>(
-    located: Located,
-    use: (record: FormatRecord, context: RecordContext) => T,
-  ): Promise<T> {
-    const context: RecordContext = {
-      path: located.path,
-      relativePath: located.relativePath,
-      row: located.row,
-      ...(located.member === undefined ? {} : { member: located.member }),
-    };
-    try {
-      if (located.container !== "jsonl" && located.container !== "json") {
-        const source = await openRecords(located.path, located.container, located.format);
-        try {
-          const [record] = await source.read(located.row, located.row + 1);
-          if (record === undefined || source.member(located.row) !== located.member)
-            throw new Failure(
-              "changed-file",
-              `${located.path} no longer holds ${located.member ?? `record ${located.row + 1}`}.`,
-              "Refresh the Trajectories view to read it again.",
-            );
-          if (record instanceof Failure) throw record;
-          const { companions, plainCompanions } = source;
-          return use(record, {
-            ...context,
-            ...(companions === undefined ? {} : { companions }),
-            ...(plainCompanions === undefined ? {} : { plainCompanions }),
-          });
-        } finally {
-          source.close();
-        }
-      }
-      const companions = companionsOf(located.format, located.path);
-      if (companions !== undefined) return use(this.textRecord(located), { ...context, companions });
-      return use(this.textRecord(located), context);
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOENT")
-        throw new Failure(
-          "missing-file",
-          `${located.path} is no longer there.`,
-          "Refresh the Trajectories view.",
-        );
-      throw error;
-    }
-  }
-
-  private textRecord(located: Located): FormatRecord {
-    const key = `${located.path}\n${located.mtimeMs}\n${located.byteOffset}`;
-    const known = this.kept.get(key);
-    if (known !== undefined) return known;
-    const record = {
-      kind: "value",
-      value: readTextRecord(
-        located.path,
-        located.byteOffset,
-        located.byteLength,
-        located.format.wholeDocument === true,
-      ),
-    } as const;
-    if (located.byteLength <= KEPT_BYTES) {
-      this.kept.set(key, record);
-      if (this.kept.size > KEPT_RECORDS) this.kept.delete(this.kept.keys().next().value ?? "");
-    }
-    return record;
-  }
+/** A record's trajectory, under the ids of the index. */
+function trajectoryOf(located: Located, record: FormatRecord, context: RecordContext): Trajectory {
+  const { path, row, part, byteOffset, byteLength, member, groupNumber } = located;
+  return located.format.read(
+    record,
+    {
+      id: trajectoryIdOf(located.fileHash, row, part),
+      datasetId: located.datasetId,
+      source: {
+        path,
+        row,
+        part,
+        ...(byteLength === 0 ? {} : { byteOffset, byteLength }),
+        ...(member === undefined ? {} : { member }),
+      },
+      ...(groupNumber === undefined ? {} : { groupId: groupIdOf(groupNumber) }),
+    },
+    context,
+  );
 }
