@@ -7,6 +7,8 @@ import { trackMessages } from "./trackMessages";
 import { computeTrack, defaultTracks, withPreset, type TrackRequest } from "./tracks";
 import type { ViewChannel } from "./viewChannel";
 
+type DataFile = { readonly path: string; readonly format: string };
+
 /** The tracks of one open trajectory: which are shown, under which convention, and why a number is what it is. */
 export class TrackBoard {
   private tracks: TrackRequest[] = [];
@@ -82,12 +84,12 @@ export class TrackBoard {
     for (const message of trackMessages(results.map(({ data }) => data))) this.channel.post(message);
   }
 
-  /** @param dataPath the trajectory's file, to find the trainer's code near it */
+  /** @param data the trajectory's file and format, to find the code that made it */
   async explain(
     { id, key, index }: Extract<FromTrajectoryView, { type: "explain" }>,
-    dataPath: string,
+    data: DataFile,
   ): Promise<void> {
-    const { explanation, why } = await this.explanation(key, index, dataPath);
+    const { explanation, why } = await this.explanation(key, index, data);
     if (this.channel.isNewest("explain", id))
       this.channel.post({ type: "explanation", id, key, index, explanation, why });
   }
@@ -95,7 +97,7 @@ export class TrackBoard {
   private async explanation(
     key: string,
     index: number,
-    dataPath: string,
+    data: DataFile,
   ): Promise<{ explanation: ExplanationView | undefined; why: string | undefined }> {
     const none = (why: string) => ({ explanation: undefined, why });
     const track = this.tracks.find((candidate) => candidate.key === key);
@@ -105,7 +107,7 @@ export class TrackBoard {
       const found = await this.host.library.services.signals.explain(this.trajectoryId, track.request, index);
       if (!found) return none("There is no number here to explain.");
       const computed = this.computed.get(key);
-      const code = await this.host.credit.codeFor(track.request.signalId, dataPath);
+      const code = await this.host.credit.codeFor(track.request.signalId, data);
       return {
         explanation: explanationView(found, computed?.convention ?? "", computed, this.trajectoryId, code),
         why: undefined,

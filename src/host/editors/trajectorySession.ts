@@ -94,8 +94,10 @@ export class TrajectorySession implements vscode.Disposable {
         return this.tracks.add();
       case "removeTrack":
         return this.tracks.remove(message.key);
-      case "explain":
-        return this.tracks.explain(message, (await this.load()).source.path);
+      case "explain": {
+        const { source, format } = await this.load();
+        return this.tracks.explain(message, { path: source.path, format });
+      }
       case "score":
         await vscode.commands.executeCommand("trajectoryLens.scoreTrajectory", {
           trajectoryId: this.trajectoryId,
