@@ -124,6 +124,56 @@ export const trajectoryChecks: readonly Check[] = [
       }),
   },
   {
+    name: "the explanation is never empty: it starts with a number, follows a new score, and says where the next number is",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        await until(
+          page,
+          "a first number",
+          `document.querySelector(".explain-value")?.textContent === "-1.21"`,
+        );
+        await page.keyboard.press("s");
+        await until(
+          page,
+          "the new score",
+          `document.querySelector(".explain-title")?.textContent.startsWith("prm reward")`,
+        );
+        // The prompt has no score: the next step's is shown and said to be that.
+        assert.match(
+          await text(page, ".explain-away"),
+          /^No number at step 1; shown is the next one, at step 2\.$/,
+        );
+        assert.equal(await page.locator(".explain-value").getAttribute("title"), "0.8375 (full precision)");
+        assert.match(await text(page, ".explain"), /process reward on webgpu/);
+        assert.match(await text(page, ".list-pane select"), /prm reward/);
+        await page.keyboard.press("j");
+        await page.keyboard.press("j");
+        await until(
+          page,
+          "the number at the cursor",
+          `document.querySelector(".explain-value")?.title === "0.775 (full precision)" && !document.querySelector(".explain-away")`,
+        );
+        await page.locator('.explain vscode-button[title^="Copy"]').click();
+        assert.equal(
+          (await sent(page, "copy")).at(-1)?.["text"],
+          "prm reward = 0.775 (probability), step 3 (t = 2)\nprocess reward on webgpu\nProbability that the steps up to here are correct.",
+        );
+      }),
+  },
+  {
+    name: "the explanation of a trajectory without numbers says what to do",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "empty" }, async (page) => {
+        await until(
+          page,
+          "a sentence",
+          `document.querySelector(".explain")?.innerText.includes("no numbers yet")`,
+        );
+        await page.locator(".explain vscode-button", { hasText: "Score" }).click();
+        assert.equal((await sent(page, "score")).length, 1);
+      }),
+  },
+  {
     name: "the headline advantage is the signal's own number, with sign, convention and full precision",
     run: (harness) =>
       inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {

@@ -3,8 +3,10 @@ import { button } from "./controls";
 import { el } from "./element";
 import { exact, significant, valueText } from "./format";
 import { formula } from "./formula";
+import { missingButton, type MissingAction } from "./missingAction";
 
 export interface ExplainActions {
+  onMissing(action: MissingAction): void;
   openCode(path: string, line: number): void;
   open(trajectoryId: string): void;
   copy(text: string): void;
@@ -21,35 +23,51 @@ export class ExplainPanel {
 
   constructor(private readonly actions: ExplainActions) {}
 
-  say(text: string): void {
-    this.element.replaceChildren(el("p", { class: "quiet", text }));
+  /** @param action what mends it, as a button below the sentence */
+  say(text: string, action?: MissingAction): void {
+    this.element.replaceChildren(
+      el("p", { class: "quiet", text }),
+      ...(action ? [missingButton(action, (wanted) => this.actions.onMissing(wanted))] : []),
+    );
   }
 
-  /** @param where "step 5", "token 12", or "the trajectory" */
-  show(explanation: ExplanationView, track: TrackData | undefined, where: string): void {
+  /** A number without a formula: what it is, who gave it, and how. */
+  showPlain(track: TrackData, value: number, where: string, away: string): void {
+    const origin =
+      track.source === "recorded" ? "as the file records it" : track.convention || "without a formula";
+    const copied = [
+      `${track.title} = ${exact(value)}${track.unit ? ` (${track.unit})` : ""}, ${where}`,
+      origin,
+      ...track.notes,
+    ];
+    this.element.replaceChildren(
+      this.title(track.title, where, "Copy the number in full precision with its source", copied),
+      ...this.remark(away),
+      this.headline(value, exact(value), track.signed),
+      el("div", { class: "explain-convention", text: origin }),
+      ...track.notes.map((note) => el("p", { class: "note", text: note })),
+    );
+  }
+
+  /**
+   * @param where "step 5", "token 12", or "the trajectory"
+   * @param away says that the number is not the one at the cursor, or ""
+   */
+  show(explanation: ExplanationView, track: TrackData | undefined, where: string, away: string): void {
     const [main, ...others] = explanation.lines;
     const signed = track?.signed ?? false;
-    const copied = explanation.lines
-      .map((line) => `${line.name} = ${line.formula} = ${line.substituted} = ${line.exact}`)
-      .join("\n");
+    const copied = explanation.lines.map(
+      (line) => `${line.name} = ${line.formula} = ${line.substituted} = ${line.exact}`,
+    );
     this.element.replaceChildren(
-      el(
-        "div",
-        { class: "explain-title" },
-        el("span", { class: "strong", text: explanation.title }),
-        el("span", { class: "quiet", text: where }),
-        button({
-          label: "Copy",
-          icon: "copy",
-          appearance: "icon",
-          title: "Copy the formula with its numbers in full precision",
-          onClick: () =>
-            this.actions.copy(
-              `${explanation.title}, ${where}\n${explanation.convention}\n${copied}\n${explanation.source}`,
-            ),
-        }).element,
-      ),
-      ...(main ? [this.headline(main, signed), this.line(main, signed, true)] : []),
+      this.title(explanation.title, where, "Copy the formula with its numbers in full precision", [
+        `${explanation.title}, ${where}`,
+        explanation.convention,
+        ...copied,
+        explanation.source,
+      ]),
+      ...this.remark(away),
+      ...(main ? [this.headline(main.value, main.exact, signed), this.line(main, signed, true)] : []),
       ...(others.length > 0 ? [el("div", { class: "explain-where quiet", text: "where" })] : []),
       ...others.map((line) => this.line(line, false, false)),
       ...this.group(explanation),
@@ -70,14 +88,34 @@ export class ExplainPanel {
     );
   }
 
-  private headline(line: ExplanationView["lines"][number], signed: boolean): HTMLElement {
+  private title(name: string, where: string, copyTitle: string, copied: readonly string[]): HTMLElement {
+    return el(
+      "div",
+      { class: "explain-title" },
+      el("span", { class: "strong", text: name }),
+      el("span", { class: "quiet", text: where }),
+      button({
+        label: "Copy",
+        icon: "copy",
+        appearance: "icon",
+        title: copyTitle,
+        onClick: () => this.actions.copy(copied.filter((line) => line !== "").join("\n")),
+      }).element,
+    );
+  }
+
+  private remark(away: string): HTMLElement[] {
+    return away === "" ? [] : [el("p", { class: "quiet explain-away", text: away })];
+  }
+
+  private headline(number: number, full: string, signed: boolean): HTMLElement {
     const value = el("div", {
       class: "explain-value number",
-      title: `${line.exact} (full precision)`,
-      text: valueText(line.value, signed),
+      title: `${full} (full precision)`,
+      text: valueText(number, signed),
     });
-    value.classList.toggle("below", signed && line.value < 0);
-    value.classList.toggle("above", signed && line.value > 0);
+    value.classList.toggle("below", signed && number < 0);
+    value.classList.toggle("above", signed && number > 0);
     return value;
   }
 

@@ -52,6 +52,39 @@ export function stepSeries(track: TrackData): StepSeries {
   };
 }
 
+/** The series that a run of a model has just brought: one that is new or has changed, else the model's first. */
+export function newestScore(
+  before: readonly TrackData[],
+  now: readonly TrackData[],
+  modelPath: string | undefined,
+): TrackData | undefined {
+  const scores = now.filter((track) => track.source === "model");
+  const changed = (track: TrackData): boolean => {
+    const old = before.find((each) => each.key === track.key);
+    return !old || !sameNumbers(old.values, track.values);
+  };
+  return (
+    scores.find(changed) ??
+    scores.find((track) => modelPath !== undefined && track.key.startsWith(`model:${modelPath}:`))
+  );
+}
+
+function sameNumbers(one: ArrayLike<number> | undefined, other: ArrayLike<number> | undefined): boolean {
+  if (one?.length !== other?.length) return false;
+  for (let index = 0; index < (one?.length ?? 0); index++)
+    if (!Object.is(one![index], other![index])) return false;
+  return true;
+}
+
+/** Index of the number at `wanted`, else of the next one, else of the last one before; undefined = there is none. */
+export function nearestNumber(values: ArrayLike<number>, wanted: number): number | undefined {
+  for (let index = Math.max(0, wanted); index < values.length; index++)
+    if (Number.isFinite(values[index])) return index;
+  for (let index = Math.min(wanted, values.length) - 1; index >= 0; index--)
+    if (Number.isFinite(values[index])) return index;
+  return undefined;
+}
+
 /** The number of the whole trajectory that the header shows, with its convention. */
 export function headlineAdvantage(tracks: readonly TrackData[]): TrackData | undefined {
   return tracks.find(

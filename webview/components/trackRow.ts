@@ -4,6 +4,7 @@ import { button, select } from "./controls";
 import { el, icon, setText, setTitle } from "./element";
 import { ABSENT, exact, plural, valueText } from "./format";
 import { countBeyond, robustLimits, type Limits } from "./limits";
+import { missingButton, type MissingAction } from "./missingAction";
 import type { StepAxis } from "./stepAxis";
 import { creditedSpans, drawLevel, drawSeries, type PlottedSeries } from "./trackPlot";
 
@@ -14,17 +15,11 @@ export interface TrackActions {
   onSelect(key: string): void;
   onPreset(key: string, presetId: string): void;
   onRemove(key: string): void;
-  onMissing(action: "score" | "chooseModel" | "openGroup"): void;
+  onMissing(action: MissingAction): void;
   onExplain(key: string): void;
   /** False where a step is known not to be the policy's: what the whole trajectory earned is not its doing. */
   credited(step: number): boolean;
 }
-
-const MISSING_LABELS = {
-  score: ["play", "Score"],
-  chooseModel: ["chip", "Choose a model"],
-  openGroup: ["group-by-ref-type", "Open the group"],
-} as const;
 
 /** One track: what it is, its number at the cursor, its picture, its limits. */
 export class TrackRow {
@@ -121,16 +116,13 @@ export class TrackRow {
     const { track } = this;
     if (track.missing) {
       const { how, action } = track.missing;
-      const [glyph, label] = action ? MISSING_LABELS[action] : [undefined, undefined];
       return [
         el(
           "div",
           { class: "hatched" },
           icon("circle-slash"),
           el("span", { class: "hatched-text", text: how, title: how }),
-          action &&
-            label !== undefined &&
-            button({ label, icon: glyph, onClick: () => this.actions.onMissing(action) }).element,
+          action && missingButton(action, (wanted) => this.actions.onMissing(wanted)),
         ),
       ];
     }

@@ -172,8 +172,22 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
     };
   };
   let shown = scenario.signals.map(([id]) => id);
+  let scored = false;
+  /** What the model of the head gives: a number for each step of the policy. */
+  const score = (): TrackData => ({
+    key: "model:/models/prm:reward",
+    title: "prm reward",
+    convention: "process reward on webgpu",
+    unit: "probability",
+    signed: false,
+    level: "step",
+    source: "model",
+    values: Float64Array.from({ length: stepCount }, (_, index) => (index === 0 ? NaN : 0.9 - index / 16)),
+    notes: ["Probability that the steps up to here are correct."],
+    explainable: false,
+  });
   const sendTracks = (): void => {
-    const tracks = shown.map(track);
+    const tracks = [...shown.map(track), ...(scored ? [score()] : [])];
     const isLong = (each: TrackData): boolean => (each.values?.length ?? 0) > 5_000;
     answer({
       type: "tracks",
@@ -321,7 +335,7 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
           total: 2,
           provider: "webgpu",
         });
-        return answer({
+        answer({
           type: "scoring",
           state: "done",
           message: "Scored 1 trajectory with prm on webgpu: 82 tokens in 0.031 s.",
@@ -329,6 +343,8 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
           total: 2,
           provider: "webgpu",
         });
+        scored = true;
+        return sendTracks();
     }
   };
 }

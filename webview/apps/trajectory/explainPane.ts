@@ -4,6 +4,7 @@ import { el } from "../../components/element";
 import { ExplainPanel, type ExplainActions } from "../../components/explainPanel";
 import { count } from "../../components/format";
 import { NewestWins } from "../../components/messages";
+import { nearestNumber } from "../../components/stepSeries";
 
 /** Milliseconds that the cursor must rest before an explanation is asked for. */
 const REST_MS = 50;
@@ -20,6 +21,7 @@ export class ExplainPane {
   private readonly newest = new NewestWins();
   private track: TrackData | undefined;
   private where = "";
+  private away = "";
   private timer = 0;
 
   constructor(private readonly actions: ExplainPaneActions) {
@@ -33,33 +35,46 @@ export class ExplainPane {
     });
     this.element = el(
       "section",
-      { class: "pane explain-pane" },
+      { class: "pane explain-pane", aria: { label: "Explanation of the number at the cursor" } },
       el("div", { class: "pane-head" }, el("span", { class: "pane-title", text: "explain" }), close.element),
       this.panel.element,
     );
-    this.panel.say("The explanation follows the cursor.");
+    this.panel.say("Reading the numbers of this trajectory…");
   }
 
-  /** Asks for the number of a track at a step, or at a token for token series. */
+  /**
+   * Asks for the number of a track at a step, or at a token for token series; where there is none, for the next one
+   * that there is.
+   */
   ask(track: TrackData | undefined, step: number, token: number): void {
     clearTimeout(this.timer);
+    this.newest.next();
     this.track = track;
-    if (!track) return this.panel.say("Choose a track to see how its number came about.");
-    if (track.missing) return this.panel.say(track.missing.how);
-    if (!track.explainable) {
-      const origin = track.source === "recorded" ? "recorded by the file" : `given by ${track.convention}`;
-      const method = track.source === "model" ? ` ${track.notes.join(" ")}` : "";
-      return this.panel.say(`${track.title} is ${origin}: there is no formula behind it.${method}`);
-    }
-    const index = track.level === "trajectory" ? 0 : track.level === "token" ? token : step;
+    if (!track)
+      return this.panel.say(
+        "This trajectory has no numbers yet. Score it with a model (s), or add a track (+ beside “tracks”): the number at the cursor is then explained here.",
+        "score",
+      );
+    if (track.missing) return this.panel.say(track.missing.how, track.missing.action);
+    if (!track.values) return this.panel.say(`Reading ${track.title}…`);
+    const wanted = track.level === "trajectory" ? 0 : track.level === "token" ? token : step;
+    const index = nearestNumber(track.values, wanted);
+    if (index === undefined)
+      return this.panel.say(track.notes[0] ?? `${track.title} holds no number that could be explained.`);
+    const unit = track.level === "token" ? "token" : "step";
     this.where =
-      track.level === "trajectory" ? "the trajectory" : `${track.level} ${count(index + 1)} (t = ${index})`;
+      track.level === "trajectory" ? "the trajectory" : `${unit} ${count(index + 1)} (t = ${index})`;
+    this.away =
+      index === wanted
+        ? ""
+        : `No number at ${unit} ${count(wanted + 1)}; shown is the ${index > wanted ? "next" : "last"} one, at ${unit} ${count(index + 1)}.`;
+    if (!track.explainable) return this.panel.showPlain(track, track.values[index]!, this.where, this.away);
     this.timer = window.setTimeout(() => this.actions.request(this.newest.next(), track.key, index), REST_MS);
   }
 
   receive({ id, explanation, why }: Extract<ToTrajectoryView, { type: "explanation" }>): void {
     if (!this.newest.accepts(id)) return;
-    if (explanation) this.panel.show(explanation, this.track, this.where);
+    if (explanation) this.panel.show(explanation, this.track, this.where, this.away);
     else this.panel.say(why ?? "There is no explanation for this number.");
   }
 }

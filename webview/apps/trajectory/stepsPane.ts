@@ -107,7 +107,8 @@ export class StepsPane {
     this.list.refresh();
   }
 
-  setTracks(tracks: readonly TrackData[]): void {
+  /** @param shown key of the series to show now, when it is one of steps; absent = the reader's choice, else the best */
+  setTracks(tracks: readonly TrackData[], shown?: string): void {
     this.tracks = stepTracks(tracks);
     this.by.setChoices(
       this.tracks.map((track) => ({
@@ -117,8 +118,10 @@ export class StepsPane {
       undefined,
     );
     this.by.element.hidden = this.tracks.length === 0;
-    const kept = this.tracks.find((track) => track.key === this.preferredSeries());
-    this.choose((kept ?? this.tracks[0])?.key);
+    const has = (key: string | undefined): boolean => this.tracks.some((track) => track.key === key);
+    if (shown !== undefined && has(shown)) this.actions.keepSeries(shown);
+    const kept = this.preferredSeries();
+    this.choose(has(kept) ? kept : this.tracks[0]?.key);
   }
 
   setCursor(step: number): void {

@@ -11,7 +11,7 @@ import { LongTracks } from "../../components/longTracks";
 import type { Channel } from "../../components/messages";
 import { StatusLine } from "../../components/statusLine";
 import { StepDetail } from "../../components/stepDetail";
-import { headlineAdvantage } from "../../components/stepSeries";
+import { headlineAdvantage, newestScore, stepTracks } from "../../components/stepSeries";
 import { Tracks } from "../../components/tracks";
 import { EpisodePane } from "./episodePane";
 import { ExplainPane } from "./explainPane";
@@ -60,6 +60,8 @@ export class TrajectoryView {
   private step = 0;
   private token: number | undefined;
   private cursorTimer = 0;
+  /** A score has just been made whose tracks have not arrived yet. */
+  private scored = false;
 
   constructor(
     root: HTMLElement,
@@ -124,6 +126,7 @@ export class TrajectoryView {
     this.explain = new ExplainPane({
       request: (id, key, index) => post({ type: "explain", id, key, index }),
       close: () => this.layout.showExplain(false),
+      onMissing: (action) => post({ type: action }),
       openCode: (path, line) => post({ type: "openCode", path, line }),
       open: (trajectoryId) => post({ type: "open", trajectoryId }),
       copy: (text) => post({ type: "copy", text }),
@@ -231,19 +234,24 @@ export class TrajectoryView {
   }
 
   private setTracks(tracks: readonly TrackData[]): void {
+    const scored = this.scored ? newestScore(this.trackData, tracks, this.head?.modelPath) : undefined;
+    this.scored = false;
     this.trackData = tracks;
     this.tracks.set(tracks, this.head?.stepCount ?? 1, this.tokenPositions());
     this.tokens.setTracks(tracks);
     this.header.setAdvantage(headlineAdvantage(tracks));
-    this.steps.setTracks(tracks);
-    if (this.tracks.selected) this.askExplanation();
+    this.steps.setTracks(tracks, scored?.key);
+    if (scored) this.selectTrack(scored.key);
+    else if (this.tracks.selected) this.askExplanation();
     else {
       const first =
         tracks.find((track) => track.key === this.channel.state.track) ??
         headlineAdvantage(tracks) ??
+        stepTracks(tracks)[0] ??
         tracks.find((track) => track.explainable && track.values !== undefined) ??
         tracks.find((track) => track.values !== undefined);
       if (first) this.selectTrack(first.key, false);
+      else this.askExplanation();
     }
     this.tracks.setCursor(this.step, this.token);
   }
@@ -329,6 +337,8 @@ export class TrajectoryView {
       return;
     }
     this.status.idle();
+    // The reader asked for this score: it is what the list and the explanation show next.
+    this.scored ||= state === "done";
     if (state === "failed") this.status.error(message, "");
     else this.status.tell(message === "" ? this.notes() : message);
   }
