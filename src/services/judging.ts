@@ -131,6 +131,7 @@ export class ChatJudging implements Judging {
             prompt: question.prompt,
             templateId,
             model: modelKey(declaration),
+            ...(answer.answeredBy === undefined ? {} : { answeredBy: answer.answeredBy }),
             created: new Date().toISOString(),
             ...("score" in parsed ? { score: parsed.score } : { score: NaN, problem: parsed.problem }),
           });
@@ -141,8 +142,13 @@ export class ChatJudging implements Judging {
       const list = questions.flatMap((question) => own.get(question) ?? []);
       // What was paid for is kept, also when the run was cancelled in the middle.
       if (list.length > 0) {
+        // Those of steps that a stopped run did not come to stay too.
+        const steps = new Set(list.map((reply) => reply.step));
         const others = (await this.tables.replies(id)).filter(
-          (reply) => reply.templateId !== templateId || reply.model !== modelKey(declaration),
+          (reply) =>
+            reply.templateId !== templateId ||
+            reply.model !== modelKey(declaration) ||
+            !steps.has(reply.step),
         );
         await this.tables.putReplies(id, [...list, ...others]);
         replies[id] = list;
@@ -225,6 +231,7 @@ function seriesOf(
 ): ScoreSeries {
   const values = new Float64Array(template.level === "step" ? trajectory.steps.length : 1).fill(NaN);
   for (const reply of replies) values[reply.step ?? 0] = reply.score;
+  const by = [...new Set(replies.flatMap((reply) => reply.answeredBy ?? []))];
   return {
     trajectoryId: trajectory.id,
     name: `judge_${template.id}`,
@@ -234,6 +241,6 @@ function seriesOf(
     modelPath: modelKey(declaration),
     modelKind: "judge",
     provider: "remote",
-    method: `prompt “${template.id}”, read as ${template.parser.kind}, temperature ${template.temperature ?? 0}`,
+    method: `prompt “${template.id}”, read as ${template.parser.kind}, temperature ${template.temperature ?? 0}${by.length === 0 ? "" : ` as ${by.join(" and ")} takes it`}`,
   };
 }

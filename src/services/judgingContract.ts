@@ -9,6 +9,8 @@ export interface JudgeReply {
   readonly prompt: string;
   readonly templateId: string;
   readonly model: string;
+  /** The language model that answered, where the editor chose it: vendor/family/id. */
+  readonly answeredBy?: string;
   /** What the strict parser made of it; NaN when it did not fit. */
   readonly score: number;
   readonly problem?: string;
@@ -52,7 +54,13 @@ export interface ChatBackend {
       readonly temperature: number;
     },
     signal: AbortSignal,
-  ): Promise<{ readonly text: string; readonly inputTokens?: number; readonly outputTokens?: number }>;
+  ): Promise<{
+    readonly text: string;
+    readonly inputTokens?: number;
+    readonly outputTokens?: number;
+    /** Which model answered, where the declaration leaves that open. */
+    readonly answeredBy?: string;
+  }>;
 }
 
 export interface JudgeReport {

@@ -17,7 +17,12 @@ import {
 } from "./indexing";
 import { deleteBranchCommand, forkHereCommand } from "./forkHere";
 import { installCudaCommand } from "./installCuda";
-import { editJudgePromptCommand, judgeTrajectoryCommand, setServerKeyCommand } from "./judgeTrajectory";
+import {
+  editJudgePromptCommand,
+  judgeTrajectoryCommand,
+  setServerKeyCommand,
+  showJudgeRepliesCommand,
+} from "./judgeTrajectory";
 import { mapColumnsCommand } from "./mapColumns";
 import { openAsTextCommand } from "./openAsText";
 import { openDatasetCommand } from "./openDataset";
@@ -47,6 +52,7 @@ export const commandTable: Readonly<Record<string, Command>> = {
   valueOfSteps: valueOfStepsCommand,
   judgeTrajectory: judgeTrajectoryCommand,
   editJudgePrompt: editJudgePromptCommand,
+  showJudgeReplies: showJudgeRepliesCommand,
   setServerKey: setServerKeyCommand,
   installCuda: installCudaCommand,
   explainHere: explainHereCommand,

@@ -46,11 +46,25 @@ export const judgeTrajectoryCommand: Command = {
       const said = `${counted(report.requests, "request")} (${report.cached} from before): ${counted(report.series.length, "trajectory", "trajectories")} judged.`;
       parts.host.scoreRuns.tell(ids, said, "remote");
       const [failure] = report.failures;
-      if (failure) void vscode.window.showWarningMessage(`${said} ${failure.message}`);
-      else void vscode.window.showInformationMessage(said);
+      void tell(parts, ids, said, failure?.message);
       return report;
     },
 };
+
+/** Says how it went; the raw replies are one click away. */
+async function tell(
+  parts: CommandParts,
+  ids: readonly string[],
+  said: string,
+  failure: string | undefined,
+): Promise<void> {
+  const show = "Show Replies";
+  const answer =
+    failure === undefined
+      ? await vscode.window.showInformationMessage(said, show)
+      : await vscode.window.showWarningMessage(`${said} ${failure}`, show);
+  if (answer === show) await showReplies(parts, ids);
+}
 
 async function targetIds(parts: CommandParts, args: readonly unknown[]): Promise<readonly string[]> {
   const target = await resolveTarget(parts, args);
@@ -119,6 +133,35 @@ async function confirm(estimate: JudgeEstimate, template: JudgeTemplate): Promis
   );
   return answer === "Send";
 }
+
+/** Judges' replies as they came, with the prompt that each answers, in a text of their own. */
+async function showReplies(parts: CommandParts, ids: readonly string[]): Promise<number> {
+  const { judging } = parts.host.library.services;
+  const all = [];
+  for (const trajectory of ids)
+    for (const reply of await judging.replies(trajectory))
+      // A reply that could not be read has no score; JSON has no NaN.
+      all.push({ trajectory, ...reply, score: Number.isNaN(reply.score) ? null : reply.score });
+  if (all.length === 0) {
+    void vscode.window.showInformationMessage("No judge has replied about this yet.");
+    return 0;
+  }
+  const document = await vscode.workspace.openTextDocument({
+    language: "json",
+    content: `${JSON.stringify(all, undefined, 2)}\n`,
+  });
+  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  return all.length;
+}
+
+/** Shows what judges said about the selected trajectories, word for word. */
+export const showJudgeRepliesCommand: Command = {
+  what: "show the judges' replies",
+  make:
+    (parts) =>
+    async (...args): Promise<number> =>
+      showReplies(parts, await targetIds(parts, args)),
+};
 
 /** Puts the key of a server into VS Code's secret storage. */
 export const setServerKeyCommand: Command = {
