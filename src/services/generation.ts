@@ -18,6 +18,7 @@ import type {
   ValueRequest,
 } from "./generationContract";
 import { Listeners } from "./listeners";
+import { ruleText } from "./lookAheadPresets";
 import type { ModelRegistry } from "./modelRegistry";
 import { RewardRunner } from "./rewardRunner";
 import type { ProcessScoring } from "./scoring";
@@ -99,7 +100,7 @@ export class ProcessGeneration implements Generation {
       ),
     );
     const created = new Date().toISOString();
-    const how = `LATR look-ahead, greedy, branches above ${rule.absolute} with a gap ${rule.gap} ${rule.relative}, at most ${rule.capacity}`;
+    const how = `LATR look-ahead, greedy, ${ruleText(rule)}`;
     const ids = result.branches.map(newBranchId);
     const records = result.branches.map((branch, i): BranchRecord => {
       const parent = branch.parent < 0 ? undefined : result.branches[branch.parent]!;

@@ -5,11 +5,13 @@ import type { ModelInfo } from "../../model/score";
 import type { TrajectoryRow } from "../../model/summary";
 import type { GenerationOptions } from "../../protocol/inferenceCalls";
 import type { ForkReport, GeneratedBranch } from "../../services/generationContract";
+import { lookAheadPresets } from "../../services/lookAheadPresets";
 import { openTrajectory, openTree } from "../open";
 import { counted } from "../ui/numbers";
 import { settings } from "../ui/settings";
 import type { Command, CommandParts } from "./command";
 import { defaultOptions, optionsLine, readOptionsLine } from "./generationOptions";
+import { lookAheadLine, readLookAheadLine, type LookAheadOptions } from "./lookAheadOptions";
 import { pickPolicy, requireTrust } from "./policyChoice";
 import { oneTrajectory } from "./target";
 
@@ -17,9 +19,11 @@ const stepSchema = v.object({ stepIndex: v.pipe(v.number(), v.safeInteger(), v.m
 /** What a key binding or another extension may say beforehand; what it leaves out is asked. */
 const givenSchema = v.object({
   model: v.optional(v.string()),
-  /** As in the input box: `n 4, temperature 1`. */
+  /** As in the input box: `n 4, temperature 1`, or for a look-ahead tree `n 8, absolute 0.25`. */
   options: v.optional(v.string()),
   lookAhead: v.optional(v.boolean()),
+  /** Bounds of a look-ahead tree to start from, by id. */
+  preset: v.optional(v.picklist(lookAheadPresets.map(({ id }) => id))),
 });
 
 /** The step that a command is about: told by the caller, else where the shared cursor stands, else the prompt. */
@@ -43,7 +47,9 @@ export const forkHereCommand: Command = {
       if (!model) return undefined;
       const way = given.lookAhead === undefined ? await pickWay(model, afterStep) : given;
       if (!way) return undefined;
-      const options = await askOptions(model, afterStep, way.lookAhead === true, given.options);
+      const options = way.lookAhead
+        ? await askLookAhead(model, afterStep, given)
+        : await askSampling(model, afterStep, given.options);
       if (!options) return undefined;
       const folder = settings.branchFolder();
       const base = {
@@ -54,23 +60,8 @@ export const forkHereCommand: Command = {
         ...(folder === undefined ? {} : { folder }),
       };
       const report = await withStreaming(model, (task) =>
-        way.lookAhead
-          ? parts.host.library.services.generation.lookAhead(
-              {
-                ...base,
-                maxNewTokens: options.maxNewTokens,
-                stop: options.stop,
-                rule: {
-                  absolute: 0.25,
-                  relative: 0.15,
-                  gap: "below",
-                  capacity: options.count,
-                  ages: [20, 30, 50],
-                  edit: 0.4,
-                },
-              },
-              task,
-            )
+        "rule" in options
+          ? parts.host.library.services.generation.lookAhead({ ...base, ...options }, task)
           : parts.host.library.services.generation.fork({ ...base, options }, task),
       );
       parts.host.log.info(
@@ -99,29 +90,79 @@ async function pickWay(
   );
 }
 
-/** @throws Failure for options that were given and are wrong */
-async function askOptions(
+/** Temperature and the like. @throws Failure for options that were given and are wrong */
+async function askSampling(
   model: ModelInfo,
   afterStep: number,
-  lookAhead: boolean,
   given: string | undefined,
 ): Promise<GenerationOptions | undefined> {
   const before = defaultOptions(model.declaration);
+  return askLine(
+    {
+      title: `Fork Here: behind step ${afterStep + 1} with ${model.name}`,
+      prompt: "How tokens are drawn",
+      value: optionsLine(before),
+    },
+    given,
+    (text) => readOptionsLine(text, before),
+  );
+}
+
+/** The rule of a look-ahead tree: a released set of bounds, which can be changed. @throws Failure as above */
+async function askLookAhead(
+  model: ModelInfo,
+  afterStep: number,
+  given: v.InferOutput<typeof givenSchema>,
+): Promise<LookAheadOptions | undefined> {
+  const told = lookAheadPresets.find(
+    ({ id }) => id === (given.preset ?? (given.options === undefined ? undefined : "default")),
+  );
+  const preset =
+    told ??
+    (
+      await vscode.window.showQuickPick(
+        lookAheadPresets.map((entry) => ({
+          label: entry.title,
+          description: entry.id,
+          detail: entry.source,
+          entry,
+        })),
+        { title: "Look-Ahead Tree: Bounds", placeHolder: "They can be changed in the next step" },
+      )
+    )?.entry;
+  if (!preset) return undefined;
+  const { count, maxNewTokens, stop } = defaultOptions(model.declaration);
+  const before: LookAheadOptions = { maxNewTokens, stop, rule: { ...preset.rule, capacity: count } };
+  return askLine(
+    {
+      title: `Look-Ahead Tree: behind step ${afterStep + 1} with ${model.name}`,
+      prompt: `${preset.title}. n = branches at most; a runner-up branches when its probability is above absolute and its gap to the likeliest is ${preset.rule.gap} relative; off = not pruned by that`,
+      value: lookAheadLine(before),
+    },
+    given.options,
+    (text) => readLookAheadLine(text, before),
+  );
+}
+
+/** A line of options: the given one, or what the user writes. @throws Failure for one that was given and is wrong */
+async function askLine<T extends object>(
+  box: vscode.InputBoxOptions,
+  given: string | undefined,
+  read: (line: string) => T | string,
+): Promise<T | undefined> {
   const line =
     given ??
     (await vscode.window.showInputBox({
-      title: `Fork Here: behind step ${afterStep + 1} with ${model.name}`,
-      prompt: lookAhead ? "n = branches at most; temperature and top_p are not used" : "How tokens are drawn",
-      value: optionsLine(before),
+      ...box,
       validateInput: (text) => {
-        const read = readOptionsLine(text, before);
-        return typeof read === "string" ? read : undefined;
+        const found = read(text);
+        return typeof found === "string" ? found : undefined;
       },
     }));
   if (line === undefined) return undefined;
-  const read = readOptionsLine(line, before);
-  if (typeof read === "string") throw new Failure("bad-parameter", read, "Correct the options.");
-  return read;
+  const found = read(line);
+  if (typeof found === "string") throw new Failure("bad-parameter", found, "Correct the options.");
+  return found;
 }
 
 type GenerationTask = NonNullable<

@@ -28,20 +28,32 @@ export function optionsLine(options: GenerationOptions): string {
   return [...numbers, ...options.stop.map((text) => `stop ${JSON.stringify(text)}`)].join(", ");
 }
 
+/** The parts of such a line: `name value`, `name=value` or `name: value`; commas inside quotes do not part. */
+export function optionParts(line: string): readonly { readonly name: string; readonly value: string }[] {
+  return (line.match(/(?:"(?:\\.|[^"\\])*"|[^,"])+/g) ?? []).flatMap((part) => {
+    const [, name = "", value = ""] = /^\s*(\w+)\s*[=:]?\s*(.*?)\s*$/.exec(part) ?? [];
+    return name === "" ? [] : [{ name, value }];
+  });
+}
+
+/** A text in double quotes; undefined where it is none. */
+export function stopText(value: string): string | undefined {
+  try {
+    return String(JSON.parse(value));
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads such a line. @returns the options, or one sentence about what is wrong */
 export function readOptionsLine(line: string, before: GenerationOptions): GenerationOptions | string {
   const options: Record<string, unknown> = { ...before, stop: [] };
   const stop: string[] = [];
-  // Commas inside the quotes of a stop text do not part.
-  for (const part of line.match(/(?:"(?:\\.|[^"\\])*"|[^,"])+/g) ?? []) {
-    const [, name = "", value = ""] = /^\s*(\w+)\s*[=:]?\s*(.*?)\s*$/.exec(part) ?? [];
-    if (name === "") continue;
+  for (const { name, value } of optionParts(line)) {
     if (name === "stop") {
-      try {
-        stop.push(String(JSON.parse(value)));
-      } catch {
-        return `The stop text ${value} must stand in double quotes.`;
-      }
+      const text = stopText(value);
+      if (text === undefined) return `The stop text ${value} must stand in double quotes.`;
+      stop.push(text);
       continue;
     }
     if (!Object.hasOwn(NUMBERS, name))
