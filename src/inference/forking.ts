@@ -99,7 +99,7 @@ export async function stateValues(
     const options = { ...params.options, seed: params.options.seed + 7919 * index };
     const { continuations, tokens: used } = await continueText(model, tokenizer, before, options, {
       signal,
-      onToken: () => undefined,
+      onToken: (texts) => report({ done: index, total, provider, texts }),
     });
     tokens += used;
     const said = prepared.text.slice(responseStart, prepared.tokens[before.length - 1]!.end);

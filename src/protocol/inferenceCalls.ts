@@ -214,7 +214,15 @@ export type InferenceCalls = {
       readonly seconds: number;
       readonly loadSeconds: number;
     };
-    progress: { done: number; total: number; provider: Provider; values: readonly StateValue[] };
+    progress: {
+      done: number;
+      total: number;
+      provider: Provider;
+      /** After each state: those that are done. */
+      values?: readonly StateValue[];
+      /** In between: what the continuations of the next one say so far. */
+      texts?: readonly string[];
+    };
   };
   /**
    * The policy's belief in the ground truth before each of its steps (step series `answer_logprob`): the template,

@@ -1,5 +1,7 @@
 import * as vscode from "vscode";
+import type { ModelInfo } from "../../model/score";
 import type { TrajectoryRow } from "../../model/summary";
+import type { GenerationOptions } from "../../protocol/inferenceCalls";
 import type { ValueGrader, ValueReport } from "../../services/generationContract";
 import { pythonInterpreter } from "../tasks/pythonInterpreter";
 import { digits } from "../ui/numbers";
@@ -45,7 +47,8 @@ export const valueOfStepsCommand: Command = {
               { trajectoryId: row.id, model: model.path, provider: settings.provider(), options, grader },
               {
                 signal: cancel.signal,
-                report: ({ done, total }) => progress.report({ message: `${done} of ${total} states` }),
+                report: ({ done, total, texts }) =>
+                  progress.report({ message: `${done} of ${total} states${newest(texts)}` }),
               },
             );
           } finally {
@@ -59,10 +62,69 @@ export const valueOfStepsCommand: Command = {
           ? "No state could be valued."
           : `Lowest value ${digits(worst.value)} behind step ${worst.afterStep + 1} (95 % ${digits(worst.interval[0])} to ${digits(worst.interval[1])}, ${worst.method ?? ""}, n ${worst.trials}).`;
       parts.host.scoreRuns.tell([row.id], said, report.provider);
-      void vscode.window.showInformationMessage(said);
+      void tell(row, model, options, grader, report, said);
       return report;
     },
 };
+
+/** Says the lowest value; all of them with their intervals are one click away. */
+async function tell(
+  row: TrajectoryRow,
+  model: ModelInfo,
+  options: GenerationOptions,
+  grader: ValueGrader,
+  report: ValueReport,
+  said: string,
+): Promise<void> {
+  const show = "Show Values";
+  if ((await vscode.window.showInformationMessage(said, show)) !== show) return;
+  const lines = [
+    `# Value of steps: ${row.title.replace(/\s+/g, " ")}`,
+    "",
+    `${model.name} on ${report.provider}: ${optionsLine(options)}; graded by ${graderText(grader)}.`,
+    "",
+    "| behind step | value | 95 % from | to | by | n | successes |",
+    "| ---: | ---: | ---: | ---: | --- | ---: | ---: |",
+    ...report.values.map(({ afterStep, value, interval, method, trials, successes }) =>
+      [
+        "",
+        afterStep + 1,
+        digits(value),
+        digits(interval[0]),
+        digits(interval[1]),
+        method ?? "",
+        trials,
+        successes ?? "",
+        "",
+      ]
+        .join(" | ")
+        .trim(),
+    ),
+    "",
+  ];
+  const document = await vscode.workspace.openTextDocument({
+    language: "markdown",
+    content: lines.join("\n"),
+  });
+  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+}
+
+function graderText(grader: ValueGrader): string {
+  switch (grader.kind) {
+    case "numeric":
+      return `last number ${grader.answer}`;
+    case "exact":
+      return `last line “${grader.answer}”`;
+    case "regex":
+      return `regular expression ${grader.pattern}`;
+    case "python":
+      return `${grader.functionName} in ${vscode.workspace.asRelativePath(grader.file)}`;
+  }
+}
+
+/** The newest words of the continuations, where they are told while they are written. */
+const newest = (texts: readonly string[] | undefined): string =>
+  texts?.[0] === undefined ? "" : ` … ${texts[0].replace(/\s+/g, " ").slice(-60)}`;
 
 /** How continuations are graded; the recorded ground truth is offered first. */
 async function pickGrader(parts: CommandParts, row: TrajectoryRow): Promise<ValueGrader | undefined> {
@@ -82,16 +144,26 @@ async function pickGrader(parts: CommandParts, row: TrajectoryRow): Promise<Valu
   const answer = await vscode.window.showInputBox({
     title: kind.label,
     value: kind.grader === "regex" ? "" : truth,
-    validateInput: (text) =>
-      kind.grader === "numeric" && (text.trim() === "" || Number.isNaN(Number(text)))
-        ? "Write a number."
-        : text === ""
-          ? "Write what a success ends with."
-          : undefined,
+    validateInput: (text) => wrongAnswer(kind.grader, text),
   });
   if (answer === undefined) return undefined;
   if (kind.grader === "numeric") return { kind: "numeric", answer: Number(answer) };
   return kind.grader === "exact" ? { kind: "exact", answer } : { kind: "regex", pattern: answer };
+}
+
+/** What is wrong with an answer to grade by, in one sentence. */
+function wrongAnswer(grader: "numeric" | "exact" | "regex", text: string): string | undefined {
+  if (text === "")
+    return grader === "regex" ? "Write a regular expression." : "Write what a success ends with.";
+  if (grader === "regex") {
+    try {
+      new RegExp(text);
+    } catch (error) {
+      return `That is no regular expression: ${error instanceof Error ? error.message : String(error)}.`;
+    }
+  }
+  if (grader === "numeric" && (text.trim() === "" || Number.isNaN(Number(text)))) return "Write a number.";
+  return undefined;
 }
 
 async function pickFunction(): Promise<ValueGrader | undefined> {
