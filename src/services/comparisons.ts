@@ -1,6 +1,7 @@
 import type { DatasetInfo, TrajectoryRow } from "../model/summary";
 import type { Trajectory } from "../model/trajectory";
-import { AdvantageComparison, candidatesOf } from "../signals/compare";
+import { candidatesOf } from "../signals/compare/candidates";
+import { AdvantageComparison } from "../signals/compare/comparison";
 import { signals } from "../signals/index";
 import type { Group, SignalContext } from "../signals/signal";
 import { trainerOfFormat } from "./defaultSignals";

@@ -7,7 +7,7 @@ import type { Tree } from "../model/tree";
 import type { PolicyQuestion, ProviderStatus, ScoreExtras } from "../protocol/inferenceCalls";
 import type { QueryResult, RowQuery, SearchSummary, StoreCalls } from "../protocol/storeCalls";
 import type { Explanation, ParameterValues, SignalResult } from "../signals/signal";
-import type { Comparison } from "../signals/compare";
+import type { Comparison } from "../signals/compare/fits";
 import type { Finding } from "../signals/diagnostics/diagnostic";
 import type { UserSignalList } from "./userSignals/userSignals";
 import type { SpecificationDiagnostic } from "../signals/specification/sourceText";

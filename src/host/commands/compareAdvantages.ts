@@ -27,30 +27,45 @@ export const compareAdvantagesCommand: Command = {
 
 async function tell(parts: CommandParts, report: CompareReport): Promise<void> {
   const compared = report.fits.filter((fit) => fit.compared > 0);
-  const misfits = (report.best[0] ?? compared[0])?.misfits ?? [];
+  const shown = report.best[0] ?? compared[0];
+  const misfits = shown?.misfits ?? [];
   const answer = await vscode.window.showInformationMessage(
     report.summary,
     ...(misfits.length > 0 ? ["Show Rows"] : []),
     ...(compared.length > 1 ? ["Show Conventions"] : []),
   );
-  if (answer === "Show Rows") await showRows(parts, report, misfits);
+  if (answer === "Show Rows") await showRows(parts, report, shown);
   if (answer === "Show Conventions") await showConventions(parts, report);
 }
 
 async function showRows(
   parts: CommandParts,
   report: CompareReport,
-  misfits: CompareReport["fits"][number]["misfits"],
+  fit: CompareReport["fits"][number] | undefined,
 ): Promise<void> {
+  const { misfits = [], misfitKinds = [] } = fit ?? {};
+  const item = (label: string, row: (typeof misfits)[number]) => ({
+    label,
+    description: `recorded ${signedDigits(row.recorded)}, ${row.computed === undefined ? "nothing computed" : `computed ${signedDigits(row.computed)}`}, at ${row.index}`,
+    row,
+  });
+  const separator = (label: string) => ({
+    label,
+    kind: vscode.QuickPickItemKind.Separator,
+    row: undefined,
+  });
   const picked = await vscode.window.showQuickPick(
-    misfits.map((row) => ({
-      label: row.trajectoryId,
-      description: `recorded ${signedDigits(row.recorded)}, computed ${signedDigits(row.computed)}, at ${row.index}`,
-      row,
-    })),
-    { title: report.summary, placeHolder: "Row to open, worst first", matchOnDescription: true },
+    [
+      separator("how they differ, with one example each"),
+      ...misfitKinds.map(({ what, count, example }) =>
+        item(`${count} ${count === 1 ? "row" : "rows"}: ${what}`, example),
+      ),
+      separator("rows, worst first"),
+      ...misfits.map((row) => item(row.trajectoryId, row)),
+    ],
+    { title: report.summary, placeHolder: "Row to open", matchOnDescription: true },
   );
-  if (picked) await openTrajectory(parts.host, picked.row.trajectoryId, { preview: true });
+  if (picked?.row) await openTrajectory(parts.host, picked.row.trajectoryId, { preview: true });
 }
 
 async function showConventions(parts: CommandParts, report: CompareReport): Promise<void> {
@@ -59,10 +74,10 @@ async function showConventions(parts: CommandParts, report: CompareReport): Prom
       .filter((fit) => fit.compared > 0)
       .map((fit) => ({
         label: fit.title,
-        description: `${fit.matching} of ${fit.compared} rows, mean difference ${digits(fit.meanDifference)}`,
+        description: `${fit.matching} of ${fit.compared} rows, mean difference ${fit.meanDifference === undefined ? "unknown" : digits(fit.meanDifference)}`,
         fit,
       })),
     { title: report.summary, placeHolder: "Convention whose rows to show", matchOnDescription: true },
   );
-  if (picked && picked.fit.misfits.length > 0) await showRows(parts, report, picked.fit.misfits);
+  if (picked && picked.fit.misfits.length > 0) await showRows(parts, report, picked.fit);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { compareAdvantages } from "../../../src/signals/compare";
+import { compareAdvantages } from "../../../src/signals/compare/comparison";
 import { grpo } from "../../../src/signals/group/grpo";
 import { signals } from "../../../src/signals/index";
 import { resolveParameters, type SignalContext } from "../../../src/signals/signal";
@@ -50,6 +50,53 @@ describe("compareAdvantages", () => {
     expect(best.misfits).toHaveLength(1);
     expect(best.misfits[0]).toMatchObject({ trajectoryId: contexts[9]!.trajectory.id, recorded: 7 });
     expect(comparison.summary).toMatch(/9\d\.\d% of 67 rows/u);
+  });
+
+  it("sorts the rows that do not fit by how they differ, with a count and one example", () => {
+    const contexts = recordedUnder("prime-rl").map((context, row) => {
+      const { advantage } = context.trajectory;
+      const factor = row >= 20 && row < 32 ? 2 : row >= 32 && row < 38 ? -1 : 1;
+      return {
+        ...context,
+        trajectory: { ...context.trajectory, trainingStep: row, advantage: advantage! * factor },
+      };
+    });
+    // A recorded 0 stays 0 under every factor.
+    const differing = contexts.filter(
+      ({ trajectory }, row) => row >= 20 && row < 38 && trajectory.advantage !== 0,
+    );
+    const { fits } = compareAdvantages(contexts, [grpo]);
+    const fit = fits.find(({ presetId }) => presetId === "prime-rl")!;
+    expect(fit.misfitKinds.reduce((sum, { count }) => sum + count, 0)).toBe(differing.length);
+    expect(fit.misfitKinds.map(({ what }) => what)).toEqual([
+      "computed is 0.5 times the recorded number",
+      "computed has the other sign",
+    ]);
+    const [halved] = fit.misfitKinds;
+    expect(halved!.trainingSteps![0]).toBeGreaterThanOrEqual(20);
+    expect(halved!.trainingSteps![1]).toBeLessThan(32);
+    const largest = Math.max(
+      ...differing
+        .filter(({ trajectory }) => trajectory.trainingStep! < 32)
+        .map(({ trajectory }) => Math.abs(trajectory.advantage!)),
+    );
+    expect(Math.abs(halved!.example.recorded)).toBe(largest);
+  });
+
+  it("says what kept conventions from being computed, one line for all rows and conventions", () => {
+    const lonely = outcomeGroup([1, 0]).map(({ trajectory }) => ({
+      trajectory: { ...trajectory, advantage: 1 },
+    }));
+    const comparison = compareAdvantages(lonely, signals);
+    const [first] = comparison.obstacles;
+    expect(first!.rows).toBe(2);
+    expect(first!.conventions.length).toBeGreaterThan(1);
+    expect(comparison.obstacles.map(({ reason }) => reason).join(" ")).toContain("same prompt");
+    expect(new Set(comparison.obstacles.map(({ reason }) => reason)).size).toBe(comparison.obstacles.length);
+    for (const fit of comparison.fits.filter(({ compared }) => compared === 0)) {
+      expect(fit).not.toHaveProperty("share");
+      expect(fit).not.toHaveProperty("meanDifference");
+    }
   });
 
   it("compares a trajectory's number with every trained token, and only with those", () => {
