@@ -9,6 +9,7 @@ export interface FileEntry {
   readonly hash: string;
   container: StoredContainer;
   bytes: number;
+  /** Time of the file when it was read; negative while a reading that began at that time has not been finished. */
   mtimeMs: number;
   inode: number;
   headHash: string;

@@ -1,6 +1,7 @@
 import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Format } from "../formats/format";
 import { formatById } from "../formats/index";
 import { proposalSentence } from "../formats/mappingProposal";
@@ -8,7 +9,7 @@ import { mappingFormatId, mappingOfFormatId, type ColumnMapping } from "../model
 import { Failure, failureData } from "../model/failure";
 import type { Note } from "../model/trajectory";
 import { datasetPlace } from "./datasetPaths";
-import { isUnchanged } from "./fingerprint";
+import { knownEnds } from "./fingerprint";
 import { fileHashOf } from "./ids";
 import type { IndexDatabase } from "./indexDatabase";
 import type { FileEntry } from "./fileEntry";
@@ -16,16 +17,31 @@ import type { IndexWriter } from "./indexWriter";
 import { Intake } from "./intake";
 import { mappingFor } from "./mappingGlobs";
 import { probe, type Probe } from "./probe";
+import { CLOCK_GRAIN_MS } from "./reading";
 import type { WorkerPool } from "./workerPool";
 
 /** Names that promise data: what is not data behind them deserves a word. */
 const DATA_NAME =
   /\.(?:jsonl?|ndjson|parquet|hdf5|h5|traj|arrow|npz|npy|pkl|pickle|pt|tfrecord|eval|csv)(?:\.gz|\.zst)?$/i;
 
-/** Clocks of file systems are coarser than ours: a file changed this recently is read again. */
-const CLOCK_GRAIN_MS = 2_000;
+/** Readings of a file that is rewritten under each of them, and the pause between them. */
+const ATTEMPTS = 3;
+const PAUSE_MS = 100;
+/** A file that was rewritten under all of them is left alone for this many times what they took. */
+const REST_SHARE = 4;
 
 type Readable = Extract<Probe, { kind: "readable" }>;
+
+/** One look at a file. */
+interface Look {
+  /** From before anything of it is read. */
+  readonly stats: Stats;
+  readonly asked: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Which reading this is of a file that is rewritten while it is read, and when the first began. */
+  readonly attempt?: number;
+  readonly beganMs?: number;
+}
 
 export interface DatasetEntry {
   readonly datasetId: string;
@@ -161,8 +177,12 @@ export class Indexer {
    * @param asked true when a user named this very file, so that even "unknown" deserves a word
    */
   refresh(path: string, stats: Stats | undefined, asked: boolean, signal?: AbortSignal): Promise<void> {
-    const before = this.busy.get(path) ?? Promise.resolve();
-    const work = before.then(() => this.refreshNow(path, stats, asked, signal));
+    const before = this.busy.get(path);
+    // Who had to wait for other work on the file looks at it anew.
+    const work =
+      before === undefined
+        ? this.refreshNow(path, stats, asked, signal)
+        : before.then(() => this.refreshNow(path, undefined, asked, signal));
     const settled = work
       .catch(() => undefined)
       .then(() => {
@@ -186,42 +206,72 @@ export class Indexer {
       return;
     }
     const entry = this.files.get(path);
-    const state = `${stats.size}:${stats.mtimeMs}:${stats.ino}:${this.mappedFormat(path)?.id ?? ""}`;
+    if (entry !== undefined && Date.now() < (this.rewritten.get(path) ?? 0)) return;
+    const look = { stats, asked, signal };
     if (entry === undefined) {
       const left = this.leftAlone.get(path);
-      if (left?.state === state && !(asked && left.note === undefined)) return;
-      await this.addNew(path, stats, asked, state, signal);
+      if (left?.state === this.stateOf(path, stats) && !(asked && left.note === undefined)) return;
+      await this.addNew(path, look);
       return;
     }
     if (this.mappingChanged(entry)) {
       await this.remove(path);
-      await this.addNew(path, stats, asked, state, signal);
+      await this.addNew(path, look);
       return;
     }
     const unfinished = entry.container === "jsonl" && entry.indexedBytes + entry.tornBytes < stats.size;
-    if (entry.bytes === stats.size && entry.mtimeMs === stats.mtimeMs && !unfinished) {
-      // Another file may have been put in its place with the same size and time; some file systems give new numbers to
-      // files that stay, so that the content decides.
-      if (entry.inode === stats.ino || entry.container !== "jsonl") return;
-      if (isUnchanged(path, entry.indexedBytes, entry)) {
-        entry.inode = stats.ino;
-        return;
-      }
-    }
     try {
       if (
+        entry.bytes === stats.size &&
+        entry.mtimeMs === stats.mtimeMs &&
+        !unfinished &&
+        this.isKnown(entry, stats)
+      )
+        return;
+      if (
         entry.container === "jsonl" &&
+        !this.rewritten.has(path) &&
         stats.size >= entry.indexedBytes &&
         (stats.size > entry.bytes || unfinished) &&
-        isUnchanged(path, entry.indexedBytes, entry)
+        // A reading that was interrupted goes on only where nobody has touched the file since.
+        (entry.mtimeMs >= 0 || -entry.mtimeMs === stats.mtimeMs)
       ) {
         const format = this.formatOf(entry);
-        if (format !== undefined && (await this.intake.appendLines(entry, format, stats, signal))) return;
+        if (format !== undefined && (await this.intake.appendLines(entry, format, stats, signal))) {
+          this.noteGrain(entry);
+          return;
+        }
       }
-      await this.reread(entry, stats, asked, state, signal);
+      await this.reread(entry, look);
     } catch (error) {
-      this.report(path, error);
+      if (isMissing(error, path)) await this.remove(path);
+      else this.report(path, error);
     }
+  }
+
+  /** Files that were rewritten under each reading, with the time before which they are not read again. */
+  private readonly rewritten = new Map<string, number>();
+
+  /** Files that were changed so shortly before they were read that a change after it may not show in their times. */
+  private readonly fresh = new Set<string>();
+
+  private noteGrain(entry: FileEntry): void {
+    if (entry.container === "jsonl" && Date.now() - entry.mtimeMs <= CLOCK_GRAIN_MS)
+      this.fresh.add(entry.path);
+    else this.fresh.delete(entry.path);
+  }
+
+  /** Whether a file of the size and time that the index knows still holds what the index holds. */
+  private isKnown(entry: FileEntry, stats: Stats): boolean {
+    if (entry.container !== "jsonl") return true;
+    // Another file may have been put in its place with the same size and time; some file systems give new numbers to files
+    // that stay, so that the content decides. So it does once the clock has passed a change shortly before the reading.
+    const isDue = this.fresh.has(entry.path) && Date.now() - stats.mtimeMs > CLOCK_GRAIN_MS;
+    if (entry.inode === stats.ino && !isDue) return true;
+    if (knownEnds(entry.path, entry.indexedBytes, entry) === undefined) return false;
+    entry.inode = stats.ino;
+    if (isDue) this.fresh.delete(entry.path);
+    return true;
   }
 
   private formatOf(entry: FileEntry): Format | undefined {
@@ -236,9 +286,11 @@ export class Indexer {
       : undefined;
   }
 
-  /** Forgets a file that is gone. */
-  async remove(path: string): Promise<void> {
+  /** Forgets a file that is gone. Only while no other work on it is under way. */
+  private async remove(path: string): Promise<void> {
     this.leftAlone.delete(path);
+    this.rewritten.delete(path);
+    this.fresh.delete(path);
     const entry = this.files.get(path);
     if (entry === undefined) return;
     this.files.delete(path);
@@ -254,13 +306,14 @@ export class Indexer {
     this.events.removed(entry.datasetId);
   }
 
-  private async addNew(
-    path: string,
-    stats: Stats,
-    asked: boolean,
-    state: string,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  /** The state of a file by which it is decided whether to look at it again. */
+  private stateOf(path: string, { size, mtimeMs, ino }: Stats): string {
+    return `${size}:${mtimeMs}:${ino}:${this.mappedFormat(path)?.id ?? ""}`;
+  }
+
+  private async addNew(path: string, look: Look): Promise<void> {
+    const { stats, asked, signal } = look;
+    const state = this.stateOf(path, stats);
     let note: Note | undefined;
     try {
       const mapped = this.mappedFormat(path);
@@ -268,7 +321,7 @@ export class Indexer {
       this.noteUnfit(path, mapped, found);
       if (found.kind === "readable") {
         this.leftAlone.delete(path);
-        await this.add(path, stats, found, signal);
+        await this.add(path, found, look);
         return;
       }
       if (found.kind === "part") {
@@ -291,6 +344,10 @@ export class Indexer {
         };
     } catch (error) {
       if (signal?.aborted === true) throw error;
+      if (isMissing(error, path)) {
+        await this.remove(path);
+        return;
+      }
       note = { code: failureData(error).code, message: sentence(error), where: path };
     }
     this.leftAlone.set(path, { state, note });
@@ -311,12 +368,8 @@ export class Indexer {
     });
   }
 
-  private async add(
-    path: string,
-    stats: Stats,
-    { head, format, stored }: Readable,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
+  private async add(path: string, found: Readable, look: Look): Promise<void> {
+    const { format, stored } = found;
     const place = datasetPlace(path, format);
     if (!this.datasets.has(place.datasetId)) {
       const dataset: DatasetEntry = {
@@ -346,7 +399,7 @@ export class Indexer {
       container: stored,
       bytes: 0,
       mtimeMs: 0,
-      inode: stats.ino,
+      inode: look.stats.ino,
       headHash: "",
       tailHash: "",
       indexedBytes: 0,
@@ -357,28 +410,61 @@ export class Indexer {
       lastGroupKey: undefined,
     };
     this.files.set(path, file);
-    if (stored === "folder") this.folderRead.set(path, Date.now());
-    await this.intake.takeIn(file, format, head, stats, signal);
+    await this.takeWhole(file, found, look);
   }
 
-  private async reread(
-    entry: FileEntry,
-    stats: Stats,
-    asked: boolean,
-    state: string,
-    signal: AbortSignal | undefined,
+  /**
+   * Takes in a file of which the index holds nothing, again when it is rewritten under the reading. A file that does not come to
+   * rest stays empty in the index, with a warning, and is read when it is looked at after some time.
+   */
+  private async takeWhole(
+    file: FileEntry,
+    { format, head, stored }: Readable,
+    { stats, asked, signal, attempt = 1, beganMs = Date.now() }: Look,
   ): Promise<void> {
+    if (stored === "folder") this.folderRead.set(file.path, Date.now());
+    this.rewritten.delete(file.path);
+    if (await this.intake.takeIn(file, format, head, stats, signal)) {
+      this.noteGrain(file);
+      return;
+    }
+    if (attempt < ATTEMPTS) {
+      await pause(PAUSE_MS);
+      await this.reread(file, {
+        stats: await stat(file.path),
+        asked,
+        signal,
+        attempt: attempt + 1,
+        beganMs,
+      });
+      return;
+    }
+    await this.writer.clearFile(file);
+    await this.writer.replaceWarnings(
+      file,
+      [],
+      [
+        {
+          code: "rewritten-file",
+          message: `${basename(file.path)} was rewritten each time while it was read: it is read again when it is looked at next.`,
+          where: file.path,
+        },
+      ],
+    );
+    this.rewritten.set(file.path, Date.now() + REST_SHARE * (Date.now() - beganMs));
+  }
+
+  private async reread(entry: FileEntry, look: Look): Promise<void> {
     const found = await probe(entry.path, this.mappedFormat(entry.path) ?? this.formatOfMapping(entry));
     const place = found.kind === "readable" ? datasetPlace(entry.path, found.format) : undefined;
     if (found.kind !== "readable" || place?.datasetId !== entry.datasetId) {
       await this.remove(entry.path);
-      await this.addNew(entry.path, stats, asked, state, signal);
+      await this.addNew(entry.path, look);
       return;
     }
     entry.container = found.stored;
     await this.writer.clearFile(entry);
-    if (found.stored === "folder") this.folderRead.set(entry.path, Date.now());
-    await this.intake.takeIn(entry, found.format, found.head, stats, signal);
+    await this.takeWhole(entry, found, look);
   }
 
   /** When a folder's trajectory was last begun to be read, by its leader. */
@@ -405,8 +491,7 @@ export class Indexer {
     const changedMs = Math.max(part.mtimeMs, part.ctimeMs);
     if (changedMs + CLOCK_GRAIN_MS < (this.folderRead.get(leader) ?? -Infinity)) return;
     try {
-      const stats = await stat(leader);
-      await this.reread(entry, stats, false, `${stats.size}:${stats.mtimeMs}:${stats.ino}`, signal);
+      await this.reread(entry, { stats: await stat(leader), asked: false, signal });
     } catch (error) {
       this.report(leader, error);
     }
@@ -415,6 +500,17 @@ export class Indexer {
   private report(path: string, error: unknown): void {
     this.events.warning({ code: failureData(error).code, message: sentence(error), where: path });
   }
+}
+
+/** True when a file has gone while it was looked at. */
+function isMissing(error: unknown, path: string): boolean {
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    error.code === "ENOENT" &&
+    "path" in error &&
+    error.path === path
+  );
 }
 
 function sentence(error: unknown): string {

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { basename } from "node:path";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { FileHead, Format, RecordContext } from "../formats/format";
@@ -7,9 +7,9 @@ import type { Note } from "../model/trajectory";
 import { companionsWithTables } from "./containers/companions";
 import { openRecords, type StoredContainer } from "./containers/recordSource";
 import type { FileEntry } from "./fileEntry";
-import { fingerprint } from "./fingerprint";
 import type { IndexWriter } from "./indexWriter";
 import { parquetBatches } from "./parquet";
+import { Reading } from "./reading";
 import { parquetRun, parquetRuns } from "./rowRuns";
 import { summarise } from "./summariseWorker";
 import type { BlockNote, SummaryBlock } from "./summaryBlock";
@@ -44,6 +44,7 @@ const UNITS: Readonly<Record<StoredContainer, string>> = {
   arrays: "Record",
   tfrecord: "Record",
   text: "Text",
+  sqlite: "Record",
   folder: "Folder",
 };
 
@@ -55,14 +56,17 @@ export class Intake {
     private readonly changed: (datasetId: string, addedRows: number) => void,
   ) {}
 
-  /** Takes in a file of which the index holds nothing yet. */
+  /**
+   * Takes in a file of which the index holds nothing yet.
+   * @returns false when the file was rewritten under the reading, so that it has to be read again
+   */
   async takeIn(
     file: FileEntry,
     format: Format,
     head: FileHead,
     stats: Stats,
     signal: AbortSignal | undefined,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const notes = format.notes?.(head) ?? [];
     if (notes.length > 0)
       await this.writer.replaceWarnings(
@@ -70,13 +74,18 @@ export class Intake {
         notes.map((note) => note.code),
         notes,
       );
-    if (file.container === "jsonl") await this.appendLines(file, format, stats, signal);
-    else if (file.container === "json") await this.takeDocument(file, format, stats);
+    if (file.container === "jsonl") return this.appendLines(file, format, stats, signal);
+    if (file.container === "json") await this.takeDocument(file, format, stats);
     else if (file.container === "parquet") await this.takeTable(file, format, stats, signal);
     else await this.takeRecords(file, format, stats, signal);
+    return true;
   }
 
-  /** @returns false when what follows the last line is not its line end, so that the file must have been rewritten */
+  /**
+   * Takes in what follows the lines that the index holds.
+   * @param stats from before anything is read
+   * @returns false when the file was rewritten, before or under the reading: then what the index holds of it is worth nothing
+   */
   async appendLines(
     file: FileEntry,
     format: Format,
@@ -84,9 +93,11 @@ export class Intake {
     signal: AbortSignal | undefined,
   ): Promise<boolean> {
     const limit = stats.size;
+    const reading = Reading.begin(file, stats);
+    if (reading === undefined) return false;
     let start = file.indexedBytes;
     if (file.openEnd && start < limit) {
-      const lineEnd = lineEndAt(file.path, start);
+      const lineEnd = reading.passLineEnd();
       if (lineEnd === 0) return false;
       start += lineEnd;
     }
@@ -96,8 +107,12 @@ export class Intake {
       relativePath: file.relativePath,
       formatId: format.id,
       limit,
+      summed: reading.summed,
     } as const;
-    const append = async (results: readonly LinesResult[], last: boolean): Promise<void> => {
+    const append = async (results: readonly LinesResult[], last: boolean): Promise<boolean> => {
+      for (const { span } of results) if (span !== undefined) reading.add(span);
+      if (!reading.joined || (last && !(await reading.holds()))) return false;
+      const fingerprint = reading.fingerprint();
       const added = await this.writer.append(
         file,
         results.map((result) => result.block),
@@ -109,23 +124,23 @@ export class Intake {
             state.openEnd = result.open;
             state.tornBytes = result.tornBytes;
           }
-          Object.assign(state, fingerprint(file.path, state.indexedBytes));
+          Object.assign(state, fingerprint);
           state.inode = stats.ino;
-          // Sizes and times are kept only once all of it is in: a crash before leaves the file to be looked at again.
-          if (last) {
-            state.bytes = stats.size;
-            state.mtimeMs = stats.mtimeMs;
-          }
+          // The size is kept only once all of it is in; a negative time is that of a file whose reading was not finished.
+          if (last) state.bytes = stats.size;
+          state.mtimeMs = last ? stats.mtimeMs : -stats.mtimeMs;
         },
         (block, base) => this.notesOf(file, block, base),
       );
       this.changed(file.datasetId, added);
+      return true;
     };
     // The first stretch alone, at once; then the rest in worker threads, or here when it is small.
     const firstEnd = limit - start <= INLINE_BYTES ? limit : start + FIRST_STRETCH;
     const first = summarise({ ...job, start, end: firstEnd, atLineStart: true });
-    await append([first], firstEnd >= limit || first.endOffset >= limit || first.tornBytes > 0);
-    if (firstEnd >= limit || first.endOffset >= limit || first.tornBytes > 0) return true;
+    const isAll = firstEnd >= limit || first.endOffset >= limit || first.tornBytes > 0;
+    const held = await append([first], isAll);
+    if (isAll) return held;
     await nextTurn();
     const pending: Promise<LinesResult>[] = [];
     let ready: LinesResult[] = [];
@@ -150,7 +165,7 @@ export class Intake {
       readyRows += result.block.count;
       const last = pending.length === 0 && next >= limit;
       if (!last && readyRows < ROWS_AT_ONCE && ready.length < STRETCHES_AT_ONCE) continue;
-      await append(ready, last);
+      if (!(await append(ready, last))) return false;
       ready = [];
       readyRows = 0;
     }
@@ -409,18 +424,5 @@ function addTo(
       code: error instanceof Failure ? error.code : "unfit-record",
       reason: `does not fit ${format.title}: ${error instanceof Error ? error.message : String(error)}`,
     });
-  }
-}
-
-/** Length of the line end at a byte offset: 1 for LF, 2 for CR LF, 0 for anything else. */
-function lineEndAt(path: string, offset: number): 0 | 1 | 2 {
-  const bytes = Buffer.alloc(2);
-  const file = openSync(path, "r");
-  try {
-    const got = readSync(file, bytes, 0, 2, offset);
-    if (got >= 1 && bytes[0] === 0x0a) return 1;
-    return got === 2 && bytes[0] === 0x0d && bytes[1] === 0x0a ? 2 : 0;
-  } finally {
-    closeSync(file);
   }
 }

@@ -132,7 +132,7 @@ export class Queries {
       // One after another: of queries that fail together, the first says why.
       return [
         await ask(
-          "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(mtime_ms), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1",
+          "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(abs(mtime_ms)), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1",
           id,
         ),
         await ask(

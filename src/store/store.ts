@@ -190,7 +190,7 @@ export class Store {
       try {
         await stat(path);
       } catch {
-        await this.indexer.remove(path);
+        await this.indexer.refresh(path, undefined, false);
       }
     }
   }

@@ -127,7 +127,7 @@ export class Follower {
         stats = await stat(path);
       } catch {
         this.lastChange.delete(path);
-        await this.indexer.remove(path).catch((error: unknown) => this.fail(path, error));
+        await this.indexer.refresh(path, undefined, false).catch((error: unknown) => this.fail(path, error));
         continue;
       }
       // A new folder: the next round lists the one around it.
@@ -198,7 +198,7 @@ export class Follower {
         stats = await stat(path);
       } catch {
         this.lastChange.delete(path);
-        await this.indexer.remove(path).catch((error: unknown) => this.fail(path, error));
+        await this.indexer.refresh(path, undefined, false).catch((error: unknown) => this.fail(path, error));
         continue;
       }
       this.lastChange.set(path, { mtimeMs: stats.mtimeMs, size: stats.size });

@@ -4,6 +4,7 @@ import type { Format, RecordContext } from "../formats/format";
 import { Failure } from "../model/failure";
 import type { JsonValue } from "../model/json";
 import { companionsOf } from "./containers/companions";
+import { SpanSum, type ReadSpan } from "./fingerprint";
 import type { SummaryBlock } from "./summaryBlock";
 import { SummaryBlockBuilder } from "./summaryBlockBuilder";
 
@@ -24,6 +25,8 @@ export interface LinesJob {
   readonly limit: number;
   /** True when a line starts at `start`; otherwise the rest of the line there belongs to the stretch before. */
   readonly atLineStart: boolean;
+  /** True when all bytes read are to be summed, because the file may change under the reading. */
+  readonly summed: boolean;
 }
 
 export interface LinesResult {
@@ -34,6 +37,8 @@ export interface LinesResult {
   readonly tornBytes: number;
   /** True when the last line taken in had no line end (a file that ends without one). */
   readonly open: boolean;
+  /** The lines of the stretch as they were read; absent when none starts in it. */
+  readonly span?: ReadSpan;
 }
 
 /** A whole JSON file to summarise: the elements of an array, or one document. */
@@ -64,6 +69,14 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
     let open = false;
     /** Set while a line longer than LONGEST_RECORD is being passed over. */
     let giant = false;
+    /** What was taken in, from the bytes that are parsed, up to `counted`; `settled` is its state before a giant line. */
+    let sum = job.atLineStart ? new SpanSum(job.start, job.summed) : undefined;
+    let counted = job.start;
+    let settled: ReadSpan | undefined;
+    const count = (to: number): void => {
+      sum?.add(buffer.subarray(counted - bufferStart, to - bufferStart));
+      counted = to;
+    };
 
     const take = (from: number, to: number): void => {
       let start = from;
@@ -87,11 +100,15 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       const found = held > searched ? buffer.indexOf(NEWLINE, searched) : -1;
       const newline = found < held ? found : -1;
       if (newline >= 0) {
-        if (skipping) skipping = false;
-        else {
+        if (skipping) {
+          skipping = false;
+          counted = bufferStart + newline + 1;
+          sum = new SpanSum(counted, job.summed);
+        } else {
           if (giant) builder.note({ row, code: "long-line", reason: "is longer than 400 MB" });
           else take(lineStart - bufferStart, newline);
           giant = false;
+          settled = undefined;
           row++;
         }
         lineStart = bufferStart + newline + 1;
@@ -102,11 +119,17 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       // The rest of a line that began before the stretch and goes on beyond it belongs to another stretch.
       if (skipping && bufferStart + held > job.end) break;
       if (skipping || giant || held - (lineStart - bufferStart) > LONGEST_RECORD) {
-        if (!skipping) giant = true;
+        if (!skipping) {
+          count(lineStart > counted ? lineStart : counted);
+          if (!giant) settled = sum?.span();
+          giant = true;
+          count(bufferStart + held);
+        }
         bufferStart += held;
         held = 0;
       } else {
         const keepFrom = lineStart - bufferStart;
+        if (!skipping) count(lineStart);
         buffer.copyWithin(0, keepFrom, held);
         held -= keepFrom;
         bufferStart = lineStart;
@@ -130,10 +153,18 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
           lineStart = bufferStart + held;
           open = true;
         } else tornBytes = held;
-      }
+      } else if (giant) tornBytes = bufferStart + held - lineStart;
       break;
     }
-    return { block: builder.pack(row), endOffset: skipping ? -1 : lineStart, tornBytes, open };
+    if (settled === undefined) count(lineStart);
+    const span = settled ?? sum?.span();
+    return {
+      block: builder.pack(row),
+      endOffset: skipping ? -1 : lineStart,
+      tornBytes,
+      open,
+      ...(span === undefined ? {} : { span }),
+    };
   } finally {
     closeSync(file);
   }
