@@ -12,6 +12,7 @@ import { companionsOf } from "./containers/companions";
 import { folderLeader } from "./containers/folder";
 import type { StoredContainer } from "./containers/recordSource";
 import { sniff, type Sniffed } from "./containers/sniff";
+import { sampledRecords } from "./sampledRecords";
 import { siblingsOf } from "./siblings";
 import { beheadedStart, textStart } from "./textRecords";
 
@@ -74,7 +75,8 @@ export async function probe(path: string, mapped?: Format): Promise<Probe> {
     if (confidenceOf(found) >= SURE) return found;
     const other = otherReading(path, sniffed);
     const again = other === undefined ? found : choose(path, size, other, mapped);
-    return confidenceOf(again) > confidenceOf(found) ? again : found;
+    const first = confidenceOf(again) > confidenceOf(found) ? again : found;
+    return mapped === undefined ? await byFurtherRecords(path, size, sniffed, first) : first;
   } finally {
     sniffed.close?.();
   }
@@ -84,6 +86,46 @@ export async function probe(path: string, mapped?: Format): Promise<Probe> {
 const SURE = 0.5;
 
 const confidenceOf = (found: Probe): number => (found.kind === "readable" ? found.detection.confidence : 0);
+
+/** What another record than the first says counts a little less. */
+const FURTHER = 0.95;
+/** Formats below this are so general that one record among others tells nothing: half of those looked at must agree. */
+const GENERIC = 0.3;
+
+/**
+ * Asks the formats about further records where the first, or the columns of a table, do not tell for sure. A table's rows
+ * are what the lines of a JSON file would be.
+ */
+async function byFurtherRecords(path: string, bytes: number, sniffed: Sniffed, first: Probe): Promise<Probe> {
+  if (confidenceOf(first) >= SURE || first.kind === "part") return first;
+  const { parts, stored } = sniffed;
+  const table = parts.columns !== undefined;
+  const records = await sampledRecords(path, stored, parts.array === true).catch(() => []);
+  const generic = new Map<string, number>();
+  let best = first;
+  for (const [index, firstRecord] of records.entries()) {
+    if (!table && index === 0) continue;
+    const { columns: _columns, ...text } = parts;
+    const own: Sniffed = {
+      ...sniffed,
+      parts: { ...(table ? { ...text, container: "jsonl" as const } : parts), firstRecord },
+    };
+    const found = choose(path, bytes, own, undefined, table);
+    if (found.kind !== "readable") continue;
+    const weight = table && index === 0 ? 1 : FURTHER;
+    if (found.detection.confidence < GENERIC) {
+      const count = (generic.get(found.format.id) ?? 0) + 1;
+      generic.set(found.format.id, count);
+      if (2 * count < records.length) continue;
+    }
+    if (weight * found.detection.confidence <= confidenceOf(best)) continue;
+    const reason = `${found.detection.reason} (${table ? "row" : "record"} ${index + 1})`;
+    const detection = { confidence: weight * found.detection.confidence, reason };
+    best = { ...found, head: { ...found.head, ...parts }, detection };
+    if (confidenceOf(best) >= SURE) break;
+  }
+  return best;
+}
 
 /** One object alone is a document and a line as well: what the name does not promise may still be so. */
 function otherReading(path: string, sniffed: Sniffed): Sniffed | undefined {
@@ -118,15 +160,17 @@ function choose(
   bytes: number,
   { parts, stored, archive }: Sniffed,
   mapped: Format | undefined,
+  rows = false,
 ): Probe {
   const siblings = siblingsOf(path);
   const plainHead: FileHead = { path, bytes, siblings, ...parts };
   let best: { format: Format; detection: Detection; head: FileHead } | undefined;
   const own = mapped !== undefined && detect(mapped, plainHead) !== undefined ? [mapped] : undefined;
   for (const format of own ?? formats) {
-    if (!format.containers.includes(plainHead.container)) continue;
+    const offered = offeredTo(format, plainHead, rows);
+    if (offered === undefined) continue;
     const companions = companionsOf(format, path, siblings, archive);
-    const head = companions === undefined ? plainHead : { ...plainHead, companions };
+    const head = companions === undefined ? offered : { ...offered, companions };
     const detection = detect(format, head);
     if (detection !== undefined && detection.confidence > (best?.detection.confidence ?? 0))
       best = { format, detection, head };
@@ -148,6 +192,21 @@ function choose(
     ...best,
     stored: whole && stored === "compressed-jsonl" ? "compressed-json" : stored,
   };
+}
+
+/**
+ * A file's head as a format can take it; undefined when it cannot. What is written as lines may be written as an array or
+ * a document as well, and the other way round.
+ * @param rows true for a row of a table, which is a record by itself unless the format takes whole tables
+ */
+function offeredTo(format: Format, head: FileHead, rows: boolean): FileHead | undefined {
+  const takes = (container: Container): boolean => format.containers.includes(container);
+  if (rows && format.wholeDocument === true && format.episodeColumns === undefined) return undefined;
+  if (takes(head.container)) return head;
+  if (head.container === "json") return takes("jsonl") ? head : undefined;
+  if (head.container !== "jsonl" || !takes("json")) return undefined;
+  // Lines that a format takes together are to it what the elements of an array are.
+  return format.wholeDocument === true ? { ...head, container: "json", array: true } : head;
 }
 
 /** A format that stumbles over a file does not claim it. */
