@@ -1,30 +1,69 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
+import type { Outcome } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import type { FileHead, FormatRecord } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
-import { messageList, messageSteps, promptOfMessages } from "./messages";
+import { isMessage, messageList, messageSteps, promptOfMessages } from "./messages";
 import { outcomeOfRow } from "./outcomeFields";
 
-const MAPPED = new Set(["messages", "conversation", "prompt", "completion", "response", "tools"]);
+/** Names that people give to a list of messages, the commonest first. */
+const CONVERSATIONS = [
+  "messages",
+  "conversation",
+  "trajectory",
+  "history",
+  "dialogue",
+  "dialog",
+  "turns",
+  "chat",
+  "chat_history",
+  "transcript",
+  "traj",
+] as const;
+const ANSWERS = ["completion", "response", "output"] as const;
+const MAPPED = new Set<string>([...CONVERSATIONS, ...ANSWERS, "prompt", "input", "tools"]);
 
 interface Conversation {
   readonly messages: readonly JsonObject[];
   /** Messages that belong to the prompt, where the row says so. */
   readonly prompt?: number;
+  /** Fields that the messages come from. */
+  readonly fields: readonly string[];
 }
 
 function conversationOf(value: JsonValue | undefined): Conversation | undefined {
   const bare = messageList(value);
-  if (bare !== undefined) return { messages: bare };
+  if (bare !== undefined) return { messages: bare, fields: [] };
   if (!isObject(value)) return undefined;
-  const whole = messageList(value["messages"]) ?? messageList(value["conversation"]);
-  if (whole !== undefined) return { messages: whole };
-  const prompt = messageList(value["prompt"]);
-  const said = messageList(value["completion"]) ?? messageList(value["response"]);
-  return prompt === undefined || said === undefined
+  for (const field of CONVERSATIONS) {
+    const whole = messageList(value[field]);
+    if (whole !== undefined) return { messages: whole, fields: [field] };
+  }
+  const asked = ["prompt", "input"].find((field) => messageList(value[field]) !== undefined);
+  const answer = ANSWERS.find((field) => saidIn(value[field]) !== undefined);
+  const prompt = asked === undefined ? undefined : messageList(value[asked]);
+  const said = answer === undefined ? undefined : saidIn(value[answer]);
+  return asked === undefined || answer === undefined || prompt === undefined || said === undefined
     ? undefined
-    : { messages: [...prompt, ...said], prompt: prompt.length };
+    : { messages: [...prompt, ...said], prompt: prompt.length, fields: [asked, answer] };
+}
+
+/** The policy's answer to a prompt of messages: messages, one message, or a text. */
+function saidIn(value: JsonValue | undefined): readonly JsonObject[] | undefined {
+  if (typeof value === "string" && messageList(value) === undefined)
+    return value === "" ? undefined : [{ role: "assistant", content: value }];
+  return messageList(value) ?? (isMessage(value) ? [value] : undefined);
+}
+
+/** SWE sets call a resolved task `target`; elsewhere a target is an answer, so only a flag counts. */
+function outcomeOf(row: JsonObject): Outcome {
+  const outcome = outcomeOfRow(row, MAPPED);
+  const target = row["target"];
+  const { target: _target, ...components } = outcome.components;
+  return typeof target === "boolean" && outcome.success === undefined
+    ? { ...outcome, success: target, components }
+    : outcome;
 }
 
 function draftOf(value: JsonValue): TrajectoryDraft {
@@ -35,22 +74,15 @@ function draftOf(value: JsonValue): TrajectoryDraft {
       "The record holds no list of messages with roles.",
       "Check that it is a conversation.",
     );
-  const { messages, prompt } = conversation;
+  const { messages, prompt, fields } = conversation;
   const row = isObject(value) ? value : {};
   const task = promptOfMessages(messages);
   return {
     task: { ...given("prompt", task) },
     ...given("ownId", textOf(row["id"]) ?? textOf(row["instance_id"]) ?? textOf(row["traj_id"])),
     steps: messageSteps(messages, prompt),
-    outcome: outcomeOfRow(row, MAPPED),
-    extra: without(
-      row,
-      new Set(
-        [...MAPPED].filter(
-          (key) => key !== "tools" && !(key === "response" && messageList(row["response"]) === undefined),
-        ),
-      ),
-    ),
+    outcome: outcomeOf(row),
+    extra: without(row, new Set(fields)),
     notes: [],
   };
 }
@@ -65,7 +97,8 @@ const only = (record: FormatRecord): JsonValue => {
 export const chatMessages = draftedFormat({
   id: "chat",
   title: "Chat messages",
-  source: "OpenAI-style chat: messages, conversation, or prompt and completion as lists of {role, content}",
+  source:
+    "OpenAI-style chat: messages, conversation, or prompt and completion as lists of {role, content}; SWE-smith, SWE-Gym and nebius' sets of agent trajectories",
   containers: ["jsonl", "json", "parquet"],
   grouping: "none",
   nativeTree: false,

@@ -31,6 +31,7 @@ const MAPPED = new Set([
   "from",
   "content",
   "value",
+  "text",
   "tool_calls",
   "reasoning_content",
   "reasoning",
@@ -39,18 +40,29 @@ const MAPPED = new Set([
   "thought",
 ]);
 
+/** LangChain's dumps name who speaks by the class of the message. */
+const TYPES: ReadonlySet<string> = new Set(["human", "ai", "system", "tool", "function"]);
+
 export function roleOf(message: JsonObject): StepRole | undefined {
   const role = textOf(message["role"]) ?? textOf(message["from"]);
-  return role === undefined ? undefined : ROLES[role.toLowerCase()];
+  if (role !== undefined) return ROLES[role.toLowerCase()];
+  const type = textOf(message["type"]);
+  return type !== undefined && TYPES.has(type) && "content" in message ? ROLES[type] : undefined;
+}
+
+/** Fields by which an object with a role is a message. */
+const SPOKEN = ["content", "value", "text", "system_prompt", "tool_calls", "reasoning_content"] as const;
+
+/** What a message says: its content, under the name that its writer gives it. */
+export function spokenOf(message: JsonObject): JsonValue | undefined {
+  const said = message["content"] ?? message["value"] ?? message["text"];
+  // nebius' SWE-agent trajectories keep the system's words in a field of their own.
+  return said ?? (roleOf(message) === "system" ? message["system_prompt"] : undefined) ?? undefined;
 }
 
 /** True for `{role, content}` and `{from, value}`, with the roles that people use. */
 export function isMessage(value: JsonValue | undefined): value is JsonObject {
-  return (
-    isObject(value) &&
-    roleOf(value) !== undefined &&
-    ("content" in value || "value" in value || "tool_calls" in value || "reasoning_content" in value)
-  );
+  return isObject(value) && roleOf(value) !== undefined && SPOKEN.some((key) => key in value);
 }
 
 /** A list of messages, also where it was stored as JSON text. Empty lists are no conversation. */
@@ -153,7 +165,7 @@ function argumentsOf(value: JsonValue | undefined): JsonValue {
 /** The step of one message. Reasoning that stands in its own field or in leading think tags is the thought. */
 export function messageStep(message: JsonObject, index: number, kind?: "prompt"): Step {
   const role = roleOf(message) ?? "user";
-  const { text, media, other } = contentOf(message["content"] ?? message["value"]);
+  const { text, media, other } = contentOf(spokenOf(message));
   const calls = toolCallsOf(message["tool_calls"]);
   const extra = { ...without(message, MAPPED), ...(other.length === 0 ? {} : { content_parts: other }) };
   const base = {
@@ -196,5 +208,5 @@ export function messageSteps(messages: readonly JsonObject[], prompt?: number): 
 /** The task of a conversation: the first thing that a user says. */
 export function promptOfMessages(messages: readonly JsonObject[]): string | undefined {
   const first = messages.find((message) => roleOf(message) === "user") ?? messages[0];
-  return first === undefined ? undefined : contentOf(first["content"] ?? first["value"]).text;
+  return first === undefined ? undefined : contentOf(spokenOf(first)).text;
 }

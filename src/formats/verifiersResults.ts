@@ -2,7 +2,7 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import { draftedFormat, given } from "./draft";
 import type { FormatRecord } from "./format";
-import { isObject, recordedFlag, recordedNumber, textOf, without } from "./jsonFields";
+import { isList, isObject, recordedFlag, recordedNumber, textOf, without } from "./jsonFields";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 import { numbersOf } from "./outcomeFields";
 
@@ -34,6 +34,13 @@ function rowOf(record: FormatRecord): JsonObject {
   return record.value;
 }
 
+/** A side of a rollout: a list of messages, of which a rollout that failed has none, or plain text. */
+function isSide(value: JsonValue | undefined): boolean {
+  return (
+    typeof value === "string" || messageList(value) !== undefined || (isList(value) && value.length === 0)
+  );
+}
+
 /** Prompt and completion are lists of messages, or plain text in completion mode. */
 function messagesOf(value: JsonValue | undefined, role: "user" | "assistant"): readonly JsonObject[] {
   const list = messageList(value);
@@ -55,15 +62,19 @@ export const verifiersResults = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !("reward" in row) || !("example_id" in row || "id" in row)) return undefined;
-    if (messageList(row["prompt"]) === undefined && typeof row["prompt"] !== "string") return undefined;
-    if (messageList(row["completion"]) === undefined && typeof row["completion"] !== "string")
+    if (!isObject(row) || !("reward" in row) || !isSide(row["prompt"]) || !isSide(row["completion"]))
       return undefined;
+    const identified = "example_id" in row || "id" in row;
     const sure =
       "generation_ms" in row ||
       "timing" in row ||
       "stop_condition" in row ||
       ("task" in row && "answer" in row);
+    // `save_results` of the first versions kept the columns of the dataset alone.
+    if (!identified)
+      return sure && isList(row["completion"])
+        ? { confidence: 0.55, reason: "keys prompt, completion, answer, task, reward" }
+        : undefined;
     return sure
       ? { confidence: 0.85, reason: "keys example_id, prompt, completion, reward" }
       : { confidence: 0.4, reason: "keys id, prompt, completion, reward" };
@@ -79,7 +90,9 @@ export const verifiersResults = draftedFormat({
     const truncated = recordedFlag(row["is_truncated"]);
     return [
       {
-        ...(id === undefined ? {} : { groupKey: `${textOf(row["task"]) ?? ""}:${id}`, ownId: id }),
+        ...(id === undefined
+          ? { groupKey: JSON.stringify(row["prompt"] ?? null), groupGuess: "rows with the same prompt" }
+          : { groupKey: `${textOf(row["task"]) ?? ""}:${id}`, ownId: id }),
         task: {
           ...given("id", id),
           ...given("prompt", promptOfMessages(prompt)),
