@@ -128,7 +128,9 @@ export const journey = [
         return top.some((entry) => /verl/i.test(entry.text)) && top.some((entry) => /minari/i.test(entry.text)) ? top : undefined;
       }, 90_000);
       const rows = (await workbench.steadySideBar()).filter((entry) => entry.level === 1);
-      const datasets = rows.filter((entry) => !/^models/.test(entry.text));
+      const datasets = rows.filter((entry) => entry.view !== "Models");
+      const models = rows.filter((entry) => entry.view === "Models");
+      expectScreen(models.some((entry) => /process reward/.test(entry.text)), `a process reward model in the Models view, but it lists ${models.map((entry) => entry.text).join(" | ") || "nothing"}`);
       for (const { text } of datasets) expectScreen(/\d/.test(text), `numbers beside the dataset, but it says "${text}"`);
       return datasets.map((entry) => entry.text).join(" | ");
     },
@@ -307,7 +309,7 @@ async function failWhenEnded(workbench) {
   if (ended && !/exit code: 0/.test(ended)) throw new FinalError(`The training task failed: ${readable(ended).slice(-300)}`);
 }
 
-const topLevel = async (workbench) => (await workbench.sideBarRows()).filter((entry) => entry.level === 1 && !/^models/.test(entry.text));
+const topLevel = async (workbench) => (await workbench.sideBarRows()).filter((entry) => entry.level === 1 && entry.view !== "Models");
 
 /** One-based line of the first drawn line that contains `text`. */
 async function lineOf(workbench, text) {

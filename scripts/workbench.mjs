@@ -211,6 +211,7 @@ export class Workbench {
           label: element.getAttribute("aria-label") ?? "",
           level: Number(element.getAttribute("aria-level") ?? 0),
           expanded: element.getAttribute("aria-expanded"),
+          view: element.closest(".pane")?.querySelector(".pane-header .title")?.textContent ?? "",
           top: element.getBoundingClientRect().top,
         };
       }),
@@ -218,12 +219,13 @@ export class Workbench {
     // Recycled rows keep their place in the document, not on the screen.
     return described
       .sort((one, other) => one.top - other.top)
-      .map(({ id, text, label, level, expanded }) => ({
+      .map(({ id, text, label, level, expanded, view }) => ({
         row: this.page.locator(`[id="${id}"]`),
         text: readable(text),
         label,
         level,
         expanded,
+        view: readable(view),
       }));
   }
 
@@ -348,6 +350,108 @@ export class Workbench {
 
   async clearNotifications() {
     await this.command("Notifications: Clear All Notifications");
+  }
+
+  /**
+   * Waits for a modal dialog, whose text matches when `wanted` is given.
+   * @returns { text, buttons }
+   */
+  async dialog(wanted, timeoutMs = this.timeoutMs) {
+    let seen = "";
+    return await this.until(
+      `a modal dialog ${wanted ?? ""}`,
+      async () => {
+        const box = this.page.locator(".monaco-dialog-box:visible").last();
+        if ((await box.count()) === 0) return undefined;
+        seen = readable(await box.locator(".dialog-message-row").innerText());
+        if (wanted !== undefined && !matches(seen, wanted)) return undefined;
+        return {
+          text: seen,
+          buttons: (await box.locator(".dialog-buttons .monaco-button").allInnerTexts()).map(readable),
+        };
+      },
+      timeoutMs,
+    ).catch((error) => {
+      throw new ScreenError(`${error.message}${seen ? ` There is one that says: ${seen}` : ""}`);
+    });
+  }
+
+  /** Presses a button of the modal dialog and waits until that dialog is gone. */
+  async press(button) {
+    const { text } = await this.dialog();
+    const box = this.page.locator(".monaco-dialog-box:visible").last();
+    await box.locator(".dialog-buttons .monaco-button").filter({ hasText: button }).first().click();
+    await this.until(`the dialog to close: ${text}`, async () => {
+      const now = this.page.locator(".monaco-dialog-box:visible").last();
+      return (
+        (await now.count()) === 0 || readable(await now.locator(".dialog-message-row").innerText()) !== text
+      );
+    });
+  }
+
+  /** True when no modal dialog is there, nor comes within so many milliseconds. */
+  async noDialog(quietMs) {
+    const end = Date.now() + quietMs;
+    while (Date.now() < end) {
+      if ((await this.page.locator(".monaco-dialog-box:visible").count()) > 0) return false;
+      await pause(100);
+    }
+    return true;
+  }
+
+  /** The input box that is open. */
+  async #inputBox() {
+    const box = this.page.locator(".quick-input-widget:visible .quick-input-box input").first();
+    await box.waitFor({ timeout: this.timeoutMs });
+    return box;
+  }
+
+  /** Types into the open input box and accepts it. */
+  async fill(text) {
+    const box = await this.#inputBox();
+    await box.fill(text);
+    await box.press("Enter");
+  }
+
+  /** Types into the open input box and returns what it says is wrong; the box stays open. */
+  async inputProblem(text) {
+    const box = await this.#inputBox();
+    await box.fill(text);
+    return await this.until("the input box to say what is wrong", async () => {
+      const classes = await this.page
+        .locator(".quick-input-widget:visible .quick-input-box .monaco-inputbox")
+        .getAttribute("class");
+      if (!classes?.includes("error")) return undefined;
+      return readable(
+        await this.page.locator(".quick-input-widget:visible .quick-input-message").first().innerText(),
+      );
+    });
+  }
+
+  /** Presses a button of the notification whose text matches. */
+  async pressNotification(wanted, button) {
+    await this.notification(wanted);
+    await this.until(`a button "${button}" at the notification ${wanted}`, async () => {
+      const items = this.page.locator(".notifications-toasts .notification-list-item:visible");
+      for (let at = 0; at < (await items.count()); at += 1) {
+        const item = items.nth(at);
+        const text = readable(await item.locator(".notification-list-item-message").innerText());
+        if (!matches(text, wanted)) continue;
+        await item.hover();
+        await item
+          .locator(".notification-list-item-buttons-container .monaco-button")
+          .filter({ hasText: button })
+          .first()
+          .click({ timeout: 3000 });
+        return true;
+      }
+      return false;
+    });
+  }
+
+  /** Cancels the work whose progress notification matches. */
+  async cancelProgress(wanted) {
+    await this.pressNotification(wanted, "Cancel");
   }
 
   /** Text of the status bar. */

@@ -15,8 +15,7 @@ async function modelFor(domain: "text" | "numeric", kinds: readonly string[]): P
     .find((model) => model !== undefined);
   if (!found) throw new Skipped(`there is no ${domain} model in the workspace`);
   await vscode.commands.executeCommand("trajectoryLens.chooseModel", {
-    kind: "model",
-    key: `model:${found.path}`,
+    kind: "modelEntry",
     model: found,
   });
   return found;

@@ -106,20 +106,20 @@ test("filters by text and by outcome, and says so when nothing matches", async (
   assert.ok((await childrenOf()).length > 0);
 });
 
-test("lists episodes with their returns, and the models of the workspace", async () => {
+test("lists episodes with their returns, and the models in their own view alone", async () => {
   const dataset = await datasetEntry((await controlDataset()).id);
   const below = await childrenOf(dataset);
   const episode =
     below.find((entry) => entry.kind === "trajectory") ??
     (await childrenOf(below[0])).find((entry) => entry.kind === "trajectory");
   assert.ok(episode?.kind === "trajectory" && typeof episode.row.reward === "number");
-  const models = (await childrenOf()).find((entry) => entry.kind === "models");
-  const listed = await childrenOf(models);
+  const entries = await childrenOf();
+  assert.ok(entries.every((entry) => entry.kind === "dataset"));
+  const { parts } = await api();
+  const listed = (await parts.models.getChildren()).filter((entry) => entry.kind === "modelEntry");
   assert.ok(
-    listed.some((entry) => entry.kind === "model" && entry.model.problem === undefined),
+    listed.some((entry) => entry.model.problem === undefined),
     "at least one usable model",
   );
-  return listed
-    .map((entry) => (entry.kind === "model" ? `${entry.model.name}: ${entry.model.kind}` : entry.key))
-    .join(", ");
+  return listed.map((entry) => `${entry.model.name}: ${entry.model.kind}`).join(", ");
 });

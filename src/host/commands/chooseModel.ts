@@ -1,30 +1,36 @@
+import * as v from "valibot";
 import * as vscode from "vscode";
 import { Failure } from "../../model/failure";
 import type { Provider } from "../../model/score";
 import { modelDomain, type ModelDomain } from "../scoring/modelChoice";
 import { settings } from "../ui/settings";
 import type { Command, CommandParts } from "./command";
-import { isEntry, trajectoryArgument } from "./target";
+import { trajectoryArgument } from "./target";
+
+/** An entry of the Models view. */
+const entrySchema = v.looseObject({ model: v.looseObject({ path: v.string() }) });
 
 export const chooseModelCommand: Command = {
   what: "choose a model",
   make: (parts) => async (argument) => {
     const { models } = parts.host;
-    if (isEntry(argument)) {
-      if (argument.kind !== "model") return;
-      if (argument.model.kind === "judge")
+    const entry = v.safeParse(entrySchema, argument);
+    if (entry.success) {
+      const model = (await models.list()).find(({ path }) => path === entry.output.model.path);
+      if (!model) return;
+      if (model.kind === "judge")
         throw new Failure(
           "bad-model",
-          `${argument.model.name} is a judge and does not score.`,
+          `${model.name} is a judge and does not score.`,
           "Use the command Judge Trajectory.",
         );
-      if (modelDomain(argument.model) === undefined)
+      if (model.problem !== undefined || modelDomain(model) === undefined)
         throw new Failure(
           "bad-model",
-          `It is not clear what ${argument.model.name} computes.`,
+          model.problem ?? `It is not clear what ${model.name} computes.`,
           "Choose another model.",
         );
-      await models.choose(argument.model);
+      await models.choose(model);
       return;
     }
     const given =

@@ -16,7 +16,7 @@ const idSchema = v.object({
   preview: v.optional(v.boolean()),
   stepIndex: v.optional(v.number()),
 });
-const kinds = new Set(["dataset", "step", "group", "trajectory", "more", "models", "model", "failure"]);
+const kinds = new Set(["dataset", "step", "group", "trajectory", "more", "failure"]);
 
 /** What a command is about. */
 export type Target =

@@ -2,7 +2,7 @@ import * as vscode from "vscode";
 import type { ModelInfo } from "../../model/score";
 import type { ModelTest } from "../../services/services";
 import type { Host } from "../host";
-import { kindTitles } from "../scoring/modelChoice";
+import { kindTitles, modelDomain } from "../scoring/modelChoice";
 import { bytes, digits } from "../ui/numbers";
 import { settings } from "../ui/settings";
 
@@ -106,15 +106,31 @@ export class ModelsView implements vscode.TreeDataProvider<ModelsEntry>, vscode.
     const { model } = entry;
     const item = new vscode.TreeItem(model.name, vscode.TreeItemCollapsibleState.Collapsed);
     const broken = model.problem !== undefined;
+    const domain = modelDomain(model);
+    const chosen =
+      !broken &&
+      domain !== undefined &&
+      this.host.models.chosenOf(this.host.models.known, domain)?.path === model.path;
     item.description = [
       broken ? "cannot be used" : kindTitles[model.kind],
       model.bytes === 0 ? undefined : bytes(model.bytes),
-      this.providerOf(model),
+      broken ? undefined : this.providerOf(model),
+      chosen ? "chosen" : undefined,
     ]
       .filter((part) => part !== undefined)
       .join("  ");
-    item.iconPath = new vscode.ThemeIcon(broken ? "warning" : model.layout === "server" ? "remote" : "chip");
-    item.tooltip = [model.path, model.problem].filter((part) => part !== undefined).join("\n");
+    item.iconPath = broken
+      ? new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"))
+      : new vscode.ThemeIcon(chosen ? "pass-filled" : model.layout === "server" ? "remote" : "chip");
+    item.tooltip = [
+      model.path,
+      model.problem,
+      chosen
+        ? `Scores ${domain === "numeric" ? "control episodes" : "text trajectories"} unless another one is chosen.`
+        : undefined,
+    ]
+      .filter((part) => part !== undefined)
+      .join("\n");
     item.contextValue = broken ? "brokenModel" : "usableModel";
     return item;
   }

@@ -3,7 +3,6 @@ import * as vscode from "vscode";
 import type { DatasetInfo, TrajectoryRow } from "../../model/summary";
 import type { RowQuery } from "../../protocol/storeCalls";
 import type { Host } from "../host";
-import { modelDomain } from "../scoring/modelChoice";
 import { settings } from "../ui/settings";
 import { GroupAdvantages } from "./groupAdvantages";
 import {
@@ -19,7 +18,7 @@ import { treeItem } from "./treeItems";
 /** How often the view is redrawn while a run grows, at most. */
 const REDRAW_MS = 300;
 
-/** The Trajectories view: dataset, training step, group, trajectory; then the models. Loaded branch by branch, in pages. */
+/** The Trajectories view: dataset, training step, group, trajectory. Loaded branch by branch, in pages. */
 export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vscode.Disposable {
   private readonly changes = new vscode.EventEmitter<TreeEntry | undefined>();
   readonly onDidChangeTreeData = this.changes.event;
@@ -45,7 +44,6 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
         else this.redrawAll = true;
         this.redrawSoon();
       }),
-      host.models.onChange(() => this.refresh()),
       host.scoreRuns.onProgress(({ state }) => {
         if (state === "done") this.refresh();
       }),
@@ -97,19 +95,8 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
     return this.parents.get(`^${entry.key}`);
   }
 
-  async getTreeItem(entry: TreeEntry): Promise<vscode.TreeItem> {
-    const scoring = this.host.library.started ? this.host.library.services.scoring.state : undefined;
-    const domain = entry.kind === "model" ? modelDomain(entry.model) : undefined;
-    const chosen =
-      entry.kind === "model" &&
-      domain !== undefined &&
-      (await this.host.models.chosen(domain))?.path === entry.model.path;
-    const item = treeItem(entry, {
-      live: entry.kind === "dataset" && this.host.library.isLive(entry.dataset.id),
-      provider:
-        entry.kind === "model" && scoring?.modelPath === entry.model.path ? scoring.provider : undefined,
-      chosen,
-    });
+  getTreeItem(entry: TreeEntry): vscode.TreeItem {
+    const item = treeItem(entry, entry.kind === "dataset" && this.host.library.isLive(entry.dataset.id));
     if (entry.kind === "dataset" && this.shownDatasets.size === 1)
       item.collapsibleState = vscode.TreeItemCollapsibleState.Expanded;
     return item;
@@ -146,9 +133,7 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
       this.shownDatasets.set(dataset.id, entry);
       entries.push(entry);
     }
-    if (isFiltered(this.filter)) return entries;
-    const hasModels = vscode.workspace.isTrusted && settings.modelFolders().length > 0 && entries.length > 0;
-    return hasModels ? [...entries, { kind: "models", key: "models" }] : entries;
+    return entries;
   }
 
   private async countRows(query: RowQuery): Promise<number> {
@@ -170,19 +155,6 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
         );
       case "group":
         return this.inGroup(entry.dataset, entry.group.groupId, entry.key);
-      case "models": {
-        const models = await this.host.models.list();
-        return models.length === 0
-          ? [
-              {
-                kind: "failure",
-                key: "models/none",
-                message: "No models found",
-                hint: "Put .onnx files or Hugging Face folders with ONNX weights into the workspace, or name their folder in trajectoryLens.modelFolders.",
-              },
-            ]
-          : models.map((model) => ({ kind: "model", key: `model:${model.path}`, model }));
-      }
       default:
         return [];
     }

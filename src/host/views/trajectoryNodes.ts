@@ -1,17 +1,8 @@
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../../model/summary";
-import type { ModelInfo } from "../../model/score";
 import type { RowQuery } from "../../protocol/storeCalls";
 
 /** Entries of the Trajectories view. */
-export type TreeEntry =
-  | DatasetEntry
-  | StepEntry
-  | GroupEntry
-  | TrajectoryEntry
-  | MoreEntry
-  | ModelsEntry
-  | ModelEntry
-  | FailureEntry;
+export type TreeEntry = DatasetEntry | StepEntry | GroupEntry | TrajectoryEntry | MoreEntry | FailureEntry;
 
 export interface DatasetEntry {
   readonly kind: "dataset";
@@ -50,17 +41,6 @@ export interface MoreEntry {
   /** Key of the entry whose children these are. */
   readonly parentKey: string;
   readonly rest: number;
-}
-
-export interface ModelsEntry {
-  readonly kind: "models";
-  readonly key: "models";
-}
-
-export interface ModelEntry {
-  readonly kind: "model";
-  readonly key: string;
-  readonly model: ModelInfo;
 }
 
 /** A branch that could not be read: says why, the rest is still shown. */

@@ -1,15 +1,7 @@
 import * as vscode from "vscode";
-import { kindTitles } from "../scoring/modelChoice";
 import { shownText } from "../ui/credentialMask";
 import { bytes, count, counted, digits, percent, recorded, signedDigits } from "../ui/numbers";
-import type {
-  DatasetEntry,
-  GroupEntry,
-  ModelEntry,
-  StepEntry,
-  TrajectoryEntry,
-  TreeEntry,
-} from "./trajectoryNodes";
+import type { DatasetEntry, GroupEntry, StepEntry, TrajectoryEntry, TreeEntry } from "./trajectoryNodes";
 
 const joined = (parts: readonly (string | undefined)[]): string =>
   parts.filter((part) => part !== undefined && part !== "").join("  ");
@@ -20,12 +12,12 @@ const LABEL = 40;
 const shortLabel = (title: string): string =>
   title.length <= LABEL ? title : `${title.slice(0, LABEL - 1).trimEnd()}…`;
 
-/** How the view draws an entry. `state` holds what the entry itself does not know. */
-export function treeItem(
-  entry: TreeEntry,
-  state: { readonly live: boolean; readonly provider: string | undefined; readonly chosen: boolean },
-): vscode.TreeItem {
-  const item = draw(entry, state);
+/**
+ * How the view draws an entry.
+ * @param live the entry is a dataset that still grows
+ */
+export function treeItem(entry: TreeEntry, live: boolean): vscode.TreeItem {
+  const item = draw(entry, live);
   item.id = entry.key;
   if (typeof item.label === "string") item.label = shownText(item.label);
   if (typeof item.description === "string") item.description = shownText(item.description);
@@ -35,13 +27,10 @@ export function treeItem(
   return item;
 }
 
-function draw(
-  entry: TreeEntry,
-  state: { readonly live: boolean; readonly provider: string | undefined; readonly chosen: boolean },
-): vscode.TreeItem {
+function draw(entry: TreeEntry, live: boolean): vscode.TreeItem {
   switch (entry.kind) {
     case "dataset":
-      return datasetItem(entry, state.live);
+      return datasetItem(entry, live);
     case "step":
       return stepItem(entry);
     case "group":
@@ -55,15 +44,6 @@ function draw(
       item.contextValue = "more";
       return item;
     }
-    case "models": {
-      const item = new vscode.TreeItem("models", Collapsed);
-      item.iconPath = new vscode.ThemeIcon("chip");
-      item.contextValue = "models";
-      item.tooltip = "Models found in the workspace, for scoring trajectories on this machine.";
-      return item;
-    }
-    case "model":
-      return modelItem(entry, state);
     case "failure": {
       const item = new vscode.TreeItem(entry.message, None);
       item.iconPath = new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
@@ -226,36 +206,6 @@ function trajectoryItem({ row, dataset, advantage }: TrajectoryEntry): vscode.Tr
   ]);
   return item;
 }
-
-function modelItem(
-  { model }: ModelEntry,
-  state: { readonly provider: string | undefined; readonly chosen: boolean },
-): vscode.TreeItem {
-  const item = new vscode.TreeItem(model.name, None);
-  item.description = joined([
-    model.problem === undefined ? kindTitles[model.kind] : "cannot be used",
-    bytes(model.bytes),
-    state.chosen ? (state.provider ?? "chosen") : undefined,
-  ]);
-  item.iconPath = new vscode.ThemeIcon(
-    model.problem === undefined ? (state.chosen ? "pass-filled" : "chip") : "warning",
-  );
-  item.contextValue = model.problem === undefined ? "model" : "broken";
-  item.tooltip = lines([model.path, kindTitles[model.kind], model.problem]);
-  if (model.problem === undefined)
-    item.command = {
-      command: "trajectoryLens.chooseModel",
-      title: "Choose Model",
-      arguments: [entryOf(model)],
-    };
-  return item;
-}
-
-const entryOf = (model: ModelEntry["model"]): ModelEntry => ({
-  kind: "model",
-  key: `model:${model.path}`,
-  model,
-});
 
 /** A tooltip of plain lines: what files say is shown as text, never as Markdown. */
 const lines = (parts: readonly (string | undefined)[]): string =>
