@@ -1,3 +1,4 @@
+import type { LongText } from "./longText";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { TrajectorySummary } from "../model/summary";
 import type { PlainValue } from "../model/plain";
@@ -22,6 +23,8 @@ export type Container =
   | "tfrecord"
   /** ZIP archives of JSON members. */
   | "zip"
+  /** SQLite databases: records are what the format's queries give. */
+  | "sqlite"
   /** A text file that is neither JSON nor a table: one record, its text. */
   | "text";
 
@@ -46,6 +49,8 @@ export interface FileHead {
   readonly hdf5?: Hdf5Group;
   /** Content of a pickle or of an array file; of a TFRecord file, its first record. */
   readonly plain?: PlainValue;
+  /** Tables of a SQLite database with their columns. */
+  readonly tables?: Tables;
   /** Names of the members of a ZIP archive, in the file's order. */
   readonly archive?: readonly string[];
   /** Beginning of a `text` file. */
@@ -54,6 +59,17 @@ export interface FileHead {
   readonly siblings: readonly string[];
   /** What the file's companions hold; see `Format.companions`. */
   readonly companions?: Companions;
+}
+
+/** Columns of the tables of a database, by the table's name. */
+export type Tables = ReadonlyMap<string, readonly TableColumn[]>;
+
+/** How a SQLite database becomes records. */
+export interface DatabaseRecords {
+  /** Query with a row for each record, in order. A column `key` is what the lists are asked for by. */
+  readonly records: string;
+  /** Queries whose rows become a list of the record under the given name; `?1` is the record's `key`. */
+  readonly lists?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -85,7 +101,12 @@ export interface Hdf5Group {
 
 /** One record: a parsed JSON value, a table row or a text; a value of a pickle or array file; or an HDF5 group. */
 export type FormatRecord =
-  | { readonly kind: "value"; readonly value: JsonValue }
+  | {
+      readonly kind: "value";
+      readonly value: JsonValue;
+      /** Texts of `Format.longFields` that are not in `value` (it has "" there), in their order; for `summarise` alone. */
+      readonly long?: readonly (LongText | undefined)[];
+    }
   | { readonly kind: "plain"; readonly value: PlainValue }
   | { readonly kind: "hdf5"; readonly group: Hdf5Group };
 
@@ -144,6 +165,11 @@ export interface Format {
    * record, the list of the rows. An empty list makes the whole table one record. Absent: each row is a record.
    */
   readonly episodeColumns?: readonly string[];
+  /**
+   * Fields of a JSON line whose long texts `summarise` takes as they stand in the file. A summary needs little of them, and most
+   * of the time of indexing goes into decoding them.
+   */
+  readonly longFields?: readonly string[];
   /** True when records hold parent links, so that `tree` exists. */
   readonly nativeTree: boolean;
   /** Levels at which the format records advantages, for "recorded against recomputed". */
@@ -163,6 +189,8 @@ export interface Format {
    * there, or cannot be read, are missing from `RecordContext.plainCompanions`.
    */
   plainCompanions?(path: string): readonly string[];
+  /** Of a SQLite database: what its records are; undefined when the tables are not there. */
+  databaseRecords?(tables: Tables): DatabaseRecords | undefined;
   /** Of a ZIP archive: the members that are records, in order. */
   archiveMembers?(names: readonly string[]): readonly string[];
   /** Of a pickle or array file: its records, in order. Default: a list's elements, otherwise the value as one record. */

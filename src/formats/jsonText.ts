@@ -10,8 +10,11 @@ const NUMBERS = /-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?/g;
 const LONG_WHOLE_NUMBER = /(?:^|[[,:\s])-?\d{16,}(?=[\],}\s]|$)/;
 const WHOLE_NUMBER = /^-?\d{16,}$/;
 
+const CONTROL = /[\u0000-\u001f]/;
+
 /**
- * Parses JSON text. Python writes `NaN` and `Infinity` bare, which `JSON.parse` refuses; they are kept as numbers. Whole
+ * Parses JSON text. Line ends and other control characters that a careless writer left unescaped in a string are taken as
+ * they stand. Python writes `NaN` and `Infinity` bare, which `JSON.parse` refuses; they are kept as numbers. Whole
  * numbers beyond 2^53, which a double would round (ids, hashes, seeds), are kept as text with all their digits.
  * @throws SyntaxError when the text is not JSON even so
  */
@@ -21,6 +24,10 @@ export function parseJson(text: string): JsonValue {
   try {
     value = JSON.parse(text) as JsonValue;
   } catch (error) {
+    if (CONTROL.test(text)) {
+      const escaped = escapeControls(text);
+      if (escaped !== text) return parseJson(escaped);
+    }
     if (!/NaN|Infinity/.test(text)) throw error;
     standard = outsideStrings(text, (part) =>
       part.replace(LITERALS, (token) =>
@@ -81,18 +88,40 @@ function holdsRoundedNumber(value: JsonValue): boolean {
 const isRounded = (value: number): boolean =>
   (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) && Number.isInteger(value);
 
+function escapeControls(text: string): string {
+  return insideStrings(text, (part) =>
+    part.replace(
+      /[\u0000-\u001f]/g,
+      (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    ),
+  );
+}
+
 /** Rewrites what stands between the strings of a JSON text. */
 function outsideStrings(text: string, rewrite: (part: string) => string): string {
+  return rewritten(text, rewrite, (part) => part);
+}
+
+/** Rewrites the strings of a JSON text. */
+function insideStrings(text: string, rewrite: (part: string) => string): string {
+  return rewritten(text, (part) => part, rewrite);
+}
+
+function rewritten(
+  text: string,
+  outside: (part: string) => string,
+  inside: (part: string) => string,
+): string {
   let out = "";
   let start = 0;
   for (let open = text.indexOf('"'); open >= 0; open = text.indexOf('"', start)) {
     let close = text.indexOf('"', open + 1);
     while (close >= 0 && isEscaped(text, close)) close = text.indexOf('"', close + 1);
     if (close < 0) break;
-    out += rewrite(text.slice(start, open)) + text.slice(open, close + 1);
+    out += outside(text.slice(start, open)) + inside(text.slice(open, close + 1));
     start = close + 1;
   }
-  return out + rewrite(text.slice(start));
+  return out + outside(text.slice(start));
 }
 
 function isEscaped(text: string, index: number): boolean {

@@ -1,4 +1,6 @@
 import { titleOf } from "./jsonFields";
+import type { LongText } from "./longText";
+import { countEscapedReasoning, countReasoning } from "./stepCount";
 import type { Note, Step, StepKind, StepRole } from "../model/trajectory";
 
 /** A stretch of text and who said it. */
@@ -51,12 +53,16 @@ export function splitPrompt(text: string): { readonly turns: readonly Turn[]; re
   return { turns, guessed: true };
 }
 
+function hasRoleLine(text: string): boolean {
+  return text.includes("\nuser\n") || text.includes("\nassistant\n") || text.includes("\ntool\n");
+}
+
 /** Splits a flat response into the policy's turns and what tools or users said in between. The first turn is the policy's. */
 export function splitOutput(text: string): { readonly turns: readonly Turn[]; readonly guessed: boolean } {
   const turns: Turn[] = [];
   let role: StepRole = "assistant";
   let start = 0;
-  if (text.includes("\nuser\n") || text.includes("\nassistant\n") || text.includes("\ntool\n")) {
+  if (hasRoleLine(text)) {
     OUTPUT_ROLE.lastIndex = 0;
     for (let match = OUTPUT_ROLE.exec(text); match !== null; match = OUTPUT_ROLE.exec(text)) {
       turns.push({ role, text: text.slice(start, match.index) });
@@ -172,14 +178,23 @@ interface PromptMeasure {
 /** Members of a group share their prompt, so what was found in the last prompts is kept. */
 const measured = new Map<string, PromptMeasure>();
 
-let lastMeasured: { readonly prompt: string; readonly measure: PromptMeasure } | undefined;
+/** The last prompt, as it came and decoded: comparing with it is cheaper than hashing or decoding a long one again. */
+let lastPrompt: KnownPrompt | undefined;
 
-function measurePrompt(prompt: string): PromptMeasure {
-  // Comparing with the last prompt is cheaper than hashing a long one for the map.
-  if (lastMeasured?.prompt === prompt) return lastMeasured.measure;
-  const measure = measured.get(prompt) ?? newMeasure(prompt);
-  lastMeasured = { prompt, measure };
-  return measure;
+interface KnownPrompt {
+  readonly asGiven: string;
+  readonly escaped: boolean;
+  readonly text: string;
+  readonly measure: PromptMeasure;
+}
+
+function knownPrompt(prompt: string | LongText): KnownPrompt {
+  const escaped = typeof prompt !== "string";
+  const asGiven = escaped ? prompt.raw : prompt;
+  if (lastPrompt?.escaped === escaped && lastPrompt.asGiven === asGiven) return lastPrompt;
+  const text = escaped ? prompt.text : prompt;
+  lastPrompt = { asGiven, escaped, text, measure: measured.get(text) ?? newMeasure(text) };
+  return lastPrompt;
 }
 
 function newMeasure(prompt: string): PromptMeasure {
@@ -193,16 +208,29 @@ function newMeasure(prompt: string): PromptMeasure {
   return measure;
 }
 
+/** The prompt itself. */
+export function textOfPrompt(prompt: string | LongText): string {
+  return knownPrompt(prompt).text;
+}
+
 /** How many steps `stepsOfFlatText` gives, and how many characters the policy wrote, without building the steps. */
 export function measureFlatText(
-  prompt: string,
-  output: string,
+  prompt: string | LongText,
+  output: string | LongText,
 ): { readonly stepCount: number; readonly responseCharacters: number } {
-  let stepCount = measurePrompt(prompt).turns;
+  const { turns } = knownPrompt(prompt).measure;
+  if (typeof output !== "string") {
+    const counted = countEscapedReasoning(output.raw);
+    if (counted !== undefined)
+      return { stepCount: turns + counted.steps, responseCharacters: counted.characters };
+  }
+  const text = typeof output === "string" ? output : output.text;
+  if (!hasRoleLine(text)) return { stepCount: turns + countReasoning(text), responseCharacters: text.length };
+  let stepCount = turns;
   let responseCharacters = 0;
-  for (const turn of splitOutput(output).turns) {
+  for (const turn of splitOutput(text).turns) {
     if (turn.role === "assistant") {
-      stepCount += splitReasoning(turn.text).length;
+      stepCount += countReasoning(turn.text);
       responseCharacters += turn.text.length;
     } else {
       stepCount++;
@@ -212,8 +240,8 @@ export function measureFlatText(
 }
 
 /** The task as a person would name it, in one line: the last thing that the user said in the prompt. */
-export function titleOfPrompt(prompt: string): string {
-  return measurePrompt(prompt).task;
+export function titleOfPrompt(prompt: string | LongText): string {
+  return knownPrompt(prompt).measure.task;
 }
 
 /** One step that is not the policy's: its text is what was observed; an assistant turn of the prompt keeps it as action. */

@@ -1,10 +1,12 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
+import type { TrajectorySummary } from "../model/summary";
 import type { Note, Outcome } from "../model/trajectory";
 import type { FileHead, Format, FormatRecord, RecordContext } from "./format";
 import {
   isList,
   isObject,
+  listOf,
   recordedFlag,
   recordedNumber,
   stemNumber,
@@ -12,7 +14,8 @@ import {
   wholeNumber,
   without,
 } from "./jsonFields";
-import { measureFlatText, stepsOfFlatText, titleOfPrompt } from "./turns";
+import type { LongText } from "./longText";
+import { measureFlatText, stepsOfFlatText, textOfPrompt, titleOfPrompt } from "./turns";
 
 /** Keys that are mapped to a place of their own. */
 const MAPPED = new Set(["input", "output", "gts", "score", "step", "uid", "request_id"]);
@@ -109,14 +112,14 @@ function rowOf(record: FormatRecord): JsonObject {
   return record.value;
 }
 
+function rewardOfRow(row: JsonObject): ReturnType<typeof rewardOf> {
+  if (row["score"] !== undefined) return rewardOf(row["score"]);
+  const { reward } = rewardOf(listOf(row["rewards"]));
+  return { reward, source: "sum of rewards over tokens" };
+}
+
 function outcomeOf(row: JsonObject): Outcome {
-  const { reward, source } =
-    "score" in row
-      ? rewardOf(row["score"])
-      : {
-          ...rewardOf(isList(row["rewards"]) ? row["rewards"] : undefined),
-          source: "sum of rewards over tokens",
-        };
+  const { reward, source } = rewardOfRow(row);
   const success = successOf(row);
   return {
     ...(reward === undefined ? {} : { reward, rewardSource: source }),
@@ -135,11 +138,16 @@ function successOf(row: JsonObject): boolean | null | undefined {
   return undefined;
 }
 
-function groupOf(row: JsonObject): { readonly groupKey: string; readonly groupGuess?: string } {
+function groupOf(
+  row: JsonObject,
+  input: string | LongText,
+): { readonly groupKey: string; readonly groupGuess?: string } {
   const uid = textOf(row["uid"]);
   if (uid !== undefined && uid !== "") return { groupKey: `uid:${ROW_UID.exec(uid)?.[1] ?? uid}` };
-  return { groupKey: textOf(row["input"]) ?? "", groupGuess: SAME_PROMPT };
+  return { groupKey: textOfPrompt(input), groupGuess: SAME_PROMPT };
 }
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** verl's rollout and validation dumps, v0.4 to v0.9: one row a response, one file a training step. */
 export const verl: Format = {
@@ -148,6 +156,7 @@ export const verl: Format = {
   source: "verl-project/verl, trainer.rollout_data_dir and trainer.validation_data_dir",
   containers: ["jsonl", "json", "parquet"],
   grouping: "key",
+  longFields: ["input", "output"],
   nativeTree: false,
 
   detect(head: FileHead) {
@@ -177,25 +186,31 @@ export const verl: Format = {
 
   summarise(record, context) {
     const row = rowOf(record);
-    const input = textOf(row["input"]) ?? "";
-    const outcome = outcomeOf(row);
+    const [longInput, longOutput] = record.kind === "value" ? (record.long ?? []) : [];
+    const input = longInput ?? textOf(row["input"]) ?? "";
+    const { stepCount, responseCharacters } = measureFlatText(input, longOutput ?? (row["output"] as string));
+    const { groupKey, groupGuess } = groupOf(row, input);
+    const ownId = textOf(row["uid"]) ?? textOf(row["request_id"]);
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const split = splitOf(row, context);
-    const ownId = textOf(row["uid"]) ?? textOf(row["request_id"]);
-    return [
-      {
-        part: 0,
-        ...groupOf(row),
-        ...(ownId === undefined ? {} : { ownId }),
-        ...(trainingStep === undefined ? {} : { trainingStep }),
-        ...(split === undefined ? {} : { split }),
-        title: titleOfPrompt(input),
-        ...("reward" in outcome ? { reward: outcome.reward } : {}),
-        ...("success" in outcome ? { success: outcome.success } : {}),
-        ...measureFlatText(input, row["output"] as string),
-        components: outcome.components,
-      },
-    ];
+    const { reward } = rewardOfRow(row);
+    const success = successOf(row);
+    // Assigned one by one: an index does this millions of times, and copies of objects would take most of its time.
+    const summary: Mutable<TrajectorySummary> = {
+      part: 0,
+      groupKey,
+      title: titleOfPrompt(input),
+      stepCount,
+      responseCharacters,
+      components: componentsOf(row),
+    };
+    if (groupGuess !== undefined) summary.groupGuess = groupGuess;
+    if (ownId !== undefined) summary.ownId = ownId;
+    if (trainingStep !== undefined) summary.trainingStep = trainingStep;
+    if (split !== undefined) summary.split = split;
+    if (reward !== undefined) summary.reward = reward;
+    if (success !== undefined) summary.success = success;
+    return [summary];
   },
 
   read(record, place, context) {
@@ -204,7 +219,7 @@ export const verl: Format = {
     const { steps, notes } = stepsOfFlatText(input ?? "", row["output"] as string);
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const split = splitOf(row, context);
-    const { groupGuess } = groupOf(row);
+    const { groupGuess } = groupOf(row, input ?? "");
     const guess: Note[] =
       groupGuess === undefined
         ? []

@@ -1,6 +1,8 @@
+import { isAscii } from "node:buffer";
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { parseDocument, parseJson } from "../formats/jsonText";
-import type { Format, RecordContext } from "../formats/format";
+import type { Format, FormatRecord, RecordContext } from "../formats/format";
+import { cutLongTexts } from "../formats/longText";
 import { Failure } from "../model/failure";
 import type { JsonValue } from "../model/json";
 import { companionsOf } from "./containers/companions";
@@ -11,6 +13,9 @@ import { SummaryBlockBuilder } from "./summaryBlockBuilder";
 /** Lines and documents beyond this are left out with a note: V8 holds no longer strings. */
 export const LONGEST_RECORD = 400 * 1024 * 1024;
 const READ_BYTES = 1024 * 1024;
+const READ_AHEAD = 64 * 1024;
+/** Longer lines are decoded by themselves: they are few. */
+const LONG_LINE = 256 * 1024;
 const NEWLINE = 0x0a;
 
 /** A stretch of a JSONL file to summarise: the lines that start in [start, end). */
@@ -78,6 +83,14 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       counted = to;
     };
 
+    /** What is held, byte by byte, as text: lines of ASCII are slices of it, and are not decoded one by one. */
+    let bytesAsText: string | undefined;
+    const textBetween = (start: number, end: number): string => {
+      if (end - start > LONG_LINE || !isAscii(buffer.subarray(start, end)))
+        return buffer.toString("utf8", start, end);
+      return (bytesAsText ??= buffer.latin1Slice(0, held)).slice(start, end);
+    };
+
     const take = (from: number, to: number): void => {
       let start = from;
       let end = to;
@@ -90,7 +103,7 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       )
         start += 3;
       if (end > start && buffer[end - 1] === 0x0d) end--;
-      const text = buffer.toString("utf8", start, end);
+      const text = textBetween(start, end);
       // Blank lines are rows that hold nothing; most lines tell by their first character that they are not blank.
       if (text.length === 0 || (text.charCodeAt(0) <= 0x20 && text.trim() === "")) return;
       summariseText(builder, format, text, row, bufferStart + start, end - start, place);
@@ -140,8 +153,11 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
         }
       }
       searched = held;
+      bytesAsText = undefined;
       const position = bufferStart + held;
-      const wanted = Math.min(buffer.length - held, job.limit - position);
+      // As far as the stretch goes, then on in small steps to the end of its last line.
+      const ahead = Math.max(job.end - position, READ_AHEAD);
+      const wanted = Math.min(buffer.length - held, job.limit - position, ahead);
       const got = wanted > 0 ? readSync(file, buffer, held, wanted, position) : 0;
       held += got;
       if (got > 0) continue;
@@ -191,12 +207,12 @@ function isWholeLine(text: string): boolean {
   }
 }
 
-/** What all records of a file know of their surroundings. */
-type Place = Omit<RecordContext, "row">;
+/** What all records of a file know of their surroundings. One object for all of them, with the row of each in turn. */
+type Place = Omit<RecordContext, "row"> & { row: number };
 
 function placeOf({ path, relativePath }: LinesJob | DocumentJob, format: Format): Place {
   const companions = companionsOf(format, path);
-  return { path, relativePath, ...(companions === undefined ? {} : { companions }) };
+  return { path, relativePath, row: 0, ...(companions === undefined ? {} : { companions }) };
 }
 
 function summariseText(
@@ -208,28 +224,42 @@ function summariseText(
   length: number,
   place: Place,
 ): void {
-  let value: JsonValue;
+  let record: ValueRecord;
   try {
-    value = parseJson(text);
+    record = recordOf(text, format);
   } catch (error) {
     builder.note({ row, code: "malformed-line", reason: `is not valid JSON (${shortReason(error)})` });
     return;
   }
-  summariseValue(builder, format, value, row, offset, length, place);
+  summariseRecord(builder, format, record, row, offset, length, place);
 }
 
-function summariseValue(
+type ValueRecord = Extract<FormatRecord, { kind: "value" }>;
+
+function recordOf(text: string, format: Format): ValueRecord {
+  const cut = format.longFields === undefined ? undefined : cutLongTexts(text, format.longFields);
+  return cut === undefined
+    ? { kind: "value", value: parseJson(text) }
+    : { kind: "value", value: parseJson(cut.rest), long: cut.long };
+}
+
+function summariseRecord(
   builder: SummaryBlockBuilder,
   format: Format,
-  value: JsonValue,
+  record: ValueRecord,
   row: number,
   offset: number,
   length: number,
   place: Place,
 ): void {
   try {
-    builder.add(row, offset, length, format.summarise({ kind: "value", value }, { ...place, row }));
+    place.row = row;
+    builder.add(row, offset, length, format.summarise(record, place));
   } catch (error) {
+    if (error instanceof SyntaxError) {
+      builder.note({ row, code: "malformed-line", reason: `is not valid JSON (${shortReason(error)})` });
+      return;
+    }
     builder.note({
       row,
       code: error instanceof Failure ? error.code : "unfit-record",
@@ -276,7 +306,7 @@ export function summariseDocument(job: DocumentJob, format: Format): LinesResult
         format.wholeDocument === true ? parseDocument(text) : { value: parseJson(text), broken: [] };
       for (const line of broken)
         builder.note({ row: 0, code: "broken-line", reason: `has a line ${line} that is not JSON` });
-      summariseValue(builder, format, value, 0, start, bytes.length - start, place);
+      summariseRecord(builder, format, { kind: "value", value }, 0, start, bytes.length - start, place);
       records = 1;
     } catch {
       torn = bytes.length;

@@ -38,6 +38,16 @@ describe("JSON text", () => {
     expect(parseJson(`${"[".repeat(100_000)}9007199254740993${"]".repeat(100_000)}`)).toBeDefined();
   });
 
+  it("takes control characters in a string as they stand, and only there", () => {
+    expect(parseJson('{"a": "tab\there", \n"b": ["\u0001"]}')).toEqual({ a: "tab\there", b: ["\u0001"] });
+    expect(parseJson('{"a": "line\nend \\" quote", "b": NaN}')).toEqual({
+      a: 'line\nend " quote',
+      b: Number.NaN,
+    });
+    expect(() => parseJson('{"a": "never closed\n}')).toThrow(SyntaxError);
+    expect(() => parseJson('{"a"\u0001: 1}')).toThrow(SyntaxError);
+  });
+
   it("closes a text that was cut anywhere, and gives no more than what was there", () => {
     const whole = { a: [1, { b: "x,]}\\", c: null }], d: { e: true }, f: -1.5e3 };
     const text = JSON.stringify(whole);
