@@ -26,7 +26,7 @@ const nodeModule = {
   banner: {
     js: 'import { createRequire as createRequireForBundle } from "node:module"; const require = createRequireForBundle(import.meta.url);',
   },
-  external: ["vscode", "onnxruntime-node", "@duckdb/node-api", "@duckdb/node-bindings", "h5wasm"],
+  external: ["vscode", "onnxruntime-node", "@duckdb/node-api", "@duckdb/node-bindings", "h5wasm", "@sqlite.org/sqlite-wasm"],
 };
 
 // transformers.js asks for an image library at import time. Text models never use it and its native part is large, so
@@ -113,7 +113,7 @@ const programs = [
           target: "node22",
           format: "cjs",
           external: ["vscode"],
-          entryPoints: { "test/index": "test/integration/index.ts" },
+          entryPoints: { "test/index": "test/integration/index.ts", "test/window": "test/integration/window/index.ts" },
           outExtension: { ".js": ".cjs" },
           outdir,
         },

@@ -67,6 +67,7 @@ ship("@duckdb/node-bindings", ["LICENSE", "duckdb.js"]);
 ship(`@duckdb/node-bindings-${folders.duckdb}`, readdirSync(join("node_modules/@duckdb", `node-bindings-${folders.duckdb}`)));
 ship("detect-libc", ["LICENSE", "lib"]);
 ship("h5wasm", ["LICENSE.txt", "dist/node"]);
+ship("@sqlite.org/sqlite-wasm", ["dist/node.mjs", "dist/sqlite3.wasm"]);
 
 writeFileSync(join(stage, "ThirdPartyNotices.txt"), notices());
 

@@ -37,6 +37,7 @@ import { nemoRl } from "./nemoRl";
 import { langfuse } from "./langfuse";
 import { langSmith } from "./langSmith";
 import { openInference } from "./openInference";
+import { phoenixDatabase } from "./phoenixDatabase";
 import { openAiItems, openAiResponses } from "./openAiResponses";
 import { otlp } from "./otlp";
 import { inspectEval, inspectJson } from "./inspect";
@@ -178,6 +179,7 @@ export const formats: readonly Format[] = [
   langSmith,
   langfuse,
   openInference,
+  phoenixDatabase,
   openAiResponses,
   openAiItems,
   atif,

@@ -15,12 +15,32 @@ function field(row: JsonObject, path: string): JsonValue | undefined {
   return value;
 }
 
+/** A table's structs keep the names of attributes (`{"message.role": "user"}`); elsewhere they are nested. */
+function undotted(value: JsonValue | undefined): JsonValue {
+  if (isList(value)) return value.map(undotted);
+  if (!isObject(value)) return value ?? null;
+  const nested: Record<string, JsonValue> = {};
+  for (const [key, item] of Object.entries(value)) {
+    // What a struct has because another row has it is not there.
+    if (item === null || item === undefined) continue;
+    let target: Record<string, JsonValue> = nested;
+    const names = key.split(".");
+    for (const name of names.slice(0, -1)) {
+      const next = target[name];
+      target = (isObject(next) ? next : (target[name] = {})) as Record<string, JsonValue>;
+    }
+    target[names.at(-1) ?? key] = undotted(item);
+  }
+  return nested;
+}
+
 /** Attributes: an object, nested or flat, or the columns `attributes.*` of a table. */
 function attributesOf(row: JsonObject): JsonObject {
   const own = unpacked(row["attributes"]);
   const attributes: Record<string, JsonValue | undefined> = isObject(own) ? { ...own } : {};
   for (const [key, value] of Object.entries(row))
-    if (key.startsWith("attributes.") && value !== null) attributes[key.slice("attributes.".length)] = value;
+    if (key.startsWith("attributes.") && value !== null)
+      attributes[key.slice("attributes.".length)] = undotted(value);
   const kind = textOf(row["span_kind"]);
   if (kind !== undefined && attributes["openinference.span.kind"] === undefined)
     attributes["openinference.span.kind"] = kind;
@@ -30,7 +50,8 @@ function attributesOf(row: JsonObject): JsonObject {
 const timeOf = (value: JsonValue | undefined): string =>
   value === undefined || value === null ? "" : String(value);
 
-function rawSpan(row: JsonObject): RawSpan {
+/** A span as Phoenix names its fields. */
+export function rawSpan(row: JsonObject): RawSpan {
   const failed = textOf(row["status_code"]) === "ERROR";
   const parent = textOf(row["parent_id"]) ?? textOf(row["parent_span_id"]);
   const events = unpacked(row["events"]);
@@ -53,16 +74,29 @@ function rawSpan(row: JsonObject): RawSpan {
 
 function rowsOf(record: FormatRecord): readonly JsonObject[] {
   const value = record.kind === "value" ? record.value : null;
-  return (isList(value) ? value : [value]).filter(isObject);
+  return (isList(value) ? value : [value]).filter(isObject).flatMap(pageOf);
 }
 
-/** Spans that Phoenix exports, as a table or as JSON. */
+/** Phoenix answers requests for spans with pages: `{"data": [spans], "next_cursor": ...}`. */
+function pageOf(row: JsonObject): readonly JsonObject[] {
+  const { data } = row;
+  return isList(data) && !("name" in row) ? data.filter(isObject) : [row];
+}
+
+const isSpan = (row: JsonObject): boolean =>
+  textOf(field(row, "context.span_id")) !== undefined &&
+  textOf(field(row, "context.trace_id")) !== undefined &&
+  ("parent_id" in row || "span_kind" in row);
+
+/** Spans that Phoenix exports, as a table, as JSON or as pages of its interface. */
 export const openInference = draftedFormat({
   id: "openinference",
   title: "OpenInference spans",
   source: "Arize-ai/phoenix: spans with context.trace_id, parent_id and OpenInference attributes",
   containers: ["json", "jsonl", "parquet"],
   wholeDocument: true,
+  // Spans of a trace need not stand side by side.
+  episodeColumns: [],
   grouping: "none",
   nativeTree: false,
 
@@ -73,9 +107,8 @@ export const openInference = draftedFormat({
         ? { confidence: 0.9, reason: "columns context.span_id, context.trace_id, parent_id" }
         : undefined;
     }
-    const row = head.firstRecord;
-    if (!isObject(row) || textOf(field(row, "context.span_id")) === undefined) return undefined;
-    return textOf(field(row, "context.trace_id")) !== undefined && ("parent_id" in row || "span_kind" in row)
+    const [row] = isObject(head.firstRecord) ? pageOf(head.firstRecord) : [];
+    return row !== undefined && isSpan(row)
       ? { confidence: 0.85, reason: "spans with context.trace_id and parent_id" }
       : undefined;
   },

@@ -6,18 +6,28 @@ import { isList, isObject, recordedNumber, textOf, wholeNumber } from "./jsonFie
 import { spanOfAttributes, type RawSpan } from "./spanAttributes";
 import { traceDrafts, type Span } from "./spanTrace";
 
-/** A value of OTLP's JSON encoding: whole numbers come as text. */
+/** A field of OTLP's JSON, by its own name or as protobuf's other encoding spells it (`spanId`, `span_id`). */
+function field(object: JsonObject, name: string): JsonValue | undefined {
+  return object[name] ?? object[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] ?? undefined;
+}
+
+/** A value of OTLP's JSON encoding: whole numbers come as text. Some writers list every kind, all but one as null. */
 function anyValue(value: JsonValue | undefined): JsonValue {
   if (!isObject(value)) return value ?? null;
-  if ("stringValue" in value) return value["stringValue"] ?? null;
-  if ("intValue" in value) return recordedNumber(value["intValue"]) ?? value["intValue"] ?? null;
-  if ("doubleValue" in value) return recordedNumber(value["doubleValue"]) ?? value["doubleValue"] ?? null;
-  if ("boolValue" in value) return value["boolValue"] ?? null;
-  const list = isObject(value["arrayValue"]) ? value["arrayValue"]["values"] : undefined;
-  if ("arrayValue" in value) return isList(list) ? list.map(anyValue) : [];
-  if ("kvlistValue" in value)
-    return attributesOf(isObject(value["kvlistValue"]) ? value["kvlistValue"]["values"] : []);
-  return value["bytesValue"] ?? null;
+  const text = field(value, "stringValue");
+  if (text !== undefined) return text;
+  const number = field(value, "intValue") ?? field(value, "doubleValue");
+  if (number !== undefined) return recordedNumber(number) ?? number;
+  const flag = field(value, "boolValue");
+  if (flag !== undefined) return flag;
+  const list = field(value, "arrayValue");
+  if (list !== undefined) {
+    const values = isObject(list) ? list["values"] : undefined;
+    return isList(values) ? values.map(anyValue) : [];
+  }
+  const pairs = field(value, "kvlistValue");
+  if (pairs !== undefined) return attributesOf(isObject(pairs) ? pairs["values"] : []);
+  return field(value, "bytesValue") ?? null;
 }
 
 /** Attributes as a list of {key, value}, or already as a map. */
@@ -31,38 +41,56 @@ function attributesOf(value: JsonValue | undefined): JsonObject {
 
 /** Spans by resource; Tempo answers with `batches` of the same. */
 function resourcesOf(document: JsonObject): readonly JsonValue[] | undefined {
-  const list = document["resourceSpans"] ?? document["batches"];
+  const list = field(document, "resourceSpans") ?? document["batches"];
   if (!isList(list)) return undefined;
   const first = list[0];
-  return "resourceSpans" in document || (isObject(first) && "scopeSpans" in first) ? list : undefined;
+  return document["batches"] === undefined || (isObject(first) && field(first, "scopeSpans") !== undefined)
+    ? list
+    : undefined;
+}
+
+/** Spans without their resources, as Phoenix answers with them. */
+function bareSpans(document: JsonObject): readonly JsonObject[] | undefined {
+  const list = document["data"];
+  const first = isList(list) ? list[0] : undefined;
+  return isList(list) &&
+    isObject(first) &&
+    textOf(field(first, "spanId")) !== undefined &&
+    field(first, "startTimeUnixNano") !== undefined
+    ? list.filter(isObject)
+    : undefined;
+}
+
+function rawSpan(span: JsonObject, resource: JsonObject): RawSpan {
+  const parent = textOf(field(span, "parentSpanId"));
+  const status = isObject(span["status"]) ? span["status"] : {};
+  const failed = status["code"] === 2 || status["code"] === "STATUS_CODE_ERROR";
+  return {
+    id: textOf(field(span, "spanId")) ?? "",
+    parent: parent === "" ? undefined : parent,
+    trace: textOf(field(span, "traceId")) ?? "",
+    name: textOf(span["name"]) ?? "",
+    start: String(field(span, "startTimeUnixNano") ?? ""),
+    end: String(field(span, "endTimeUnixNano") ?? ""),
+    error: failed ? (textOf(status["message"]) ?? "error") : undefined,
+    attributes: attributesOf(span["attributes"]),
+    events: (isList(span["events"]) ? span["events"].filter(isObject) : []).map((event) => ({
+      name: textOf(event["name"]) ?? "",
+      attributes: attributesOf(event["attributes"]),
+    })),
+    resource,
+  };
 }
 
 function rawSpans(document: JsonObject): RawSpan[] {
+  const bare = bareSpans(document);
+  if (bare !== undefined) return bare.map((span) => rawSpan(span, {}));
   const resources = (resourcesOf(document) ?? []).filter(isObject);
   return resources.flatMap((resource) => {
     const around = isObject(resource["resource"]) ? attributesOf(resource["resource"]["attributes"]) : {};
-    const scopes = resource["scopeSpans"] ?? resource["instrumentationLibrarySpans"];
+    const scopes = field(resource, "scopeSpans") ?? field(resource, "instrumentationLibrarySpans");
     return (isList(scopes) ? scopes.filter(isObject) : []).flatMap((scope) =>
-      (isList(scope["spans"]) ? scope["spans"].filter(isObject) : []).map((span): RawSpan => {
-        const parent = textOf(span["parentSpanId"]);
-        const status = isObject(span["status"]) ? span["status"] : {};
-        const failed = status["code"] === 2 || status["code"] === "STATUS_CODE_ERROR";
-        return {
-          id: textOf(span["spanId"]) ?? "",
-          parent: parent === "" ? undefined : parent,
-          trace: textOf(span["traceId"]) ?? "",
-          name: textOf(span["name"]) ?? "",
-          start: String(span["startTimeUnixNano"] ?? ""),
-          end: String(span["endTimeUnixNano"] ?? ""),
-          error: failed ? (textOf(status["message"]) ?? "error") : undefined,
-          attributes: attributesOf(span["attributes"]),
-          events: (isList(span["events"]) ? span["events"].filter(isObject) : []).map((event) => ({
-            name: textOf(event["name"]) ?? "",
-            attributes: attributesOf(event["attributes"]),
-          })),
-          resource: around,
-        };
-      }),
+      (isList(scope["spans"]) ? scope["spans"].filter(isObject) : []).map((span) => rawSpan(span, around)),
     );
   });
 }
@@ -94,9 +122,12 @@ export const otlp = draftedFormat({
 
   detect(head) {
     const document = head.firstRecord;
-    return isObject(document) && resourcesOf(document) !== undefined
-      ? { confidence: 0.95, reason: "spans by resource (resourceSpans)" }
-      : undefined;
+    if (!isObject(document)) return undefined;
+    if (resourcesOf(document) !== undefined)
+      return { confidence: 0.95, reason: "spans by resource (resourceSpans)" };
+    return bareSpans(document) === undefined
+      ? undefined
+      : { confidence: 0.9, reason: "data: spans with span_id and start_time_unix_nano" };
   },
 
   drafts(record) {

@@ -217,6 +217,19 @@ function kindOf(own: JsonObject, messages: { readonly output: readonly JsonObjec
   return request && messages.output.length > 0 ? "model" : "other";
 }
 
+/** A model's attributes without the messages, which its steps show: flat, or nested under `llm`. */
+function withoutMessages(own: JsonObject): JsonObject {
+  const rest = Object.entries(own).filter(([key]) => !MESSAGE_KEY.test(key));
+  return Object.fromEntries(
+    rest.map(([key, value]) => [
+      key,
+      key === "llm" && isObject(value)
+        ? without(value, new Set(["input_messages", "output_messages"]))
+        : value,
+    ]),
+  );
+}
+
 /** Evaluation results: events of the GenAI conventions. */
 function scoresOf(span: RawSpan): Readonly<Record<string, number | null>> {
   const scores: Record<string, number | null> = {};
@@ -275,9 +288,6 @@ export function spanOfAttributes(raw: RawSpan): Span {
   return {
     ...base,
     ...messages,
-    attributes:
-      kind === "model"
-        ? Object.fromEntries(Object.entries(own).filter(([key]) => !MESSAGE_KEY.test(key)))
-        : own,
+    attributes: kind === "model" ? withoutMessages(own) : own,
   };
 }

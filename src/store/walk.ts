@@ -129,7 +129,7 @@ export function couldBeData(path: string): boolean {
     if (got === 0) return true;
     const text = bytes.toString("latin1", 0, got).replace(/^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*/, "");
     return (
-      /^(?:[{[<]|PAR1|\u0089HDF|version https:\/\/git-lfs|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/.test(
+      /^(?:[{[<]|PAR1|\u0089HDF|version https:\/\/git-lfs|SQLite format 3\u0000|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/.test(
         text,
       ) || /\.(?:tfrecord\S*|csv|tsv|txt|pkl|log)$/i.test(path)
     );

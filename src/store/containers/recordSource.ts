@@ -20,6 +20,7 @@ import { each, LARGEST_DOCUMENT, oneRecord, type Opened, type RecordSource } fro
 import { plainContent } from "./plainContent";
 import { MOST_WHOLE_ROWS, rowRecords, runRecords, tableRecords } from "./tableRecords";
 import { tfRecords, type TfRecords } from "./tfRecordFile";
+import { SqliteFile } from "./sqliteFile";
 import { ZipArchive } from "./zipArchive";
 
 /** Containers as the store keeps them: what a format sees may be compressed, or a folder. */
@@ -91,6 +92,8 @@ async function open(path: string, container: StoredContainer, format: Format): P
     }
     case "zip":
       return archiveRecords(path, format);
+    case "sqlite":
+      return databaseRecords(path, format);
     case "text":
       return {
         ...oneRecord(async () => ({ kind: "value", value: wholeText(path) })),
@@ -200,6 +203,33 @@ async function archiveRecords(path: string, format: Format): Promise<Opened> {
         };
       }),
   };
+}
+
+/** The records of a database, as the format's queries give them. */
+async function databaseRecords(path: string, format: Format): Promise<Opened> {
+  const file = await SqliteFile.open(path);
+  try {
+    const { records = "", lists = {} } = format.databaseRecords?.(file.tables) ?? {};
+    const rows = records === "" ? [] : file.rows(records);
+    return {
+      count: rows.length,
+      batch: 64,
+      close: () => file.close(),
+      read: async (start, end) =>
+        each(start, Math.min(end, rows.length), (row) => {
+          const own = rows[row] ?? {};
+          const { key } = own;
+          const parameters = typeof key === "string" || typeof key === "number" ? [key] : [];
+          const parts = Object.entries(lists).map(
+            ([name, sql]) => [name, file.rows(sql, parameters)] as const,
+          );
+          return { kind: "value", value: { ...own, ...Object.fromEntries(parts) } };
+        }),
+    };
+  } catch (error) {
+    file.close();
+    throw error;
+  }
 }
 
 function endsInLine(path: string): boolean {

@@ -11,6 +11,7 @@ import { isNpy } from "./npyArray";
 import { plainContent } from "./plainContent";
 import type { StoredContainer } from "./recordSource";
 import { isTfRecord, tfRecords } from "./tfRecordFile";
+import { isSqlite, SqliteFile } from "./sqliteFile";
 import { torchMember } from "./torchFile";
 import { ZipArchive } from "./zipArchive";
 
@@ -18,7 +19,9 @@ import { ZipArchive } from "./zipArchive";
 export interface Sniffed {
   readonly stored: StoredContainer;
   readonly parts: Pick<FileHead, "container"> &
-    Partial<Pick<FileHead, "columns" | "hdf5" | "plain" | "archive" | "text" | "firstRecord" | "array">>;
+    Partial<
+      Pick<FileHead, "columns" | "tables" | "hdf5" | "plain" | "archive" | "text" | "firstRecord" | "array">
+    >;
   /** Open while formats look at the head. */
   readonly archive?: ZipArchive;
   close?(): void;
@@ -42,6 +45,7 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
   if (magic === "\x89HDF\r\n\x1a\n" || head.toString("latin1", 512, 520) === "\x89HDF\r\n\x1a\n")
     return hdf5(path);
   if (magic.startsWith("PK\x03\x04") || magic.startsWith("PK\x05\x06")) return archive(path);
+  if (isSqlite(head)) return database(path);
   if (isNpy(head) || isMatlab(head)) return plain(path, "arrays");
   if (isPickle(path, head)) return plain(path, "pickle");
   if (isArrow(head)) return { stored: "arrow", parts: { container: "arrow", columns: arrowColumns(path) } };
@@ -76,6 +80,11 @@ async function hdf5(path: string): Promise<Sniffed> {
   const file = await openHdf5(path);
   const root: Hdf5Group = file.root;
   return { stored: "hdf5", parts: { container: "hdf5", hdf5: root }, close: () => file.close() };
+}
+
+async function database(path: string): Promise<Sniffed> {
+  const file = await SqliteFile.open(path);
+  return { stored: "sqlite", parts: { container: "sqlite", tables: file.tables }, close: () => file.close() };
 }
 
 async function archive(path: string): Promise<Sniffed> {
