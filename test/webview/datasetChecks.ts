@@ -100,6 +100,45 @@ export const datasetChecks: readonly Check[] = [
       }),
   },
   {
+    name: "names of lines cover neither each other nor a line, and stay inside, at 420, 800 and 1800 pixels",
+    run: async (harness) => {
+      for (const width of [420, 800, 1800])
+        await inPage(harness, { app: "dataset", scenario: "run", width }, async (page) => {
+          await until(page, "the names", `document.querySelectorAll(".multiple .name").length === 4`);
+          const faults = await page.evaluate(() => {
+            const found: string[] = [];
+            for (const figure of document.querySelectorAll(".multiple")) {
+              const frame = figure.querySelector("svg")!.getBoundingClientRect();
+              const labels = [...figure.querySelectorAll("text.label")].map((text) => ({
+                text: text.firstChild?.textContent ?? "",
+                box: text.getBoundingClientRect(),
+                name: text.classList.contains("name"),
+              }));
+              const lines = [...figure.querySelectorAll("path.series")].map((path) =>
+                path.getBoundingClientRect(),
+              );
+              labels.forEach(({ text, box, name }, index) => {
+                if (box.right > frame.right + 1 || box.left < frame.left - 1)
+                  found.push(`${text} sticks out`);
+                // The boxes of 11 px letters overlap by their line gaps; what is drawn does not.
+                for (const other of labels.slice(index + 1))
+                  if (
+                    box.left < other.box.right &&
+                    other.box.left < box.right &&
+                    Math.abs(box.top - other.box.top) < 10.5
+                  )
+                    found.push(`${text} on ${other.text}`);
+                if (name && lines.some((line) => box.left < line.right - 1))
+                  found.push(`${text} lies over a line`);
+              });
+            }
+            return found;
+          });
+          assert.deepEqual(faults, [], `at ${width} pixels`);
+        });
+    },
+  },
+  {
     name: "a row opens by click and by Enter, beside with Ctrl",
     run: (harness) =>
       inPage(harness, { app: "dataset", scenario: "run" }, async (page) => {
@@ -164,6 +203,12 @@ export const datasetChecks: readonly Check[] = [
         assert.match(await text(page, ".facts"), /3,080 trajectories/);
         const words = await page.locator(".table .vlist-row .cell:first-child").allInnerTexts();
         assert.ok(words.length > 5 && !words.includes("…"), "no row went blank");
+        // Rows that arrive before the header hears of them do not give a second count.
+        await page.evaluate(
+          `window.harness.delay = 0; window.harness.post({ type: "rows", id: window.harness.sent.findLast((message) => message.type === "rows" && message.end !== 1).id, start: 0, rows: [], total: 3096 })`,
+        );
+        await page.waitForTimeout(100);
+        assert.equal(await text(page, ".table-bar [role=status]"), "3,080 trajectories");
       });
     },
   },
@@ -176,6 +221,12 @@ export const datasetChecks: readonly Check[] = [
       });
       await inPage(harness, { app: "dataset", scenario: "control" }, async (page) => {
         await until(page, "the returns", `document.querySelectorAll(".returns circle").length === 500`);
+        assert.match(await text(page, ".facts"), /500 episodes/);
+        await until(
+          page,
+          "a remark instead of a finding that every episode ends at its time limit",
+          `/All 500 episodes end at a length or time limit/.test(document.querySelector(".findings").innerText) && ![...document.querySelectorAll(".finding")].some((each) => /cut by/.test(each.innerText))`,
+        );
       });
       await inPage(harness, { app: "dataset", scenario: "nothing" }, async (page) => {
         assert.equal(await text(page, ".nothing"), "This dataset holds no trajectories yet.");

@@ -12,6 +12,7 @@ import {
 import type { TrainingStepSummary } from "../../src/model/summary";
 import { el, setText } from "./element";
 import { count } from "./format";
+import { spreadLabels } from "./labelSpread";
 import type { TrainingSeries } from "./trainingSeries";
 
 /** Training steps that a brush covers, both ends included. */
@@ -33,8 +34,11 @@ const HEIGHT = 74;
 /** Lower edge of the drawing; the labels stand below. */
 const FLOOR = HEIGHT - 14;
 const DASHES = ["", "5 3", "2 2", "7 3 2 3", "1 3", "9 4"];
-const NAME_LIMIT = 18;
+/** Height of a name beside the end of its line, and the share of the width that names may take at most. */
 const NAME_PIXELS = 11;
+const NAME_SHARE = 0.42;
+/** From the end of a line to its name. */
+const LEADER = 12;
 
 /** One small plot over training steps: lines that differ in hue and dash, named at their ends, with a brush. */
 export class TrainingPlot {
@@ -72,31 +76,41 @@ export class TrainingPlot {
     this.steps = steps;
     const [low, high] = this.limits();
     const [first, last] = [steps[0]!.trainingStep!, steps[steps.length - 1]!.trainingStep!];
-    this.x = scaleLinear([first, last], [2, width - 2]);
     const y = scaleLinear([low, high], [FLOOR - 2, 4]);
     const root: Root = choose(this.svg).attr("width", width).attr("height", HEIGHT);
     root.selectAll("*").remove();
+    // Names stand beside the lines, never on them.
+    const right = width - 2 - this.drawNames(root, width, y);
+    this.x = scaleLinear([first, last], [2, right]);
     const rule = (value: number, name: string): void => {
       const at = y(value);
-      root.append("line").attr("class", name).attr("x1", 0).attr("x2", width).attr("y1", at).attr("y2", at);
+      root.append("line").attr("class", name).attr("x1", 0).attr("x2", right).attr("y1", at).attr("y2", at);
     };
     rule(low, "ground");
     rule(high, "ground");
     if (low < 0 && high > 0) rule(0, "ground zero");
     this.drawLines(root, width, y);
-    const label = (x: number, anchor: string, text: string): void =>
-      void root
+    const label = (x: number, anchor: string, text: string): number =>
+      root
         .append("text")
         .attr("class", "label")
         .attr("x", x)
         .attr("y", HEIGHT - 3)
         .attr("text-anchor", anchor)
-        .text(text);
-    label(2, "start", count(first));
-    label(width / 2, "middle", `${this.series.format(low)} to ${this.series.format(high)}`);
-    label(width - 2, "end", count(last));
+        .text(text)
+        .node()!
+        .getComputedTextLength();
+    const limits = `${this.series.format(low)} to ${this.series.format(high)}`;
+    const taken = Math.max(label(2, "start", count(first)), label(right, "end", count(last)));
+    const middle = label((2 + right) / 2, "middle", limits);
+    // Where the three do not fit side by side, the limits say more than the first step.
+    if (middle / 2 + taken + 6 > (right - 2) / 2) {
+      const [start, , centred] = root.selectAll<SVGTextElement, unknown>("text.label:not(.name)").nodes();
+      start?.remove();
+      choose(centred!).attr("x", 2).attr("text-anchor", "start");
+    }
     root.append("line").attr("class", "pointer").attr("y1", 2).attr("y2", FLOOR).attr("visibility", "hidden");
-    this.drawBrush(root, width, brushed);
+    this.drawBrush(root, brushed);
   }
 
   /** Writes the numbers of a step. */
@@ -124,8 +138,53 @@ export class TrainingPlot {
     return [low, high];
   }
 
+  /**
+   * Names the lines but the first at the right, each as near to the end of its line as the others allow.
+   * @returns pixels that the names take
+   */
+  private drawNames(root: Root, width: number, y: ScaleLinear<number, number>): number {
+    const named = this.series.lines.flatMap((each, index) => {
+      const end = this.steps.findLast((step) => Number.isFinite(each.at(step) ?? NaN));
+      return index === 0 || !end ? [] : [{ name: each.name, index, end: y(each.at(end)!) }];
+    });
+    const places = spreadLabels(
+      named.map((each) => each.end),
+      NAME_PIXELS,
+      6,
+      FLOOR - 4,
+    );
+    if (named.length === 0 || !places) return 0;
+    const most = width * NAME_SHARE - LEADER;
+    const group = root.append("g").attr("class", "names");
+    let widest = 0;
+    const texts = named.map(({ name }, at) => {
+      const text = group
+        .append("text")
+        .attr("class", "label name")
+        .attr("y", places[at]! + 4)
+        .text(name);
+      const node = text.node()!;
+      for (let kept = name.length - 1; kept > 1 && node.getComputedTextLength() > most; kept--)
+        text.text(`${name.slice(0, kept)}…`);
+      text.append("title").text(name);
+      widest = Math.max(widest, node.getComputedTextLength());
+      return text;
+    });
+    const left = width - 2 - widest;
+    named.forEach(({ index, end }, at) => {
+      texts[at]!.attr("x", left);
+      group
+        .append("line")
+        .attr("class", `leader series s${index}`)
+        .attr("x1", left - LEADER + 2)
+        .attr("y1", end)
+        .attr("x2", left - 3)
+        .attr("y2", places[at]!);
+    });
+    return widest + LEADER;
+  }
+
   private drawLines(root: Root, width: number, y: ScaleLinear<number, number>): void {
-    const named: number[] = [];
     this.series.lines.forEach((each, index) => {
       const points = this.steps.filter((step) => Number.isFinite(each.at(step) ?? NaN));
       const path = line<TrainingStepSummary>(
@@ -148,27 +207,14 @@ export class TrainingPlot {
           .attr("cx", (step) => this.x(step.trainingStep!))
           .attr("cy", (step) => y(each.at(step)!));
       }
-      const end = points.at(-1);
-      if (index === 0 || !end) return;
-      const height = y(each.at(end)!);
-      // Names that would cover each other are left to the tooltip.
-      if (named.some((other) => Math.abs(other - height) < NAME_PIXELS)) return;
-      named.push(height);
-      root
-        .append("text")
-        .attr("class", "label")
-        .attr("x", width - 4)
-        .attr("y", height < 16 ? height + 12 : height - 4)
-        .attr("text-anchor", "end")
-        .text(each.name.length > NAME_LIMIT ? `${each.name.slice(0, NAME_LIMIT - 1)}…` : each.name);
     });
   }
 
-  private drawBrush(root: Root, width: number, brushed: BrushedSteps | undefined): void {
+  private drawBrush(root: Root, brushed: BrushedSteps | undefined): void {
     const brush = brushX<unknown>()
       .extent([
         [0, 0],
-        [width, FLOOR],
+        [this.x.range()[1]! + 2, FLOOR],
       ])
       .on("end", (event: D3BrushEvent<unknown>) => {
         if (this.placing || !event.sourceEvent) return;

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import type { DatasetInfo, TrajectoryRow } from "../../model/summary";
+import type { DatasetInfo, TrainingStepSummary, TrajectoryRow } from "../../model/summary";
 import type { FromDatasetView, ToDatasetView } from "../../protocol/webviewMessages";
 import type { RowQuery } from "../../protocol/storeCalls";
 import type { Host } from "../host";
@@ -167,7 +167,7 @@ class DatasetSession implements vscode.Disposable {
     const trainingSteps = await this.host.library.services.datasets.trainingSteps(dataset.id);
     this.channel.post({
       type: "dataset",
-      dataset: { ...dataset, warnings: dataset.warnings.slice(0, 100) },
+      dataset: { ...dataset, ...totals(trainingSteps), warnings: dataset.warnings.slice(0, 100) },
       // A run of a hundred thousand steps is thinned evenly: a plot has no more columns than that anyway.
       trainingSteps: thinned(trainingSteps, 400),
       live: this.host.library.isLive(dataset.id),
@@ -243,6 +243,20 @@ class DatasetSession implements vscode.Disposable {
     clearTimeout(this.refreshTimer);
     for (const disposable of this.disposables.splice(0)) disposable.dispose();
   }
+}
+
+/**
+ * Counts of a dataset as its training steps add up: a live run grows between two questions, and the numbers above the
+ * plots must be those of the plots.
+ */
+function totals(
+  steps: readonly TrainingStepSummary[],
+): Pick<DatasetInfo, "trajectories" | "trainingSteps"> | undefined {
+  if (steps.length === 0) return undefined;
+  return {
+    trajectories: steps.reduce((sum, step) => sum + step.trajectories, 0),
+    trainingSteps: steps.filter((step) => step.trainingStep !== undefined).length,
+  };
 }
 
 /** A row whose components are few enough to travel by the hundred. */

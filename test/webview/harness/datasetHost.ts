@@ -74,6 +74,7 @@ function rowAt(index: number, shape: Shape): TrajectoryRow {
     components: {
       format: spread(index + 9) < 0.9 ? 1 : 0,
       correct: reward,
+      arithmetic: Math.min(1, reward + 0.02 * spread(index)),
       [shape.hostile ? HOSTILE : "length penalty"]: index % 11 === 0 ? null : -spread(index) / 10,
     },
   };
@@ -137,7 +138,12 @@ export function playDataset(name: string, answer: Answer): (message: FromDataset
       noContrastShare: mean(groups.map((group) => (flat(group) ? 1 : 0))),
       meanTokens: mean(rows.map((row) => row.tokenCount!)),
       meanSteps: mean(rows.map((row) => row.stepCount)),
-      componentMeans: { format: mean(rows.map((row) => row.components["format"] as number)) },
+      componentMeans: Object.fromEntries(
+        Object.keys(rows[0]!.components).map((component) => [
+          component,
+          mean(rows.map((row) => row.components[component]).filter((value) => value !== null) as number[]),
+        ]),
+      ),
     };
   };
   const dataset: DatasetInfo = {
@@ -155,7 +161,7 @@ export function playDataset(name: string, answer: Answer): (message: FromDataset
     components:
       shape.numeric || shape.total === 0
         ? []
-        : ["format", "correct", shape.hostile ? HOSTILE : "length penalty"],
+        : ["format", "correct", "arithmetic", shape.hostile ? HOSTILE : "length penalty"],
     nativeTree: false,
     numeric: shape.numeric ?? false,
     modifiedMs: 0,

@@ -3,11 +3,14 @@ import type { SortKey } from "../../../src/protocol/storeCalls";
 import { aligned, count, exact, oneLine, significant, withSign } from "../../components/format";
 import { el, icon, setText, setTitle } from "../../components/element";
 import { drawBar } from "../../components/stepList";
+import { rowNoun } from "./rowQueries";
 
 /** What the bars of the table span, grown with the rows that were seen. */
 export interface TableScales {
   reward: { low: number; high: number };
   advantage: number;
+  /** Largest magnitude by component. */
+  components: Map<string, number>;
 }
 
 /** One column of the table of trajectories. */
@@ -150,7 +153,7 @@ export function tableColumns(dataset: DatasetInfo, sample: readonly TrajectoryRo
   const some = (test: (row: TrajectoryRow) => boolean): boolean => sample.some(test);
   const title: Column = {
     id: "title",
-    title: "trajectory",
+    title: rowNoun(dataset),
     hint: "order of the file",
     sort: "row",
     size: "minmax(120px, 1fr)",
@@ -204,8 +207,16 @@ export function tableColumns(dataset: DatasetInfo, sample: readonly TrajectoryRo
     pixels: 76,
     dispensable: 7,
     numeric: true,
-    create: (cell) => (row) =>
-      number(cell, significant(row.components[name]), `${name} ${exact(row.components[name])}`),
+    create:
+      (cell) =>
+      (row, { components: scales }) => {
+        const value = row.components[name];
+        number(
+          cell,
+          typeof value === "number" ? aligned(value, scales.get(name) ?? 0, false) : significant(value),
+          `${name} ${exact(value)}`,
+        );
+      },
   }));
   return [
     title,

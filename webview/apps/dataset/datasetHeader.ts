@@ -2,6 +2,7 @@ import type { DatasetInfo } from "../../../src/model/summary";
 import { button } from "../../components/controls";
 import { el, icon, setText } from "../../components/element";
 import { bytes, count, plural, significant } from "../../components/format";
+import { rowNoun } from "./rowQueries";
 
 /** The line that says what this dataset is and how much of it there is. */
 export class DatasetHeader {
@@ -48,7 +49,7 @@ export class DatasetHeader {
     const fact = (text: string): HTMLElement => el("span", { class: "number", text });
     const facts: HTMLElement[] = [
       el("span", { class: "quiet", text: dataset.formatTitle }),
-      fact(plural(dataset.trajectories, "trajectory")),
+      fact(plural(dataset.trajectories, rowNoun(dataset))),
     ];
     if (dataset.trainingSteps > 1) facts.push(fact(plural(dataset.trainingSteps, "training step")));
     if (dataset.groups > 0) facts.push(fact(plural(dataset.groups, "group")));

@@ -148,7 +148,9 @@ export class DatasetView {
         (rows as readonly TrajectoryRow[]).forEach(
           (row, offset) => (returns[at + offset] = row.reward ?? undefined),
         );
-        this.returns.set(returns, total);
+        // Episodes written since the header was drawn are plotted with its next growth.
+        const shown = Math.min(total, this.dataset?.trajectories ?? total);
+        this.returns.set(returns.slice(0, shown), shown);
         const got = at + rows.length;
         if (rows.length > 0 && got >= Math.min(end, total) && got < Math.min(total, PLOTTED_EPISODES))
           ask(got);

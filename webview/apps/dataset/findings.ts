@@ -2,6 +2,7 @@ import type { DatasetInfo } from "../../../src/model/summary";
 import type { RowQuery } from "../../../src/protocol/storeCalls";
 import { el, icon } from "../../components/element";
 import { count, percent, plural } from "../../components/format";
+import { rowNoun } from "./rowQueries";
 
 /** A filter that singles out what is worth looking at. */
 interface Finding {
@@ -40,6 +41,12 @@ const FINDINGS: readonly Finding[] = [
     sentence: "cut by a length or time limit",
     applies: () => true,
   },
+  {
+    id: "ended",
+    filter: { truncated: false },
+    sentence: "ended by themselves",
+    applies: () => true,
+  },
   { id: "failed", filter: { success: false }, sentence: "failed", applies: () => true },
   { id: "passed", filter: { success: true }, sentence: "passed", applies: () => true },
 ];
@@ -58,6 +65,8 @@ export class Findings {
   private dataset: DatasetInfo | undefined;
   private total = 0;
   private turn = 0;
+  /** Every finding has been counted once: silence then means that there is nothing to say. */
+  private counted = false;
 
   constructor(private readonly actions: FindingsActions) {}
 
@@ -74,6 +83,7 @@ export class Findings {
       this.actions.countRows(finding.filter, (rows) => {
         if (turn !== this.turn) return;
         this.counts.set(finding.id, rows);
+        this.counted ||= FINDINGS.every((each) => !each.applies(dataset) || this.counts.has(each.id));
         this.draw();
       });
     }
@@ -98,7 +108,11 @@ export class Findings {
     const of = (id: string): number => this.counts.get(id) ?? 0;
     // Where every flat group failed or passed as a whole, the sum says nothing new.
     const covered = of("all-failed") + of("all-passed") === of("no-contrast");
-    const ranked = FINDINGS.filter((each) => of(each.id) > 0 && !(each.id === "no-contrast" && covered)).sort(
+    // Episodes of a task without an end are all cut by its time limit: that is the task, not a fault of the run.
+    const endless = this.counts.get("ended") === 0 && of("truncated") > 1;
+    const silent = (id: string): boolean =>
+      id === "ended" || (id === "no-contrast" && covered) || (id === "truncated" && endless);
+    const ranked = FINDINGS.filter((each) => of(each.id) > 0 && !silent(each.id)).sort(
       (a, b) => rank(a) - rank(b) || this.counts.get(b.id)! - this.counts.get(a.id)!,
     );
     const items = ranked.map((finding) => {
@@ -108,7 +122,7 @@ export class Findings {
         "button",
         {
           class: active ? "finding active" : "finding",
-          title: `${plural(rows, "trajectory")} ${finding.sentence}${active ? "; click to show all again" : "; click to show them"}`,
+          title: `${plural(rows, rowNoun(dataset))} ${finding.sentence}${active ? "; click to show all again" : "; click to show them"}`,
           on: { click: () => this.actions.onFilter(active ? undefined : finding.filter) },
         },
         el("span", { class: "number strong finding-count", text: count(rows) }),
@@ -135,8 +149,16 @@ export class Findings {
       el("div", { class: "pane-title", text: "findings" }),
       ...items,
       ...warnings,
-      ...(items.length + warnings.length === 0
-        ? [el("div", { class: "quiet", text: this.counts.size === 0 ? "Counting…" : "Nothing stands out." })]
+      ...(endless
+        ? [
+            el("div", {
+              class: "quiet finding-remark",
+              text: `All ${plural(of("truncated"), rowNoun(dataset))} end at a length or time limit: the task has no end of its own.`,
+            }),
+          ]
+        : []),
+      ...(items.length + warnings.length === 0 && !endless
+        ? [el("div", { class: "quiet", text: this.counted ? "Nothing stands out." : "Counting…" })]
         : []),
     );
   }

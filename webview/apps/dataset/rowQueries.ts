@@ -1,4 +1,4 @@
-import type { TrainingStepSummary } from "../../../src/model/summary";
+import type { DatasetInfo, TrainingStepSummary } from "../../../src/model/summary";
 import type { RowQuery } from "../../../src/protocol/storeCalls";
 import type { BrushedSteps } from "../../components/trainingPlot";
 
@@ -28,6 +28,14 @@ export function unfiltered(query: RowQuery): RowQuery {
     ...(descending === undefined ? {} : { descending }),
   };
 }
+
+/** True when every trajectory of the dataset fits; the order does not matter. */
+export function isUnfiltered(query: RowQuery): boolean {
+  return Object.keys(without(query, "sort", "descending")).length === 0;
+}
+
+/** What one trajectory of a dataset is called. */
+export const rowNoun = (dataset: DatasetInfo): string => (dataset.numeric ? "episode" : "trajectory");
 
 /** The query with a text to look for, or with none when it is blank. */
 export function withText(query: RowQuery, text: string): RowQuery {

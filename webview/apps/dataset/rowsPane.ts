@@ -14,7 +14,7 @@ import { WindowCache } from "../../components/windowCache";
 import { FilterChips } from "./filterChips";
 import { GroupTable, type GroupItem } from "./groupTable";
 import type { RowRequests } from "./rowRequests";
-import { withText } from "./rowQueries";
+import { isUnfiltered, rowNoun, withText } from "./rowQueries";
 import { TrajectoryTable } from "./trajectoryTable";
 
 export type RowsMode = "trajectories" | "groups";
@@ -120,8 +120,11 @@ export class RowsPane {
   setDataset(dataset: DatasetInfo, grown: boolean): void {
     this.dataset = dataset;
     this.tabs[1]!.hidden = dataset.groups === 0;
+    setText(this.tabs[0]!, dataset.numeric ? "episodes" : "trajectories");
     if (dataset.trajectories === 0) return this.say(0, "");
     if (!grown) return;
+    if (!this.renewing)
+      this.setTotal(Math.max(this.table.list.count, isUnfiltered(this.query) ? dataset.trajectories : 0));
     this.rows.reload();
     if (this.mode === "groups") this.groupItems.reload();
   }
@@ -215,7 +218,12 @@ export class RowsPane {
     if (this.table.list.count !== total) this.table.list.setCount(total);
     if (this.mode !== "trajectories") return;
     const all = this.dataset?.trajectories ?? total;
-    this.say(total, `${plural(total, "trajectory")}${total < all ? ` of ${count(all)}` : ""}`);
+    // Rows that a live run has written since the header was drawn are counted with its next growth: one number, not two.
+    const shown = isUnfiltered(this.query) ? all : Math.min(total, all);
+    this.say(
+      total,
+      `${plural(shown, this.dataset ? rowNoun(this.dataset) : "trajectory")}${shown < all ? ` of ${count(all)}` : ""}`,
+    );
   }
 
   private say(total: number, text: string): void {
@@ -224,7 +232,7 @@ export class RowsPane {
     setText(
       this.nothing,
       this.dataset?.trajectories === 0
-        ? "This dataset holds no trajectories yet."
+        ? `This dataset holds no ${this.dataset.numeric ? "episodes" : "trajectories"} yet.`
         : "No row fits these filters. Escape shows all again.",
     );
   }

@@ -20,7 +20,11 @@ export class TrajectoryTable {
   private shown: readonly Column[] = [];
   private query: RowQuery = {};
   private sampled: string | undefined;
-  private readonly scales: TableScales = { reward: { low: 0, high: 0 }, advantage: 0 };
+  private readonly scales: TableScales = {
+    reward: { low: 0, high: 0 },
+    advantage: 0,
+    components: new Map(),
+  };
 
   constructor(
     private readonly rows: WindowCache<TrajectoryRow>,
@@ -49,6 +53,9 @@ export class TrajectoryTable {
       }
       if (typeof row.advantage === "number" && Number.isFinite(row.advantage))
         this.scales.advantage = Math.max(this.scales.advantage, Math.abs(row.advantage));
+      for (const [name, value] of Object.entries(row.components))
+        if (typeof value === "number" && Number.isFinite(value))
+          this.scales.components.set(name, Math.max(this.scales.components.get(name) ?? 0, Math.abs(value)));
     }
     const columns = tableColumns(dataset, [...sample]);
     const ids = columns.map((column) => column.id).join();
