@@ -21,6 +21,8 @@ export interface FileEntry {
   /** True when the last line taken in had no line end yet. */
   openEnd: boolean;
   tornBytes: number;
+  /** State of the files beside it from which its rows were made as well; see `companionState`. */
+  companions: string;
   lastGroup: bigint | undefined;
   lastGroupKey: bigint | undefined;
 }

@@ -5,7 +5,7 @@ import { Failure } from "../model/failure";
 import { loadDuckdb } from "./duckdb";
 
 /** Grows whenever the tables or the meaning of a column change; an index of another version is built anew. */
-export const INDEX_VERSION = 1;
+export const INDEX_VERSION = 2;
 
 /** Tables live in the schema `store`; what users query are the views in `main` (docs/sql.md). */
 const SCHEMA = [
@@ -15,14 +15,14 @@ const SCHEMA = [
   `CREATE TABLE store.files(
      file_no INTEGER, dataset_id VARCHAR, path VARCHAR, relative_path VARCHAR, hash VARCHAR, sort_key VARCHAR,
      container VARCHAR, bytes DOUBLE, mtime_ms DOUBLE, inode DOUBLE, head_hash VARCHAR, tail_hash VARCHAR,
-     indexed_bytes DOUBLE, records INTEGER, open_end BOOLEAN, torn_bytes DOUBLE, last_group UBIGINT, last_group_key UBIGINT)`,
+     indexed_bytes DOUBLE, records INTEGER, open_end BOOLEAN, torn_bytes DOUBLE, last_group UBIGINT, last_group_key UBIGINT, companions VARCHAR)`,
   `CREATE TABLE store.warnings(file_no INTEGER, dataset_id VARCHAR, code VARCHAR, message VARCHAR, place VARCHAR)`,
   `CREATE TABLE store.rows(
      tno BIGINT, file_no INTEGER, row_no INTEGER, part INTEGER, byte_offset DOUBLE, byte_length DOUBLE, member VARCHAR,
      own_id VARCHAR, parent_own_id VARCHAR, group_no UBIGINT, group_guess VARCHAR, training_step DOUBLE, split VARCHAR,
      title VARCHAR, reward DOUBLE, success BOOLEAN, truncated BOOLEAN, stop_reason VARCHAR, advantage DOUBLE,
-     step_count INTEGER, token_count DOUBLE, response_characters DOUBLE, nulls UTINYINT)`,
-  `CREATE TABLE store.components(tno BIGINT, name VARCHAR, value DOUBLE)`,
+     step_count INTEGER, token_count DOUBLE, response_characters DOUBLE, nulls UTINYINT, component_set INTEGER, components DOUBLE[])`,
+  `CREATE TABLE store.component_sets(set_no INTEGER, names VARCHAR[])`,
   `CREATE TABLE store.steps(tno BIGINT, step_index INTEGER, reward DOUBLE, value DOUBLE, advantage DOUBLE)`,
   `CREATE TABLE store.scores(
      trajectory_id VARCHAR, name VARCHAR, level VARCHAR, unit VARCHAR, model_path VARCHAR, model_kind VARCHAR,
@@ -41,8 +41,8 @@ const VIEWS = [
      WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')`,
   `CREATE OR REPLACE VIEW components AS
      SELECT f.hash || ':' || r.row_no || CASE WHEN r.part = 0 THEN '' ELSE ':' || r.part END AS trajectory_id,
-            f.dataset_id, CAST(r.training_step AS BIGINT) AS training_step, c.name, c.value
-     FROM store.components c JOIN store.rows r ON r.tno = c.tno JOIN store.files f ON f.file_no = r.file_no
+            f.dataset_id, CAST(r.training_step AS BIGINT) AS training_step, unnest(c.names) AS name, unnest(r.components) AS value
+     FROM store.rows r JOIN store.component_sets c ON c.set_no = r.component_set JOIN store.files f ON f.file_no = r.file_no
      WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')`,
   `CREATE OR REPLACE VIEW steps AS
      SELECT n.trajectory_id, n.dataset_id, n.training_step, n.step_index, s.reward, s.value, s.advantage
@@ -187,7 +187,7 @@ async function openFile(path: string, rebuilt: boolean): Promise<IndexDatabase> 
       if (version.getRows()[0]?.[0] !== String(INDEX_VERSION)) throw new Error("index of another version");
       // Reads every table's statistics, so that most damage shows here and not later.
       await writer.run(
-        "SELECT (SELECT count(*) FROM store.rows), (SELECT count(*) FROM store.files), (SELECT count(*) FROM store.components), (SELECT count(*) FROM store.scores)",
+        "SELECT (SELECT count(*) FROM store.rows), (SELECT count(*) FROM store.files), (SELECT count(*) FROM store.component_sets), (SELECT count(*) FROM store.scores)",
       );
     }
     const views = await writer.runAndReadAll("SELECT value FROM store.meta WHERE key = 'views'");

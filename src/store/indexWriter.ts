@@ -209,6 +209,7 @@ async function writeFileStates(connection: DuckDBConnection, files: readonly Fil
       DOUBLE,
       UBIGINT,
       UBIGINT,
+      VARCHAR,
     ],
   );
   const at = (row: number): FileEntry => files[row] as FileEntry;
@@ -245,6 +246,7 @@ async function writeFileStates(connection: DuckDBConnection, files: readonly Fil
       doubles((file) => file.tornBytes),
       groups((file) => file.lastGroup),
       groups((file) => file.lastGroupKey),
+      texts((file) => file.companions),
     ],
     files.length,
   );

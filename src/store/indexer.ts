@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Format } from "../formats/format";
 import { formatById } from "../formats/index";
@@ -8,6 +8,8 @@ import { proposalSentence } from "../formats/mappingProposal";
 import { mappingFormatId, mappingOfFormatId, type ColumnMapping } from "../model/columnMapping";
 import { Failure, failureData } from "../model/failure";
 import type { Note } from "../model/trajectory";
+import { CompanionWatch } from "./companionWatch";
+import { companionState } from "./containers/companions";
 import { datasetPlace } from "./datasetPaths";
 import { knownEnds } from "./fingerprint";
 import { fileHashOf } from "./ids";
@@ -29,6 +31,8 @@ const ATTEMPTS = 3;
 const PAUSE_MS = 100;
 /** A file that was rewritten under all of them is left alone for this many times what they took. */
 const REST_SHARE = 4;
+/** Of more files of no known format in one folder, none waits for a file beside it. */
+const UNKNOWN_FILES = 200;
 
 type Readable = Extract<Probe, { kind: "readable" }>;
 
@@ -41,6 +45,14 @@ interface Look {
   /** Which reading this is of a file that is rewritten while it is read, and when the first began. */
   readonly attempt?: number;
   readonly beganMs?: number;
+}
+
+/** A file that was looked at and is not in the index. */
+interface LeftAlone {
+  readonly state: string;
+  readonly note: Note | undefined;
+  /** True for data that no format took. */
+  readonly unknown?: boolean;
 }
 
 export interface DatasetEntry {
@@ -62,8 +74,9 @@ export interface IndexerEvents {
 export class Indexer {
   readonly files = new Map<string, FileEntry>();
   readonly datasets = new Map<string, DatasetEntry>();
+  readonly companions = new CompanionWatch();
   /** Files looked at and left alone, with the state in which that was decided. */
-  private readonly leftAlone = new Map<string, { readonly state: string; readonly note: Note | undefined }>();
+  private readonly leftAlone = new Map<string, LeftAlone>();
   private readonly busy = new Map<string, Promise<unknown>>();
   private readonly intake: Intake;
   private nextFileNo = 1;
@@ -123,6 +136,7 @@ export class Indexer {
         tornBytes: row["torn_bytes"] as number,
         lastGroup: (row["last_group"] as bigint | null) ?? undefined,
         lastGroupKey: (row["last_group_key"] as bigint | null) ?? undefined,
+        companions: row["companions"] as string,
       };
       this.files.set(file.path, file);
       this.nextFileNo = Math.max(this.nextFileNo, file.fileNo + 1);
@@ -177,19 +191,52 @@ export class Indexer {
    * @param asked true when a user named this very file, so that even "unknown" deserves a word
    */
   refresh(path: string, stats: Stats | undefined, asked: boolean, signal?: AbortSignal): Promise<void> {
-    const before = this.busy.get(path);
     // Who had to wait for other work on the file looks at it anew.
-    const work =
-      before === undefined
-        ? this.refreshNow(path, stats, asked, signal)
-        : before.then(() => this.refreshNow(path, undefined, asked, signal));
-    const settled = work
+    return this.inLine(path, (waited) => this.refreshNow(path, waited ? undefined : stats, asked, signal));
+  }
+
+  /** Reads a file again if the files beside it, from which its rows were made as well, have changed. */
+  async refreshCompanions(path: string, signal?: AbortSignal): Promise<void> {
+    const entry = this.files.get(path);
+    const format = entry === undefined ? undefined : this.formatOf(entry);
+    if (format?.companions === undefined && format?.plainCompanions === undefined) return;
+    this.companions.note(path, format);
+    if (companionState(format, path) === entry?.companions) return;
+    await this.inLine(path, async () => {
+      const file = this.files.get(path);
+      if (file === undefined || companionState(format, path) === file.companions) return;
+      try {
+        await this.reread(file, { stats: await stat(path), asked: false, signal });
+      } catch (error) {
+        if (isMissing(error, path)) await this.remove(path);
+        else this.report(path, error);
+      }
+    });
+  }
+
+  /** Looks again at the files of a folder that no format took, because a file beside them may have been what they lacked. */
+  async refreshUnknown(folder: string): Promise<void> {
+    const unknown = [...this.leftAlone.keys()].filter((path) => dirname(path) === folder);
+    if (unknown.length > UNKNOWN_FILES) return;
+    for (const path of unknown) {
+      const left = this.leftAlone.get(path);
+      if (left?.unknown !== true) continue;
+      this.leftAlone.set(path, { ...left, state: "" });
+      await this.refresh(path, undefined, false);
+    }
+  }
+
+  /** Does work on a file after what is under way on it. */
+  private inLine(path: string, work: (waited: boolean) => Promise<void>): Promise<void> {
+    const before = this.busy.get(path);
+    const done = before === undefined ? work(false) : before.then(() => work(true));
+    const settled = done
       .catch(() => undefined)
       .then(() => {
         if (this.busy.get(path) === settled) this.busy.delete(path);
       });
     this.busy.set(path, settled);
-    return work;
+    return done;
   }
 
   private async refreshNow(
@@ -291,6 +338,7 @@ export class Indexer {
     this.leftAlone.delete(path);
     this.rewritten.delete(path);
     this.fresh.delete(path);
+    this.companions.forget(path);
     const entry = this.files.get(path);
     if (entry === undefined) return;
     this.files.delete(path);
@@ -315,6 +363,7 @@ export class Indexer {
     const { stats, asked, signal } = look;
     const state = this.stateOf(path, stats);
     let note: Note | undefined;
+    let unknown = false;
     try {
       const mapped = this.mappedFormat(path);
       const found = await probe(path, mapped);
@@ -329,6 +378,7 @@ export class Indexer {
         await this.rereadFolder(found.leader, stats, signal);
         return;
       }
+      unknown = found.kind === "unknown";
       if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
       else if (found.kind === "unknown" && found.proposal !== undefined && (asked || DATA_NAME.test(path)))
         note = {
@@ -350,8 +400,9 @@ export class Indexer {
       }
       note = { code: failureData(error).code, message: sentence(error), where: path };
     }
-    this.leftAlone.set(path, { state, note });
-    if (note !== undefined) this.events.warning(note);
+    const said = this.leftAlone.get(path)?.note?.message;
+    this.leftAlone.set(path, { state, note, unknown });
+    if (note !== undefined && (asked || note.message !== said)) this.events.warning(note);
   }
 
   /** Says so when a mapping names a file that has none of its columns. */
@@ -408,6 +459,7 @@ export class Indexer {
       tornBytes: 0,
       lastGroup: undefined,
       lastGroupKey: undefined,
+      companions: "",
     };
     this.files.set(path, file);
     await this.takeWhole(file, found, look);
@@ -424,6 +476,8 @@ export class Indexer {
   ): Promise<void> {
     if (stored === "folder") this.folderRead.set(file.path, Date.now());
     this.rewritten.delete(file.path);
+    this.companions.note(file.path, format);
+    file.companions = companionState(format, file.path);
     if (await this.intake.takeIn(file, format, head, stats, signal)) {
       this.noteGrain(file);
       return;

@@ -154,8 +154,10 @@ export class Store {
           throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
         const isLarge = file.stats.size > LARGE_BYTES;
         const take = async (): Promise<void> => {
-          if (asked.has(file.path) || !this.indexer.isNew(file.path) || couldBeData(file.path))
+          if (asked.has(file.path) || !this.indexer.isNew(file.path) || couldBeData(file.path)) {
             await this.indexer.refresh(file.path, file.stats, asked.has(file.path), signal);
+            await this.indexer.refreshCompanions(file.path, signal);
+          }
         };
         await (isLarge ? large.run(take) : take());
         done++;

@@ -10,6 +10,8 @@ const POLL_MS = 1_000;
 /** When polling itself takes long, it takes at most this share of the time. */
 const POLL_SHARE = 0.05;
 const LONGEST_POLL_MS = 30_000;
+/** Reading files again because of their companions takes at most about this share of the time. */
+const COMPANION_SHARE = 0.1;
 /** Files that have not changed for this long are looked at every tenth round. */
 const QUIET_MS = 10 * 60_000;
 const QUIET_ROUNDS = 10;
@@ -34,6 +36,8 @@ export class Follower {
   private running = false;
   private again = false;
   private closed = false;
+  private readingCompanions = false;
+  private companionsAfter = 0;
   private following = false;
 
   constructor(
@@ -122,6 +126,7 @@ export class Follower {
     this.told.clear();
     for (const path of paths) {
       if (this.closed) return;
+      this.indexer.companions.touched(path);
       let stats;
       try {
         stats = await stat(path);
@@ -138,7 +143,33 @@ export class Follower {
       this.lastChange.set(path, { mtimeMs: stats.mtimeMs, size: stats.size });
       await this.indexer.refresh(path, stats, false).catch((error: unknown) => this.fail(path, error));
     }
-    if (!this.closed) this.watchFolders();
+    if (this.closed) return;
+    this.watchFolders();
+    void this.followCompanions();
+  }
+
+  /** Reads files again whose companions have come, changed or gone, without holding up the others. */
+  private async followCompanions(): Promise<void> {
+    if (this.readingCompanions || performance.now() < this.companionsAfter) return;
+    this.readingCompanions = true;
+    const started = performance.now();
+    try {
+      for (const due of this.indexer.companions.due()) {
+        if (this.closed) return;
+        if ("path" in due)
+          await this.indexer
+            .refreshCompanions(due.path)
+            .catch((error: unknown) => this.fail(due.path, error));
+        else
+          await this.indexer
+            .refreshUnknown(due.folder)
+            .catch((error: unknown) => this.fail(due.folder, error));
+      }
+    } finally {
+      this.readingCompanions = false;
+      // A table that all episodes of a run share grows with each: reading them again must not be all that is done.
+      this.companionsAfter = performance.now() + (performance.now() - started) / COMPANION_SHARE;
+    }
   }
 
   private async poll(): Promise<void> {
@@ -151,8 +182,11 @@ export class Follower {
     try {
       this.round++;
       await this.pollFolders();
+      this.pollCompanions();
       await this.pollFiles();
-      if (!this.closed) this.watchFolders();
+      if (this.closed) return;
+      this.watchFolders();
+      void this.followCompanions();
     } catch (error) {
       this.onProblem({
         code: "follow-failed",
@@ -177,6 +211,7 @@ export class Follower {
         continue;
       }
       if (mtimeMs === known) continue;
+      this.indexer.companions.touchedFolder(folder);
       // Lists the folder and what is new below it; known folders below have their own turn.
       for await (const file of this.files(folder, true)) {
         if (this.indexer.isNew(file.path) && couldBeData(file.path))
@@ -185,6 +220,13 @@ export class Follower {
             .catch((error: unknown) => this.fail(file.path, error));
       }
     }
+  }
+
+  /** Folders of companions that were not walked: those around a file that is followed alone. */
+  private pollCompanions(): void {
+    for (const folder of this.indexer.companions.folders)
+      if (!this.folders.has(folder) && this.indexer.companions.hasChanged(folder))
+        this.indexer.companions.touchedFolder(folder);
   }
 
   private async pollFiles(): Promise<void> {
@@ -201,6 +243,8 @@ export class Follower {
         await this.indexer.refresh(path, undefined, false).catch((error: unknown) => this.fail(path, error));
         continue;
       }
+      if (last !== undefined && (last.mtimeMs !== stats.mtimeMs || last.size !== stats.size))
+        this.indexer.companions.touched(path);
       this.lastChange.set(path, { mtimeMs: stats.mtimeMs, size: stats.size });
       await this.indexer.refresh(path, stats, false).catch((error: unknown) => this.fail(path, error));
     }

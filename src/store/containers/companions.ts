@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Companions, Format } from "../../formats/format";
@@ -58,6 +59,24 @@ export async function companionsWithTables(format: Format, path: string): Promis
     }
   }
   return all;
+}
+
+/** Names of a file's companions, pickled ones included, beside it or not; those inside an archive are part of it. */
+export function companionNames(format: Format, path: string): readonly string[] {
+  if (format.companions === undefined && format.plainCompanions === undefined) return [];
+  return [
+    ...(format.companions?.(path, siblingsOf(path), []) ?? []).slice(0, SIBLING_LIMIT),
+    ...(format.plainCompanions?.(path) ?? []),
+  ];
+}
+
+/** Which companions of a file are there, and in which state; empty when there are none. */
+export function companionState(format: Format, path: string): string {
+  const states = companionNames(format, path).flatMap((name) => {
+    const stats = statSync(join(dirname(path), name), { throwIfNoEntry: false });
+    return stats?.isFile() === true ? [`${name}\n${stats.size}\n${stats.mtimeMs}`] : [];
+  });
+  return states.length === 0 ? "" : createHash("sha256").update(states.join("\n")).digest("hex").slice(0, 32);
 }
 
 /** Under which a companion's content is kept, until it changes; undefined when it is missing or too large. */
