@@ -45,6 +45,7 @@ const UNITS: Readonly<Record<StoredContainer, string>> = {
   tfrecord: "Record",
   text: "Text",
   sqlite: "Record",
+  yaml: "Element",
   folder: "Folder",
 };
 

@@ -21,10 +21,11 @@ import { plainContent } from "./plainContent";
 import { MOST_WHOLE_ROWS, rowRecords, runRecords, tableRecords } from "./tableRecords";
 import { tfRecords, type TfRecords } from "./tfRecordFile";
 import { SqliteFile } from "./sqliteFile";
+import { readYaml } from "./yamlFile";
 import { ZipArchive } from "./zipArchive";
 
 /** Containers as the store keeps them: what a format sees may be compressed, or a folder. */
-export type StoredContainer = Container | "compressed-json" | "compressed-jsonl" | "folder";
+export type StoredContainer = Container | "compressed-json" | "compressed-jsonl" | "yaml" | "folder";
 
 const LARGEST_TEXT = 64 * 2 ** 20;
 
@@ -107,6 +108,17 @@ async function open(path: string, container: StoredContainer, format: Format): P
             ]
           : [],
       };
+    case "yaml": {
+      const { value, notes } = readYaml(path);
+      const records = Array.isArray(value) && format.wholeDocument !== true ? value : [value];
+      return {
+        count: records.length,
+        batch: 100,
+        notes,
+        read: async (start, end) =>
+          records.slice(start, end).map((one) => ({ kind: "value", value: one }) as const),
+      };
+    }
     case "folder":
       return folderRecord(path, format);
     case "compressed-json":

@@ -1,5 +1,6 @@
 import type { FileHead, Hdf5Group } from "../../formats/format";
 import { Failure } from "../../model/failure";
+import type { JsonValue } from "../../model/json";
 import { openHdf5 } from "../hdf5";
 import { parquetColumns } from "../parquet";
 import { arrowColumns, isArrow } from "./arrowFile";
@@ -13,6 +14,7 @@ import type { StoredContainer } from "./recordSource";
 import { isTfRecord, tfRecords } from "./tfRecordFile";
 import { isSqlite, SqliteFile } from "./sqliteFile";
 import { torchMember } from "./torchFile";
+import { isYamlName, readYaml } from "./yamlFile";
 import { ZipArchive } from "./zipArchive";
 
 /** What the content of a file says, before a format is asked. */
@@ -65,6 +67,19 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
   if (json !== undefined) return { stored: json.container, parts: json };
   const text = textOf(head);
   if (text === undefined) return undefined;
+  if (isYamlName(path)) {
+    const { value } = readYaml(path);
+    const list = Array.isArray(value) ? (value as readonly JsonValue[]) : undefined;
+    const [first] = list ?? [value];
+    return {
+      stored: "yaml",
+      parts: {
+        container: "json",
+        ...(list === undefined ? {} : { array: true }),
+        ...(first === undefined ? {} : { firstRecord: first }),
+      },
+    };
+  }
   if (looksLikeTable(path, text)) {
     const found = await table(path, text).catch((error: unknown) => {
       // A file that is called a table deserves a word; a text that looked like one is a text.

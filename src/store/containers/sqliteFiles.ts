@@ -7,6 +7,9 @@ export const DISK = "disk-read-only";
 /** A page is at most this long, and so is what SQLite asks for at once. */
 const LARGEST_READ = 2 ** 20;
 
+/** Bytes that a disk writes at once; only a writer would use it. Its type is that of a result, which it is not. */
+const SECTOR: number = 4096;
+
 /**
  * Lets SQLite read files of the disk and nothing more: every write, lock and deletion is refused or has no effect, so that
  * a database of a running program is neither changed nor held up, and no file appears beside it. What a program has written
@@ -72,7 +75,7 @@ export function registerDisk({ capi, wasm, vfs: installer }: Sqlite3Static): voi
           return 0;
         },
         xFileControl: () => SQLITE_NOTFOUND,
-        xSectorSize: () => 4096,
+        xSectorSize: () => SECTOR as 0,
         xDeviceCharacteristics: () => 0,
       },
     },
