@@ -53,9 +53,7 @@ async function inIndex(client: StoreClient): Promise<string[]> {
 }
 
 describe("following files that do not only grow", () => {
-  // KNOWN DEFECT, see docs/development.md: on a busy machine a row can stay missing where a line was cut in its middle and grew
-  // again while it was read. Until that is mended these runs are `npm run test:soak`.
-  it.runIf(process.env["TRAJECTORY_LENS_SOAK"] === "1").each([3, 11])(
+  it.each([3, 11])(
     "ends with what is on the disk, whatever a writer did (seed %i)",
     async (seed) => {
       const data = folder();
