@@ -77,6 +77,12 @@ import { moatless } from "./moatless";
 import { reasonEvalData, reasonEvalScores } from "./reasonEval";
 import { rStar } from "./rStar";
 import { stepCandidates } from "./stepCandidates";
+import { crosswordsSearch } from "./crosswordsSearch";
+import { monteCarloTree } from "./monteCarloTree";
+import { ratedResponses } from "./ratedResponses";
+import { responsePairs } from "./responsePairs";
+import { stepRecords } from "./stepRecords";
+import { stepwiseLabels } from "./stepwiseLabels";
 import { treeOfThoughts } from "./treeOfThoughts";
 import { treeRl } from "./treeRl";
 import { browserGym } from "./browserGym";
@@ -212,14 +218,20 @@ export const formats: readonly Format[] = [
   reasonEvalScores,
   reasonEvalData,
   treeOfThoughts,
+  crosswordsSearch,
+  monteCarloTree,
   treeRl,
   moatless,
   stepCandidates,
   rStar,
   lats,
   landscapeOfThoughts,
+  stepwiseLabels,
+  responsePairs,
+  ratedResponses,
   kto,
   preferencePairs,
+  stepRecords,
   shareGpt,
   chatMessages,
   chatList,

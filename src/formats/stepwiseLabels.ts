@@ -1,0 +1,116 @@
+import { Failure } from "../model/failure";
+import type { JsonObject, JsonValue } from "../model/json";
+import type { Step } from "../model/trajectory";
+import { draftedFormat, given } from "./draft";
+import { isList, isObject, listOf, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import { messageList, promptOfMessages } from "./messages";
+
+interface Labelled {
+  readonly prompt: string;
+  readonly steps: readonly { readonly text: string; readonly label: number | null | undefined }[];
+  readonly used: readonly string[];
+  readonly note: string;
+}
+
+/** A label of a step: a flag, a number, or a plus or minus. */
+function labelOf(value: JsonValue | undefined): number | null | undefined {
+  return value === "+" ? 1 : value === "-" ? 0 : recordedNumber(value);
+}
+
+const isTexts = (value: JsonValue | undefined): value is readonly string[] =>
+  isList(value) && value.length > 0 && value.every((one) => typeof one === "string");
+
+/** The step tag of `process`: each step ends in it. Rare letters and tokens in angle brackets serve. */
+const TAG = /(\u043a\u0438|<\|?[\w ]*(?:step|prm|tag|sep)[\w ]*\|?>|\n\n\n\n\n)/i;
+
+/** TRL's stepwise supervision, OpenR's process and label, and PRMBench's processes with the numbers of wrong steps. */
+function labelled(row: JsonObject): Labelled | undefined {
+  const labels = listOf(row["labels"]) ?? listOf(row["label"]);
+  if (isTexts(row["completions"]) && labels !== undefined && labels.length === row["completions"].length) {
+    const messages = messageList(row["prompt"]);
+    return {
+      prompt:
+        (messages === undefined ? textOf(row["prompt"]) : promptOfMessages(messages)) ??
+        textOf(row["question"]) ??
+        "",
+      steps: row["completions"].map((text, index) => ({ text, label: labelOf(labels[index]) })),
+      used: ["prompt", "completions", "labels", "label"],
+      note: "Step rewards are the labels: 1 for a right step, 0 for a wrong one.",
+    };
+  }
+  const process = textOf(row["process"]);
+  if (process !== undefined && labels !== undefined && labels.length > 0) {
+    const tag = TAG.exec(process)?.[1];
+    const texts = (tag === undefined ? [process] : process.split(tag)).filter((text) => text.trim() !== "");
+    if (texts.length !== labels.length) return undefined;
+    return {
+      prompt: textOf(row["question"]) ?? textOf(row["problem"]) ?? "",
+      steps: texts.map((text, index) => ({ text: text.trim(), label: labelOf(labels[index]) })),
+      used: ["question", "process", "label", "labels"],
+      note: "Step rewards are the labels: 1 for +, 0 for -. Steps end where the process has its step tag.",
+    };
+  }
+  const wrong = listOf(row["error_steps"]);
+  if (isTexts(row["modified_process"]) && wrong !== undefined) {
+    const numbers = new Set(wrong.map(recordedNumber));
+    return {
+      prompt: textOf(row["modified_question"]) ?? textOf(row["original_question"]) ?? "",
+      steps: row["modified_process"].map((text, index) => ({ text, label: numbers.has(index + 1) ? 0 : 1 })),
+      used: ["modified_process", "modified_question", "error_steps"],
+      note: "Step rewards come from error_steps, which counts from 1: 0 there, 1 elsewhere.",
+    };
+  }
+  return undefined;
+}
+
+/** Solutions in steps with a label each. */
+export const stepwiseLabels = draftedFormat({
+  id: "stepwise-labels",
+  title: "Solutions with step labels",
+  source: "TRL's stepwise supervision (trl-lib/prm800k, math_shepherd), OpenR process data, PRMBench",
+  containers: ["jsonl", "json", "parquet", "arrow"],
+  grouping: "key",
+  nativeTree: false,
+
+  detect(head) {
+    const row = head.firstRecord;
+    const parts = isObject(row) ? labelled(row) : undefined;
+    return parts === undefined || parts.steps.some(({ label }) => label === undefined)
+      ? undefined
+      : { confidence: 0.85, reason: `${parts.used.slice(0, 3).join(", ")} with a label a step` };
+  },
+
+  drafts(record) {
+    const row = objectOf(record);
+    const parts = labelled(row);
+    if (parts === undefined)
+      throw new Failure(
+        "missing-field",
+        "The row has no steps with a label each.",
+        "Check that the file holds labelled steps.",
+      );
+    const steps: Step[] = [{ index: 0, role: "user", kind: "prompt", observation: parts.prompt }];
+    for (const [index, { text, label }] of parts.steps.entries())
+      steps.push({
+        index: steps.length,
+        role: "assistant",
+        kind: index === parts.steps.length - 1 ? "answer" : "act",
+        action: `${text}\n`,
+        ...given("reward", label),
+      });
+    const id = row["idx"] ?? row["id"];
+    return [
+      {
+        ...(id === undefined || id === null ? {} : { ownId: String(id) }),
+        groupKey: parts.prompt,
+        groupGuess: "rows with the same prompt",
+        title: titleOf(parts.prompt),
+        task: { prompt: parts.prompt },
+        steps,
+        outcome: { components: {} },
+        extra: without(row, new Set(parts.used)),
+        notes: [{ code: "step-labels", message: parts.note }],
+      },
+    ];
+  },
+});
