@@ -1,5 +1,5 @@
 import { Failure } from "../model/failure";
-import type { JsonObject } from "../model/json";
+import type { JsonObject, JsonValue } from "../model/json";
 import { draftedFormat, given } from "./draft";
 import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
 import { messageList, messageSteps } from "./messages";
@@ -18,8 +18,8 @@ export const tauBench = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !["task_id", "reward", "info", "traj", "trial"].every((key) => key in row))
-      return undefined;
+    if (!isObject(row) || !["task_id", "reward", "traj"].every((key) => key in row)) return undefined;
+    if (!("info" in row || "trial" in row)) return undefined;
     return { confidence: 0.95, reason: "keys task_id, reward, info, traj, trial" };
   },
 
@@ -40,7 +40,7 @@ export const tauBench = draftedFormat({
     const instruction = textOf(task["instruction"]);
     return [
       {
-        ownId: `${id}:${idOf(row["trial"])}`,
+        ownId: row["trial"] === undefined ? id : `${id}:${idOf(row["trial"])}`,
         groupKey: id,
         title: titleOf(instruction ?? `task ${id}`),
         task: { id, ...given("prompt", instruction), ...given("groundTruth", task["actions"]) },
@@ -65,26 +65,93 @@ export const tauBench = draftedFormat({
   },
 });
 
-/** tau2-bench results: one document with all simulations of an experiment. */
+/** A simulation by itself, as runs write them one a file or as a list. */
+const isSimulation = (value: JsonValue | undefined): boolean =>
+  isObject(value) &&
+  "task_id" in value &&
+  "termination_reason" in value &&
+  (isList(value["messages"]) || isList(value["ticks"]));
+
+/** Results of several tools are one message there; each of them is a step. */
+function messagesOf(simulation: JsonObject): readonly JsonObject[] {
+  const listed = isList(simulation["messages"]) ? simulation["messages"].filter(isObject) : [];
+  return listed.flatMap((message) =>
+    isList(message["tool_messages"]) ? message["tool_messages"].filter(isObject) : [message],
+  );
+}
+
+/**
+ * What was said in a voice simulation, where both sides speak at once: each tick holds a chunk of either side and the calls
+ * of tools. Chunks of one speaker that follow each other are one message; silent ones are left out.
+ */
+function spokenTicks(ticks: readonly JsonObject[]): readonly JsonObject[] {
+  const messages: { role: string; content: string; more: JsonObject }[] = [];
+  const add = (role: string, chunk: JsonObject): void => {
+    const content = textOf(chunk["content"]) ?? "";
+    const calls = isList(chunk["tool_calls"]) && chunk["tool_calls"].length > 0;
+    if (content === "" && !calls) return;
+    const last = messages.at(-1);
+    if (!calls && last?.role === role && !("tool_calls" in last.more)) last.content += content;
+    else
+      messages.push({
+        role,
+        content,
+        more: without(chunk, new Set(["role", "content", ...(calls ? [] : ["tool_calls"])])),
+      });
+  };
+  for (const tick of ticks)
+    for (const [key, value] of Object.entries(tick))
+      if (key.endsWith("_chunk") && isObject(value)) add(textOf(value["role"]) ?? "user", value);
+      else if (key.endsWith("_tool_results"))
+        for (const result of isList(value) ? value.filter(isObject) : [])
+          messages.push({
+            role: "tool",
+            content: textOf(result["content"]) ?? "",
+            more: without(result, new Set(["role", "content"])),
+          });
+  return messages.map(({ role, content, more }) => ({ ...more, role, content }));
+}
+
+/** tau2-bench results: one document with all simulations of an experiment, or simulations by themselves. */
 export const tau2Bench = draftedFormat({
   id: "tau2-bench",
   title: "tau2-bench simulations",
-  source: "sierra-research/tau2-bench, simulations JSON",
-  containers: ["json"],
+  source: "sierra-research/tau2-bench, simulations JSON; results.json with simulations/{id}.json",
+  containers: ["json", "jsonl"],
   grouping: "key",
   nativeTree: false,
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !isList(row["simulations"]) || !isList(row["tasks"])) return undefined;
+    if (!isObject(row)) return undefined;
+    if (isSimulation(row))
+      return {
+        confidence: isObject(row["reward_info"]) || "trial" in row ? 0.95 : 0.7,
+        reason: "a simulation with task_id, termination_reason and messages",
+      };
+    if (!isList(row["simulations"])) return undefined;
+    const first = row["simulations"].find(isObject);
+    if (!isList(row["tasks"]))
+      return isSimulation(first) ? { confidence: 0.9, reason: "a list of simulations" } : undefined;
     return {
       confidence: isObject(row["info"]) && "agent_info" in row["info"] ? 0.95 : 0.7,
       reason: "keys simulations, tasks, info.agent_info",
     };
   },
 
-  drafts(record) {
-    const document = objectOf(record);
+  companions: (path) => (/[/\\]simulations[/\\][^/\\]+$/.test(path) ? ["../results.json"] : []),
+
+  datasetPath(path) {
+    // `{experiment}/simulations/{id}.json`: the simulations of an experiment are one run.
+    return /^(.*[/\\]simulations)[/\\][0-9a-f-]{36}\.json$/i.exec(path)?.[1] ?? path;
+  },
+
+  drafts(record, context) {
+    const own = objectOf(record);
+    const beside = context.companions?.get("../results.json");
+    const document = isSimulation(own)
+      ? { tasks: isObject(beside) ? beside["tasks"] : [], simulations: [own] }
+      : own;
     if (!isList(document["simulations"]))
       throw new Failure(
         "missing-field",
@@ -118,7 +185,11 @@ export const tau2Bench = draftedFormat({
           ...given("prompt", reason ?? description),
           ...given("groundTruth", task["evaluation_criteria"]),
         },
-        steps: messageSteps(messageList(simulation["messages"]) ?? []).map((step) =>
+        steps: messageSteps(
+          isList(simulation["ticks"]) && !isList(simulation["messages"])
+            ? spokenTicks(simulation["ticks"].filter(isObject))
+            : messagesOf(simulation),
+        ).map((step) =>
           step.extra === undefined ? step : { ...step, extra: without(step.extra, new Set(["raw_data"])) },
         ),
         outcome: {
@@ -128,7 +199,7 @@ export const tau2Bench = draftedFormat({
           ...(stopReason === undefined ? {} : { truncated: /max|too_many/i.test(stopReason) }),
           components: { ...breakdown, ...numbersOf(simulation, new Set(["trial"])) },
         },
-        extra: without(simulation, new Set(["messages"])),
+        extra: without(simulation, new Set(["messages", "ticks"])),
         notes: [],
       };
     });
