@@ -234,6 +234,8 @@ export const openHandsOutput = draftedFormat({
     const known = ["instance_id", "test_result", "metadata", "instruction", "metrics", "git_patch"].filter(
       (key) => key in row,
     );
+    if (known.length === 0 && events.every((event) => "source" in event || "kind" in event))
+      return { confidence: 0.6, reason: "a history of events with a source" };
     return known.length >= 1
       ? {
           confidence: "trajectory" in row ? 0.3 : 0.85,

@@ -4,16 +4,28 @@ import type { Step } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
 import type { FormatRecord } from "./format";
 import { isList, isObject, recordedNumber, textOf, titleOf, without } from "./jsonFields";
-import { contentOf, roleOf } from "./messages";
+import { contentOf, messageList, messageSteps, roleOf } from "./messages";
 
 /** `query` and `messages` repeat the whole conversation at every step, so they are left out. */
 const STEP_MAPPED = new Set(["action", "observation", "response", "thought", "query", "messages"]);
+
+/** Demonstrations keep the history alone: messages that name their agent. */
+function isDemonstration(row: JsonObject): boolean {
+  const first = isList(row["history"]) ? row["history"].find(isObject) : undefined;
+  return (
+    !isList(row["trajectory"]) &&
+    first !== undefined &&
+    roleOf(first) !== undefined &&
+    ("agent" in first || "message_type" in first) &&
+    messageList(row["history"]) !== undefined
+  );
+}
 
 function documentOf(record: FormatRecord): JsonObject {
   if (
     record.kind !== "value" ||
     !isObject(record.value) ||
-    !(isList(record.value["trajectory"]) || isList(record.value["attempts"]))
+    !(isList(record.value["trajectory"]) || isList(record.value["attempts"]) || isDemonstration(record.value))
   ) {
     throw new Failure(
       "missing-field",
@@ -25,6 +37,7 @@ function documentOf(record: FormatRecord): JsonObject {
 }
 
 function stepsOf(document: JsonObject): Step[] {
+  if (isDemonstration(document)) return messageSteps(messageList(document["history"]) ?? []);
   const steps: Step[] = [];
   const history = isList(document["history"]) ? document["history"].filter(isObject) : [];
   for (const message of history) {
@@ -93,8 +106,10 @@ export const sweAgent = draftedFormat({
       ("response" in first || "thought" in first)
     )
       return { confidence: 0.9, reason: "trajectory of {action, observation, response}" };
-    return isList(row["trajectory"]) && isList(row["history"]) && isObject(row["info"])
-      ? { confidence: 0.8, reason: "keys trajectory, history, info" }
+    if (isList(row["trajectory"]) && isList(row["history"]) && isObject(row["info"]))
+      return { confidence: 0.8, reason: "keys trajectory, history, info" };
+    return isDemonstration(row)
+      ? { confidence: 0.7, reason: "a history of messages of an agent, without steps" }
       : undefined;
   },
 
