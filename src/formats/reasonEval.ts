@@ -1,8 +1,10 @@
+import type { JsonValue } from "../model/json";
 import type { Step } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
 import {
   isList,
   isObject,
+  listOf,
   objectOf,
   recordedNumber,
   textOf,
@@ -10,6 +12,11 @@ import {
   wholeNumber,
   without,
 } from "./jsonFields";
+
+/** One score a step, as Math-Shepherd's models give it, or three probabilities: invalid, neutral, valid. */
+const isScore = (entry: JsonValue | undefined): boolean =>
+  typeof entry === "number" ||
+  (isList(entry) && entry.length === 3 && entry.every((one) => typeof one === "number"));
 
 /** Scores of ReasonEval: probabilities that a step is invalid, neutral (redundant) or valid. The texts are in another file. */
 export const reasonEvalScores = draftedFormat({
@@ -22,21 +29,21 @@ export const reasonEvalScores = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    const scores = isObject(row) && isList(row["scores"]) ? row["scores"][0] : undefined;
-    return isObject(row) &&
-      Object.keys(row).length <= 4 &&
-      "id" in row &&
-      isList(scores) &&
-      scores.length === 3
+    if (!isObject(row) || Object.keys(row).length > 4 || !("id" in row || "rid" in row)) return undefined;
+    const scores = isList(row["scores"]) ? row["scores"] : [];
+    if (scores.length === 0 || !scores.every(isScore)) return undefined;
+    return isList(scores[0])
       ? { confidence: 0.9, reason: "id and scores of three probabilities a step" }
-      : undefined;
+      : { confidence: 0.6, reason: "id and scores, one a step" };
   },
 
   drafts(record) {
     const row = objectOf(record);
     const scores = isList(row["scores"]) ? row["scores"] : [];
     const steps = scores.map((entry, index): Step => {
-      const [invalid, neutral, valid] = (isList(entry) ? entry : []).map(recordedNumber);
+      if (!isList(entry))
+        return { index, role: "assistant", kind: "act", ...given("reward", recordedNumber(entry)) };
+      const [invalid, neutral, valid] = entry.map(recordedNumber);
       const validity = typeof neutral === "number" && typeof valid === "number" ? neutral + valid : undefined;
       return {
         index,
@@ -46,7 +53,7 @@ export const reasonEvalScores = draftedFormat({
         extra: { invalid: invalid ?? null, neutral: neutral ?? null, valid: valid ?? null },
       };
     });
-    const id = row["id"];
+    const id = row["id"] ?? row["rid"];
     return [
       {
         ...(id === undefined ? {} : { ownId: String(id) }),
@@ -78,8 +85,11 @@ export const reasonEvalData = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    return isObject(row) && isList(row["model_output_step_format"])
-      ? { confidence: 0.95, reason: "model_output_step_format with the first wrong step" }
+    if (!isObject(row)) return undefined;
+    if (isList(row["model_output_step_format"]))
+      return { confidence: 0.95, reason: "model_output_step_format with the first wrong step" };
+    return isList(row["hypothesis_steps"]) && isList(row["reference_steps"]) && "question" in row
+      ? { confidence: 0.9, reason: "question, reference_steps and hypothesis_steps" }
       : undefined;
   },
 
@@ -87,7 +97,7 @@ export const reasonEvalData = draftedFormat({
     const row = objectOf(record);
     const prompt = textOf(row["question"]) ?? "";
     const wrongFrom = wholeNumber(row["model_output_solution_first_error_step"]);
-    const listed = isList(row["model_output_step_format"]) ? row["model_output_step_format"] : [];
+    const listed = listOf(row["model_output_step_format"]) ?? listOf(row["hypothesis_steps"]) ?? [];
     const verdict = (key: string): boolean | undefined =>
       row[key] === "correct" ? true : row[key] === "wrong" ? false : undefined;
     const solution = verdict("model_output_solution_correctness");
@@ -116,7 +126,7 @@ export const reasonEvalData = draftedFormat({
       });
     }
     const success = verdict("model_output_answer_correctness");
-    const id = row["id"] ?? row["uuid"];
+    const id = row["id"] ?? row["uuid"] ?? row["rid"];
     return [
       {
         ...(id === undefined ? {} : { ownId: String(id) }),
@@ -127,7 +137,7 @@ export const reasonEvalData = draftedFormat({
           ...(success === undefined ? {} : { success }),
           components: solution === undefined ? {} : { solution_correct: Number(solution) },
         },
-        extra: without(row, new Set(["question", "model_output_step_format"])),
+        extra: without(row, new Set(["question", "model_output_step_format", "hypothesis_steps"])),
         notes: [
           {
             code: "step-labels",
