@@ -80,6 +80,10 @@ function scoresOf(values: JsonValue | undefined): Readonly<Record<string, number
   return scores;
 }
 
+/** Of the scores of several traces, those of one. */
+const scoresFor = (values: JsonValue | undefined, trace: string): JsonValue =>
+  isList(values) ? values.filter((score) => isObject(score) && score["traceId"] === trace) : [];
+
 /** Names that models call as tools in these observations. */
 function calledTools(observations: readonly JsonObject[]): ReadonlySet<string> {
   const names = new Set<string>();
@@ -110,7 +114,7 @@ export const langfuse = draftedFormat({
     const observations = row["observations"];
     if (!isList(observations)) return undefined;
     const first = observations.find(isObject);
-    const known = isObject(row["trace"]) || "projectId" in row || "latency" in row;
+    const known = isObject(row["trace"]) || isList(row["traces"]) || "projectId" in row || "latency" in row;
     return known && (first === undefined || "traceId" in first || "parentObservationId" in first)
       ? { confidence: 0.9, reason: "a trace with observations" }
       : undefined;
@@ -118,7 +122,8 @@ export const langfuse = draftedFormat({
 
   drafts(record) {
     const row = objectOf(record);
-    const trace = isObject(row["trace"]) ? row["trace"] : row;
+    const traces = (isList(row["traces"]) ? row["traces"] : []).filter(isObject);
+    const trace = isObject(row["trace"]) ? row["trace"] : (traces[0] ?? row);
     if (!isList(row["observations"]))
       throw new Failure(
         "missing-field",
@@ -129,13 +134,19 @@ export const langfuse = draftedFormat({
     const tools = calledTools(observations);
     const id = textOf(trace["id"]) ?? "";
     const scores = { ...scoresOf(trace["scores"]), ...scoresOf(row["scores"]) };
-    const spans = observations.map((observation) => ({ ...spanOf(observation, tools), trace: id }));
+    // An export of several traces keeps their observations in one list.
+    const several = traces.length > 1;
+    const spans = observations.map((observation) => {
+      const span = spanOf(observation, tools);
+      return several ? span : { ...span, trace: id };
+    });
     if (spans.length === 0)
       throw new Failure("empty-trace", "The trace has no observations.", "There is nothing to show of it.");
-    return traceDrafts(spans, () => ({
-      scores,
+    const ofTrace = (own: string): JsonObject => traces.find((one) => one["id"] === own) ?? trace;
+    return traceDrafts(spans, (own) => ({
+      scores: several ? scoresOf(scoresFor(row["scores"], own)) : scores,
       extra: {
-        trace: present(without(trace, new Set(["observations"]))),
+        trace: present(without(several ? ofTrace(own) : trace, new Set(["observations"]))),
         ...given("corrections", row["corrections"]),
       },
     }));

@@ -1,9 +1,11 @@
+import type { JsonObject } from "../model/json";
 import type { Step } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
 import { marksOf, picture } from "./guiActions";
 import {
   isList,
   isObject,
+  listOf,
   objectOf,
   recordedFlag,
   recordedNumber,
@@ -28,21 +30,52 @@ function relativePoint(code: string): { readonly x: number; readonly y: number }
   return x === undefined || y === undefined ? undefined : { x: Number(x), y: Number(y) };
 }
 
+/**
+ * Steps as AgentNet has them: a picture and a value. AgentNetBench names the parts otherwise, and its code is the recorded
+ * action of the expert.
+ */
+function stepsIn(row: JsonObject): readonly JsonObject[] {
+  if (isList(row["traj"])) return row["traj"].filter(isObject);
+  return (isList(row["steps"]) ? row["steps"].filter(isObject) : []).map((step) => {
+    const inner = isObject(step["inner_monologue"]) ? step["inner_monologue"] : {};
+    return {
+      ...without(step, new Set(["inner_monologue", "action"])),
+      value: {
+        ...without(inner, new Set(["low_level_instruction"])),
+        ...given("action", inner["low_level_instruction"]),
+        ...given("code", step["action"]),
+      },
+    };
+  });
+}
+
+const TASKS = ["instruction", "user_task_description", "high_level_task_description"] as const;
+
 /** AgentNet trajectories of OpenCUA, with a verdict on each step where the annotation has one. */
 export const openCua = draftedFormat({
   id: "opencua",
   title: "AgentNet trajectory (OpenCUA)",
-  source: "xlang-ai/OpenCUA, AgentNet: task_id, instruction, traj[].value",
+  source:
+    "xlang-ai/OpenCUA, AgentNet: task_id, instruction, traj[].value; AgentNetBench: steps[].inner_monologue",
   containers: ["jsonl", "json"],
   grouping: "none",
   nativeTree: false,
 
   detect(head) {
     const row = head.firstRecord;
-    const step = isObject(row) && isList(row["traj"]) ? row["traj"][0] : undefined;
+    const listed = isObject(row) ? (listOf(row["traj"]) ?? listOf(row["steps"])) : undefined;
+    const step = listed?.find(isObject);
+    if (
+      isObject(row) &&
+      isList(row["steps"]) &&
+      step !== undefined &&
+      isObject(step["inner_monologue"]) &&
+      "image" in step
+    )
+      return { confidence: 0.9, reason: "steps of image, action and inner_monologue" };
     return isObject(row) &&
       "instruction" in row &&
-      isObject(step) &&
+      step !== undefined &&
       isObject(step["value"]) &&
       "image" in step
       ? { confidence: 0.95, reason: "instruction and traj[] of image and value" }
@@ -51,8 +84,8 @@ export const openCua = draftedFormat({
 
   drafts(record) {
     const row = objectOf(record);
-    const prompt = textOf(row["instruction"]) ?? "";
-    const listed = isList(row["traj"]) ? row["traj"].filter(isObject) : [];
+    const prompt = TASKS.map((name) => textOf(row[name])).find((text) => text !== undefined) ?? "";
+    const listed = stepsIn(row);
     const steps: Step[] = [{ index: 0, role: "user", kind: "prompt", observation: prompt }];
     const values = listed.map((step) => (isObject(step["value"]) ? step["value"] : {}));
     for (const [index, step] of listed.entries()) {
@@ -110,7 +143,7 @@ export const openCua = draftedFormat({
             ),
           },
         },
-        extra: without(row, new Set(["instruction", "traj"])),
+        extra: without(row, new Set(["instruction", "traj", "steps"])),
         notes: steps.some((step) => step.reward !== undefined)
           ? [
               {

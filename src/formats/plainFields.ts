@@ -26,12 +26,23 @@ export function fieldsOf(value: PlainValue | undefined): ReadonlyMap<string, Pla
     : isStub(value)
       ? value.entries.size > 0
         ? value.entries
-        : stateOf(value.state)
+        : (stateOf(value.state) ?? tupleFields(value))
       : undefined;
   if (map === undefined) return undefined;
   const fields = new Map<string, PlainValue>();
   for (const [key, item] of map) if (typeof key === "string") fields.set(key, item);
   return fields;
+}
+
+/** Fields of named tuples, which pickles keep without their names; by class, and by how many there are. */
+const TUPLES: readonly (readonly [RegExp, readonly string[]])[] = [
+  [/^imitation\.[\w.]+\.Trajectory\w*$/, ["acts", "obs", "rews", "infos"]],
+  [/^imitation\.[\w.]+\.Trajectory\w*$/, ["acts", "obs", "infos"]],
+];
+
+function tupleFields({ className, args }: PlainStub): PlainMap | undefined {
+  const names = TUPLES.find(([pattern, own]) => own.length === args.length && pattern.test(className))?.[1];
+  return names === undefined ? undefined : new Map(names.map((name, index) => [name, args[index] ?? null]));
 }
 
 /** Python keeps an object's state as a dict, or as a pair of it and of a dict of slots. */

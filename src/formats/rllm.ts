@@ -58,7 +58,21 @@ function stepOf(step: JsonObject, index: number): Step {
   };
 }
 
+/** A trajectory that was saved by itself: the task, the reward and steps that carry their conversation. */
+function isLone(value: JsonValue | undefined): value is JsonObject {
+  const step = isObject(value) && isList(value["steps"]) ? value["steps"].find(isObject) : undefined;
+  return (
+    isObject(value) &&
+    "task" in value &&
+    "reward" in value &&
+    step !== undefined &&
+    "action" in step &&
+    ("model_response" in step || "chat_completions" in step)
+  );
+}
+
 const episodeOf = (value: JsonValue): JsonObject => {
+  if (isLone(value)) return { task: value["task"], trajectories: [value] };
   if (!isObject(value) || !isList(value["trajectories"]))
     throw new Failure(
       "missing-field",
@@ -80,6 +94,8 @@ export const rllm = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
+    if (isLone(row))
+      return { confidence: 0.85, reason: "task, reward, and steps of observation, action, chat_completions" };
     if (
       !isObject(row) ||
       !isList(row["trajectories"]) ||
