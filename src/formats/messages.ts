@@ -15,13 +15,20 @@ const ROLES: Readonly<Record<string, StepRole>> = {
   model: "assistant",
   agent: "assistant",
   bot: "assistant",
+  chatgpt: "assistant",
+  policy: "assistant",
+  prompter: "user",
   function_call: "assistant",
   tool: "tool",
   tool_response: "tool",
   function: "tool",
   observation: "tool",
   ipython: "tool",
+  tool_result: "tool",
+  tool_output: "tool",
+  function_response: "tool",
   environment: "environment",
+  env: "environment",
   // mini-swe-agent's last message says how the run ended.
   exit: "environment",
 };
@@ -33,6 +40,7 @@ const MAPPED = new Set([
   "value",
   "text",
   "tool_calls",
+  "function_call",
   "reasoning_content",
   "reasoning",
   "thinking",
@@ -51,7 +59,15 @@ export function roleOf(message: JsonObject): StepRole | undefined {
 }
 
 /** Fields by which an object with a role is a message. */
-const SPOKEN = ["content", "value", "text", "system_prompt", "tool_calls", "reasoning_content"] as const;
+const SPOKEN = [
+  "content",
+  "value",
+  "text",
+  "system_prompt",
+  "tool_calls",
+  "function_call",
+  "reasoning_content",
+] as const;
 
 /** What a message says: its content, under the name that its writer gives it. */
 export function spokenOf(message: JsonObject): JsonValue | undefined {
@@ -65,7 +81,15 @@ export function isMessage(value: JsonValue | undefined): value is JsonObject {
   return isObject(value) && roleOf(value) !== undefined && SPOKEN.some((key) => key in value);
 }
 
-/** A list of messages, also where it was stored as JSON text. Empty lists are no conversation. */
+/** An object with a role that nobody knows, or one that says nothing: a message only among others. */
+function isLooseMessage(value: JsonValue): boolean {
+  return isObject(value) && (typeof value["role"] === "string" || typeof value["from"] === "string");
+}
+
+/**
+ * A list of messages, also where it was stored as JSON text. Empty lists are no conversation. Beside messages of known roles
+ * others may stand: an evaluator's, or one without words.
+ */
 export function messageList(value: JsonValue | undefined): readonly JsonObject[] | undefined {
   let list = value;
   if (typeof value === "string" && value.startsWith("[")) {
@@ -75,7 +99,7 @@ export function messageList(value: JsonValue | undefined): readonly JsonObject[]
       return undefined;
     }
   }
-  return isList(list) && list.length > 0 && list.every(isMessage)
+  return isList(list) && list.some(isMessage) && list.every((one) => isMessage(one) || isLooseMessage(one))
     ? (list as readonly JsonObject[])
     : undefined;
 }
@@ -164,10 +188,16 @@ function argumentsOf(value: JsonValue | undefined): JsonValue {
 
 /** The step of one message. Reasoning that stands in its own field or in leading think tags is the thought. */
 export function messageStep(message: JsonObject, index: number, kind?: "prompt"): Step {
-  const role = roleOf(message) ?? "user";
+  const known = roleOf(message);
+  const role = known ?? "environment";
   const { text, media, other } = contentOf(spokenOf(message));
-  const calls = toolCallsOf(message["tool_calls"]);
-  const extra = { ...without(message, MAPPED), ...(other.length === 0 ? {} : { content_parts: other }) };
+  const calls = toolCallsOf(message["tool_calls"] ?? message["function_call"]);
+  const speaker = textOf(message["role"]) ?? textOf(message["from"]);
+  const extra = {
+    ...(known === undefined && speaker !== undefined ? { role: speaker } : {}),
+    ...without(message, MAPPED),
+    ...(other.length === 0 ? {} : { content_parts: other }),
+  };
   const base = {
     index,
     role,
