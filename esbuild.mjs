@@ -26,18 +26,18 @@ const nodeModule = {
   banner: {
     js: 'import { createRequire as createRequireForBundle } from "node:module"; const require = createRequireForBundle(import.meta.url);',
   },
-  external: ["vscode", "onnxruntime-node", "@duckdb/node-api", "@duckdb/node-bindings", "h5wasm", "@sqlite.org/sqlite-wasm"],
+  external: ["vscode", "onnxruntime-node", "@duckdb/node-api", "@duckdb/node-bindings", "h5wasm", "@jsquash/jpeg", "@jsquash/webp", "@sqlite.org/sqlite-wasm"],
 };
 
-// transformers.js asks for an image library at import time. Text models never use it and its native part is large, so
-// the build holds a stand-in that is there to be imported and says what is missing when it is called. (The browser
+// transformers.js asks for sharp at import time. Pictures are unpacked and resized in src/inference/pictures, which needs no
+// native library, so the build holds a stand-in that is there to be imported and is never called. (The browser
 // runtime that transformers.js also carries is inside its own file; the inference process hands it onnxruntime-node.)
-const textOnly = {
-  name: "text-only-transformers",
+const withoutSharp = {
+  name: "transformers-without-sharp",
   setup(builder) {
-    builder.onResolve({ filter: /^sharp$/ }, (args) => ({ path: args.path, namespace: "text-only" }));
-    builder.onLoad({ filter: /.*/, namespace: "text-only" }, () => ({
-      contents: 'export default function sharp() { throw new Error("Models of images cannot be scored yet."); }',
+    builder.onResolve({ filter: /^sharp$/ }, (args) => ({ path: args.path, namespace: "without-sharp" }));
+    builder.onLoad({ filter: /.*/, namespace: "without-sharp" }, () => ({
+      contents: 'export default function sharp() { throw new Error("This picture is to be prepared in a way that needs the library sharp."); }',
       loader: "js",
     }));
   },
@@ -82,7 +82,7 @@ const programs = [
   },
   { ...common, platform: "node", target: "node22", format: "cjs", entryPoints: catalogues, outExtension: { ".js": ".cjs" }, outdir },
   { ...nodeModule, entryPoints: { store: "src/store/process.ts" }, outdir },
-  { ...nodeModule, entryPoints: { inference: "src/inference/process.ts" }, outdir, plugins: [textOnly] },
+  { ...nodeModule, entryPoints: { inference: "src/inference/process.ts" }, outdir, plugins: [withoutSharp] },
   {
     ...nodeModule,
     entryPoints: { userSignals: "src/services/userSignals/process.ts", userSignalHooks: "src/services/userSignals/moduleHooks.ts" },

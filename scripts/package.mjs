@@ -69,6 +69,10 @@ ship("detect-libc", ["LICENSE", "lib"]);
 ship("h5wasm", ["LICENSE.txt", "dist/node"]);
 ship("@sqlite.org/sqlite-wasm", ["dist/node.mjs", "dist/sqlite3.wasm"]);
 
+// The decoders alone: WebAssembly, the same for every target.
+ship("@jsquash/jpeg", ["LICENSE", "codec/dec", "codec/LICENSE.codec.md"]);
+ship("@jsquash/webp", ["LICENSE", "codec/dec", "codec/LICENSE.codec.md"]);
+
 writeFileSync(join(stage, "ThirdPartyNotices.txt"), notices());
 
 /** Names, versions and licence texts of every package that is bundled or shipped beside the bundles. */
@@ -83,7 +87,10 @@ function notices() {
     if (!existsSync(file)) continue;
     const { name, version, license } = JSON.parse(readFileSync(file, "utf8"));
     if (!name || !version) continue;
-    const texts = readdirSync(folder).filter((entry) => /^(licen[cs]e|copying|notice|thirdpartynotices)/i.test(entry));
+    // Packages around a C library carry that library's licence in a folder of their own.
+    const texts = [...readdirSync(folder), ...(existsSync(join(folder, "codec")) ? readdirSync(join(folder, "codec")).map((entry) => `codec/${entry}`) : [])].filter((entry) =>
+      /^(?:codec\/)?(licen[cs]e|copying|notice|thirdpartynotices)/i.test(entry),
+    );
     const text = texts.map((entry) => readFileSync(join(folder, entry), "utf8").trim()).join("\n\n");
     sections.push(`${name} ${version} (${license ?? "see below"})\n\n${text || "The package comes without a licence text."}`);
   }

@@ -80,7 +80,7 @@ function videosOf(info: JsonObject, episode: number, row: JsonObject | undefined
   if (template === undefined) return [];
   return Object.entries(features).flatMap(([key, feature]): readonly MediaReference[] => {
     if (!isObject(feature) || feature["dtype"] !== "video") return [];
-    const whole = (name: string): number | undefined => {
+    const fact = (name: string): number | undefined => {
       const value = recordedNumber(row?.[`videos/${key}/${name}`]);
       return typeof value === "number" ? value : undefined;
     };
@@ -89,10 +89,14 @@ function videosOf(info: JsonObject, episode: number, row: JsonObject | undefined
       episode_index: episode,
       episode_chunk:
         typeof chunkSize === "number" && chunkSize > 0 ? Math.floor(episode / chunkSize) : undefined,
-      chunk_index: whole("chunk_index"),
-      file_index: whole("file_index"),
+      chunk_index: fact("chunk_index"),
+      file_index: fact("file_index"),
     });
-    return path === undefined ? [] : [{ kind: "video", path }];
+    const [from, to] = [fact("from_timestamp"), fact("to_timestamp")];
+    const part = { ...(from === undefined ? {} : { from }), ...(to === undefined ? {} : { to }) };
+    return path === undefined
+      ? []
+      : [{ kind: "video", path, ...(from === undefined && to === undefined ? {} : { part }) }];
   });
 }
 

@@ -7,13 +7,12 @@ import type { ScoreArray } from "../model/score";
 import type { Step } from "../model/trajectory";
 import { planBatches } from "./batching";
 import { breathe } from "./causalPass";
+import { pool, unitVector, type TokenPooling } from "./embeddingVectors";
 import type { LoadedModel } from "./loadedModel";
 import { fitText } from "./preparedText";
 import type { Scorer } from "./scorer";
 import { asFloats, specText, type TensorSpec } from "./tensors";
 import { canPad, textFeeds } from "./textBatch";
-
-type Pooling = "mean" | "cls" | "last" | "max";
 
 const poolingSchema = v.looseObject({
   pooling_mode_cls_token: v.optional(v.boolean()),
@@ -33,7 +32,7 @@ function json(folder: string | undefined, ...names: string[]): unknown {
 }
 
 /** How sentence-transformers folders say that token embeddings become one; the declaration goes before. */
-function poolingOf(model: LoadedModel): { pooling: Pooling; normalise: boolean; source: string } {
+function poolingOf(model: LoadedModel): { pooling: TokenPooling; normalise: boolean; source: string } {
   const lens = model.files.config?.trajectory_lens;
   const folder = model.files.folder;
   const modules = json(folder, "modules.json");
@@ -74,27 +73,6 @@ function embeddingOutput(model: LoadedModel): TensorSpec {
     `${model.files.name} has none of the outputs ${names.join(", ")}; it has ${model.session.outputs.map(specText).join("; ")}.`,
     "Name the output with the embeddings in its declaration.",
   );
-}
-
-/** Token embeddings [length, width] as one vector. */
-export function pool(
-  values: Float32Array | Float64Array,
-  start: number,
-  length: number,
-  width: number,
-  pooling: Pooling,
-): Float64Array {
-  const at = (token: number, i: number): number => values[start + token * width + i]!;
-  return Float64Array.from({ length: width }, (_, i) => {
-    if (pooling === "cls") return at(0, i);
-    if (pooling === "last") return at(length - 1, i);
-    let [sum, max] = [0, -Infinity];
-    for (let token = 0; token < length; token++) {
-      sum += at(token, i);
-      max = Math.max(max, at(token, i));
-    }
-    return pooling === "max" ? max : sum / length;
-  });
 }
 
 /** One embedding a step, of everything that the step says; steps without text have none. */
@@ -142,7 +120,7 @@ export const embeddings: Scorer = async (model, trajectories, context) => {
     members.forEach((i, row) => {
       const vector = vectorOf(tensor, row, rows.length, batch.width, rows[row]!.length, pooling);
       if (typeof vector === "string") bad.set(i, `${model.files.name} ${vector}`);
-      else vectors.set(i, normalise ? unit(vector) : vector);
+      else vectors.set(i, normalise ? unitVector(vector) : vector);
     });
     tokens += rows.reduce((sum, row) => sum + row.length, 0);
     done += members.length;
@@ -184,7 +162,7 @@ function vectorOf(
   rows: number,
   width: number,
   length: number,
-  pooling: Pooling,
+  pooling: TokenPooling,
 ): Float64Array | string {
   const { dims } = tensor;
   const values = asFloats(tensor);
@@ -196,10 +174,4 @@ function vectorOf(
     ? Float64Array.from(values.subarray(row * size, (row + 1) * size))
     : pool(values, row * width * size, length, size, pooling);
   return vector.some(Number.isNaN) ? "returned NaN in an embedding, so its embeddings are not used." : vector;
-}
-
-/** Scaled to length 1; a vector of zeros stays as it is. */
-function unit(vector: Float64Array): Float64Array {
-  const length = Math.hypot(...vector);
-  return length === 0 ? vector : vector.map((value) => value / length);
 }

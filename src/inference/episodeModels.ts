@@ -1,5 +1,5 @@
 import type { ModelKind, ScoreArray, ScoreSeries } from "../model/score";
-import { actionRows, columnsOf, observationRows, recordedActions, type InputRows } from "./episodeInputs";
+import { actionRows, observationRows, recordedActions, type InputRows } from "./episodeInputs";
 import {
   output,
   perStep,
@@ -14,23 +14,21 @@ import {
   type Found,
 } from "./episodeReader";
 import { named } from "./modelKind";
+import { observationsOf, rowsOfSteps } from "./pictures/pictureRows";
+import { stepsOf } from "./pictures/trajectoryFrames";
 import { endsCall, sentenceOf } from "./preparedText";
 import type { LoadedModel } from "./loadedModel";
 import type { ScoreContext, Scorer } from "./scorer";
 import type { TensorSpec } from "./tensors";
 import { readVideo } from "./videoReward";
 
-/** Latent states; a row for every recorded observation. */
+/** Latent states; a row for every recorded observation, or for every step that shows a picture. */
 const readEncoder: EpisodeReader = async (model, trajectory, context) => {
   const spec = output(model, "latent");
-  const got = await run(
-    model,
-    [{ alias: "observation", rows: observationRows(model, trajectory) }],
-    [spec],
-    context,
-  );
-  const method = "latent state of each observation";
-  const latent = got.get(spec.name)!;
+  const { rows, steps, note } = await observationsOf(model, trajectory, context);
+  const got = await run(model, [{ alias: "observation", rows }], [spec], context);
+  const method = `latent state of each observation${note}`;
+  const latent = rowsOfSteps(got.get(spec.name)!, steps, stepsOf(trajectory));
   return { series: [], arrays: [table("embeddings", latent, method), table("latent", latent, method)] };
 };
 
@@ -38,11 +36,21 @@ const readEncoder: EpisodeReader = async (model, trajectory, context) => {
 const readAutoencoder: EpisodeReader = async (model, trajectory, context) => {
   const spec = output(model, "reconstruction");
   const latent = named(model.session.outputs, "latent");
-  const rows = observationRows(model, trajectory);
-  const got = await run(model, [{ alias: "observation", rows }], latent ? [spec, latent] : [spec], context);
-  const decoded = got.get(spec.name)!;
-  if (decoded.width !== rows.width) throw wrongWidth(model, spec, decoded.width, rows.width);
-  const method = "mean squared difference of observation and reconstruction";
+  const { rows: read, steps, note } = await observationsOf(model, trajectory, context);
+  const got = await run(
+    model,
+    [{ alias: "observation", rows: read }],
+    latent ? [spec, latent] : [spec],
+    context,
+  );
+  const found = got.get(spec.name)!;
+  if (found.width !== read.width) throw wrongWidth(model, spec, found.width, read.width);
+  const count = stepsOf(trajectory);
+  const [rows, decoded] = [read, found].map((part) => rowsOfSteps(part, steps, count)) as [
+    InputRows,
+    InputRows,
+  ];
+  const method = `mean squared difference of observation and reconstruction${note}`;
   return {
     series: [
       stepSeries(
@@ -55,7 +63,15 @@ const readAutoencoder: EpisodeReader = async (model, trajectory, context) => {
     arrays: [
       table("reconstructions", decoded, "reconstruction of each observation"),
       table("frames", rows, "observations as the model read them"),
-      ...(latent ? [table("latent", got.get(latent.name)!, "latent state of each observation")] : []),
+      ...(latent
+        ? [
+            table(
+              "latent",
+              rowsOfSteps(got.get(latent.name)!, steps, count),
+              "latent state of each observation",
+            ),
+          ]
+        : []),
     ],
   };
 };
@@ -267,7 +283,7 @@ export const episodeModels: Scorer = async (model, trajectories, context) => {
       const found = await reader(model, trajectory, context);
       series.push(...found.series.map((one) => ({ ...base, ...one })));
       arrays.push(...found.arrays.map((one) => ({ ...base, ...one })));
-      tokens += columnsOf(trajectory).steps;
+      tokens += stepsOf(trajectory);
     } catch (error) {
       if (endsCall(error)) throw error;
       failures.push({ trajectoryId: trajectory.id, message: sentenceOf(error) });

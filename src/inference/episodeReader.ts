@@ -1,9 +1,10 @@
 import { Failure } from "../model/failure";
 import type { ModelKind, ScoreArray, ScoreSeries, SeriesLevel } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
-import { columnsOf, type InputRows } from "./episodeInputs";
+import type { InputRows } from "./episodeInputs";
 import type { LoadedModel } from "./loadedModel";
 import { named, type Alias } from "./modelKind";
+import { stepsOf } from "./pictures/trajectoryFrames";
 import { runRows } from "./rowRuns";
 import type { ScoreContext } from "./scorer";
 import { specText, type TensorSpec } from "./tensors";
@@ -70,8 +71,7 @@ export const perStep = (
   trajectory: Trajectory,
   value: (step: number) => number,
   count: number,
-): Float64Array =>
-  Float64Array.from({ length: columnsOf(trajectory).steps }, (_, i) => (i < count ? value(i) : NaN));
+): Float64Array => Float64Array.from({ length: stepsOf(trajectory) }, (_, i) => (i < count ? value(i) : NaN));
 
 /** Mean squared difference of one row of two tables. */
 export function rowError(a: Float64Array, b: Float64Array, row: number, width: number): number {

@@ -27,6 +27,10 @@ const lensSchema = v.object({
   context: v.optional(v.picklist(["refuse", "truncate-head", "slide"])),
   /** Load the model although it does not seem to fit into memory. */
   ignore_memory: v.optional(v.boolean()),
+  /** Most frames of a video that are read. */
+  frames: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1))),
+  /** Texts of an image-text model whose embeddings are wanted, by the names under which signals look for them. */
+  texts: v.optional(v.record(v.string(), v.array(v.string()))),
 });
 
 const configSchema = v.looseObject({
@@ -46,6 +50,13 @@ const configSchema = v.looseObject({
   hidden_size: v.optional(v.number()),
   num_hidden_layers: v.optional(v.number()),
   head_dim: v.optional(v.nullable(v.number())),
+  /** The text side of an image-text model. */
+  text_config: v.optional(
+    v.looseObject({
+      max_position_embeddings: v.optional(v.number()),
+      pad_token_id: v.optional(v.nullable(v.union([v.number(), v.array(v.number())]))),
+    }),
+  ),
   trajectory_lens: v.optional(lensSchema),
 });
 
@@ -85,7 +96,7 @@ export function contextLength(config: ModelConfig | undefined): number | undefin
 }
 
 /** The id that pads a batch, or undefined when the config names none. */
-export function padTokenId(config: ModelConfig | undefined): number | undefined {
+export function padTokenId(config: Pick<ModelConfig, "pad_token_id"> | undefined): number | undefined {
   const pad = config?.pad_token_id;
   return (Array.isArray(pad) ? pad[0] : pad) ?? undefined;
 }

@@ -132,6 +132,14 @@ export function withDeclaration(files: ModelFiles, declaration: ModelDeclaration
     ...(declaration.normalise === undefined ? {} : { normalise: declaration.normalise }),
     ...(declaration.pairTemplate === undefined ? {} : { pair_template: declaration.pairTemplate }),
     ...(declaration.context === undefined ? {} : { context: declaration.context }),
+    ...(declaration.frames === undefined ? {} : { frames: declaration.frames }),
+    ...(declaration.texts === undefined
+      ? {}
+      : {
+          texts: Object.fromEntries(
+            Object.entries(declaration.texts).map(([name, list]) => [name, [...list]]),
+          ),
+        }),
     ...(declaration.ignoreMemory === undefined ? {} : { ignore_memory: declaration.ignoreMemory }),
   };
   const ownConfig =

@@ -29,6 +29,7 @@ export const aliases = {
   ],
   logFlow: ["log_flow", "log_flows", "flow", "log_f", "logf"],
   frames: ["frames", "video"],
+  pixels: ["pixel_values", "pixel_values_videos", "pixels", "image", "images", "input_image"],
 } as const;
 
 export type Alias = keyof typeof aliases;
@@ -97,6 +98,8 @@ export interface KindFinding {
 
 const isText = (evidence: KindEvidence): boolean => evidence.inputs.some((spec) => spec.name === "input_ids");
 
+const isPicture = (evidence: KindEvidence): boolean => named(evidence.inputs, "pixels") !== undefined;
+
 /** What a model is: first what the exporter declares, then the architecture, then names and shapes. */
 export function kindOf(evidence: KindEvidence): KindFinding {
   const declared = evidence.config?.trajectory_lens?.kind ?? evidence.metadata["kind"];
@@ -106,9 +109,11 @@ export function kindOf(evidence: KindEvidence): KindFinding {
       key === "policy"
         ? policyKind(evidence)
         : key === "reward"
-          ? isText(evidence)
-            ? "scalar-reward"
-            : "transition-reward"
+          ? isPicture(evidence) || named(evidence.inputs, "frames")
+            ? "video-reward"
+            : isText(evidence)
+              ? "scalar-reward"
+              : "transition-reward"
           : declaredKinds[key];
     if (kind === undefined) {
       return {
@@ -118,7 +123,11 @@ export function kindOf(evidence: KindEvidence): KindFinding {
     }
     return withInputCheck(kind, evidence);
   }
-  const kind = isText(evidence) ? textKind(evidence) : controlKind(evidence);
+  const kind = isPicture(evidence)
+    ? pictureKind(evidence)
+    : isText(evidence)
+      ? textKind(evidence)
+      : controlKind(evidence);
   return kind === "unknown" ? { kind, problem: unknownProblem(evidence) } : withInputCheck(kind, evidence);
 }
 
@@ -154,6 +163,20 @@ function textKind(evidence: KindEvidence): ModelKind {
   return "unknown";
 }
 
+/** Outputs with the embedding of a picture. */
+const PICTURE_EMBEDDING =
+  /^(image_embeds|image_embeddings|pooler_output|embeddings?|features|last_hidden_state)$/;
+
+function pictureKind({ config, outputs }: KindEvidence): ModelKind {
+  const labels = config ? labelCount(config) : undefined;
+  const scores = outputs.find(({ name }) => name === "logits");
+  const oneNumber = (spec: TensorSpec | undefined): boolean =>
+    spec !== undefined && (spec.shape.length === 1 || (spec.shape.length === 2 && spec.shape[1] === 1));
+  if (named(outputs, "reward") ?? (labels === 1 ? scores : undefined)) return "video-reward";
+  if (outputs.some(({ name }) => PICTURE_EMBEDDING.test(name))) return "embedding";
+  return outputs.length === 1 && oneNumber(outputs[0]) ? "video-reward" : "unknown";
+}
+
 function controlKind({ inputs, outputs }: KindEvidence): ModelKind {
   if (!named(inputs, "observation")) return named(inputs, "frames") ? "video-reward" : "unknown";
   if (named(outputs, "logFlow")) return "flow";
@@ -172,9 +195,14 @@ function controlKind({ inputs, outputs }: KindEvidence): ModelKind {
 }
 
 /** Inputs that each kind of model can be fed with. */
-function fillable(kind: ModelKind, name: string): boolean {
+function fillable(kind: ModelKind, { name, shape }: TensorSpec, only: boolean): boolean {
+  // A model that is declared to look at pictures may call its one input anything.
+  const isPixels =
+    (aliases.pixels as readonly string[]).includes(name.toLowerCase()) || (only && shape.length >= 4);
+  if (kind === "video-reward" && isPixels) return true;
   if (isTextKind(kind)) {
     return (
+      (kind === "embedding" && isPixels) ||
       [
         "input_ids",
         "attention_mask",
@@ -182,7 +210,8 @@ function fillable(kind: ModelKind, name: string): boolean {
         "token_type_ids",
         "use_cache_branch",
         "num_logits_to_keep",
-      ].includes(name) || /^past_key_values?\./.test(name)
+      ].includes(name) ||
+      /^past_key_values?\./.test(name)
     );
   }
   const wanted = usableInputs[kind] ?? ["observation"];
@@ -194,7 +223,7 @@ const usableInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
   "transition-reward": ["observation", "action", "nextObservation", "done"],
   "inverse-dynamics": ["observation", "nextObservation"],
   "dynamics-ensemble": ["observation", "action", "nextObservation"],
-  "video-reward": ["frames"],
+  "video-reward": ["frames", "pixels"],
 };
 
 const expectedInputs: Readonly<Record<ModelKind, string>> = {
@@ -202,7 +231,7 @@ const expectedInputs: Readonly<Record<ModelKind, string>> = {
   "scalar-reward": "input_ids, attention_mask and optionally token_type_ids",
   "policy-lm": "input_ids, attention_mask, and optionally position_ids and past_key_values.N.key/value",
   "preference-pair": "input_ids, attention_mask and optionally token_type_ids",
-  embedding: "input_ids, attention_mask and optionally token_type_ids",
+  embedding: "input_ids, attention_mask and optionally token_type_ids, or pixel_values",
   "policy-discrete": "observation",
   "policy-gaussian": "observation",
   value: "observation",
@@ -212,9 +241,9 @@ const expectedInputs: Readonly<Record<ModelKind, string>> = {
   "inverse-dynamics": "observation and next_observation",
   "dynamics-ensemble": "observation and action",
   flow: "observation",
-  "video-reward": "frames [batch, time, features]",
+  "video-reward": "frames [batch, time, features] or pixel_values [batch, (time,) channels, height, width]",
   judge: "a server",
-  unknown: "input_ids (text) or observation (control)",
+  unknown: "input_ids (text), pixel_values (pictures) or observation (control)",
 };
 
 const requiredInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
@@ -227,14 +256,16 @@ const requiredInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
   "inverse-dynamics": ["observation", "nextObservation"],
   "dynamics-ensemble": ["observation", "action"],
   flow: ["observation"],
-  "video-reward": ["frames"],
 };
 
 function withInputCheck(kind: ModelKind, evidence: KindEvidence): KindFinding {
-  const stray = evidence.inputs.filter((spec) => !fillable(kind, spec.name));
+  const stray = evidence.inputs.filter((spec) => !fillable(kind, spec, evidence.inputs.length === 1));
+  const oneBlock = evidence.inputs.length === 1 && evidence.inputs[0]!.shape.length >= 4;
   const missing = isTextKind(kind)
-    ? !isText(evidence)
-    : (requiredInputs[kind] ?? []).some((alias) => !named(evidence.inputs, alias));
+    ? !isText(evidence) && !(kind === "embedding" && (isPicture(evidence) || oneBlock))
+    : kind === "video-reward"
+      ? !isPicture(evidence) && !oneBlock && !named(evidence.inputs, "frames")
+      : (requiredInputs[kind] ?? []).some((alias) => !named(evidence.inputs, alias));
   if (stray.length === 0 && !missing) return { kind };
   return {
     kind,

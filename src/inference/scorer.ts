@@ -14,6 +14,8 @@ export interface ScoreContext {
   readonly sharePrefixes: boolean;
   /** What is wanted beside the usual numbers. */
   readonly extras: ScoreExtras;
+  /** Folders of datasets by id, in which media paths are looked up beside the trajectory's own folder. */
+  readonly mediaRoots?: Readonly<Record<string, string>>;
   /** The second model that `extras` names. */
   readonly second?: LoadedModel;
   /** Called after each batch. */

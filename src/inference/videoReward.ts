@@ -2,13 +2,29 @@ import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
 import { breathe } from "./causalPass";
 import { columnsOf } from "./episodeInputs";
+import { readPictureRewards } from "./pictureRewards";
+import { pixelLayout, type PixelLayout } from "./pictures/pixelInputs";
 import { perStep, stepSeries, table, wrongWidth, type EpisodeReader } from "./episodeReader";
 import { named } from "./modelKind";
 import { asFloats, specText, tensorOf } from "./tensors";
 
-/** Rewards of a whole clip: frames are the rows of the observation columns, all at once. */
+/**
+ * Rewards of a whole clip: frames are the pictures or the video of the trajectory where the model takes pictures, else the
+ * rows of the observation columns, all at once.
+ */
 export const readVideo: EpisodeReader = async (model, trajectory, context) => {
-  const spec = named(model.session.inputs, "frames")!;
+  const layout = pixelLayout(model.session.inputs);
+  const recorded = trajectory.columns?.columns.some(
+    (column) => column.role === "observation" && layout && column.width === pictureWidth(layout),
+  );
+  if (layout && !recorded) return readPictureRewards(model, layout, trajectory, context);
+  const spec = named(model.session.inputs, "frames");
+  if (!spec)
+    throw new Failure(
+      "no-pictures",
+      `${model.files.name} rewards single pictures; columns of numbers are read by models of clips.`,
+      "Choose a trajectory that shows pictures.",
+    );
   const columns = columnsOf(trajectory).columns.filter((column) => column.role === "observation");
   const wanted = spec.shape.slice(2);
   const size = wanted.every((n): n is number => typeof n === "number")
@@ -67,3 +83,9 @@ export const readVideo: EpisodeReader = async (model, trajectory, context) => {
     arrays: [table("video_reward", { rows, width: 1, data: values }, `reward of each frame${cut}`)],
   };
 };
+
+/** Numbers of one picture, where the input fixes them. */
+const pictureWidth = ({ channels, height, width }: PixelLayout): number | undefined =>
+  channels === undefined || height === undefined || width === undefined
+    ? undefined
+    : channels * height * width;

@@ -61,6 +61,10 @@ export interface ModelDeclaration {
   readonly pooling?: "mean" | "cls" | "last" | "max";
   /** Scale embeddings to length 1. */
   readonly normalise?: boolean;
+  /** Most frames of a video that a model of pictures reads; default: one a step of a recorded episode, else 64. */
+  readonly frames?: number;
+  /** Texts whose embeddings an image-text model gives, by the name under which signals look for them. */
+  readonly texts?: Readonly<Record<string, readonly string[]>>;
   /** Text of a preference model's input, with {prompt}, {a} and {b}. */
   readonly pairTemplate?: string;
   readonly context?: ContextPolicy;

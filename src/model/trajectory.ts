@@ -65,6 +65,8 @@ export interface MediaReference {
   readonly marks?: readonly PictureMark[];
   /** Size of the plane in which the marks are given; absent = the picture's own pixels. */
   readonly frame?: { readonly width: number; readonly height: number };
+  /** Seconds of a video that belong to this trajectory, where a video holds several; absent = all of it. */
+  readonly part?: { readonly from?: number; readonly to?: number };
 }
 
 /** One step of a trajectory: a turn, an action, or one line of a derivation. */

@@ -47,6 +47,8 @@ export const declarationSchema = v.pipe(
     activation: v.optional(v.picklist(["none", "sigmoid", "softmax"])),
     pooling: v.optional(v.picklist(["mean", "cls", "last", "max"])),
     normalise: v.optional(v.boolean()),
+    frames: v.optional(count),
+    texts: v.optional(v.record(text, v.array(text))),
     pairTemplate: v.optional(text),
     context: v.optional(v.picklist(["refuse", "truncate-head", "slide"])),
     contextLength: v.optional(count),

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { stat } from "node:fs/promises";
 import { Failure } from "../model/failure";
 import type { PortableRows } from "../model/portableRow";
@@ -8,6 +8,7 @@ import type { InferenceCalls, PolicyQuestion, ProviderStatus, ScoreExtras } from
 import { modelHash, modelStamp, trajectoryHash } from "./contentHash";
 import type { ScoreStore } from "./datasets";
 import { InferenceProcess } from "./inferenceProcess";
+import { mayReadPictures, mediaStamp } from "./mediaStamp";
 import { ModelLibrary } from "./modelLibrary";
 import type { ModelRegistry } from "./modelRegistry";
 import type { RemoteScoring } from "./remote/remoteScoring";
@@ -109,13 +110,14 @@ export class ProcessScoring implements Scoring, PortableScoring {
     return this.process.onProvider(model, provider, (chosen) =>
       this.scoreOn(trajectoryIds, model, chosen, task, {
         parameters,
-        run: (trajectories, callOptions) =>
+        run: async (trajectories, callOptions) =>
           this.process.call(
             "score",
             {
               modelPath: model.path,
               provider: chosen,
               trajectories,
+              ...(mayReadPictures(model) ? { mediaRoots: await this.mediaRoots() } : {}),
               ...(Object.keys(extras).length === 0 ? {} : { extras }),
               ...(options.longText === undefined ? {} : { longText: options.longText }),
               ...(declared === undefined ? {} : { declaration: declared }),
@@ -182,6 +184,16 @@ export class ProcessScoring implements Scoring, PortableScoring {
     return this.tables.of(trajectoryId);
   }
 
+  /** Folder of each dataset: media paths are relative to it where they are not to the trajectory's own file. */
+  private async mediaRoots(): Promise<Readonly<Record<string, string>>> {
+    const roots: Record<string, string> = {};
+    for (const { id, path } of await this.datasets.list()) {
+      const info = await stat(path).catch(() => undefined);
+      roots[id] = info?.isDirectory() ? path : dirname(path);
+    }
+    return roots;
+  }
+
   /** Paths of second models by their declared names. */
   private resolved(extras: ScoreExtras): ScoreExtras {
     const path = (name: string): string => resolve(this.registry.find(name)?.path ?? name);
@@ -217,6 +229,7 @@ export class ProcessScoring implements Scoring, PortableScoring {
     let done = 0;
     const report = (message: string): void => task?.report?.({ done, total, provider, message });
     const wantsTables = givesTables(model.kind, how.parameters);
+    const looks = mayReadPictures(model);
 
     for await (const trajectories of this.portions(trajectoryIds, model.kind)) {
       if (task?.signal?.aborted)
@@ -224,9 +237,15 @@ export class ProcessScoring implements Scoring, PortableScoring {
       // A comparison within a group depends on who else is in it.
       const peers =
         model.kind === "preference-pair" ? { peers: trajectories.map(trajectoryHash).sort() } : {};
-      const keys = trajectories.map((trajectory) =>
-        cacheKey(trajectory, hash, provider, { ...how.parameters, ...peers }),
-      );
+      const roots = looks ? await this.mediaRoots() : {};
+      const keys: string[] = [];
+      for (const trajectory of trajectories) {
+        const folder = roots[trajectory.datasetId];
+        const media = looks
+          ? { media: await mediaStamp(trajectory, folder === undefined ? [] : [folder]) }
+          : {};
+        keys.push(cacheKey(trajectory, hash, provider, { ...how.parameters, ...peers, ...media }));
+      }
       const cached = await this.datasets.cachedScores(keys);
       const missing: Trajectory[] = [];
       for (const [index, trajectory] of trajectories.entries()) {
