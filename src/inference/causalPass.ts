@@ -1,9 +1,15 @@
 import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
 import { planBatches } from "./batching";
+import { cheapestPacking, rowPerNode, type BranchPlan, type BranchRow } from "./branchPlan";
+import { fillRow, layoutOf, stretchesTo, type FilledRow } from "./branchRows";
+import type { CausalOptions, CausalResult } from "./causalOptions";
+import { BranchPoint, readDistributions, type RowNumbers, type TokenStatistics } from "./distribution";
 import type { LoadedModel } from "./loadedModel";
-import { readDistribution, readDistributions, type RowNumbers, type TokenStatistics } from "./distribution";
+import { addHidden, emptyResult, passCosts, portionsOf, rowOf, type NodeResult, type Run } from "./passParts";
+import { branchesExactly, reusesPrefixExactly } from "./prefixCheck";
 import { prefixForest, type PrefixForest, type PrefixNode } from "./prefixForest";
+import { extraWidths, readExtras } from "./rowExtras";
 import { asFloats } from "./tensors";
 import {
   canPad,
@@ -12,17 +18,18 @@ import {
   pastOfRow,
   presentName,
   textFeeds,
+  type BranchLayout,
   type PastState,
 } from "./textBatch";
-import type { CausalOptions, CausalResult } from "./causalOptions";
-import { addHidden, emptyResult, portions, rowOf, type NodeResult, type Run } from "./passParts";
-import { reusesPrefixExactly } from "./prefixCheck";
-import { extraWidths, readExtras } from "./rowExtras";
 
 /** Bytes of logits that one run may return. */
 const LOGITS_BYTES = 128 * 2 ** 20;
 /** A shared stretch that saves fewer tokens is not worth a run of its own. */
 const MIN_SAVED_TOKENS = 32;
+/** Where branches share a row, a shared stretch needs no run of its own. */
+const MIN_SAVED_IN_ROW = 4;
+/** Caches of one run are padded to the longest, so they differ by no more than this factor. */
+const PAST_SPREAD = 1.3;
 
 /** The logits output of a language model. @throws Failure when there is none of the right shape */
 export function logitsOutput(model: LoadedModel): { name: string; vocabulary: number | undefined } {
@@ -55,15 +62,18 @@ export async function causalPass(
       : Math.max(64, Math.floor(LOGITS_BYTES / (4 * logits.vocabulary)));
   const models = options.second ? [model, options.second] : [model];
   const maxTokens = Math.min(options.maxBatchTokens, Math.floor(byMemory / models.length));
-  let reuse = options.sharePrefixes;
+  let reuse = options.sharePrefixes && sequences.length > 1;
   for (const one of models) reuse &&= canReusePrefix(one) && (await reusesPrefixExactly(one));
+  let branching = reuse;
+  for (const one of models) branching &&= await branchesExactly(one);
   const forest = prefixForest(
     sequences,
     reuse
-      ? { minSaved: MIN_SAVED_TOKENS, maxSegment: maxTokens }
+      ? { minSaved: branching ? MIN_SAVED_IN_ROW : MIN_SAVED_TOKENS, maxSegment: maxTokens }
       : { minSaved: Infinity, maxSegment: Infinity },
   );
-  const pass = new Pass(models, sequences, wanted, forest, {
+  const plan = branching ? cheapestPacking(forest, passCosts(models, maxTokens)) : rowPerNode(forest);
+  const pass = new Pass(models, sequences, wanted, forest, plan, branching, {
     ...options,
     maxBatchTokens: maxTokens,
   });
@@ -73,20 +83,25 @@ export async function causalPass(
 
 class Pass {
   private readonly results: NodeResult[];
-  /** Caches of an inner node, one per model. */
+  /** Caches of the anchors, one per model. */
   private readonly pasts = new Map<number, readonly PastState[]>();
-  /** Logits after the last token of an inner node, one row per model: its children's first tokens are drawn from them. */
-  private readonly lastRows = new Map<number, readonly (Float32Array | Float64Array)[]>();
+  /** What the models say after the last token of an anchor: first tokens of what continues it are drawn from that. */
+  private readonly ends = new Map<number, readonly BranchPoint[]>();
   private readonly captured = new Map<number, Float32Array | Float64Array>();
   private readonly widths: ReadonlyMap<string, number>;
   private done = 0;
 
-  /** @param models the scored one, and the second where there is one */
+  /**
+   * @param models the scored one, and the second where there is one
+   * @param branching whether rows may hold several branches, and continue caches of different lengths
+   */
   constructor(
     private readonly models: readonly LoadedModel[],
     private readonly sequences: readonly (readonly number[])[],
     private readonly wanted: readonly Uint8Array[],
     private readonly forest: PrefixForest,
+    private readonly plan: BranchPlan,
+    private readonly branching: boolean,
     private readonly options: CausalOptions,
   ) {
     this.widths = options.extras ? extraWidths(options.extras) : new Map<string, number>();
@@ -94,69 +109,111 @@ class Pass {
   }
 
   async run(): Promise<void> {
-    for (const nodes of portions(this.models, this.forest)) {
-      const deepest = Math.max(0, ...nodes.map((index) => this.forest.nodes[index]!.depth));
-      for (let depth = 0; depth <= deepest; depth++) {
-        await this.wave(nodes.filter((index) => this.forest.nodes[index]!.depth === depth));
-        if (depth > 0) this.forget(nodes, depth - 1);
-      }
-      this.pasts.clear();
-      this.lastRows.clear();
+    const { rows, anchors } = this.plan;
+    const portionOf = portionsOf(this.models, this.forest, anchors);
+    const waves = new Map<string, BranchRow[]>();
+    for (const row of rows) {
+      const key = `${portionOf[row.members[0]!]} ${row.wave}`;
+      const list = waves.get(key);
+      if (list) list.push(row);
+      else waves.set(key, [row]);
     }
+    // Rows are listed by wave, so each portion's waves are in order; one portion is finished before the next.
+    const keys = [...waves.keys()].sort((a, b) => Number.parseInt(a) - Number.parseInt(b));
+    for (const key of keys) await this.wave(waves.get(key)!);
   }
 
-  /** All nodes of one depth: their parents are computed. Rows of one run continue pasts of one length. */
-  private async wave(indices: readonly number[]): Promise<void> {
-    const groups = new Map<string, number[]>();
-    for (const index of indices) {
-      const key = `${this.forest.nodes[index]!.start} ${this.forest.internal[index]}`;
-      groups.set(key, [...(groups.get(key) ?? []), index]);
+  /** Rows whose caches are all there. Those of one run have about as many tokens behind them. */
+  private async wave(rows: readonly BranchRow[]): Promise<void> {
+    const groups = new Map<string, BranchRow[]>();
+    for (const row of rows) {
+      const past = this.branching ? Math.ceil(Math.log(row.past + 1) / Math.log(PAST_SPREAD)) : row.past;
+      const key = `${past} ${row.members.some((index) => this.plan.anchors[index])}`;
+      groups.set(key, [...(groups.get(key) ?? []), row]);
     }
     for (const group of groups.values()) {
-      const start = this.forest.nodes[group[0]!]!.start;
-      const lengths = group.map((index) => this.forest.nodes[index]!.end - start);
       // A row's past is copied and attended to but not computed again, so it counts for little.
       const plan = planBatches(
-        lengths.map((length) => length + Math.ceil(start / 10)),
+        group.map((row) => row.tokens + Math.ceil(row.past / 10)),
         { maxTokens: this.options.maxBatchTokens, padding: this.models.every(canPad) },
       );
       for (const batch of plan) await this.batch(batch.members.map((member) => group[member]!));
     }
+    for (const { anchor } of rows) {
+      this.pasts.delete(anchor);
+      this.ends.delete(anchor);
+    }
   }
 
-  private async batch(indices: readonly number[]): Promise<void> {
+  private async batch(planned: readonly BranchRow[]): Promise<void> {
     await breathe(this.options.signal);
     const { forest } = this;
-    const nodes = indices.map((index) => forest.nodes[index]!);
-    const rows = nodes.map((node) => this.sequences[node.representative]!.slice(node.start, node.end));
-    const width = Math.max(...rows.map((row) => row.length));
-    const keep = forest.internal[indices[0]!] === 1;
+    const rows = planned.map((row) => fillRow(forest, row, this.sequences));
+    const width = Math.max(...rows.map((row) => row.ids.length));
+    const layout = this.branching ? layoutOf(forest, rows, width) : undefined;
+    const keep = planned[0]!.members.some((index) => this.plan.anchors[index]);
     const runs: Run[] = [];
     for (const [which, model] of this.models.entries())
-      runs.push(await this.runModel(which, model, nodes, rows, width, keep));
-    const [first, second] = runs as [Run, Run | undefined];
-    const read = await this.readRun(first.values, first.vocabulary, nodes, rows, width);
-    indices.forEach((index, r) => {
-      const node = nodes[r]!;
-      const length = rows[r]!.length;
-      this.results[index] = this.statistics(node, first, second, read, r * width);
-      addHidden(this.options.hidden ?? [], this.results[index], first.outputs, r, length);
-      this.capture(node, first, r * width);
-      if (keep) {
+      runs.push(await this.runModel(which, model, rows, width, keep, layout));
+    const asked = new Map(
+      rows.flatMap(({ row }) => row.members.map((index) => [index, this.askedOf(index)])),
+    );
+    const read = await this.readRun(runs[0]!, rows, width, asked);
+    const past = Math.max(...planned.map((row) => row.past));
+    for (const [r, filled] of rows.entries()) {
+      const ends = new Map<number, readonly BranchPoint[]>();
+      /** What the models say after the last token of a node of this row. */
+      const endOf = (index: number): readonly BranchPoint[] => {
+        const node = forest.nodes[index]!;
+        const last = r * width + filled.offsets.get(index)! + node.end - node.start - 1;
+        const found = ends.get(index) ?? runs.map((run) => new BranchPoint(rowOf(run, last)));
+        ends.set(index, found);
+        return found;
+      };
+      for (const index of filled.row.members) {
+        const node = forest.nodes[index]!;
+        const offset = filled.offsets.get(index)!;
+        const before =
+          node.parent < 0
+            ? undefined
+            : filled.offsets.has(node.parent)
+              ? endOf(node.parent)
+              : this.ends.get(node.parent);
+        this.results[index] = this.statistics(
+          node,
+          runs,
+          read,
+          r * width + offset,
+          before,
+          asked.get(index)!,
+        );
+        addHidden(
+          this.options.hidden ?? [],
+          this.results[index],
+          runs[0]!.outputs,
+          r,
+          offset,
+          node.end - node.start,
+        );
+        this.capture(node, runs[0]!, r * width + offset);
+        if (!this.plan.anchors[index]) continue;
+        const stretches = stretchesTo(forest, filled, index);
+        const kept = [
+          ...(filled.row.past > 0 ? [[0, filled.row.past] as const] : []),
+          ...stretches.map(([from, to]) => [past + from, past + to] as const),
+        ];
         this.pasts.set(
           index,
-          this.models.map((model, which) => pastOfRow(model, runs[which]!.outputs, r, node.start + length)),
+          this.models.map((model, which) => pastOfRow(model, runs[which]!.outputs, r, kept)),
         );
-        this.lastRows.set(
+        // Copied: the run's own logits are let go.
+        this.ends.set(
           index,
-          runs.map(({ values, vocabulary }) => {
-            const last = (r * width + length - 1) * vocabulary;
-            return values.slice(last, last + vocabulary);
-          }),
+          endOf(index).map(({ logits }) => new BranchPoint(logits.slice())),
         );
       }
-      this.done += length;
-    });
+      this.done += filled.ids.length;
+    }
     this.options.onBatch?.(this.done, forest.tokens);
   }
 
@@ -164,20 +221,20 @@ class Pass {
   private async runModel(
     which: number,
     model: LoadedModel,
-    nodes: readonly PrefixNode[],
-    rows: readonly (readonly number[])[],
+    rows: readonly FilledRow[],
     width: number,
     keep: boolean,
+    layout: BranchLayout | undefined,
   ): Promise<Run> {
-    const parents = nodes.map((node) => (node.parent < 0 ? undefined : this.pasts.get(node.parent)?.[which]));
-    const pasts = parents.every((past) => past !== undefined) ? parents : undefined;
+    const pasts = rows.map(({ row }) => this.pasts.get(row.anchor)?.[which]);
     const name = logitsOutput(model).name;
     const fetches = [
       name,
       ...(keep ? pastInputs(model).map((spec) => presentName(spec.name)) : []),
       ...(which === 0 ? new Set((this.options.hidden ?? []).map((hidden) => hidden.output)) : []),
     ];
-    const outputs = await model.session.run(textFeeds(model, rows, width, pasts), fetches);
+    const ids = rows.map((row) => row.ids);
+    const outputs = await model.session.run(textFeeds(model, ids, width, pasts, layout), fetches);
     const logits = outputs[name]!;
     checkLogits(logits, rows.length, width);
     return { outputs, values: asFloats(logits), vocabulary: logits.dims[2]! };
@@ -192,71 +249,82 @@ class Pass {
     }
   }
 
-  private isWanted(node: PrefixNode, position: number): boolean {
-    return node.through.some((member) => this.wanted[member]![position] === 1);
+  /** 1 for the tokens of a node of which some sequence wants the numbers. */
+  private askedOf(index: number): Uint8Array {
+    const { through, start, end } = this.forest.nodes[index]!;
+    const asked = new Uint8Array(end - start);
+    let missing = asked.length;
+    for (const member of through) {
+      if (missing === 0) break;
+      const wanted = this.wanted[member]!;
+      for (let i = 0; i < asked.length; i++) {
+        if (asked[i] === 1 || wanted[start + i] !== 1) continue;
+        asked[i] = 1;
+        missing--;
+      }
+    }
+    return asked;
   }
 
   /**
-   * Reads the distribution behind every token of a run at the token that follows it; undefined when nobody asks.
-   * Entry r * width + i belongs to token i of row r.
+   * Reads the distribution behind every token of a run at the token that follows it in its node; undefined when nobody
+   * asks. Entry r * width + i belongs to token i of row r.
    */
   private async readRun(
-    values: Float32Array | Float64Array,
-    vocabulary: number,
-    nodes: readonly PrefixNode[],
-    rows: readonly (readonly number[])[],
+    run: Run,
+    rows: readonly FilledRow[],
     width: number,
+    asked: ReadonlyMap<number, Uint8Array>,
   ): Promise<RowNumbers | undefined> {
     const targets = new BigInt64Array(rows.length * width);
-    let asked = false;
-    rows.forEach((row, r) => {
-      for (let i = 1; i < row.length; i++) {
-        asked ||= this.isWanted(nodes[r]!, nodes[r]!.start + i);
-        if (row[i]! < vocabulary) targets[r * width + i - 1] = BigInt(row[i]!);
+    let any = false;
+    rows.forEach(({ ids, offsets }, r) => {
+      for (const [index, offset] of offsets) {
+        const flags = asked.get(index)!;
+        for (let i = 1; i < flags.length; i++) {
+          if (flags[i] === 0) continue;
+          any = true;
+          const token = ids[offset + i]!;
+          if (token < run.vocabulary) targets[r * width + offset + i - 1] = BigInt(token);
+        }
       }
     });
-    return asked
-      ? readDistributions(values, vocabulary, targets, this.models[0]!.session.threads)
-      : undefined;
+    const { threads } = this.models[0]!.session;
+    return any ? readDistributions(run.values, run.vocabulary, targets, threads) : undefined;
   }
 
+  /**
+   * @param offset the run's row of logits behind the node's first token
+   * @param before what the models say before the node's first token
+   */
   private statistics(
     node: PrefixNode,
-    first: Run,
-    second: Run | undefined,
+    [first, second]: readonly Run[],
     read: RowNumbers | undefined,
     offset: number,
+    before: readonly BranchPoint[] | undefined,
+    asked: Uint8Array,
   ): NodeResult {
-    const length = node.end - node.start;
-    const { vocabulary } = first;
-    const result = emptyResult(length, this.widths);
+    const { vocabulary } = first!;
+    const result = emptyResult(asked.length, this.widths);
     const ids = this.sequences[node.representative]!;
     const { extras } = this.options;
-    // The first token was drawn from the distribution behind the parent's last one.
-    const before = node.parent < 0 ? undefined : this.lastRows.get(node.parent);
-    if (before && this.isWanted(node, node.start)) {
-      readDistribution(before[0]!, ids[node.start]!, result, 0);
-      if (extras) readExtras(extras, before[0]!, before[1], ids[node.start]!, result.tables, 0);
+    if (before && asked[0] === 1) {
+      before[0]!.read(ids[node.start]!, result, 0);
+      if (extras)
+        readExtras(extras, before[0]!.logits, before[1]?.logits, ids[node.start]!, result.tables, 0);
     }
-    for (let i = 1; i < length && read; i++) {
+    for (let i = 1; i < asked.length && read; i++) {
       const token = ids[node.start + i]!;
-      if (token >= vocabulary || !this.isWanted(node, node.start + i)) continue;
+      if (token >= vocabulary || asked[i] === 0) continue;
       const row = offset + i - 1;
       result.logprob[i] = read.logprob[row]!;
       result.entropy[i] = read.entropy[row]!;
       result.rank[i] = Number.isNaN(result.logprob[i]!) ? NaN : read.rank[row]!;
       if (extras)
-        readExtras(extras, rowOf(first, row), second && rowOf(second, row), token, result.tables, i);
+        readExtras(extras, rowOf(first!, row), second && rowOf(second, row), token, result.tables, i);
     }
     return result;
-  }
-
-  private forget(nodes: readonly number[], depth: number): void {
-    for (const index of nodes) {
-      if (this.forest.nodes[index]!.depth !== depth) continue;
-      this.pasts.delete(index);
-      this.lastRows.delete(index);
-    }
   }
 
   /** Numbers of one sequence, put together from the nodes on its path. */

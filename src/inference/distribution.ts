@@ -1,7 +1,7 @@
 import type { InferenceSession } from "onnxruntime-node";
 import { encodeModel } from "./onnxProto";
 import type { TokenTable } from "./rowExtras";
-import { onnxRuntime } from "./runtime";
+import { onnxRuntime, sharingOptions } from "./runtime";
 
 /** Numbers of one sequence, one entry per token; NaN where not asked for or not defined (the first token). */
 export interface TokenStatistics {
@@ -78,7 +78,7 @@ export async function readDistributions(
   session ??= runtime.InferenceSession.create(graph(), {
     executionProviders: ["cpu"],
     logSeverityLevel: 4,
-    ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+    ...sharingOptions(threads),
   });
   const values = logits instanceof Float32Array ? logits : Float32Array.from(logits);
   const outputs = await (
@@ -91,29 +91,43 @@ export async function readDistributions(
   return { logprob: floats("logprob"), entropy: floats("entropy"), rank: floats("rank") };
 }
 
-/** Log-probability, entropy (nats) and rank of `token` under softmax(logits): one row, for which a run is not worth it. */
-export function readDistribution(
-  logits: Float32Array | Float64Array,
-  token: number,
-  out: TokenStatistics,
-  at: number,
-): void {
-  const own = logits[token];
-  if (own === undefined) return;
-  let max = -Infinity;
-  for (let i = 0; i < logits.length; i++) if (logits[i]! > max) max = logits[i]!;
-  let [sum, weighted, better] = [0, 0, 0];
-  for (let i = 0; i < logits.length; i++) {
-    const shifted = logits[i]! - max;
-    if (logits[i]! > own) better++;
-    // Below this a term adds less than 1e-26 of the sum (and 0 * -Infinity must not become NaN).
-    if (shifted < -60) continue;
-    const p = Math.exp(shifted);
-    sum += p;
-    weighted += p * shifted;
+/**
+ * The distribution behind one token, from which several branches were drawn: what they have in common is computed once.
+ */
+export class BranchPoint {
+  private shared: { readonly logSum: number; readonly entropy: number } | undefined;
+
+  constructor(readonly logits: Float32Array | Float64Array) {}
+
+  /** log(sum(exp(logits))) and the entropy in nats. */
+  private get sums(): { readonly logSum: number; readonly entropy: number } {
+    if (this.shared) return this.shared;
+    const { logits } = this;
+    let max = -Infinity;
+    for (let i = 0; i < logits.length; i++) if (logits[i]! > max) max = logits[i]!;
+    let [sum, weighted] = [0, 0];
+    for (let i = 0; i < logits.length; i++) {
+      const shifted = logits[i]! - max;
+      // Below this a term adds less than 1e-26 of the sum (and 0 * -Infinity must not become NaN).
+      if (shifted < -60) continue;
+      const p = Math.exp(shifted);
+      sum += p;
+      weighted += p * shifted;
+    }
+    const logSum = Math.log(sum);
+    this.shared = { logSum: max + logSum, entropy: logSum - weighted / sum };
+    return this.shared;
   }
-  const logSum = Math.log(sum);
-  out.logprob[at] = own - max - logSum;
-  out.entropy[at] = logSum - weighted / sum;
-  out.rank[at] = Number.isNaN(out.logprob[at]!) ? NaN : better + 1;
+
+  /** Writes log-probability, entropy (nats) and rank of a token that was drawn here. */
+  read(token: number, out: TokenStatistics, at: number): void {
+    const { logits } = this;
+    const own = logits[token];
+    if (own === undefined) return;
+    let better = 0;
+    for (let i = 0; i < logits.length; i++) if (logits[i]! > own) better++;
+    out.logprob[at] = own - this.sums.logSum;
+    out.entropy[at] = this.sums.entropy;
+    out.rank[at] = Number.isNaN(out.logprob[at]!) ? NaN : better + 1;
+  }
 }

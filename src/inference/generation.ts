@@ -205,7 +205,7 @@ export class Engine {
   private pasts(rows: readonly number[]): readonly PastState[] {
     const cut = new Map<number, PastState>();
     return rows.map((row) => {
-      if (!cut.has(row)) cut.set(row, pastOfRow(this.model, this.past!, row, this.length));
+      if (!cut.has(row)) cut.set(row, pastOfRow(this.model, this.past!, row, [[0, this.length]]));
       return cut.get(row)!;
     });
   }

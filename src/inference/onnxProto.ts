@@ -123,6 +123,25 @@ const rawData = (constant: GraphConstant): Uint8Array => {
   return new Uint8Array(array.buffer);
 };
 
+const graphMessage = (graph: GraphDescription) => ({
+  ...(graph.name === "" ? {} : { name: graph.name }),
+  input: graph.inputs.map(valueInfo),
+  output: graph.outputs.map(valueInfo),
+  initializer: graph.constants.map((constant) => ({
+    name: constant.name,
+    dims: [...constant.shape],
+    dataType: elementType[constant.type],
+    rawData: rawData(constant),
+  })),
+  node: graph.nodes.map((node, index) => ({
+    name: `${graph.name === "" ? "trajectory_lens_" : ""}${node.op}_${index}`,
+    opType: node.op,
+    input: [...node.inputs],
+    output: [...node.outputs],
+    attribute: Object.entries(node.attributes ?? {}).map(([name, value]) => attribute(name, value)),
+  })),
+});
+
 /** The bytes of an ONNX model (IR 8, opset 17) with the given graph. Attributes are integers. */
 export function encodeModel(graph: GraphDescription): Uint8Array {
   const type = root.lookupType("ModelProto");
@@ -131,24 +150,13 @@ export function encodeModel(graph: GraphDescription): Uint8Array {
     producerName: "trajectory-lens",
     opsetImport: [{ domain: "", version: 17 }],
     metadataProps: Object.entries(graph.metadata ?? {}).map(([key, value]) => ({ key, value })),
-    graph: {
-      name: graph.name,
-      input: graph.inputs.map(valueInfo),
-      output: graph.outputs.map(valueInfo),
-      initializer: graph.constants.map((constant) => ({
-        name: constant.name,
-        dims: [...constant.shape],
-        dataType: elementType[constant.type],
-        rawData: rawData(constant),
-      })),
-      node: graph.nodes.map((node, index) => ({
-        name: `${node.op}_${index}`,
-        opType: node.op,
-        input: [...node.inputs],
-        output: [...node.outputs],
-        attribute: Object.entries(node.attributes ?? {}).map(([name, value]) => attribute(name, value)),
-      })),
-    },
+    graph: graphMessage(graph),
   });
   return type.encode(model).finish();
+}
+
+/** Bytes that, appended to a model's, add to its graph; the name is left empty, as the model has its own. */
+export function encodeGraphAddition(graph: GraphDescription): Uint8Array {
+  const type = root.lookupType("ModelProto");
+  return type.encode(type.fromObject({ graph: graphMessage(graph) })).finish();
 }

@@ -29,6 +29,17 @@ export function onnxRuntime(): Promise<Runtime> {
   return loaded;
 }
 
+/**
+ * How every session shares the processor. A run's threads sleep instead of spinning between operators: an editor is never
+ * alone on its machine, and a spinning thread of one session takes the core that the other one, or JavaScript, waits
+ * for. Work is cut finely, so that a thread which the system suspended does not hold up the others.
+ * @param threads threads of one run; undefined = the library's choice, the physical cores
+ */
+export const sharingOptions = (threads: number | undefined): OnnxRuntime.InferenceSession.SessionOptions => ({
+  ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
+  extra: { session: { intra_op: { allow_spinning: "0" }, dynamic_block_base: "4" } },
+});
+
 /** First line of an error's message, shortened: native libraries put source positions and stacks behind it. */
 export function firstLine(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);

@@ -1,7 +1,9 @@
+import { dirname } from "node:path";
 import type { InferenceSession, Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
 import type { Provider } from "../model/score";
-import { firstLine, onnxRuntime, type Runtime } from "./runtime";
+import { BRANCH_BIAS, readBranchingModel } from "./branchingGraph";
+import { firstLine, onnxRuntime, sharingOptions, type Runtime } from "./runtime";
 import { specText, type TensorSpec } from "./tensors";
 
 /** One loaded model. Only one may run at a time in a process: two WebGPU sessions at once crash it. */
@@ -15,21 +17,39 @@ export class ModelSession {
     readonly outputs: readonly TensorSpec[],
     /** Threads of one run; undefined = the library's choice. */
     readonly threads: number | undefined,
+    /** True when runs may say which tokens of a row see each other, with `BRANCH_BIAS`. */
+    readonly branching: boolean,
   ) {}
 
   /**
    * Loads a model on one provider.
+   * @param branching true to let rows hold several branches where the graph allows it; see `readBranchingModel`
    * @throws Failure `unreadable-model` or `provider-failed`
    */
-  static async open(path: string, provider: Provider, threads?: number): Promise<ModelSession> {
+  static async open(
+    path: string,
+    provider: Provider,
+    threads?: number,
+    branching = false,
+  ): Promise<ModelSession> {
     const runtime = await onnxRuntime();
-    let session: InferenceSession;
+    const create = (source: string | Uint8Array): Promise<InferenceSession> => {
+      const sharing = sharingOptions(threads);
+      const settings = { executionProviders: [provider], logSeverityLevel: 4 as const, ...sharing };
+      if (typeof source === "string") return runtime.InferenceSession.create(source, settings);
+      const session = {
+        ...(sharing.extra!["session"] as Record<string, unknown>),
+        model_external_initializers_file_folder_path: dirname(path),
+      };
+      return runtime.InferenceSession.create(source, { ...settings, extra: { session } });
+    };
+    let session: InferenceSession | undefined;
+    const changed = branching ? readBranchingModel(path) : undefined;
+    // What the library does not take with the change, it may take without.
+    if (changed) session = await create(changed).catch(() => undefined);
+    const branches = session !== undefined;
     try {
-      session = await runtime.InferenceSession.create(path, {
-        executionProviders: [provider],
-        logSeverityLevel: 4,
-        ...(threads === undefined ? {} : { intraOpNumThreads: threads }),
-      });
+      session ??= await create(path);
     } catch (error) {
       throw loadFailure(path, provider, error);
     }
@@ -38,9 +58,10 @@ export class ModelSession {
       provider,
       runtime,
       session,
-      specs(session.inputMetadata),
+      specs(session.inputMetadata).filter((spec) => spec.name !== BRANCH_BIAS),
       specs(session.outputMetadata),
       threads,
+      branches,
     );
   }
 
@@ -57,8 +78,10 @@ export class ModelSession {
     feeds: Readonly<Record<string, Tensor>>,
     fetches: readonly string[],
   ): Promise<Readonly<Record<string, Tensor>>> {
+    const all =
+      this.branching && !feeds[BRANCH_BIAS] ? { ...feeds, [BRANCH_BIAS]: this.everythingSeen() } : feeds;
     try {
-      return (await this.session.run(feeds, [...fetches])) as Readonly<Record<string, Tensor>>;
+      return (await this.session.run(all, [...fetches])) as Readonly<Record<string, Tensor>>;
     } catch (error) {
       throw new Failure(
         "model-run-failed",
@@ -66,6 +89,11 @@ export class ModelSession {
         `It declares the inputs ${this.inputs.map(specText).join("; ")}.`,
       );
     }
+  }
+
+  /** No mask beside the model's own. */
+  private everythingSeen(): Tensor {
+    return new this.runtime.Tensor("float32", new Float32Array(1), [1, 1, 1, 1]);
   }
 
   async release(): Promise<void> {

@@ -59,6 +59,24 @@ const floatToHalf = (value: number): number => {
   return sign | ((rounded - (112 << 23)) >>> 13);
 };
 
+/** Whole numbers as int64, fractions cut off. Two 32-bit halves are written, since a BigInt a number takes much longer. */
+function int64Of(values: ArrayLike<number>): BigInt64Array {
+  const wide = new BigInt64Array(values.length);
+  const halves = new Int32Array(wide.buffer);
+  for (let i = 0; i < values.length; i++) {
+    const value = Math.trunc(values[i]!);
+    if (value !== (value | 0)) wide[i] = BigInt(value);
+    else {
+      halves[2 * i + LOW_HALF] = value;
+      halves[2 * i + 1 - LOW_HALF] = value < 0 ? -1 : 0;
+    }
+  }
+  return wide;
+}
+
+/** Which half of an int64 lies first in memory: 0 = the low one. */
+const LOW_HALF = new Int32Array(BigInt64Array.of(1n).buffer)[0] === 1 ? 0 : 1;
+
 /**
  * A tensor of the element type that an input declares, from ordinary numbers.
  * @throws Failure `unknown-input-type` when the type is none that a policy or reward model takes
@@ -82,7 +100,7 @@ export function tensorOf(
       return make(Half ? new Half(bits.buffer) : bits);
     }
     case "int64":
-      return make(BigInt64Array.from(values, (value) => BigInt(Math.trunc(value))));
+      return make(int64Of(values));
     case "int32":
       return make(Int32Array.from(values));
     case "bool":

@@ -1,5 +1,6 @@
 import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
+import { BRANCH_BIAS } from "./branchingGraph";
 import type { LoadedModel } from "./loadedModel";
 import { padTokenId } from "./modelConfig";
 import { tensorOf, type TensorSpec } from "./tensors";
@@ -53,31 +54,48 @@ function pastShape(model: LoadedModel, spec: TensorSpec): { heads: number; dim: 
   return { heads: headCount, dim: headWidth };
 }
 
+/** Rows whose tokens are not simply one behind the other. */
+export interface BranchLayout {
+  /** Position of each token of each row in its own sequence. */
+  readonly positions: readonly (readonly number[])[];
+  /** Added to the attention, row-major [rows, 1, width, longest past + width]; undefined where every row is one branch. */
+  readonly bias?: Float32Array | undefined;
+}
+
 /**
  * The inputs of one run over right-padded rows.
- * @param rows token ids; all rows continue pasts of the same length
+ * @param rows token ids
  * @param width longest row
- * @param past one state per row, or the cache tensors of an earlier run with the same rows, or undefined for none
+ * @param past one state per row (of one length, unless there is a layout), or the cache tensors of an earlier run with
+ *   the same rows, or undefined for none
  */
 export function textFeeds(
   model: LoadedModel,
   rows: readonly (readonly number[])[],
   width: number,
-  past?: readonly PastState[] | BatchedPast,
+  past?: readonly (PastState | undefined)[] | BatchedPast,
+  layout?: BranchLayout,
 ): Record<string, Tensor> {
   const { session, files } = model;
   const batch = rows.length;
   const batched = past !== undefined && "tensors" in past ? past : undefined;
-  const pasts = batched ? undefined : (past as readonly PastState[] | undefined);
-  const pastLength = batched?.length ?? pasts?.[0]?.length ?? 0;
+  const pasts = batched ? undefined : (past as readonly (PastState | undefined)[] | undefined);
+  const pastLength = batched?.length ?? Math.max(0, ...(pasts ?? []).map((state) => state?.length ?? 0));
   const pad = padTokenId(files.config) ?? 0;
   const ids = new Float64Array(batch * width).fill(pad);
   const mask = new Uint8Array(batch * (pastLength + width));
   const positions = new Float64Array(batch * width);
   rows.forEach((row, r) => {
+    const own = batched?.length ?? pasts?.[r]?.length ?? 0;
+    const start = r * (pastLength + width);
     ids.set(row, r * width);
-    mask.fill(1, r * (pastLength + width), r * (pastLength + width) + pastLength + row.length);
-    for (let i = 0; i < width; i++) positions[r * width + i] = pastLength + Math.min(i, row.length - 1);
+    mask.fill(1, start, start + own);
+    mask.fill(1, start + pastLength, start + pastLength + row.length);
+    const given = layout?.positions[r];
+    for (let i = 0; i < width; i++) {
+      const at = Math.min(i, row.length - 1);
+      positions[r * width + i] = given ? given[at]! : own + at;
+    }
   });
   const feeds: Record<string, Tensor> = {};
   const give = (name: string, values: ArrayLike<number>, dims: readonly number[]): void => {
@@ -92,6 +110,13 @@ export function textFeeds(
   give("num_logits_to_keep", [0], []);
   for (const spec of pastInputs(model))
     feeds[spec.name] = batched?.tensors[spec.name] ?? pastTensor(model, spec, batch, pastLength, pasts);
+  if (layout?.bias)
+    feeds[BRANCH_BIAS] = tensorOf(session.runtime, "float32", layout.bias, [
+      batch,
+      1,
+      width,
+      pastLength + width,
+    ]);
   return feeds;
 }
 
@@ -100,27 +125,41 @@ function pastTensor(
   spec: TensorSpec,
   batch: number,
   length: number,
-  pasts: readonly PastState[] | undefined,
+  pasts: readonly (PastState | undefined)[] | undefined,
 ): Tensor {
   const { heads, dim } = pastShape(model, spec);
   const rowSize = heads * length * dim;
   const data: FloatBuffer =
     spec.type === "float16" ? new Uint16Array(batch * rowSize) : new Float32Array(batch * rowSize);
-  pasts?.forEach((past, row) => data.set(past.tensors.get(spec.name)!.data, row * rowSize));
+  pasts?.forEach((past, row) => {
+    if (!past) return;
+    const source = past.tensors.get(spec.name)!.data;
+    if (past.length === length) data.set(source, row * rowSize);
+    else
+      for (let head = 0; head < heads; head++)
+        data.set(
+          source.subarray(head * past.length * dim, (head + 1) * past.length * dim),
+          row * rowSize + head * length * dim,
+        );
+  });
   const runtime = model.session.runtime;
   const Half = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike) => Uint16Array }).Float16Array;
   const typed = data instanceof Uint16Array && Half ? new Half(data.buffer) : data;
   return new runtime.Tensor(spec.type as "float32", typed as Float32Array, [batch, heads, length, dim]);
 }
 
-/** Cuts one row's cache out of a run's `present` outputs, without the padding behind it. */
+/**
+ * Cuts one row's cache out of a run's `present` outputs.
+ * @param kept stretches [from, to) along the cache that are kept, in order; the others are padding or other branches
+ */
 export function pastOfRow(
   model: LoadedModel,
   outputs: Readonly<Record<string, Tensor>>,
   row: number,
-  length: number,
+  kept: readonly (readonly [from: number, to: number])[],
 ): PastState {
   const tensors = new Map<string, { data: FloatBuffer; heads: number; dim: number }>();
+  const length = kept.reduce((sum, [from, to]) => sum + to - from, 0);
   for (const spec of pastInputs(model)) {
     const present = outputs[presentName(spec.name)]!;
     const [, heads, total, dim] = present.dims as [number, number, number, number];
@@ -132,8 +171,12 @@ export function pastOfRow(
         ? new Float32Array(heads * length * dim)
         : new Uint16Array(heads * length * dim);
     for (let head = 0; head < heads; head++) {
-      const from = (row * heads + head) * total * dim;
-      data.set(source.subarray(from, from + length * dim) as never, head * length * dim);
+      const start = (row * heads + head) * total;
+      let at = head * length * dim;
+      for (const [from, to] of kept) {
+        data.set(source.subarray((start + from) * dim, (start + to) * dim) as never, at);
+        at += (to - from) * dim;
+      }
     }
     tensors.set(spec.name, { data, heads, dim });
   }
