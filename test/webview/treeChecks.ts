@@ -42,6 +42,22 @@ export const treeChecks: readonly Check[] = [
       }),
   },
   {
+    name: "the legend and the picture lie beside each other, wide and narrow",
+    run: async (harness) => {
+      for (const width of [800, 1800])
+        await inPage(harness, { app: "tree", scenario: "search", width }, async (page) => {
+          await until(page, "the legend", `document.querySelector(".legend-head")`);
+          const open = page.locator('.legend [title="Show the whole legend"]');
+          if ((await open.count()) > 0) await open.click();
+          await page.waitForTimeout(100);
+          assert.match(await text(page, ".legend"), /advantage up to \+0\.667/);
+          const legend = (await page.locator(".legend").boundingBox())!;
+          const canvas = (await page.locator(".tree-canvas").boundingBox())!;
+          assert.ok(legend.y + legend.height <= canvas.y + 0.5, "the legend ends where the picture begins");
+        });
+    },
+  },
+  {
     name: "a tree of 100,000 nodes loads, zooms and pans",
     run: (harness) =>
       inPage(harness, { app: "tree", scenario: "large" }, async (page) => {

@@ -36,7 +36,10 @@ export function layoutTree(nodes: readonly Pick<TreeNode, "parent">[]): TreeLayo
     );
     const placed = tree<Place>()
       .nodeSize([1, 1])
-      .separation((a, b) => (a.parent === b.parent ? 1 : 1.35))(top);
+      // The label of a branch stands above its row, that of an end in its row: between the two is half a row more.
+      .separation((a, b) =>
+        (a.children === undefined) === (b.children === undefined) ? (a.parent === b.parent ? 1 : 1.35) : 1.5,
+      )(top);
     // Breadth first visits each column from top to bottom.
     placed.each((node: HierarchyNode<Place> & { x: number }) => {
       const { index } = node.data;

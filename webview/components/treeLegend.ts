@@ -13,7 +13,7 @@ export class TreeLegend {
   private open: boolean;
   private shown: () => void = () => undefined;
 
-  /** @param open false where the picture is too small to give a corner away */
+  /** @param open false where the picture is too small to give more than the scale away */
   constructor(open: boolean) {
     this.open = open;
     onThemeChange(() => this.shown());
@@ -34,8 +34,7 @@ export class TreeLegend {
     if (scales.advantage > 0) {
       lines.push(
         line("edge above", `advantage up to ${withSign(scales.advantage)}`, advantageSource),
-        line("edge below", `and down to ${withSign(-scales.advantage)}`, advantageSource),
-        note(advantageSource),
+        line("edge below", `down to ${withSign(-scales.advantage)} (${advantageSource})`),
       );
     } else lines.push(note("no advantages"));
     if (scales.visits > 1) lines.push(line("ring", `ring: visits, up to ${count(scales.visits)}`));
@@ -44,7 +43,7 @@ export class TreeLegend {
     if (scales.generated) lines.push(line("generated", "double: generated here"));
     const fold = button({
       label: "Legend",
-      icon: this.open ? "chevron-up" : "chevron-down",
+      icon: this.open ? "chevron-left" : "chevron-right",
       appearance: "icon",
       title: this.open ? "Fold the legend" : "Show the whole legend",
       onClick: () => {
@@ -57,11 +56,12 @@ export class TreeLegend {
       el(
         "div",
         { class: "legend-head", title: `fill: value, ${valueSource}` },
+        el("span", { class: "quiet", text: "value" }),
         this.ramp,
         el("span", { class: "number", text: limits }),
-        fold.element,
       ),
-      el("div", { hidden: !this.open }, ...lines),
+      el("div", { class: "legend-lines", hidden: !this.open }, ...lines),
+      fold.element,
     );
     requestAnimationFrame(() => this.drawRamp(scales));
   }

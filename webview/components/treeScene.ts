@@ -39,6 +39,74 @@ export function nodeRadius(view: TreeViewport): number {
   return Math.max(1, Math.min(6, view.rowPixels * 0.28));
 }
 
+/** Rows at least as high as this have labels. */
+const LABEL_ROW = 11;
+
+/**
+ * Pixels from the end of an edge where it begins to branch off; before that it runs level below its node's label. As
+ * rows get too low for labels, edges branch off ever earlier, until they do so at the node itself.
+ */
+function fanWidth(view: TreeViewport): number {
+  const fan = Math.max(36, Math.min(90, view.columnPixels * 0.3));
+  const labelled = Math.max(0, Math.min(1, (view.rowPixels - LABEL_ROW + 3) / 3));
+  return Math.min(view.columnPixels, view.columnPixels + (fan - view.columnPixels) * labelled);
+}
+
+/** The edge to a node: level from the parent at x0 to `start`, then a curve to the node at x1. */
+export function edgeShape(
+  scene: Pick<TreeScene, "nodes" | "layout">,
+  view: TreeViewport,
+  index: number,
+  fan = fanWidth(view),
+): {
+  readonly x0: number;
+  readonly y0: number;
+  readonly start: number;
+  readonly x1: number;
+  readonly y1: number;
+} {
+  const { parent } = scene.nodes[index]!;
+  const x0 = nodeX(scene, view, parent);
+  const x1 = nodeX(scene, view, index);
+  const branches = scene.layout.children[parent]!.length > 1;
+  return {
+    x0,
+    y0: nodeY(scene, view, parent),
+    start: branches && x1 - fan - x0 > 1 ? x1 - fan : x0,
+    x1,
+    y1: nodeY(scene, view, index),
+  };
+}
+
+/** Height of a label's letters. */
+export const labelSize = (view: TreeViewport, fontSize: number): number =>
+  Math.min(fontSize, Math.max(9, view.rowPixels * 0.6));
+
+/**
+ * Where a node's label may stand: an end's beside it, the others' above the level part of their edges, so that no
+ * edge runs through a letter.
+ * @returns left edge, largest right edge, and the middle of the letters
+ */
+export function labelBox(
+  scene: Pick<TreeScene, "nodes" | "layout">,
+  view: TreeViewport,
+  index: number,
+  size: number,
+): { readonly left: number; readonly right: number; readonly y: number } {
+  const { layout } = scene;
+  const radius = nodeRadius(view);
+  const x = nodeX(scene, view, index);
+  const y = nodeY(scene, view, index);
+  const branches = layout.children[index]!.length;
+  const depth = layout.column[index]!;
+  const last = depth === layout.columns.length - 1;
+  return {
+    left: x + radius + 5,
+    right: last ? view.width : x + view.columnPixels - (branches === 1 ? radius + 8 : fanWidth(view) + 2),
+    y: branches === 0 ? y : y - size / 2 - 3,
+  };
+}
+
 /** Nodes to draw: those in view, and of several on one pixel row only the first. */
 function visible(scene: TreeScene, view: TreeViewport): number[][] {
   const { layout } = scene;
@@ -74,7 +142,7 @@ export function drawTree(context: CanvasRenderingContext2D, scene: TreeScene, vi
     if (!list) continue;
     for (const index of list) drawNode(context, scene, view, index, radius);
   }
-  if (view.rowPixels >= 11) drawLabels(context, scene, view, shown, radius);
+  if (view.rowPixels >= LABEL_ROW) drawLabels(context, scene, view, shown);
 }
 
 function drawEdges(
@@ -85,6 +153,7 @@ function drawEdges(
 ): void {
   const { nodes, layout, scales } = scene;
   const colours = theme();
+  const fan = fanWidth(view);
   const batches = new Map<
     string,
     { path: Path2D; colour: string; width: number; dashed: boolean; alpha: number }
@@ -109,16 +178,26 @@ function drawEdges(
       };
       batches.set(key, batch);
     }
-    const [x0, y0, x1, y1] = [
-      nodeX(scene, view, node.parent),
-      nodeY(scene, view, node.parent),
-      nodeX(scene, view, index),
-      nodeY(scene, view, index),
-    ];
-    batch.path.moveTo(x0, y0);
+    const { x0, y0, start, x1, y1 } = edgeShape(scene, view, index, fan);
+    if (start > x0) addTrunk(node.parent, onPath, x0, start, y0);
+    batch.path.moveTo(start, y0);
     if (view.columnPixels < 14 || (view.rowPixels < 2 && !onPath && Math.abs(y1 - y0) < 24))
       batch.path.lineTo(x1, y1);
-    else batch.path.bezierCurveTo((x0 + x1) / 2, y0, (x0 + x1) / 2, y1, x1, y1);
+    else {
+      const middle = (start + x1) / 2;
+      batch.path.bezierCurveTo(middle, y0, middle, y1, x1, y1);
+    }
+  };
+  // What a node's edges share is drawn once and says nothing of one branch alone.
+  const trunks = new Map<number, boolean>();
+  const trunkPaths = [new Path2D(), new Path2D()] as const;
+  const addTrunk = (parent: number, onPath: boolean, from: number, to: number, y: number): void => {
+    const known = trunks.get(parent);
+    if (known === true || known === onPath) return;
+    trunks.set(parent, onPath);
+    const path = trunkPaths[onPath ? 1 : 0];
+    path.moveTo(from, y);
+    path.lineTo(to, y);
   };
   const [top, bottom] = [-view.top / view.rowPixels, (view.height - view.top) / view.rowPixels];
   shown.forEach((list, depth) => {
@@ -139,6 +218,12 @@ function drawEdges(
     }
   });
   for (const index of scene.path) add(index);
+  context.strokeStyle = colours.neutral;
+  context.lineWidth = 1;
+  context.stroke(trunkPaths[0]);
+  context.strokeStyle = colours.foreground;
+  context.lineWidth = 1.5;
+  context.stroke(trunkPaths[1]);
   const ordered = [...batches.entries()].sort(
     ([a], [b]) => Number(a.endsWith("true")) - Number(b.endsWith("true")),
   );
@@ -226,41 +311,43 @@ function drawLabels(
   scene: TreeScene,
   view: TreeViewport,
   shown: readonly number[][],
-  radius: number,
 ): void {
   const colours = theme();
-  const size = Math.min(colours.fontSize, Math.max(9, view.rowPixels * 0.6));
+  const size = labelSize(view, colours.fontSize);
   context.textBaseline = "middle";
-  const lastColumn = scene.layout.columns.length - 1;
-  shown.forEach((list, depth) => {
-    for (const index of list) {
+  for (const list of shown) {
+    for (const index of list ?? []) {
       const node = scene.nodes[index]!;
       const onPath = scene.path.has(index);
-      const start = nodeX(scene, view, index);
-      // Where edges go on, the label stands above them; it ends before the next column.
-      const y = nodeY(scene, view, index) - (node.leaf ? 0 : Math.min(9, view.rowPixels * 0.34));
-      const end = depth === lastColumn ? view.width : start + view.columnPixels - radius - 8;
-      let x = start + radius + 5;
+      const { left, right, y } = labelBox(scene, view, index, size);
+      let x = left;
       const put = (text: string, colour: string, bold: boolean): void => {
         context.font = `${bold ? "600 " : ""}${size}px ${colours.font}`;
-        // A halo of the background keeps labels readable over edges.
+        const { width } = context.measureText(text);
+        if (x + width > right) return void (x = right);
+        // A halo of the background keeps labels readable where a crossing edge of another branch comes near.
         context.strokeStyle = colours.background;
         context.lineWidth = 3;
         context.strokeText(text, x, y);
         context.fillStyle = colour;
         context.fillText(text, x, y);
-        x += context.measureText(text).width + 5;
+        x += width + 5;
       };
       if (typeof node.value === "number") put(significant(node.value), colours.foreground, true);
       if (typeof node.advantage === "number")
         put(withSign(node.advantage), advantageColour(node.advantage), onPath);
-      const characters = Math.floor((end - x) / (size * 0.56));
-      if (characters > 4)
-        put(
-          oneLine(node.text, Math.min(120, characters)),
-          onPath ? colours.foreground : colours.muted,
-          false,
-        );
+      context.font = `${size}px ${colours.font}`;
+      const words = fitting(context, oneLine(node.text, 120), right - x);
+      if (words !== "") put(words, onPath ? colours.foreground : colours.muted, false);
     }
-  });
+  }
+}
+
+/** As much of a text as fits into a width, with an ellipsis where it is cut; "" when only a few letters would. */
+function fitting(context: CanvasRenderingContext2D, text: string, width: number): string {
+  const full = context.measureText(text).width;
+  if (full <= width) return text;
+  let kept = Math.floor((text.length * width) / full);
+  while (kept > 3 && context.measureText(`${text.slice(0, kept)}…`).width > width) kept--;
+  return kept > 3 ? `${text.slice(0, kept)}…` : "";
 }

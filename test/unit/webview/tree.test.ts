@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { TreeNode } from "../../../src/model/tree";
 import { ancestry, firstAtOrBelow, layoutTree, wayDown } from "../../../webview/components/treeLayout";
+import { edgeShape, labelBox, labelSize } from "../../../webview/components/treeScene";
 import { treeScales, visitShare } from "../../../webview/components/treeScales";
 
 const node = (parent: number, rest: Partial<TreeNode> = {}): TreeNode => ({
@@ -56,6 +57,59 @@ describe("layout of a tree", () => {
     ];
     expect(ancestry(nodes, 4)).toEqual([0, 2, 4]);
     expect(wayDown(nodes, layoutTree(nodes), 0)).toBe(4);
+  });
+});
+
+describe("labels of a tree", () => {
+  it("are struck through by no edge and cover no other label, at every zoom that shows them", () => {
+    // Uneven: single children, wide nodes, ends at all depths.
+    const parents = [-1, 0, 0, 0, 1, 1, 2, 4, 4, 4, 4, 6, 11, 12, 12, 3, 15, 15, 9, 9, 18];
+    const nodes = parents.map((parent) => node(parent));
+    const layout = layoutTree(nodes);
+    const scene = { nodes, layout };
+    const faults: string[] = [];
+    for (const rowPixels of [11, 13, 17, 24, 60])
+      for (const columnPixels of [120, 190, 300]) {
+        const view = { width: 1600, height: 900, rowPixels, top: 40, columnPixels, left: 30 };
+        const size = labelSize(view, 13);
+        const boxes = nodes.map((_, index) => {
+          const { left, right, y } = labelBox(scene, view, index, size);
+          return { left, right, top: y - size / 2, bottom: y + size / 2 };
+        });
+        for (const [index, { parent }] of nodes.entries()) {
+          if (parent < 0) continue;
+          const { x0, y0, start, x1, y1 } = edgeShape(scene, view, index);
+          for (let at = 0; at <= 40; at++) {
+            const share = at / 40;
+            const [a, b, c, d] = [
+              (1 - share) ** 3,
+              3 * share * (1 - share) ** 2,
+              3 * share ** 2 * (1 - share),
+              share ** 3,
+            ];
+            const middle = (start + x1) / 2;
+            const points = [
+              [x0 + (start - x0) * share, y0],
+              [a * start + (b + c) * middle + d * x1, (a + b) * y0 + (c + d) * y1],
+            ] as const;
+            for (const [x, y] of points)
+              for (const box of boxes)
+                if (x > box.left && x < box.right && y > box.top && y < box.bottom)
+                  faults.push(`edge to ${index} at ${rowPixels}`);
+          }
+        }
+        boxes.forEach((box, index) => {
+          for (const other of boxes.slice(index + 1))
+            if (
+              box.left < other.right &&
+              other.left < box.right &&
+              box.top < other.bottom - 1e-9 &&
+              other.top < box.bottom - 1e-9
+            )
+              faults.push(`label ${index} at ${rowPixels}`);
+        });
+      }
+    expect(faults).toEqual([]);
   });
 });
 

@@ -34,7 +34,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["?", "these keys"],
 ];
 
-/** From this width on the legend has a corner to itself. */
+/** From this width on the whole legend is one line. */
 const ROOM_FOR_LEGEND = 1500;
 /** Milliseconds that the cursor must rest before other views are told. */
 const REST_MS = 60;
@@ -97,7 +97,7 @@ export class TreeView {
       onEnter: (back) => this.nextMatch(back ? -1 : 1),
       onEscape: () => this.canvas.focus(),
     });
-    this.canvas.element.append(this.legend.element, this.hover);
+    this.canvas.element.append(this.hover);
     this.side = el(
       "section",
       { class: "pane side-pane" },
@@ -115,7 +115,14 @@ export class TreeView {
       this.status.element,
       this.header(),
       this.status.sentence,
-      el("main", { class: "tree-body" }, this.canvas.element, this.sideSplitter(), this.side),
+      el(
+        "main",
+        { class: "tree-body" },
+        // Beside the picture, not over it: a legend must not hide what it explains.
+        el("section", { class: "tree-left" }, this.legend.element, this.canvas.element),
+        this.sideSplitter(),
+        this.side,
+      ),
       this.spoken,
       this.help.element,
     );
@@ -186,6 +193,8 @@ export class TreeView {
     this.path = [];
     this.canvas.setNodes(nodes);
     this.legend.show(this.canvas.treeScales, this.tree?.valueSource ?? "", this.tree?.advantageSource ?? "");
+    // The legend has taken its lines of the height by now.
+    this.canvas.fit();
     this.drawHead(nodes.length);
     if (this.wanted) return this.follow();
     const { treeId, selected } = this.channel.state;
