@@ -39,7 +39,7 @@ export async function openHdf5(path: string): Promise<OpenHdf5> {
   } catch (error) {
     throw new Failure(
       "unreadable-hdf5",
-      `${path} cannot be opened as HDF5: ${reasonOf(error)}.`,
+      `${path} cannot be opened as HDF5: ${/truncated file/.test(reasonOf(error)) ? "it is shorter than its own header says" : reasonOf(error)}.`,
       "It may be cut off or still open for writing; it is read again when it changes.",
     );
   }

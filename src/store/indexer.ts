@@ -380,6 +380,12 @@ export class Indexer {
       }
       unknown = found.kind === "unknown";
       if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
+      else if (found.kind === "unknown" && found.damage !== undefined && (asked || DATA_NAME.test(path)))
+        note = {
+          code: found.damage.code,
+          message: `${basename(path)} is damaged, and what is left of it is of no format that is known here. ${found.damage.message}`,
+          where: path,
+        };
       else if (found.kind === "unknown" && found.proposal !== undefined && (asked || DATA_NAME.test(path)))
         note = {
           code: "unmapped-columns",

@@ -139,6 +139,12 @@ export async function parquetRunStarts(path: string, columns: readonly string[])
 
 function unreadable(path: string, error: unknown): Failure {
   const reason = (error instanceof Error ? error.message : String(error)).split("\n", 1)[0] ?? "";
+  if (/No magic bytes found at end|too small to be a Parquet/i.test(reason))
+    return new Failure(
+      "unreadable-parquet",
+      `${path} is a Parquet file without its end, where it says what its rows are: it is still being written, or it is cut off.`,
+      "It is read again when it changes; a file that is cut off has to be written again.",
+    );
   return new Failure(
     "unreadable-parquet",
     `${path} cannot be read as Parquet: ${reason}`,

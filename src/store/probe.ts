@@ -38,6 +38,8 @@ export type Probe =
       readonly container: Container;
       /** What its columns look like; a guess that nobody applies. */
       readonly proposal: MappingProposal | undefined;
+      /** What is damaged: reason enough that no format claims it. */
+      readonly damage?: Note;
     }
   /** Not data at all, though it may look so: said in one sentence. */
   | { readonly kind: "false-friend"; readonly note: Note }
@@ -158,7 +160,7 @@ export async function columnsOf(path: string): Promise<FileColumns> {
 function choose(
   path: string,
   bytes: number,
-  { parts, stored, archive }: Sniffed,
+  { parts, stored, archive, notes = [] }: Sniffed,
   mapped: Format | undefined,
   rows = false,
 ): Probe {
@@ -179,7 +181,12 @@ function choose(
   if (best === undefined)
     return parts.container === "text"
       ? { kind: "other" }
-      : { kind: "unknown", container: parts.container, proposal: proposeMapping(plainHead) };
+      : {
+          kind: "unknown",
+          container: parts.container,
+          proposal: proposeMapping(plainHead),
+          ...(notes[0] === undefined ? {} : { damage: notes[0] }),
+        };
   const leader = folderLeader(path, best.format);
   if (leader !== undefined && leader !== path) return { kind: "part", leader };
   if (leader !== undefined) return { kind: "readable", ...best, stored: "folder" };

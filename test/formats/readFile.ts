@@ -39,7 +39,7 @@ export async function readFile(
         found.kind === "false-friend"
           ? found.note.message
           : found.kind === "unknown"
-            ? `a ${found.container} file of no known format`
+            ? `a ${found.container} file of no known format${found.damage === undefined ? "" : `, damaged: ${found.damage.message}`}`
             : found.kind === "part"
               ? `part of the folder's trajectory at ${basename(found.leader)}`
               : "not a data file",

@@ -3,7 +3,7 @@ import { Failure } from "../../model/failure";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
 import type { ByteSource } from "./byteSource";
-import { FileBytes, weakly } from "./byteSource";
+import { FileBytes, MemoryBytes, weakly } from "./byteSource";
 import { readMatlab } from "./matlabFile";
 import { npyArray } from "./npyArray";
 import type { ZipArchive } from "./zipArchive";
@@ -40,6 +40,16 @@ export function readNpz(archive: ZipArchive, path: string): ArraysContent {
       });
     }
   }
+  const torn = archive.torn?.name.endsWith(".npy") === true ? archive.torn.name : undefined;
+  if (torn !== undefined)
+    try {
+      // The rows that are whole are there: what is missing is missing numbers at the end.
+      const array = npyArray(new MemoryBytes(archive.readTorn(LARGEST_MEMBER)), torn);
+      value.set(torn.slice(0, -".npy".length), array.value);
+      notes.push(...array.notes);
+    } catch {
+      // The archive's own note names it.
+    }
   if (value.size === 0)
     throw new Failure("unreadable-npz", `${path} holds no array that can be read.`, "Write it again.");
   return { value, notes };

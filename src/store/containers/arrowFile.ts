@@ -65,7 +65,11 @@ function readTable(path: string): { readonly table: Table; readonly notes: reado
     for (const batch of table.batches) checkLengths(batch.data);
     return { table, notes: [] };
   } catch (error) {
-    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 200);
+    // What the library stumbles over tells a reader nothing.
+    const reason =
+      error instanceof TypeError || error instanceof RangeError
+        ? "a message is damaged or cut off"
+        : (error instanceof Error ? error.message : String(error)).slice(0, 200);
     const table = wholeBatches(stream.subarray(0, sound.end));
     if (table === undefined)
       throw new Failure(

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { Failure } from "../../model/failure";
+import { Failure, failureData } from "../../model/failure";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
 import { readMatFile, readNpyFile, readNpz } from "./arraysFile";
@@ -7,7 +7,7 @@ import { FileBytes, MemoryBytes } from "./byteSource";
 import { compressionOf, inflated } from "./compressed";
 import { isMatlab } from "./matlabFile";
 import { isNpy, npyArray } from "./npyArray";
-import { readPickleBytes, readTorchArchive, torchMember } from "./torchFile";
+import { isTorchArchive, readPickleBytes, readTorchArchive } from "./torchFile";
 import { ZipArchive } from "./zipArchive";
 
 /** A pickle larger than this is not read: it is read as a whole. */
@@ -48,22 +48,44 @@ async function load(path: string): Promise<PlainContent> {
   const compression = compressionOf(head);
   if (compression !== undefined) {
     const { bytes, notes } = await inflated(path, compression);
-    const content = isNpy(bytes) ? unnamed(bytes, path) : await readPickleBytes(bytes, path);
+    const content = isNpy(bytes)
+      ? unnamed(bytes, path)
+      : await naming(path, "compressed pickle", () => readPickleBytes(bytes, path));
     return { ...content, notes: [...notes, ...content.notes] };
   }
   if (head[0] === 0x50 && head[1] === 0x4b) {
     const archive = await ZipArchive.open(path);
-    return torchMember(archive.names) === undefined ? readNpz(archive, path) : readTorchArchive(archive);
+    if (!isTorchArchive(archive)) return readNpz(archive, path);
+    return naming(path, "torch file", () => readTorchArchive(archive));
   }
-  if (isNpy(head)) return readNpyFile(path);
-  if (isMatlab(head)) return readMatFile(path);
+  if (isNpy(head)) return naming(path, "npy file", () => readNpyFile(path));
+  if (isMatlab(head)) return naming(path, "MATLAB file", () => readMatFile(path));
   if (source.size > LARGEST_PICKLE)
     throw new Failure(
       "large-pickle",
       `${path} is a pickle of ${Math.round(source.size / 2 ** 20)} MB.`,
       `Pickles of up to ${LARGEST_PICKLE / 2 ** 20} MB are read.`,
     );
-  return readPickleBytes(source.read(0, source.size), path);
+  return naming(path, "pickle", () => readPickleBytes(source.read(0, source.size), path));
+}
+
+/** What is wrong inside of a file says neither which file nor what kind it is. */
+async function naming(
+  path: string,
+  kind: string,
+  read: () => PlainContent | Promise<PlainContent>,
+): Promise<PlainContent> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof Failure && error.code === "large-pickle") throw error;
+    const { code, message, hint } = failureData(error);
+    throw new Failure(
+      code,
+      `${path} is a ${kind} that cannot be read: ${message.replace(/\.$/, "")}.`,
+      hint === "" ? "It may be cut off or damaged; write it again." : hint,
+    );
+  }
 }
 
 function unnamed(bytes: Buffer, path: string): PlainContent {

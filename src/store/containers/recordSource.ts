@@ -226,6 +226,7 @@ async function databaseRecords(path: string, format: Format): Promise<Opened> {
     return {
       count: rows.length,
       batch: 64,
+      notes: file.notes,
       close: () => file.close(),
       read: async (start, end) =>
         each(start, Math.min(end, rows.length), (row) => {

@@ -1,6 +1,7 @@
 import type { FileHead, Hdf5Group } from "../../formats/format";
 import { Failure } from "../../model/failure";
 import type { JsonValue } from "../../model/json";
+import type { Note } from "../../model/trajectory";
 import { openHdf5 } from "../hdf5";
 import { parquetColumns } from "../parquet";
 import { arrowColumns, isArrow } from "./arrowFile";
@@ -13,7 +14,7 @@ import { plainContent } from "./plainContent";
 import type { StoredContainer } from "./recordSource";
 import { isTfRecord, tfRecords } from "./tfRecordFile";
 import { isSqlite, SqliteFile } from "./sqliteFile";
-import { torchMember } from "./torchFile";
+import { isTorchArchive } from "./torchFile";
 import { isYamlName, readYaml } from "./yamlFile";
 import { ZipArchive } from "./zipArchive";
 
@@ -24,6 +25,8 @@ export interface Sniffed {
     Partial<
       Pick<FileHead, "columns" | "tables" | "hdf5" | "plain" | "archive" | "text" | "firstRecord" | "array">
     >;
+  /** Damage that was met on the way. */
+  readonly notes?: readonly Note[];
   /** Open while formats look at the head. */
   readonly archive?: ZipArchive;
   close?(): void;
@@ -105,14 +108,15 @@ async function database(path: string): Promise<Sniffed> {
 async function archive(path: string): Promise<Sniffed> {
   const opened = await ZipArchive.open(path);
   const names = opened.names;
-  if (torchMember(names) !== undefined) return plain(path, "pickle");
-  if (names.length > 0 && names.every((name) => name.endsWith(".npy"))) return plain(path, "arrays");
-  return { stored: "zip", parts: { container: "zip", archive: names }, archive: opened };
+  if (isTorchArchive(opened)) return plain(path, "pickle");
+  const all = opened.torn === undefined ? names : [...names, opened.torn.name];
+  if (all.length > 0 && all.every((name) => name.endsWith(".npy"))) return plain(path, "arrays");
+  return { stored: "zip", parts: { container: "zip", archive: names }, archive: opened, notes: opened.notes };
 }
 
 async function plain(path: string, container: "pickle" | "arrays"): Promise<Sniffed> {
-  const { value } = await plainContent(path);
-  return { stored: container, parts: { container, plain: value } };
+  const { value, notes } = await plainContent(path);
+  return { stored: container, parts: { container, plain: value }, notes };
 }
 
 async function table(path: string, text: string): Promise<Sniffed> {

@@ -1,7 +1,10 @@
+import { existsSync } from "node:fs";
 import type { Database, Sqlite3Static, SqlValue } from "@sqlite.org/sqlite-wasm";
 import type { TableColumn } from "../../formats/format";
 import { Failure } from "../../model/failure";
 import type { JsonObject, JsonValue } from "../../model/json";
+import type { Note } from "../../model/trajectory";
+import { FileBytes } from "./byteSource";
 import { DISK, registerDisk } from "./sqliteFiles";
 
 /** One query may take this long; a schema that is made to keep SQLite busy ends here. */
@@ -34,6 +37,8 @@ function library(): Promise<Sqlite3Static> {
 export class SqliteFile {
   /** Columns of the tables by the table's name. Views are left out: they would run what their author wrote. */
   readonly tables: ReadonlyMap<string, readonly TableColumn[]>;
+  /** What is wrong with the file as a whole. */
+  readonly notes: readonly Note[];
   private deadline = 0;
 
   private constructor(
@@ -54,6 +59,7 @@ export class SqliteFile {
     this.deadline = performance.now() + LONGEST_QUERY_MS;
     // With exclusive locking the index of a write-ahead log is kept in memory instead of in a file beside it.
     database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA trusted_schema = OFF; PRAGMA query_only = ON");
+    this.notes = cutOff(path);
     this.tables = new Map(
       this.query(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
@@ -115,6 +121,25 @@ export class SqliteFile {
   }
 }
 
+/** The header counts the pages; SQLite itself notices missing ones only when it asks for them. */
+function cutOff(path: string): readonly Note[] {
+  const source = existsSync(path) ? FileBytes.of(path) : undefined;
+  const header = source?.read(0, 100);
+  if (source === undefined || header === undefined || header.length < 100) return [];
+  const page = header.readUInt16BE(16);
+  const pageBytes = page === 1 ? 65_536 : page;
+  const pages = header.readUInt32BE(28);
+  // The count holds only where it was written together with the last change.
+  if (header.readUInt32BE(24) !== header.readUInt32BE(92) || pages * pageBytes <= source.size) return [];
+  return [
+    {
+      code: "torn-database",
+      message: `${path} is a SQLite database that is cut off: it has ${Math.floor(source.size / pageBytes)} of its ${pages} pages. Rows on the others are missing.`,
+      where: path,
+    },
+  ];
+}
+
 function jsonOf(value: SqlValue): JsonValue {
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Uint8Array || value instanceof Int8Array || value instanceof ArrayBuffer)
@@ -125,6 +150,9 @@ function jsonOf(value: SqlValue): JsonValue {
 function unreadable(path: string, error: unknown): Failure {
   if (error instanceof Failure) return error;
   const message = error instanceof Error ? error.message : String(error);
+  const [torn] = cutOff(path);
+  if (torn !== undefined)
+    return new Failure("unreadable-sqlite", torn.message, "Copy it again from where it comes from.");
   if (/SQLITE_INTERRUPT/.test(message))
     return new Failure(
       "slow-database",

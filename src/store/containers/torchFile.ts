@@ -14,6 +14,10 @@ const LARGEST_STORAGE = 2 ** 32;
 /** Number with which files of torch before 1.6 begin. */
 const LEGACY_MAGIC = 0x1950a86a20f9469cfc6cn;
 
+/** True for archives of torch.save, even where the file ends in the middle of the object. */
+export const isTorchArchive = ({ names, torn }: ZipArchive): boolean =>
+  torchMember(names) !== undefined || torchMember([torn?.name ?? ""]) !== undefined;
+
 /** Name of the member that holds the object of a torch.save archive; undefined for other archives. */
 export function torchMember(names: readonly string[]): string | undefined {
   return names.find((name) => name === "data.pkl" || /^[^/]+\/data\.pkl$/.test(name));
@@ -24,7 +28,8 @@ export function readTorchArchive(
   archive: ZipArchive,
   finish = true,
 ): { readonly value: PlainValue; readonly notes: readonly Note[] } {
-  const member = torchMember(archive.names);
+  const whole = torchMember(archive.names);
+  const member = whole ?? torchMember([archive.torn?.name ?? ""]);
   if (member === undefined)
     throw new Failure("no-torch", "The archive holds no data.pkl.", "It was not written by torch.save.");
   const prefix = member.slice(0, -"data.pkl".length);
@@ -45,7 +50,8 @@ export function readTorchArchive(
     storages.set(named.key, storage);
     return storage;
   };
-  const object = archive.read(member, LARGEST_OBJECT);
+  const object =
+    whole === undefined ? archive.readTorn(LARGEST_OBJECT) : archive.read(member, LARGEST_OBJECT);
   const { value, notes } = readPickle(object, { persistent, finish });
   return { value, notes: [...archive.notes, ...notes] };
 }

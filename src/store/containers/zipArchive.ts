@@ -34,6 +34,8 @@ export class ZipArchive {
     private readonly source: ByteSource,
     readonly members: readonly ZipMember[],
     readonly notes: readonly Note[],
+    /** The member in whose middle the file ends; it is none of the `members`. */
+    readonly torn: ZipMember | undefined,
   ) {
     this.byName = new Map(members.map((member) => [member.name, member]));
   }
@@ -53,22 +55,27 @@ export class ZipArchive {
 
   private static async over(source: ByteSource, name: string): Promise<ZipArchive> {
     let members: readonly ZipMember[];
+    let torn: ZipMember | undefined;
     const notes: Note[] = [];
     try {
       members = await directory(source);
     } catch (error) {
       if (error instanceof Failure) throw error;
-      members = salvageMembers(source);
-      const reason = error instanceof Error ? error.message : String(error);
-      if (members.length === 0)
+      ({ members, torn } = salvageMembers(source));
+      const reason = (error instanceof Error ? error.message : String(error)).replace(/\.$/, "");
+      const missing = /end of central directory/i.test(reason)
+        ? "has no directory at its end"
+        : `has a damaged directory (${reason})`;
+      if (members.length === 0 && torn === undefined)
         throw new Failure(
           "unreadable-zip",
-          `${name} cannot be read as a ZIP archive: ${reason}.`,
-          "It may be cut off; write it again.",
+          `${name} is a ZIP archive (as npz and torch files are too) that ${missing} and holds no whole member: it is cut off.`,
+          "Write it again.",
         );
+      const found = `${members.length} whole ${members.length === 1 ? "member was" : "members were"} found by their own headers`;
       notes.push({
         code: "torn-archive",
-        message: `The archive has no directory at its end (${reason}): its writer crashed or still runs. ${members.length} members were found by their own headers.`,
+        message: `The archive ${missing}: its writer crashed or still runs, or it is cut off. ${found}${torn === undefined ? "" : `; ${torn.name} is cut off`}.`,
         where: name,
       });
     }
@@ -79,7 +86,7 @@ export class ZipArchive {
         `${name} would grow from ${source.size} bytes to ${grown}: it is a decompression bomb.`,
         "It is not opened.",
       );
-    return new ZipArchive(source, members, notes);
+    return new ZipArchive(source, members, notes, torn);
   }
 
   get names(): readonly string[] {
@@ -122,6 +129,20 @@ export class ZipArchive {
     if (content.length !== member.size || (member.crc32 !== undefined && crc32(content) !== member.crc32))
       throw new Failure("damaged-member", `${name} is damaged: its checksum differs.`, "Write it again.");
     return content;
+  }
+
+  /** What is left of the member in whose middle the file ends, decompressed as far as it goes; empty without such a member. */
+  readTorn(limit: number): Buffer {
+    const { torn } = this;
+    if (torn === undefined || torn.encrypted) return Buffer.alloc(0);
+    const data = this.source.read(dataOffset(this.source, torn), Math.min(torn.compressedSize, limit));
+    if (torn.method === 0) return data;
+    if (torn.method !== 8) return Buffer.alloc(0);
+    try {
+      return inflateRawSync(data, { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: limit });
+    } catch {
+      return Buffer.alloc(0);
+    }
   }
 
   /** The beginning of a deflated member, unchecked; empty for other methods. */

@@ -10,11 +10,12 @@ const WINDOW = 4 * 2 ** 20;
 const LARGEST_MEASURED = 256 * 2 ** 20;
 
 /**
- * Finds the members of an archive without a directory by their own headers, in order. A member that is cut off is left
- * out. Where a header does not tell the length (bit 3), it ends before the next header or data descriptor.
+ * Finds the members of an archive without a directory by their own headers, in order. A member that is cut off with the
+ * file is told apart: it has what is left. Where a header does not tell the length (bit 3), it ends before the next header or data descriptor.
  */
-export function salvageMembers(source: ByteSource): readonly ZipMember[] {
+export function salvageMembers(source: ByteSource): Salvaged {
   const members = new Map<string, ZipMember>();
+  let torn: ZipMember | undefined;
   let at = 0;
   while (at + 30 <= source.size) {
     const header = source.read(at, 30);
@@ -38,25 +39,36 @@ export function salvageMembers(source: ByteSource): readonly ZipMember[] {
       const measured = measure(source, start, method);
       if (measured === undefined) {
         const next = find(source, LOCAL_HEADER, start);
-        if (next < 0) break;
-        at = next;
-        continue;
+        if (next >= 0) {
+          at = next;
+          continue;
+        }
       }
-      sizes = measured;
+      sizes = measured ?? { compressedSize: Infinity, size: 0 };
     }
-    if (start + sizes.compressedSize > source.size) break;
-    if (!name.endsWith("/"))
-      members.set(name, {
-        name,
-        method,
-        ...sizes,
-        crc32: (flags & 8) === 0 ? crc : undefined,
-        headerOffset: at,
-        encrypted: (flags & 1) !== 0,
-      });
+    const member = {
+      name,
+      method,
+      ...sizes,
+      crc32: (flags & 8) === 0 ? crc : undefined,
+      headerOffset: at,
+      encrypted: (flags & 1) !== 0,
+    };
+    if (start + sizes.compressedSize > source.size) {
+      if (source.size > start) torn = { ...member, compressedSize: source.size - start, crc32: undefined };
+      break;
+    }
+    if (!name.endsWith("/")) members.set(name, member);
     at = start + sizes.compressedSize;
   }
-  return [...members.values()];
+  return { members: [...members.values()], torn };
+}
+
+/** What is left of an archive without its directory. */
+export interface Salvaged {
+  readonly members: readonly ZipMember[];
+  /** The last member, where the file ends in the middle of it. Its size is what its header says, or 0. */
+  readonly torn: ZipMember | undefined;
 }
 
 interface Sizes {
