@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { inPage, sent, text, until, type Check } from "./checks";
+import { frameRate, rateText } from "./frames";
 
 export const datasetChecks: readonly Check[] = [
   {
@@ -37,22 +38,9 @@ export const datasetChecks: readonly Check[] = [
         await page.mouse.wheel(0, 220);
         await page.waitForTimeout(150);
         assert.equal((await firstShown()) - before, 10, "the wheel moves by rows, not by scaled pixels");
-        const frames = await page.evaluate(
-          () =>
-            new Promise<number>((done) => {
-              const scroller = document.querySelector<HTMLElement>(".table .vlist")!;
-              let count = 0;
-              const start = performance.now();
-              const next = (): void => {
-                count++;
-                scroller.scrollTop += 4_000;
-                if (performance.now() - start < 1_500) requestAnimationFrame(next);
-                else done(count / ((performance.now() - start) / 1_000));
-              };
-              requestAnimationFrame(next);
-            }),
+        return rateText(
+          await frameRate(page, { kind: "scroll", selector: ".table .vlist", pixels: 4_000 }, 1_500),
         );
-        return `${frames.toFixed(0)} frames a second while scrolling`;
       }),
   },
   {

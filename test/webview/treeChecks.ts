@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { inPage, sent, text, until, type Check } from "./checks";
+import { frameRate, rateText } from "./frames";
 
 export const treeChecks: readonly Check[] = [
   {
@@ -68,32 +69,7 @@ export const treeChecks: readonly Check[] = [
           60_000,
         );
         assert.equal(await page.locator(".minimap").isVisible(), true);
-        const box = (await page.locator(".tree-canvas").boundingBox())!;
-        const frames = await page.evaluate(
-          ({ x, y }) =>
-            new Promise<number>((done) => {
-              const canvas = document.querySelector(".tree-canvas")!;
-              let count = 0;
-              const start = performance.now();
-              const next = (): void => {
-                count++;
-                canvas.dispatchEvent(
-                  new WheelEvent("wheel", {
-                    deltaY: count % 60 < 30 ? -60 : 60,
-                    clientX: x,
-                    clientY: y,
-                    bubbles: true,
-                    cancelable: true,
-                  }),
-                );
-                if (performance.now() - start < 2_000) requestAnimationFrame(next);
-                else done(count / ((performance.now() - start) / 1_000));
-              };
-              requestAnimationFrame(next);
-            }),
-          { x: box.x + box.width / 2, y: box.y + box.height / 2 },
-        );
-        return `${frames.toFixed(0)} frames a second while zooming`;
+        return rateText(await frameRate(page, { kind: "zoom", selector: ".tree-canvas" }));
       }),
   },
 ];
