@@ -50,13 +50,13 @@ const catalogues = {
   signals: "src/signals/index.ts",
   formats: "src/formats/index.ts",
   specification: "src/signals/specification/specification.ts",
-  compare: "src/signals/compare.ts",
+  compare: "src/signals/compare/comparison.ts",
   zipMembers: "src/store/containers/zipMembers.ts",
 };
 const lazyCatalogues = {
   name: "lazy-catalogues",
   setup(builder) {
-    builder.onResolve({ filter: /\/(?:signals\/index|formats\/index|specification\/specification|signals\/compare|containers\/zipMembers)$/ }, (args) => ({
+    builder.onResolve({ filter: /\/(?:signals\/index|formats\/index|specification\/specification|compare\/comparison|containers\/zipMembers)$/ }, (args) => ({
       path: Object.keys(catalogues).find((name) => catalogues[name].endsWith(`${args.path.match(/[^/]+\/[^/]+$/)[0]}.ts`)),
       namespace: "catalogue",
     }));
@@ -64,6 +64,24 @@ const lazyCatalogues = {
       const names = [...readFileSync(catalogues[path], "utf8").matchAll(/^export (?:const|function|class) (\w+)/gm)].map((found) => found[1]);
       const getters = names.map((name) => `get ${name}() { return load().${name}; }`);
       return { contents: `let loaded; const load = () => (loaded ??= require("./${path}.cjs")); module.exports = { ${getters.join(", ")} };`, loader: "js" };
+    });
+  },
+};
+
+// What the data process needs for some files and queries alone. It starts in the time that a user waits for a known index, so
+// these are bundles of their own as well, loaded when something of them is first used.
+const libraries = { "apache-arrow": "arrow", "protobufjs/light.js": "protobuf", re2js: "re2", yaml: "yaml" };
+const lazyLibraries = {
+  name: "lazy-libraries",
+  setup(builder) {
+    builder.onResolve({ filter: new RegExp(`^(?:${Object.keys(libraries).join("|").replaceAll(".", "\\.")})$`) }, (args) =>
+      args.kind === "entry-point" ? undefined : { path: args.path, namespace: "library" },
+    );
+    builder.onLoad({ filter: /.*/, namespace: "library" }, async ({ path }) => {
+      const library = await import(path);
+      const names = Object.keys({ ...library.default, ...library }).filter((name) => name !== "default");
+      const getters = names.map((name) => `get ${name}() { return load().${name}; }`);
+      return { contents: `let loaded; const load = () => (loaded ??= require("./${libraries[path]}.cjs")); module.exports = { ${getters.join(", ")} };`, loader: "js" };
     });
   },
 };
@@ -81,7 +99,24 @@ const programs = [
     outdir,
   },
   { ...common, platform: "node", target: "node22", format: "cjs", entryPoints: catalogues, outExtension: { ".js": ".cjs" }, outdir },
-  { ...nodeModule, entryPoints: { store: "src/store/process.ts" }, outdir },
+  {
+    ...nodeModule,
+    external: [...nodeModule.external, ...Object.values(libraries).map((name) => `./${name}.cjs`)],
+    entryPoints: { store: "src/store/process.ts" },
+    define: { ...common.define, DUCKDB_API: '"./duckdb.cjs"' },
+    plugins: [lazyLibraries],
+    outdir,
+  },
+  {
+    ...common,
+    platform: "node",
+    target: "node20",
+    format: "cjs",
+    external: ["@duckdb/node-bindings"],
+    entryPoints: { duckdb: "@duckdb/node-api", ...Object.fromEntries(Object.entries(libraries).map(([name, file]) => [file, name])) },
+    outExtension: { ".js": ".cjs" },
+    outdir,
+  },
   { ...nodeModule, entryPoints: { inference: "src/inference/process.ts" }, outdir, plugins: [withoutSharp] },
   {
     ...nodeModule,
@@ -119,7 +154,7 @@ const programs = [
         },
       ]
     : []),
-].filter((program) => Object.values(program.entryPoints).every((file) => existsSync(file)) && Object.keys(program.entryPoints).length > 0);
+].filter((program) => Object.values(program.entryPoints).every((file) => !/^(?:src|test|webview)\//.test(file) || existsSync(file)) && Object.keys(program.entryPoints).length > 0);
 
 if (watch) {
   for (const program of programs) await (await context(program)).watch();

@@ -1,6 +1,12 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { CommanderError, type Command } from "commander";
-import { jsonText } from "./cli/json";
+import { csvText } from "./cli/csv";
+import { interruptedCode, listenForInterruption } from "./cli/interruption";
+import { jsonText, writeJson } from "./cli/json";
 import { buildProgram } from "./cli/program";
+import { clearProgress } from "./cli/progress";
 import { failureData, type FailureData } from "./model/failure";
 
 const wantsJson = process.argv.includes("--json");
@@ -11,19 +17,47 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const program = buildProgram((output, options) => {
-  process.stdout.write(`${options.json ? jsonText(output.document) : output.text()}\n`);
-});
+const program = buildProgram(
+  (output, options) => {
+    clearProgress();
+    if (options.json) writeJson(output.document, (piece) => process.stdout.write(piece));
+    else if (options.csv && output.sheet) process.stdout.write(csvText(output.sheet()));
+    else process.stdout.write(output.text(options.wide ? undefined : terminalWidth()));
+    process.stdout.write("\n");
+  },
+  (line) => process.stdout.write(`${line}\n`),
+  versionOf(join(dirname(fileURLToPath(import.meta.url)), "..", "package.json")),
+);
 
+listenForInterruption();
 try {
   for (const command of [program, ...program.commands]) quiet(command);
   await program.parseAsync();
 } catch (error) {
-  const help = error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help");
-  if (!help) {
+  const informed =
+    error instanceof CommanderError && (error.exitCode === 0 || error.code === "commander.help");
+  clearProgress();
+  if (!informed) {
     process.exitCode = 1;
     report(error instanceof CommanderError ? usageFailure(error) : failureData(error));
   }
+}
+const interrupted = interruptedCode();
+if (interrupted !== undefined) {
+  process.exitCode = interrupted;
+  // Work that did not hear of the interruption must not keep the program.
+  setTimeout(() => process.exit(interrupted), 200).unref();
+}
+
+/** Columns that tables have to fit: those of the terminal; undefined where the output goes to a file or a pipe. */
+function terminalWidth(): number | undefined {
+  return process.stdout.isTTY ? process.stdout.columns || 80 : undefined;
+}
+
+/** The version that the package names. */
+function versionOf(file: string): string {
+  const { version } = JSON.parse(readFileSync(file, "utf8")) as { readonly version: string };
+  return version;
 }
 
 /** Commander neither exits nor writes errors itself; help still goes to standard output. */

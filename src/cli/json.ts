@@ -6,11 +6,47 @@
  */
 export function jsonText(value: unknown, indent = 2): string {
   const parts: string[] = [];
-  write(value, "", " ".repeat(indent), parts);
+  write(value, "", " ".repeat(indent), { push: (...more) => void parts.push(...more) });
   return parts.join("");
 }
 
-function write(value: unknown, margin: string, indent: string, out: string[]): void {
+/** As {@link jsonText}, handed over piece by piece: a whole run is longer than a string may be. */
+export function writeJson(value: unknown, sink: (piece: string) => void): void {
+  let parts: string[] = [];
+  let length = 0;
+  const flush = (): void => {
+    sink(parts.join(""));
+    [parts, length] = [[], 0];
+  };
+  write(value, "", "  ", {
+    push: (...more) => {
+      for (const part of more) {
+        parts.push(part);
+        length += part.length;
+      }
+      if (length > 1 << 20) flush();
+    },
+  });
+  flush();
+}
+
+/**
+ * A series with null where there is no number: NaN marks that in series, and stays NaN only where it is a number.
+ * @param nanAt entries whose NaN is recorded as NaN or came out of a formula
+ */
+export function seriesNumbers(
+  values: ArrayLike<number>,
+  nanAt: readonly number[] = [],
+): readonly (number | null)[] {
+  const kept = new Set(nanAt);
+  return Array.from(values, (value, index) => (Number.isNaN(value) && !kept.has(index) ? null : value));
+}
+
+interface Parts {
+  push(...parts: string[]): void;
+}
+
+function write(value: unknown, margin: string, indent: string, out: Parts): void {
   switch (typeof value) {
     case "string":
       out.push(quote(value));
@@ -40,7 +76,7 @@ function write(value: unknown, margin: string, indent: string, out: string[]): v
   else writeObject(value as Record<string, unknown>, margin, indent, out);
 }
 
-function writeNumbers(values: ArrayLike<number | bigint>, out: string[]): void {
+function writeNumbers(values: ArrayLike<number | bigint>, out: Parts): void {
   out.push("[");
   for (let index = 0; index < values.length; index++) {
     if (index > 0) out.push(", ");
@@ -50,7 +86,7 @@ function writeNumbers(values: ArrayLike<number | bigint>, out: string[]): void {
   out.push("]");
 }
 
-function writeList(values: readonly unknown[], margin: string, indent: string, out: string[]): void {
+function writeList(values: readonly unknown[], margin: string, indent: string, out: Parts): void {
   if (values.length === 0) {
     out.push("[]");
     return;
@@ -65,7 +101,7 @@ function writeList(values: readonly unknown[], margin: string, indent: string, o
   out.push(flat ? "]" : `\n${margin}]`);
 }
 
-function writeObject(object: Record<string, unknown>, margin: string, indent: string, out: string[]): void {
+function writeObject(object: Record<string, unknown>, margin: string, indent: string, out: Parts): void {
   const entries = Object.entries(object).filter(
     ([, value]) => value !== undefined && typeof value !== "function",
   );

@@ -2,16 +2,69 @@ import { Command } from "commander";
 import { forkCommand, type ForkOptions } from "./commands/fork";
 import { judgeCommand, type JudgeOptions } from "./commands/judge";
 import { modelsCommand, type ModelsOptions } from "./commands/models";
+import { rayCommand, type RayCommandOptions } from "./commands/ray";
 import { providersCommand } from "./commands/providers";
+import { scoreCommand, type ScoreOptions } from "./commands/score";
 import { valueCommand, type ValueOptions } from "./commands/value";
 import { notNegative, positive, wholeNumber } from "./numbers";
-import type { CommonOptions, Output } from "./session";
+import type { AddCommand, Emit } from "./program";
+import type { CommonOptions } from "./session";
 
-/** Commands about models beside `score`: what there is, continuing, values of states, judges. */
-export function addModelCommands(
-  add: (command: Command) => Command,
-  emit: (output: Output, options: CommonOptions) => void,
-): void {
+/** Commands about models: scoring, what there is, continuing, values of states, judges. */
+export function addModelCommands(add: AddCommand, emit: Emit): void {
+  add(
+    new Command("score")
+      .description(
+        "score trajectories with a reward, value or policy model; scores are kept and answer the next time",
+      )
+      .argument("<path>", "file or folder")
+      .requiredOption(
+        "--model <path>",
+        "model folder (config.json, tokenizer.json, onnx/model.onnx) or .onnx file",
+      )
+      .option("--provider <name>", "auto, cuda, webgpu, dml, coreml or cpu", "auto")
+      .option("--top-k <n>", "policies: so many likeliest alternatives per token", wholeNumber)
+      .option("--hidden-layers <list>", "policies: hidden states after these layers, for example 0,6,-1")
+      .option("--reference <model>", "policies: exact KL and log-probabilities of a second policy")
+      .option("--backbone <model>", "policies: logits of a backbone added to this model's (UniR)")
+      .option(
+        "--belief <template>",
+        "policies: log-probability of the ground truth before each step, for example 'answer {answer}'",
+      )
+      .option(
+        "--questions <file>",
+        "policies: JSON list of follow-ups (FLR) or two-token judgements (see docs/models.md)",
+      )
+      .option("--prefixes", "rewards: also of everything up to the end of each turn")
+      .option("--per-token", "rewards: also at every token")
+      .option("--long-text <policy>", "refuse (default), truncate-head or slide")
+      .option("--id <id>", "only this trajectory")
+      .option("--limit <n>", "trajectories at most", wholeNumber)
+      .action(async (path: string, options: ScoreOptions) =>
+        emit(await scoreCommand(path, options), options),
+      ),
+    { csv: true },
+  );
+  add(
+    new Command("ray")
+      .description(
+        "score a whole path as a Ray Data job (needs a Python with ray[data] and onnxruntime); a stopped job goes on",
+      )
+      .argument("<path>", "file or folder")
+      .requiredOption("--model <path>", "model folder or .onnx file, on storage that every worker sees")
+      .requiredOption("--job <folder>", "folder for the job's input and results")
+      .option("--python <program>", "interpreter", "python3")
+      .option("--address <address>", "local (a cluster of its own), auto, or ray://host:port", "local")
+      .option("--workers <n>", "actors, each with a model of its own", wholeNumber, 2)
+      .option("--provider <name>", "auto, cpu or cuda", "auto")
+      .option("--gpus-per-worker <n>", "GPUs that Ray reserves for an actor, also a fraction", positive)
+      .option("--limit <n>", "trajectories at most", wholeNumber)
+      .option("--prepare-only", "write the job and print the command that runs it")
+      .option("--collect-only", "join the results that are there")
+      .action(async (path: string, options: RayCommandOptions) =>
+        emit(await rayCommand(path, options), options),
+      ),
+  );
   add(
     new Command("models")
       .description("list declared models and those in folders, what is wrong with them, and try them")
@@ -21,6 +74,7 @@ export function addModelCommands(
       .action(async (folders: string[], options: ModelsOptions) =>
         emit(await modelsCommand(folders, options), options),
       ),
+    { csv: true },
   );
   add(
     new Command("providers")
@@ -67,6 +121,7 @@ export function addModelCommands(
       16,
       1,
     ).action(async (path: string, options: ValueOptions) => emit(await valueCommand(path, options), options)),
+    { csv: true },
   );
   add(
     new Command("judge")
@@ -80,6 +135,7 @@ export function addModelCommands(
       .action(async (path: string, options: JudgeOptions) =>
         emit(await judgeCommand(path, options), options),
       ),
+    { csv: true },
   );
 }
 

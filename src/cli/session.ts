@@ -11,10 +11,17 @@ import { parseTemplates } from "../services/judgeTemplates";
 import { parseDeclarations } from "../services/modelRegistry";
 import { createServices } from "../services/openServices";
 import type { Services } from "../services/services";
+import type { Sheet } from "./csv";
+import { interruption } from "./interruption";
+import { clearProgress, shownTask } from "./progress";
 
 /** Options that every command takes. */
 export interface CommonOptions {
   readonly json?: boolean;
+  /** Rows with headings instead of text for people. */
+  readonly csv?: boolean;
+  /** Tables as wide as they get, also on a terminal. */
+  readonly wide?: boolean;
   readonly storage?: string;
   readonly verbose?: boolean;
   /** File with `trajectoryLens.models` and `trajectoryLens.judge.templates`, as in VS Code's settings. */
@@ -23,10 +30,12 @@ export interface CommonOptions {
   readonly signalFile?: readonly string[];
 }
 
-/** What a command gives back: a document for `--json`, and text for people. */
+/** What a command gives back: a document for `--json`, text for people, and for some rows for `--csv`. */
 export interface Output {
   readonly document: unknown;
-  text(): string;
+  /** @param width columns of the terminal that tables have to fit; undefined where nothing has to */
+  text(width?: number): string;
+  sheet?(): Sheet;
 }
 
 /** An indexed path. */
@@ -34,7 +43,12 @@ export interface Opened {
   readonly services: Services;
   readonly datasets: readonly DatasetInfo[];
   readonly warnings: readonly Note[];
+  /** Folder that keeps the index, and the scores in it. */
+  readonly storage: string;
 }
+
+/** Milliseconds that a command has to end by itself when it is interrupted. */
+const GRACE_MS = 500;
 
 /** Folder for indexes and caches: `--storage`, TRAJECTORY_LENS_STORAGE, or the user's cache folder. */
 export function storageFolder(options: CommonOptions): string {
@@ -61,13 +75,14 @@ export async function withIndex<T>(
     }
   }
   const key = createHash("sha256").update(absolute.join("\n")).digest("hex").slice(0, 16);
-  return withServices({ ...options, storage: join(storageFolder(options), key) }, async (services) => {
+  const storage = join(storageFolder(options), key);
+  return withServices({ ...options, storage }, async (services) => {
     const { datasets, warnings } = await services.datasets.index(
       absolute,
       { watch: false, ...(options.mappings === undefined ? {} : { mappings: options.mappings }) },
-      { report: progressLine(options) },
+      shownTask(({ done, total, path }) => `indexing ${done} of ${total}: ${path.slice(-60)}`),
     );
-    clearProgressLine();
+    clearProgress();
     if (datasets.length === 0) {
       const reason = warnings[0];
       throw new Failure(
@@ -80,7 +95,7 @@ export async function withIndex<T>(
             : "If its columns hold rollouts, say which is which with `index --mapping FILE.json` (docs/formats.md); `trajectory-lens formats` lists what is known.",
       );
     }
-    return use({ services, datasets, warnings });
+    return use({ services, datasets, warnings, storage });
   });
 }
 
@@ -104,9 +119,20 @@ export async function withServices<T>(
       if (options.verbose || level === "error") console.error(`${level}: ${message}`);
     },
   });
+  const interrupted = new Promise<never>((_done, failed) => {
+    const stop = (): void => failed(new Failure("cancelled", "Cancelled.", ""));
+    // What hears of the interruption itself ends in its own way; the rest is not waited for.
+    const soon = (): void => void setTimeout(stop, GRACE_MS);
+    if (interruption.aborted) soon();
+    else interruption.addEventListener("abort", soon, { once: true });
+  });
   try {
-    return await use(services);
+    const used = use(services);
+    // Once interrupted nobody waits for it.
+    used.catch(() => undefined);
+    return await Promise.race([used, interrupted]);
   } finally {
+    clearProgress();
     await services.dispose();
   }
 }
@@ -170,17 +196,4 @@ export async function rowOf({ services, datasets }: Opened, id: string): Promise
     `There is no trajectory "${id}" in ${datasets.map((dataset) => dataset.path).join(", ")}.`,
     'List the ids with `trajectory-lens query PATH --sql "SELECT id FROM trajectories"`.',
   );
-}
-
-function progressLine(
-  options: CommonOptions,
-): (progress: { done: number; total: number; path: string }) => void {
-  if (!process.stderr.isTTY || options.json) return () => undefined;
-  return ({ done, total, path }) =>
-    process.stderr.write(`\r\u001b[Kindexing ${done} of ${total}: ${path.slice(-60)}`);
-}
-
-/** Takes a progress line off the terminal again. */
-export function clearProgressLine(): void {
-  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
 }

@@ -7,11 +7,8 @@ export const terminalText = (text: string): string =>
       (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`,
     );
 
-/** The first `length` characters on one line. */
-export function oneLine(text: string, length: number): string {
-  const flat = terminalText(text).replace(/\s+/g, " ").trim();
-  return flat.length <= length ? flat : `${flat.slice(0, length - 3)}...`;
-}
+/** The text on one line, safe for a terminal. */
+export const oneLine = (text: string): string => terminalText(text).replace(/\s+/g, " ").trim();
 
 /** Shortest text that reads back as the same number; absent, null and NaN stay apart. */
 export function numberText(value: number | null | undefined): string {
@@ -27,27 +24,3 @@ export const tableNumber = (value: number | null | undefined): string =>
       ? Number(value.toPrecision(6))
       : value,
   );
-
-/** Columns aligned under their headings; numbers to the right, with six significant digits. */
-export function table(
-  headings: readonly string[],
-  rows: readonly (readonly (string | number | null | undefined)[])[],
-): string {
-  const cells = rows.map((row) =>
-    row.map((cell) => (typeof cell === "string" ? oneLine(cell, 200) : tableNumber(cell))),
-  );
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...cells.map((row) => (row[column] ?? "").length)),
-  );
-  const numeric = headings.map(
-    (_heading, column) => rows.length > 0 && rows.every((row) => typeof row[column] !== "string"),
-  );
-  const line = (row: readonly string[]): string =>
-    row
-      .map((cell, column) =>
-        numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0),
-      )
-      .join("  ")
-      .trimEnd();
-  return [line(headings), line(widths.map((width) => "-".repeat(width))), ...cells.map(line)].join("\n");
-}

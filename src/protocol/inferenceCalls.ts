@@ -124,10 +124,15 @@ export interface StateValue {
   readonly successes?: number;
   readonly trials: number;
   readonly value: number;
-  /** 95 % interval. */
+  /** 95 % interval; without bounds where the rewards show no spread. */
   readonly interval: readonly [number, number];
-  /** "Wilson score" for shares, "Student t" for mean rewards; absent = not graded yet. */
-  readonly method?: "Wilson score" | "Student t";
+  /**
+   * "Wilson score" for shares, "Student t" for mean rewards, "no spread" where all rewards are equal, which bounds no mean;
+   * absent = not graded yet.
+   */
+  readonly method?: "Wilson score" | "Student t" | "no spread";
+  /** Without spread: the share of further continuations that may have another reward, with 95 % confidence. */
+  readonly othersAtMost?: number;
   /** What was said from the first policy step on, per continuation: what a grader reads. */
   readonly texts?: readonly string[];
 }
@@ -161,6 +166,8 @@ export type InferenceCalls = {
       longText?: ContextPolicy;
       extras?: ScoreExtras;
       declaration?: ModelDeclaration;
+      /** Folders of datasets by id, for media whose paths are not relative to the trajectory's own file. */
+      mediaRoots?: Readonly<Record<string, string>>;
       /** False computes each trajectory on its own instead of shared prefixes once, for comparison. Default true. */
       sharePrefixes?: boolean;
     };

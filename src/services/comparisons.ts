@@ -1,6 +1,7 @@
+import { formatById } from "../formats/index";
+import { mappingOfFormatId } from "../model/columnMapping";
 import type { DatasetInfo, TrajectoryRow } from "../model/summary";
 import type { Trajectory } from "../model/trajectory";
-import { candidatesOf } from "../signals/compare/candidates";
 import { AdvantageComparison } from "../signals/compare/comparison";
 import { signals } from "../signals/index";
 import type { Group, SignalContext } from "../signals/signal";
@@ -11,7 +12,7 @@ import type { CompareReport, CompareRequest, Comparisons, Datasets, Task } from 
 import { allRows, datasetById, fromRow } from "./signalContexts";
 import { loadedRows } from "./trajectoryBatches";
 
-/** Rows after which conventions that fit none of them are given up. */
+/** Rows after which conventions that fit none of them are given up, and so are rows of a dataset that records nothing. */
 const SAMPLE = 200;
 
 /** Recorded advantages of a dataset beside those of every known convention, one group at a time. */
@@ -29,14 +30,10 @@ export class DatasetComparisons implements Comparisons {
     const scored = (await this.datasets.query("SELECT 1 FROM scores LIMIT 1")).rows.length > 0;
     // Of conventions that fit equally well, that of the trainer which writes the format is named first.
     const usual = trainerOfFormat(dataset.format)?.presets ?? {};
-    const candidates = candidatesOf(signals, run);
-    const own = candidates.filter(({ signal, presetId }) => usual[signal.id] === presetId);
-    const comparison = new AdvantageComparison(
-      [...own, ...candidates.filter((candidate) => !own.includes(candidate))],
-      request.tolerance,
-      request.misfits,
-    );
+    const comparison = AdvantageComparison.of(signals, run, usual, request.tolerance, request.misfits);
+    const maybeNone = !(await this.recordsAdvantages(dataset, rows));
     let narrowed = false;
+    let seen = 0;
     const batches = batchesOf(rows);
     // Members without their trajectories: what conventions over the batch look at.
     const light = new Map<readonly TrajectoryRow[], Group>();
@@ -66,6 +63,8 @@ export class DatasetComparisons implements Comparisons {
         groupsAround.get(members) ?? [],
       ))
         comparison.add(context);
+      seen += members.length;
+      if (maybeNone && comparison.rows === 0 && seen >= SAMPLE) break;
       if (!narrowed && comparison.rows >= SAMPLE) {
         comparison.narrow();
         narrowed = true;
@@ -78,6 +77,21 @@ export class DatasetComparisons implements Comparisons {
       seconds: (performance.now() - started) / 1000,
       run,
     };
+  }
+
+  /**
+   * Whether the index or the format says that there are advantages. Where neither does, the first rows tell: reading a whole
+   * run for numbers that are not there would take as long as comparing them.
+   */
+  private async recordsAdvantages(dataset: DatasetInfo, rows: readonly TrajectoryRow[]): Promise<boolean> {
+    const format = formatById(dataset.format);
+    if (format === undefined || format.recordsAdvantage !== undefined) return true;
+    if (mappingOfFormatId(dataset.format) !== undefined) return true;
+    if (rows.some(({ advantage }) => advantage !== undefined)) return true;
+    const found = await this.datasets.query("SELECT 1 FROM steps WHERE advantage IS NOT NULL LIMIT 1", {
+      datasetId: dataset.id,
+    });
+    return found.rows.length > 0;
   }
 
   /** One context per member that may record an advantage, its group loaded in full. */

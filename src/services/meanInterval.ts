@@ -30,16 +30,29 @@ export function studentQuantile(degrees: number): number {
   return (low + high) / 2;
 }
 
-/** Mean and its 95 % interval by Student's t, sample standard deviation (n - 1); a single number has no interval. */
+/**
+ * Largest share of further samples that may differ from n equal ones, with 95 % confidence: the exact binomial (Clopper and
+ * Pearson) upper bound for none of n.
+ */
+export const unseenShare = (n: number): number => 1 - (1 - LEVEL) ** (1 / n);
+
+/**
+ * Mean and its 95 % interval by Student's t, sample standard deviation (n - 1). A single number has no spread, and equal
+ * numbers show none: Student's t would give them an interval of no width, as if they were certain, so theirs is without
+ * bounds and `spread` is false.
+ */
 export function meanInterval(values: readonly number[]): {
   readonly mean: number;
   readonly interval: readonly [number, number];
+  readonly spread: boolean;
 } {
   const n = values.length;
-  if (n === 0) return { mean: NaN, interval: [NaN, NaN] };
+  const [first] = values;
+  if (first === undefined) return { mean: NaN, interval: [NaN, NaN], spread: false };
+  if (values.every((value) => value === first))
+    return { mean: first, interval: [-Infinity, Infinity], spread: false };
   const mean = values.reduce((sum, value) => sum + value, 0) / n;
-  if (n === 1) return { mean, interval: [-Infinity, Infinity] };
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (n - 1);
   const half = studentQuantile(n - 1) * Math.sqrt(variance / n);
-  return { mean, interval: [mean - half, mean + half] };
+  return { mean, interval: [mean - half, mean + half], spread: true };
 }

@@ -13,6 +13,7 @@ import {
 import { conventionText } from "./convention";
 import { defaultRequests } from "./defaultSignals";
 import { modelName } from "./modelSearch";
+import { nanEntries } from "./nanEntries";
 import { runSettings } from "./runSettings";
 import type { ScoreArrays } from "./scoreArrays";
 import type { Datasets, SignalRequest, Signals, SignalTrack, Unsubscribe } from "./services";
@@ -137,7 +138,7 @@ function trackOf(
     parameters,
     unit: scored ? scored.unit : signal.unit,
     signed: signal.signed,
-    result,
+    result: "missing" in result ? result : { ...result, nanAt: nanEntries(context, result) },
   };
 }
 

@@ -2,7 +2,7 @@ import { wilsonInterval } from "../inference/graders";
 import { Failure } from "../model/failure";
 import type { Trajectory } from "../model/trajectory";
 import type { StateValue } from "../protocol/inferenceCalls";
-import { meanInterval } from "./meanInterval";
+import { meanInterval, unseenShare } from "./meanInterval";
 import { runnerRow } from "./recompute";
 import type { RewardRunner } from "./rewardRunner";
 
@@ -43,6 +43,7 @@ export async function graded(
       method: "Wilson score",
     };
   }
-  const { mean, interval } = meanInterval(rewards);
-  return { ...base, value: mean, interval, method: "Student t" };
+  const { mean, interval, spread } = meanInterval(rewards);
+  if (spread || rewards.length === 0) return { ...base, value: mean, interval, method: "Student t" };
+  return { ...base, value: mean, interval, method: "no spread", othersAtMost: unseenShare(rewards.length) };
 }

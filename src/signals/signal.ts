@@ -144,6 +144,8 @@ export type SignalResult =
       readonly level: SignalLevel;
       /** One number per step, per token, or a single one; NaN = undefined there. */
       readonly values: Float64Array;
+      /** Entries whose NaN is recorded as NaN or came out of the formula, where the signal knows; the others have no number. */
+      readonly nanAt?: readonly number[];
       /** Further series of the same length, by name (returns beside advantages, for example). */
       readonly parts?: Readonly<Record<string, Float64Array>>;
       /** The group that a batch-relative result was computed over. */

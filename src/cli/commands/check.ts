@@ -5,8 +5,9 @@ import { Failure } from "../../model/failure";
 import type { CheckReport } from "../../services/services";
 import { placeText } from "../../signals/specification/sourceText";
 import { specificationLanguage } from "../../signals/specification/specification";
-import { chosenRows, clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
-import { table } from "../text";
+import { counted, shownTask } from "../progress";
+import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
+import { table } from "../table";
 
 export interface CheckOptions extends CommonOptions {
   readonly settings?: string;
@@ -39,14 +40,8 @@ export async function checkCommand(spec: string, path: string, options: CheckOpt
     const semantics = options.asCoded ? "as coded" : "corrected";
     const report = await opened.services.specifications.check(
       { language, text, propositions, semantics, trajectoryIds: rows.map((row) => row.id) },
-      {
-        report: ({ done, total }) => {
-          if (process.stderr.isTTY && !options.json)
-            process.stderr.write(`\r\u001b[Kchecking ${done} of ${total}`);
-        },
-      },
+      shownTask(counted("checking")),
     );
-    clearProgressLine();
     const warnings = report.warnings.map(({ message, range, code }) => ({
       code,
       message,
@@ -54,17 +49,28 @@ export async function checkCommand(spec: string, path: string, options: CheckOpt
     }));
     return {
       document: { specification: file, language, semantics, settings, ...report, warnings },
-      text: () => reportText(report, warnings),
+      text: (width) => reportText(report, warnings, width),
+      sheet: () => ({
+        headings: ["id", "rule", "verdict", "total", "note"],
+        rows: report.trajectories.flatMap(({ id, rules }) =>
+          rules.map((rule) => [id, rule.name, rule.verdict, rule.total, rule.note]),
+        ),
+      }),
     };
   });
 }
 
-function reportText(report: CheckReport, warnings: readonly { message: string; where: string }[]): string {
+function reportText(
+  report: CheckReport,
+  warnings: readonly { message: string; where: string }[],
+  width: number | undefined,
+): string {
   return [
     ...warnings.map(({ message, where }) => `${where}: ${message}`),
     table(
       ["rule", "holds", "fails", "unknown", "running"],
       report.rules.map((rule) => [rule.name, rule.holds, rule.fails, rule.unknown, rule.running]),
+      width,
     ),
     "",
     table(
@@ -72,6 +78,7 @@ function reportText(report: CheckReport, warnings: readonly { message: string; w
       report.trajectories.flatMap(({ id, rules }) =>
         rules.map((rule) => [id, rule.name, rule.verdict, rule.total, rule.note ?? ""]),
       ),
+      width,
     ),
   ].join("\n");
 }

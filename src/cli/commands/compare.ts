@@ -1,14 +1,18 @@
 import type { CompareReport } from "../../services/services";
-import { clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
-import { numberText, table } from "../text";
+import { counted, shownTask } from "../progress";
+import { withIndex, type CommonOptions, type Output } from "../session";
+import { table } from "../table";
+import { tableNumber, terminalText } from "../text";
 
 export interface CompareOptions extends CommonOptions {
   readonly tolerance?: number;
   readonly misfits?: number;
 }
 
-/** Conventions that the text lists; `--json` has all of them. */
+/** Conventions, kinds of misfits and obstacles that the text lists; `--json` has all of them. */
 const LISTED = 8;
+/** Conventions that an obstacle names. */
+const NAMED = 6;
 
 /** Which convention made the advantages that the datasets of a path record. */
 export async function compareCommand(path: string, options: CompareOptions): Promise<Output> {
@@ -22,25 +26,47 @@ export async function compareCommand(path: string, options: CompareOptions): Pro
             ...(options.tolerance === undefined ? {} : { tolerance: options.tolerance }),
             ...(options.misfits === undefined ? {} : { misfits: options.misfits }),
           },
-          {
-            report: ({ done, total }) => {
-              if (process.stderr.isTTY && !options.json)
-                process.stderr.write(`\r\u001b[Kcomparing ${done} of ${total}`);
-            },
-          },
+          shownTask(counted(`comparing ${dataset.name}:`)),
         ),
       );
-    clearProgressLine();
-    return { document: { reports }, text: () => reports.map(reportText).join("\n\n") };
+    return {
+      document: { reports },
+      text: (width) =>
+        reports.map((report) => reportText(report, width, (options.misfits ?? 0) > 0)).join("\n\n"),
+      sheet: () => ({
+        headings: [
+          "dataset",
+          "signal",
+          "preset",
+          "title",
+          "compared",
+          "matching",
+          "telling",
+          "mean_difference",
+        ],
+        rows: reports.flatMap(({ dataset, fits }) =>
+          fits.map((fit) => [
+            dataset.name,
+            fit.signalId,
+            fit.presetId,
+            fit.title,
+            fit.compared,
+            fit.matching,
+            fit.telling,
+            fit.meanDifference,
+          ]),
+        ),
+      }),
+    };
   });
 }
 
-function reportText(report: CompareReport): string {
+/** @param singly whether rows that do not fit are listed one by one too */
+function reportText(report: CompareReport, width: number | undefined, singly: boolean): string {
   const fits = report.fits.filter(({ compared }) => compared > 0);
-  const [first] = report.best;
-  const misfits = (first ?? fits[0])?.misfits ?? [];
+  const shown = report.best[0] ?? fits[0];
   return [
-    `${report.dataset.name}: ${report.summary}`,
+    `${terminalText(report.dataset.name)}: ${report.summary}`,
     ...(fits.length === 0
       ? []
       : [
@@ -56,30 +82,80 @@ function reportText(report: CompareReport): string {
                 fit.meanDifference,
                 fit.title,
               ]),
+            width,
           ),
+          ...(fits.length > LISTED
+            ? [`(${fits.length - LISTED} more; --csv and --json have all of them)`]
+            : []),
         ]),
-    ...(misfits.length === 0
-      ? []
-      : [
-          "",
-          "rows that do not fit, worst first:",
-          table(
-            ["id", "at", "recorded", "computed"],
-            misfits.map((row) => [row.trajectoryId, row.index, row.recorded, row.computed]),
-          ),
-        ]),
-    ...(fits.length === 0 && report.recordedRows > 0 ? reasons(report) : []),
+    ...(shown ? misfitLines(shown, width, singly) : []),
+    ...(fits.length === 0 && report.recordedRows > 0 ? obstacleLines(report, width) : []),
   ].join("\n");
 }
 
-/** Why nothing could be computed, commonest first. */
-function reasons(report: CompareReport): string[] {
-  const counts = new Map<string, number>();
-  for (const { missing } of report.fits)
-    for (const [reason, count] of Object.entries(missing))
-      counts.set(reason, Math.max(count, counts.get(reason) ?? 0));
-  return [...counts]
-    .sort((a, b) => b[1] - a[1])
+/** Rows that do not fit, by how they differ, with the row that differs most as the example. */
+function misfitLines(
+  { signalId, presetId, compared, matching, misfits, misfitKinds }: CompareReport["fits"][number],
+  width: number | undefined,
+  singly: boolean,
+): string[] {
+  if (misfitKinds.length === 0) return [];
+  const steps = misfitKinds.some(({ trainingSteps }) => trainingSteps);
+  return [
+    "",
+    `${compared - matching} of ${compared} rows do not fit ${signalId} ${presetId}:`,
+    table(
+      ["rows", "how they differ", ...(steps ? ["steps"] : []), "for example", "at", "recorded", "computed"],
+      misfitKinds
+        .slice(0, LISTED)
+        .map(({ count, what, trainingSteps, example }) => [
+          count,
+          what,
+          ...(steps ? [stepsText(trainingSteps)] : []),
+          example.trajectoryId,
+          example.index,
+          example.recorded,
+          example.computed,
+        ]),
+      width,
+    ),
+    ...(singly
+      ? [
+          "",
+          "one by one, worst first:",
+          table(
+            ["id", "at", "recorded", "computed"],
+            misfits.map((row) => [row.trajectoryId, row.index, row.recorded, row.computed]),
+            width,
+          ),
+        ]
+      : ["(--misfits N lists them one by one)"]),
+  ];
+}
+
+const stepsText = (steps: readonly [number, number] | undefined): string =>
+  steps === undefined ? "" : steps[0] === steps[1] ? tableNumber(steps[0]) : `${steps[0]}-${steps[1]}`;
+
+/** Why nothing could be computed, and which conventions each reason keeps from it. */
+function obstacleLines({ obstacles, recordedRows }: CompareReport, width: number | undefined): string[] {
+  const rows = obstacles
     .slice(0, LISTED)
-    .map(([reason, count]) => `${numberText(count)} rows: ${reason}`);
+    .map(({ reason, rows: held, conventions }) => [
+      held === recordedRows ? "all" : String(held),
+      reason,
+      conventions.length > NAMED
+        ? `${conventions.slice(0, NAMED).join(", ")} and ${conventions.length - NAMED} more`
+        : conventions.join(", "),
+    ]);
+  return [
+    "",
+    ...(width === undefined
+      ? [table(["rows", "what is missing", "for"], rows)]
+      : rows.map(([held, reason, conventions]) => `  ${held} rows: ${reason}\n      for ${conventions}`)),
+    ...(obstacles.length > LISTED
+      ? [`  (${obstacles.length - LISTED} more reasons; --json has all of them)`]
+      : []),
+    "",
+    "Advantages can be recomputed where the rewards of the whole group are: compare the rollouts that this file was made from, or score the trajectories with a reward model first.",
+  ];
 }

@@ -1,7 +1,8 @@
 import { Failure } from "../../model/failure";
 import type { DiagnoseReport } from "../../services/services";
-import { clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
-import { table } from "../text";
+import { counted, shownTask } from "../progress";
+import { withIndex, type CommonOptions, type Output } from "../session";
+import { table } from "../table";
 
 export interface DiagnoseOptions extends CommonOptions {
   readonly only?: readonly string[];
@@ -24,20 +25,43 @@ export async function diagnoseCommand(path: string, options: DiagnoseOptions): P
             parameters,
             ...(options.only && options.only.length > 0 ? { ids: options.only } : {}),
           },
-          {
-            report: ({ done, total }) => {
-              if (process.stderr.isTTY && !options.json)
-                process.stderr.write(`\r\u001b[Kreading ${done} of ${total}`);
-            },
-          },
+          shownTask(counted(`diagnosing ${dataset.name}:`)),
         ),
       );
-    clearProgressLine();
-    return { document: { reports }, text: () => reports.map(reportText).join("\n\n") };
+    return {
+      document: { reports },
+      text: (width) => reports.map((report) => reportText(report, width)).join("\n\n"),
+      sheet: () => ({
+        headings: [
+          "dataset",
+          "diagnostic",
+          "severity",
+          "message",
+          "training_step",
+          "group_id",
+          "step",
+          "value",
+          "ids",
+        ],
+        rows: reports.flatMap(({ dataset, findings }) =>
+          findings.map((each) => [
+            dataset.name,
+            each.diagnosticId,
+            each.severity,
+            each.message,
+            each.trainingStep,
+            each.groupId,
+            each.stepIndex,
+            each.value,
+            each.trajectoryIds.join(" "),
+          ]),
+        ),
+      }),
+    };
   });
 }
 
-function reportText(report: DiagnoseReport): string {
+function reportText(report: DiagnoseReport, width: number | undefined): string {
   const spoken = report.diagnostics.filter(({ findings }) => findings > 0);
   const silent = report.diagnostics.filter(
     ({ findings, missing }) => findings === 0 && Object.keys(missing).length > 0,
@@ -51,6 +75,7 @@ function reportText(report: DiagnoseReport): string {
           table(
             ["diagnostic", "findings", "rows", ""],
             spoken.map(({ id, findings, rows, title }) => [id, findings, rows, title]),
+            width,
           ),
         ]),
     ...spoken.flatMap(({ id }) => {

@@ -2,8 +2,9 @@ import { resolve } from "node:path";
 import { Failure } from "../../model/failure";
 import type { ForkPoint, GenerationOptions } from "../../protocol/inferenceCalls";
 import type { ForkReport } from "../../services/generationContract";
-import { clearProgressLine, rowOf, withIndex, type CommonOptions, type Output } from "../session";
-import { numberText, oneLine, table } from "../text";
+import { counted, shownTask } from "../progress";
+import { rowOf, withIndex, type CommonOptions, type Output } from "../session";
+import { table } from "../table";
 import { providerOption } from "./modelOptions";
 
 /** Options of drawing tokens, as the command line gives them. */
@@ -64,12 +65,7 @@ export function forkCommand(path: string, options: ForkOptions): Promise<Output>
       point,
       ...(options.to === undefined ? {} : { folder: resolve(options.to) }),
     };
-    const task = {
-      report: ({ done, total }: { done: number; total: number }) => {
-        if (process.stderr.isTTY && !options.json)
-          process.stderr.write(`\r\u001b[K${done} of ${total} continuations finished`);
-      },
-    };
+    const task = shownTask(counted("continuations finished:"));
     const sampling = samplingOf(options);
     const report = options.lookAhead
       ? await opened.services.generation.lookAhead(
@@ -89,12 +85,11 @@ export function forkCommand(path: string, options: ForkOptions): Promise<Output>
           task,
         )
       : await opened.services.generation.fork({ ...request, options: sampling }, task);
-    clearProgressLine();
-    return { document: report, text: () => forkText(report) };
+    return { document: report, text: (width) => forkText(report, width) };
   });
 }
 
-const forkText = (report: ForkReport): string =>
+const forkText = (report: ForkReport, width: number | undefined): string =>
   [
     `${report.branches.length} branches with ${report.model} on ${report.provider}: ${report.tokens} tokens in ${report.seconds.toFixed(3)} s, behind ${report.prefixTokens} tokens`,
     `kept in ${report.file}`,
@@ -104,9 +99,10 @@ const forkText = (report: ForkReport): string =>
       report.branches.map((branch) => [
         branch.id,
         branch.tokens,
-        numberText(Number(branch.logprob.toPrecision(6))),
+        branch.logprob,
         branch.stopReason,
-        oneLine(branch.text, 80),
+        branch.text,
       ]),
+      width,
     ),
   ].join("\n");

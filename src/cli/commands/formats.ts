@@ -1,6 +1,6 @@
 import { formats } from "../../formats/index";
 import type { Output } from "../session";
-import { table } from "../text";
+import { table } from "../table";
 
 /** The catalogue of formats. */
 export function formatsCommand(): Output {
@@ -15,7 +15,7 @@ export function formatsCommand(): Output {
   }));
   return {
     document: { formats: list },
-    text: () =>
+    text: (width) =>
       table(
         ["id", "title", "containers", "groups", "tree", "advantages", "source"],
         list.map((format) => [
@@ -27,6 +27,19 @@ export function formatsCommand(): Output {
           format.recordsAdvantage ?? "none",
           format.source,
         ]),
+        width,
       ),
+    sheet: () => ({
+      headings: ["id", "title", "containers", "grouping", "native_tree", "records_advantage", "source"],
+      rows: list.map((format) => [
+        format.id,
+        format.title,
+        format.containers.join(" "),
+        format.grouping,
+        format.nativeTree,
+        format.recordsAdvantage,
+        format.source,
+      ]),
+    }),
   };
 }

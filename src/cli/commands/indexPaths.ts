@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { relative, resolve } from "node:path";
 import { parseColumnMappings, type ColumnMapping } from "../../model/columnMapping";
 import { Failure } from "../../model/failure";
 import { withIndex, type CommonOptions, type Output } from "../session";
-import { table, terminalText } from "../text";
+import { terminalText } from "../text";
+import { table } from "../table";
 
 export interface IndexOptions extends CommonOptions {
   /** JSON file with mappings of columns. */
@@ -33,16 +35,15 @@ export async function indexCommand(paths: readonly string[], options: IndexOptio
     ({ datasets, warnings }) =>
       Promise.resolve({
         document: { datasets, warnings },
-        text: () => {
+        text: (width) => {
           const rows = datasets.map((dataset) => [
-            dataset.id,
             dataset.format,
             dataset.trajectories,
             dataset.steps,
             dataset.groups,
             dataset.trainingSteps,
             dataset.rewardMean,
-            dataset.path,
+            placeOf(dataset.path, paths),
           ]);
           // A file's warning stands with its dataset and in the list of this run; it is told once.
           const told = [...datasets.flatMap((dataset) => dataset.warnings), ...warnings];
@@ -53,8 +54,9 @@ export async function indexCommand(paths: readonly string[], options: IndexOptio
           ];
           return [
             table(
-              ["id", "format", "trajectories", "steps", "groups", "training steps", "mean reward", "path"],
+              ["format", "trajectories", "steps", "groups", "training steps", "mean reward", "path"],
               rows,
+              width,
             ),
             ...(notes.length === 0 ? [] : ["", "Warnings"]),
             ...notes.map((note) =>
@@ -64,6 +66,36 @@ export async function indexCommand(paths: readonly string[], options: IndexOptio
             ),
           ].join("\n");
         },
+        sheet: () => ({
+          headings: [
+            "id",
+            "name",
+            "format",
+            "trajectories",
+            "steps",
+            "groups",
+            "training_steps",
+            "reward_mean",
+            "path",
+          ],
+          rows: datasets.map((dataset) => [
+            dataset.id,
+            dataset.name,
+            dataset.format,
+            dataset.trajectories,
+            dataset.steps,
+            dataset.groups,
+            dataset.trainingSteps,
+            dataset.rewardMean,
+            dataset.path,
+          ]),
+        }),
       }),
   );
+}
+
+/** The path below the one that was given; as it is where several were. */
+function placeOf(path: string, given: readonly string[]): string {
+  const [only] = given;
+  return given.length === 1 && only !== undefined ? relative(resolve(only), path) || path : path;
 }

@@ -1,6 +1,10 @@
 import { Failure } from "../../model/failure";
-import { chosenRows, clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
-import { table, tableNumber } from "../text";
+import { counted, shownTask } from "../progress";
+import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
+import { tableNumber } from "../text";
+import { table } from "../table";
+import { failureLines } from "./score";
+import { seriesDocument, seriesSheet } from "./series";
 
 export interface JudgeOptions extends CommonOptions {
   readonly model: string;
@@ -27,16 +31,20 @@ export function judgeCommand(path: string, options: JudgeOptions): Promise<Outpu
         "Add --yes to do it.",
       );
     }
-    const report = await judging.judge(ids, options.model, options.prompt, {
-      report: ({ done, total }) => {
-        if (process.stderr.isTTY && !options.json)
-          process.stderr.write(`\r\u001b[Kjudged ${done} of ${total}`);
-      },
-    });
-    clearProgressLine();
+    const report = await judging.judge(ids, options.model, options.prompt, shownTask(counted("judged")));
     return {
-      document: { estimate, ...report },
-      text: () =>
+      document: {
+        estimate,
+        ...report,
+        series: report.series.map(seriesDocument),
+        replies: Object.fromEntries(
+          Object.entries(report.replies).map(([id, replies]) => [
+            id,
+            replies.map((reply) => ({ ...reply, score: Number.isNaN(reply.score) ? null : reply.score })),
+          ]),
+        ),
+      },
+      text: (width) =>
         [
           `${report.requests} requests (${report.cached} from before), ${report.inputTokens} tokens there and ${report.outputTokens} back in ${report.seconds.toFixed(1)} s`,
           "",
@@ -50,9 +58,11 @@ export function judgeCommand(path: string, options: JudgeOptions): Promise<Outpu
                 .map(tableNumber)
                 .join(" "),
             ]),
+            width,
           ),
-          ...report.failures.map((failure) => `${failure.trajectoryId}: ${failure.message}`),
+          ...failureLines(report.failures),
         ].join("\n"),
+      sheet: () => seriesSheet(report.series),
     };
   });
 }

@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { ModelTest } from "../../services/services";
 import { withServices, type CommonOptions, type Output } from "../session";
-import { table } from "../text";
+import { table } from "../table";
 import { providerOption } from "./modelOptions";
 
 export interface ModelsOptions extends CommonOptions {
@@ -20,7 +20,7 @@ export function modelsCommand(folders: readonly string[], options: ModelsOptions
     if (!options.test)
       return {
         document: { models },
-        text: () =>
+        text: (width) =>
           table(
             ["name", "kind", "size", "path", "problem"],
             models.map((model) => [
@@ -30,13 +30,18 @@ export function modelsCommand(folders: readonly string[], options: ModelsOptions
               model.path,
               model.problem ?? "",
             ]),
+            width,
           ),
+        sheet: () => ({
+          headings: ["name", "kind", "bytes", "path", "problem"],
+          rows: models.map(({ name, kind, bytes, path, problem }) => [name, kind, bytes, path, problem]),
+        }),
       };
     const tests: ModelTest[] = [];
     for (const model of models) tests.push(await services.scoring.test(model.path, provider));
     return {
       document: { tests },
-      text: () =>
+      text: (width) =>
         table(
           ["name", "kind", "provider", "seconds", "gives", "problem"],
           tests.map((test) => [
@@ -47,7 +52,19 @@ export function modelsCommand(folders: readonly string[], options: ModelsOptions
             test.results.join(", "),
             test.problem ?? "",
           ]),
+          width,
         ),
+      sheet: () => ({
+        headings: ["name", "kind", "provider", "seconds", "results", "problem"],
+        rows: tests.map(({ model, provider: used, seconds, results, problem }) => [
+          model.name,
+          model.kind,
+          used,
+          seconds,
+          results.join(" "),
+          problem,
+        ]),
+      }),
     };
   });
 }

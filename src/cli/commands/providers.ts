@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { detectCuda, explainCuda } from "../../services/cudaSetup";
 import { withServices, type CommonOptions, type Output } from "../session";
-import { table } from "../text";
+import { table } from "../table";
 
 /** Tries every provider of this platform, best first, and says what CUDA lacks here. */
 export function providersCommand(options: CommonOptions): Promise<Output> {
@@ -11,11 +11,12 @@ export function providersCommand(options: CommonOptions): Promise<Output> {
     const cuda = await detectCuda(dirname(fileURLToPath(import.meta.url)));
     return {
       document: { providers, cuda },
-      text: () =>
+      text: (width) =>
         [
           table(
             ["provider", "works", "detail"],
             providers.map((one) => [one.provider, one.available ? "yes" : "no", one.detail]),
+            width,
           ),
           "",
           "CUDA:",

@@ -1,5 +1,5 @@
 import { withIndex, type CommonOptions, type Output } from "../session";
-import { table } from "../text";
+import { table } from "../table";
 
 export interface QueryOptions extends CommonOptions {
   readonly sql: string;
@@ -16,14 +16,19 @@ export function queryCommand(path: string, options: QueryOptions): Promise<Outpu
     });
     return {
       document: result,
-      text: () =>
+      text: (width) =>
         [
           table(
             result.columns.map((column) => column.name),
             result.rows.map((row) => row.map(cell)),
+            width,
           ),
           ...(result.truncated ? [`(cut at ${result.rows.length} rows; raise --limit)`] : []),
         ].join("\n"),
+      sheet: () => ({
+        headings: result.columns.map((column) => column.name),
+        rows: result.rows.map((row) => row.map(cell)),
+      }),
     };
   });
 }

@@ -3,7 +3,9 @@ import { join, resolve } from "node:path";
 import { stat } from "node:fs/promises";
 import { Failure } from "../../model/failure";
 import type { RayOptions, RayResult } from "../../services/services";
-import { chosenRows, clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
+import { interruption } from "../interruption";
+import { counted, shownTask } from "../progress";
+import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
 
 export interface RayCommandOptions extends CommonOptions {
   readonly model: string;
@@ -33,7 +35,7 @@ export function rayCommand(path: string, options: RayCommandOptions): Promise<Ou
   const job = resolve(options.job);
   return withIndex([path], options, async (opened) => {
     const { rayJobs } = opened.services;
-    const told = { report: progressLine(options) };
+    const told = shownTask(counted("trajectories"));
     if (!(await stat(join(job, "job.json")).catch(() => undefined))) {
       const rows = await chosenRows(opened, undefined, options.limit);
       await rayJobs.prepare(
@@ -42,7 +44,6 @@ export function rayCommand(path: string, options: RayCommandOptions): Promise<Ou
         job,
         told,
       );
-      clearProgressLine();
     }
     const rayOptions: RayOptions = {
       address: options.address,
@@ -59,7 +60,6 @@ export function rayCommand(path: string, options: RayCommandOptions): Promise<Ou
     }
     if (!options.collectOnly) await runJob(options.python, command, options);
     const result = await rayJobs.collect(job, told);
-    clearProgressLine();
     return { document: { job, ...result }, text: () => summary(result) };
   });
 }
@@ -76,7 +76,7 @@ function summary({ scored, trajectories, missing, numbers, failures }: RayResult
 /** Runs the job in the user's interpreter; what it says goes to standard error. @throws Failure with its last line */
 function runJob(python: string, args: readonly string[], options: CommonOptions): Promise<void> {
   return new Promise((done, failed) => {
-    const child = spawn(python, args, { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(python, args, { stdio: ["ignore", "pipe", "pipe"], signal: interruption });
     let last = "";
     const hear = (chunk: Buffer): void => {
       const text = chunk.toString("utf8");
@@ -87,11 +87,17 @@ function runJob(python: string, args: readonly string[], options: CommonOptions)
     child.stderr.on("data", hear);
     child.on("error", (error) =>
       failed(
-        new Failure(
-          "no-python",
-          `${python} could not be started: ${error.message}`,
-          "Give an interpreter that has ray and onnxruntime with --python.",
-        ),
+        error.name === "AbortError"
+          ? new Failure(
+              "cancelled",
+              "The Ray job was cancelled.",
+              "What it has finished is kept: run the same command again to go on.",
+            )
+          : new Failure(
+              "no-python",
+              `${python} could not be started: ${error.message}`,
+              "Give an interpreter that has ray and onnxruntime with --python.",
+            ),
       ),
     );
     child.on("close", (code) => {
@@ -110,8 +116,3 @@ function runJob(python: string, args: readonly string[], options: CommonOptions)
 
 const quoted = (argument: string): string =>
   /^[\w@%+=:,./-]+$/.test(argument) ? argument : `'${argument.replaceAll("'", "'\\''")}'`;
-
-function progressLine(options: CommonOptions): (progress: { done: number; total: number }) => void {
-  if (!process.stderr.isTTY || options.json) return () => undefined;
-  return ({ done, total }) => process.stderr.write(`\r\u001b[K${done} of ${total} trajectories`);
-}

@@ -2,8 +2,10 @@ import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../../model/failure";
 import type { RecomputeReport } from "../../services/services";
-import { chosenRows, clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
-import { numberText, table } from "../text";
+import { counted, shownTask } from "../progress";
+import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
+import { numberText } from "../text";
+import { table } from "../table";
 
 export interface RecomputeOptions extends CommonOptions {
   readonly function: string;
@@ -29,19 +31,26 @@ export async function recomputeCommand(path: string, options: RecomputeOptions):
     const rows = await chosenRows(opened, options.id, options.limit);
     const report = await opened.services.recompute.rewards(
       { trajectoryIds: rows.map((row) => row.id), file, functionName, python },
-      {
-        report: ({ done, total }) => {
-          if (process.stderr.isTTY && !options.json)
-            process.stderr.write(`\r\u001b[Krecomputing ${done} of ${total}`);
-        },
-      },
+      shownTask(counted("recomputing")),
     );
-    clearProgressLine();
-    return { document: report, text: () => reportText(report) };
+    return {
+      document: report,
+      text: (width) => reportText(report, width),
+      sheet: () => ({
+        headings: ["id", "recorded", "recomputed", "difference", "message"],
+        rows: report.rows.map((row) => [
+          row.trajectoryId,
+          row.recorded,
+          row.recomputed,
+          row.difference,
+          row.message,
+        ]),
+      }),
+    };
   });
 }
 
-function reportText(report: RecomputeReport): string {
+function reportText(report: RecomputeReport, width: number | undefined): string {
   const different = report.rows.filter((row) => row.recorded !== row.recomputed || row.message !== undefined);
   return [
     `${report.functionName}: ${report.equal} equal, ${report.changed} changed, ${report.incomparable} without both numbers, ${report.failed} failed, in ${report.seconds.toFixed(2)} s`,
@@ -63,6 +72,7 @@ function reportText(report: RecomputeReport): string {
               row.difference,
               row.message ?? "",
             ]),
+            width,
           ),
         ]),
   ].join("\n");

@@ -1,11 +1,12 @@
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import * as v from "valibot";
 import { Failure } from "../../model/failure";
-import type { Provider } from "../../model/score";
-import type { PolicyQuestion } from "../../protocol/inferenceCalls";
-import { chosenRows, clearProgressLine, withIndex, type CommonOptions, type Output } from "../session";
-import { numberText, table } from "../text";
+import type { Provider, ScoreReport, ScoreSeries } from "../../model/score";
+import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
+import { shownTask } from "../progress";
+import { table } from "../table";
+import { tableNumber, terminalText } from "../text";
+import { readQuestions } from "./questionsFile";
+import { arrayDocument, seriesDocument, seriesSheet } from "./series";
 import { extrasOf, longTextOption, providerOption, type ExtraOptions } from "./modelOptions";
 
 export interface ScoreOptions extends CommonOptions, ExtraOptions {
@@ -16,37 +17,6 @@ export interface ScoreOptions extends CommonOptions, ExtraOptions {
   readonly longText?: string;
   readonly belief?: string;
   readonly questions?: string;
-}
-
-const text = v.pipe(v.string(), v.minLength(1));
-const questionsSchema = v.array(
-  v.strictObject({
-    name: text,
-    text: v.string(),
-    at: v.picklist(["step", "trajectory"]),
-    followUps: v.optional(v.array(v.strictObject({ text, sign: v.picklist([1, -1]) }))),
-    judgement: v.optional(v.tuple([text, text])),
-  }),
-);
-
-/** @throws Failure `bad-arguments` naming what does not fit */
-async function readQuestions(path: string): Promise<readonly PolicyQuestion[]> {
-  const bad = (why: string): Failure =>
-    new Failure(
-      "bad-arguments",
-      `${path} cannot be used as questions: ${why}.`,
-      "Give a JSON list of {name, text, at, followUps: [{text, sign}]} or {name, text, at, judgement: [yes, no]}.",
-    );
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(path, "utf8"));
-  } catch {
-    throw bad("it cannot be read as JSON");
-  }
-  const parsed = v.safeParse(questionsSchema, json);
-  if (parsed.success) return parsed.output as readonly PolicyQuestion[];
-  const [issue] = parsed.issues;
-  throw bad(`${v.getDotPath(issue) ?? "the document"}: ${issue.message}`);
 }
 
 interface ScoringProgress {
@@ -65,12 +35,10 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
     const rows = await chosenRows(opened, options.id, options.limit);
     const ids = rows.map((row) => row.id);
     const { scoring } = opened.services;
-    const task = {
-      report: ({ done, total, message, provider: used }: ScoringProgress) => {
-        if (process.stderr.isTTY && !options.json)
-          process.stderr.write(`\r\u001b[Kscoring ${done} of ${total} on ${used}: ${message}`);
-      },
-    };
+    const task = shownTask(
+      ({ done, total, message, provider: used }: ScoringProgress) =>
+        `scoring ${done} of ${total} on ${used}: ${message}`,
+    );
     const report = options.questions
       ? await scoring.ask(ids, options.model, provider, await readQuestions(resolve(options.questions)), task)
       : options.belief === undefined
@@ -85,7 +53,6 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
             options.belief.replaceAll("\\n", "\n"),
             task,
           );
-    clearProgressLine();
     const [reason] = report.failures;
     if (report.series.length === 0 && !report.arrays && reason) {
       const others = report.failures.length > 1 ? ` (and ${report.failures.length - 1} more)` : "";
@@ -95,47 +62,87 @@ export function scoreCommand(path: string, options: ScoreOptions): Promise<Outpu
         "Choose a model that fits these trajectories.",
       );
     }
+    const { storage } = opened;
     return {
-      document: report,
-      text: () =>
-        [
-          `${report.modelKind} model on ${report.provider}: ${report.trajectories} trajectories (${report.cached} from the cache), ${report.tokens} tokens in ${report.seconds.toFixed(3)} s`,
-          "",
-          table(
-            ["id", "name", "level", "unit", "values"],
-            report.series.map((series) => [
-              series.trajectoryId,
-              series.name,
-              series.level,
-              series.unit,
-              preview(series.values),
-            ]),
-          ),
-          ...(report.arrays
-            ? [
-                "",
-                table(
-                  ["id", "table", "level", "rows", "width"],
-                  report.arrays.map((array) => [
-                    array.trajectoryId,
-                    array.layer === undefined ? array.name : `${array.name} (layer ${array.layer})`,
-                    array.level,
-                    array.rows,
-                    array.width,
-                  ]),
-                ),
-              ]
-            : []),
-          ...report.failures.map((failure) => `${failure.trajectoryId}: ${failure.message}`),
-        ].join("\n"),
+      document: {
+        ...report,
+        storage,
+        series: report.series.map(seriesDocument),
+        ...(report.arrays ? { arrays: report.arrays.map(arrayDocument) } : {}),
+      },
+      text: (width) => reportText(report, path, storage, width),
+      sheet: () => seriesSheet(report.series),
     };
   });
 }
 
-const preview = (values: Float64Array): string => {
-  // A dash keeps the place of a step or token without a score, so that the others stay where they belong.
+/** Series and tables that the text lists; `--json` and `--csv` have all of them. */
+const LISTED = 40;
+
+function reportText(report: ScoreReport, path: string, storage: string, width: number | undefined): string {
+  const { trajectories, cached, tokens, seconds, loadSeconds, series, arrays = [], failures } = report;
+  const speed =
+    seconds > 0 && tokens > 0 ? `, ${Math.round(tokens / seconds).toLocaleString("en")} tokens/s` : "";
+  const more = (all: readonly unknown[]): string[] =>
+    all.length > LISTED ? [`... and ${all.length - LISTED} more; --csv and --json have all of them`] : [];
+  return [
+    `${report.modelKind} model ${report.modelPath} on ${report.provider}`,
+    cached === trajectories
+      ? `${trajectories} trajectories, all answered from the cache`
+      : `${trajectories} trajectories (${cached} from the cache), ${tokens} tokens in ${seconds.toFixed(3)} s${speed}; loading took ${loadSeconds.toFixed(2)} s`,
+    `kept in ${storage}; see them with: query ${path} --sql "SELECT * FROM scores"`,
+    "",
+    table(
+      ["id", "name", "level", "unit", "values"],
+      series
+        .slice(0, LISTED)
+        .map((each) => [each.trajectoryId, each.name, each.level, each.unit, preview(each)]),
+      width,
+    ),
+    ...more(series),
+    ...(arrays.length > 0
+      ? [
+          "",
+          table(
+            ["id", "table", "level", "rows", "width"],
+            arrays
+              .slice(0, LISTED)
+              .map((array) => [
+                array.trajectoryId,
+                array.layer === undefined ? array.name : `${array.name} (layer ${array.layer})`,
+                array.level,
+                array.rows,
+                array.width,
+              ]),
+            width,
+          ),
+          ...more(arrays),
+        ]
+      : []),
+    ...failureLines(failures),
+  ].join("\n");
+}
+
+/** Trajectories that failed for the same reason in one line. */
+export function failureLines(
+  failures: readonly { readonly trajectoryId: string; readonly message: string }[],
+): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { trajectoryId, message } of failures)
+    reasons.set(message, [...(reasons.get(message) ?? []), trajectoryId]);
+  return [...reasons].map(([message, [first = "", ...others]]) =>
+    terminalText(
+      others.length === 0
+        ? `${first}: ${message}`
+        : `${others.length + 1} trajectories, ${first} the first: ${message}`,
+    ),
+  );
+}
+
+/** A dash keeps the place of a step or token without a score, so that the others stay where they belong. */
+function preview({ values }: ScoreSeries): string {
   const shown = [...values.subarray(0, 10)]
-    .map((value) => (Number.isNaN(value) ? "-" : numberText(Number(value.toPrecision(6)))))
+    .map((value) => (Number.isNaN(value) ? "-" : tableNumber(value)))
     .join(" ");
   return values.length > 10 ? `${shown} ... (${values.length})` : shown;
-};
+}

@@ -3,11 +3,13 @@ import type { TrajectoryRow } from "../../model/summary";
 import { resolveRequest } from "../../services/signals";
 import type { SignalRequest, SignalTrack } from "../../services/services";
 import { expressionText } from "../../signals/expression";
-import { signals } from "../../signals/index";
 import { resolveParameters, type Explanation, type Signal } from "../../signals/signal";
-import { systems } from "../../signals/systems";
+import { signalCatalogue } from "./signalCatalogue";
 import { chosenRows, withIndex, type CommonOptions, type Opened, type Output } from "../session";
-import { numberText, table, tableNumber } from "../text";
+import { numberText, tableNumber } from "../text";
+import { table } from "../table";
+import { seriesNumbers } from "../json";
+import { showProgress } from "../progress";
 
 export interface SignalsOptions extends CommonOptions {
   readonly signal?: string;
@@ -21,7 +23,7 @@ export interface SignalsOptions extends CommonOptions {
 /** The catalogue of signals, or one signal on the trajectories of a path. */
 export function signalsCommand(path: string | undefined, options: SignalsOptions): Promise<Output> | Output {
   if (path === undefined) {
-    if (options.signal === undefined) return catalogue();
+    if (options.signal === undefined) return signalCatalogue();
     throw new Failure(
       "bad-arguments",
       "A signal is computed on trajectories, and no path was given.",
@@ -48,6 +50,7 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
     const results: Record<string, unknown>[] = [];
     const lines: (string | number)[][] = [];
     const explanations: string[] = [];
+    const entries: (string | number)[][] = [];
     const missing = new Map<string, number>();
     const conventions = new Map<string, SignalTrack>();
     let first: { readonly request: SignalRequest; readonly track: SignalTrack } | undefined;
@@ -60,6 +63,7 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
           options.explain === undefined
             ? undefined
             : await explained(opened, row.id, own, options.explain, track);
+        showProgress(() => `${signal.id}: ${results.length} of ${rows.length}`);
         results.push({
           id: row.id,
           convention: track.convention,
@@ -68,7 +72,10 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
         });
         if ("missing" in track.result)
           missing.set(track.result.how, (missing.get(track.result.how) ?? 0) + 1);
-        else lines.push([row.id, ...summary(track.result)]);
+        else {
+          lines.push([row.id, ...summary(track.result)]);
+          if (options.csv) entries.push(...entriesOf(row.id, track.result));
+        }
         if (explanation) explanations.push(`${row.id}: ${explanation.text}`);
       }
     }
@@ -85,16 +92,17 @@ export function signalsCommand(path: string | undefined, options: SignalsOptions
         signed: signal.signed,
         trajectories: results,
       },
-      text: () =>
+      text: (width) =>
         [
           `${signal.title}  ${(first?.request ?? request).presetId === undefined && signal.presets.length > 0 ? "no preset, " : ""}${[...conventions.keys()].join("; ")}  (${signal.unit})`,
           "",
-          ...(lines.length > 0 ? [table(["id", "level", "values"], lines)] : []),
+          ...(lines.length > 0 ? [table(["id", "level", "values"], lines, width)] : []),
           ...[...missing].map(
             ([how, count]) => `${count} ${count === 1 ? "trajectory" : "trajectories"} without it: ${how}`,
           ),
           ...explanations.flatMap((text) => ["", text]),
         ].join("\n"),
+      sheet: () => ({ headings: ["id", "level", "index", "value"], rows: entries }),
     };
   });
 }
@@ -137,57 +145,6 @@ async function requestFor(
   return own === undefined ? request : { ...own, parameters: { ...own.parameters, ...request.parameters } };
 }
 
-function catalogue(): Output {
-  const list = signals.map(
-    ({
-      id,
-      title,
-      family,
-      estimator,
-      level,
-      unit,
-      signed,
-      source,
-      needs,
-      inputs,
-      presets,
-      parameters,
-      description,
-      explain,
-    }) => ({
-      id,
-      title,
-      family,
-      estimator: estimator === true,
-      level,
-      unit,
-      signed,
-      source,
-      needs,
-      inputs: inputs ?? [],
-      presets,
-      parameters,
-      description,
-      explains: explain !== undefined,
-    }),
-  );
-  return {
-    document: { signals: list, systems },
-    text: () =>
-      table(
-        ["id", "family", "level", "needs", "presets", "title"],
-        list.map((signal) => [
-          signal.id,
-          signal.family,
-          signal.level,
-          signal.needs.join(" "),
-          signal.presets.map((preset) => preset.id).join(" "),
-          signal.title,
-        ]),
-      ),
-  };
-}
-
 /** `gamma=0.9` pairs. @throws Failure for a pair without `=` */
 export function parseParameters(pairs: readonly string[]): Record<string, string> {
   const parameters: Record<string, string> = {};
@@ -209,15 +166,29 @@ function seriesOf({ result, unit }: SignalTrack): Record<string, unknown> {
   return {
     level: result.level,
     unit,
-    values: result.values,
-    parts: result.parts,
+    values: seriesNumbers(result.values, result.nanAt),
+    parts: result.parts && partsOf(result.parts, result.nanAt),
     group: result.group,
     notes: result.notes,
   };
 }
 
-function summary(result: Exclude<SignalTrack["result"], { readonly missing: unknown }>): (string | number)[] {
-  const shown = [...result.values.subarray(0, 12)].map(tableNumber).join(" ");
+type Found = Exclude<SignalTrack["result"], { readonly missing: unknown }>;
+
+const partsOf = (
+  parts: Readonly<Record<string, Float64Array>>,
+  nanAt: readonly number[] | undefined,
+): Record<string, readonly (number | null)[]> =>
+  Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, seriesNumbers(values, nanAt)]));
+
+/** One row a number; steps and tokens without one are left out. */
+const entriesOf = (id: string, { level, values, nanAt }: Found): (string | number)[][] =>
+  seriesNumbers(values, nanAt).flatMap((value, index) => (value === null ? [] : [[id, level, index, value]]));
+
+function summary(result: Found): (string | number)[] {
+  const shown = seriesNumbers(result.values.subarray(0, 12), result.nanAt)
+    .map((value) => (value === null ? "-" : tableNumber(value)))
+    .join(" ");
   return [result.level, result.values.length > 12 ? `${shown} ... (${result.values.length})` : shown];
 }
 

@@ -1,8 +1,10 @@
 import { dirname, resolve } from "node:path";
 import { Failure } from "../../model/failure";
 import type { ValueGrader } from "../../services/generationContract";
-import { clearProgressLine, rowOf, withIndex, type CommonOptions, type Output } from "../session";
-import { numberText, table } from "../text";
+import type { StateValue } from "../../protocol/inferenceCalls";
+import { counted, shownTask } from "../progress";
+import { rowOf, withIndex, type CommonOptions, type Output } from "../session";
+import { table } from "../table";
 import { samplingOf, type SamplingOptions } from "./fork";
 import { providerOption } from "./modelOptions";
 import { nearestPython } from "./recompute";
@@ -64,32 +66,50 @@ export async function valueCommand(path: string, options: ValueOptions): Promise
         grader,
         ...(options.afterStep.length === 0 ? {} : { afterSteps: options.afterStep }),
       },
-      {
-        report: ({ done, total }) => {
-          if (process.stderr.isTTY && !options.json)
-            process.stderr.write(`\r\u001b[K${done} of ${total} states`);
-        },
-      },
+      shownTask(counted("states valued:")),
     );
-    clearProgressLine();
     return {
-      document: report,
-      text: () =>
+      document: { ...report, values: report.values.map(valueDocument) },
+      text: (width) =>
         [
           `values with ${report.model} on ${report.provider}: ${report.tokens} tokens in ${report.seconds.toFixed(3)} s`,
           "",
           table(
             ["behind step", "value", "95 % from", "to", "n", "interval"],
-            report.values.map((value) => [
-              value.afterStep,
-              numberText(Number(value.value.toPrecision(6))),
-              numberText(Number(value.interval[0].toPrecision(4))),
-              numberText(Number(value.interval[1].toPrecision(4))),
-              value.trials,
-              value.method ?? "",
-            ]),
+            report.values.map((value) => [value.afterStep, ...bounds(value), value.trials, method(value)]),
+            width,
           ),
         ].join("\n"),
+      sheet: () => ({
+        headings: ["after_step", "value", "low", "high", "n", "method"],
+        rows: report.values.map((value) => [
+          value.afterStep,
+          ...(Number.isNaN(value.value)
+            ? [undefined, undefined, undefined]
+            : [value.value, ...value.interval]),
+          value.trials,
+          value.method,
+        ]),
+      }),
     };
   });
+}
+
+/** A value that no continuation was graded for is null. */
+const valueDocument = (value: StateValue): unknown =>
+  Number.isNaN(value.value) ? { ...value, value: null, interval: null } : value;
+
+function bounds({ value, interval: [low, high] }: StateValue): readonly (number | undefined)[] {
+  if (Number.isNaN(value)) return [undefined, undefined, undefined];
+  const bound = (number: number): number | undefined =>
+    Number.isFinite(number) ? Number(number.toPrecision(4)) : undefined;
+  return [value, bound(low), bound(high)];
+}
+
+/** Equal results do not make a value certain: what they leave open is said instead of an interval. */
+function method({ method: name, othersAtMost, trials }: StateValue): string {
+  if (othersAtMost === undefined) return name ?? "";
+  return trials === 1
+    ? "one sample, no spread"
+    : `no spread in ${trials} equal results; up to ${(100 * othersAtMost).toPrecision(3)} % of others may differ`;
 }

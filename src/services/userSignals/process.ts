@@ -126,6 +126,8 @@ process.on("message", (message) => {
     (error: unknown) => send({ type: "failure", id, failure: failureData(error) }),
   );
 });
+// Ctrl-C on a terminal reaches every process there; the parent decides what becomes of the work and of this one.
+process.on("SIGINT", () => undefined);
 process.on("disconnect", () => process.exit(0));
 // What a file leaves behind (a timer, a promise that nobody waits for) must not take the other signals along.
 process.on("unhandledRejection", (error) => send({ type: "log", level: "warn", message: String(error) }));

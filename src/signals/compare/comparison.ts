@@ -23,6 +23,24 @@ export class AdvantageComparison {
   private readonly recordedParameters = resolveParameters(recordedAdvantage, undefined);
 
   /**
+   * Every convention of the signals that give advantages.
+   * @param run discount and trace decay, where they are known
+   * @param usual preset by signal that is named first of those that fit equally well
+   */
+  static of(
+    signals: readonly Signal[],
+    run: { readonly gamma?: number; readonly lambda?: number },
+    usual: Readonly<Record<string, string>>,
+    tolerance?: number,
+    limit?: number,
+  ): AdvantageComparison {
+    const candidates = candidatesOf(signals, run);
+    const own = candidates.filter(({ signal, presetId }) => usual[signal.id] === presetId);
+    const others = candidates.filter((candidate) => !own.includes(candidate));
+    return new AdvantageComparison([...own, ...others], tolerance, limit);
+  }
+
+  /**
    * @param tolerance absolute below 1, relative above
    * @param limit misfits kept per candidate
    */

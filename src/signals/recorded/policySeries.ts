@@ -1,4 +1,5 @@
 import { symbol } from "../expression";
+import { placesOfNaN } from "./recordedSeries";
 import type { Need, ParameterValues, Signal, SignalContext, SignalResult } from "../signal";
 import { needHow } from "../signal";
 
@@ -16,13 +17,19 @@ function find(
     for (const name of tokenSeries) {
       const series = trajectory.tokens?.series[name];
       if (series)
-        return { level: "token", values: series.slice(), notes: [`Recorded by the file (${name}).`] };
+        return {
+          level: "token",
+          values: series.slice(),
+          nanAt: [],
+          notes: [`Recorded by the file (${name}).`],
+        };
     }
     if (scoreName === "logprob") {
       if (trajectory.steps.some((step) => typeof step.logprob === "number")) {
         return {
           level: "step",
           values: Float64Array.from(trajectory.steps, (step) => step.logprob ?? NaN),
+          nanAt: placesOfNaN(trajectory.steps.map((step) => step.logprob)),
           notes: ["Recorded by the file, summed per step."],
         };
       }
@@ -33,6 +40,7 @@ function find(
         return {
           level: "step",
           values: Float64Array.from(column.data.subarray(0, trajectory.columns.steps)),
+          nanAt: placesOfNaN(column.data.subarray(0, trajectory.columns.steps)),
           notes: ["Recorded by the file."],
         };
     }
@@ -43,6 +51,7 @@ function find(
       return {
         level: scored.level,
         values: scored.values.slice(),
+        nanAt: [],
         notes: [`${scored.modelPath} on ${scored.provider}: ${scored.method}`],
       };
   }

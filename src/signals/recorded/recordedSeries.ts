@@ -5,8 +5,14 @@ import { needHow, type Need, type Signal, type SignalContext } from "../signal";
 interface Recorded {
   readonly level: "step" | "token" | "trajectory";
   readonly values: Float64Array;
+  /** Entries that the file records as NaN, rather than not at all or as null. */
+  readonly nanAt: readonly number[];
   readonly notes: readonly string[];
 }
+
+/** Places of the numbers that are NaN. */
+export const placesOfNaN = (values: Iterable<number | null | undefined>): readonly number[] =>
+  [...values].flatMap((value, index) => (Number.isNaN(value) ? [index] : []));
 
 interface Definition {
   readonly id: string;
@@ -31,6 +37,7 @@ function read(context: SignalContext, definition: Definition, level: string): Re
       return {
         level: "step",
         values: Float64Array.from(trajectory.steps, (step) => stepField(step) ?? NaN),
+        nanAt: placesOfNaN(trajectory.steps.map(stepField)),
         notes: nulls > 0 ? [`${nulls} steps are recorded as null, which is not 0.`] : [],
       };
     }
@@ -41,7 +48,12 @@ function read(context: SignalContext, definition: Definition, level: string): Re
       const steps = trajectory.columns.steps;
       const values = new Float64Array(steps).fill(NaN);
       for (let t = 0; t < Math.min(steps, column.rows); t++) values[t] = column.data[t]!;
-      return { level: "step", values, notes: [] };
+      return {
+        level: "step",
+        values,
+        nanAt: placesOfNaN(values.subarray(0, Math.min(steps, column.rows))),
+        notes: [],
+      };
     }
   }
   if (level !== "step" && level !== "trajectory") {
@@ -51,6 +63,8 @@ function read(context: SignalContext, definition: Definition, level: string): Re
         return {
           level: "token",
           values: series.slice(),
+          // Token arrays hold NaN where nothing is recorded.
+          nanAt: [],
           notes: definition.tokenSeries[0] === name ? [] : [`From the file's ${name} series.`],
         };
     }
@@ -61,6 +75,7 @@ function read(context: SignalContext, definition: Definition, level: string): Re
       return {
         level: "trajectory",
         values: Float64Array.of(value ?? NaN),
+        nanAt: placesOfNaN([value]),
         notes: value === null ? ["Recorded as null, which is not 0."] : [],
       };
     }
