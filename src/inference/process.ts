@@ -120,6 +120,8 @@ process.on("message", (message) => {
   queue = queue.then(() => answer(request.id, request.method, request.params, controller.signal));
 });
 
+// Ctrl-C on a terminal reaches every process there; the parent decides what becomes of the work and of this one.
+process.on("SIGINT", () => undefined);
 process.on("disconnect", () => process.exit(0));
 
 if (!process.send) {

@@ -135,6 +135,8 @@ async function giveUpDamagedIndex(id: number, error: unknown): Promise<void> {
 }
 
 function serve(): void {
+  // Ctrl-C on a terminal reaches every process there; the parent decides what becomes of the work and of this one.
+  process.on("SIGINT", () => undefined);
   process.on("message", (message: unknown) => {
     const request = parseRequest(message);
     if (request.type === "cancel") running.get(request.id)?.abort();
