@@ -2,7 +2,8 @@ import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Grouping } from "../formats/format";
 import type { Note } from "../model/trajectory";
 import { sortKey, type FileEntry } from "./fileEntry";
-import { appendComponents, appendRows, appendSteps, rowTypes } from "./rowColumns";
+import { ComponentSets } from "./componentSets";
+import { appendRows, appendSteps, rowTypes } from "./rowColumns";
 import type { SummaryBlock } from "./summaryBlock";
 import { ColumnAppender, type AppendColumn } from "./vectors";
 
@@ -25,6 +26,7 @@ export class IndexWriter {
   private nextTno: bigint;
   private queue: Promise<unknown> = Promise.resolve();
   private readonly pending: PendingAppend[] = [];
+  private sets: ComponentSets | undefined;
 
   private constructor(
     private readonly connection: DuckDBConnection,
@@ -95,6 +97,8 @@ export class IndexWriter {
       });
     } catch (error) {
       for (const restore of before) restore();
+      // What was numbered in a transaction that failed is numbered anew.
+      this.sets = undefined;
       for (const { reject } of taken) reject(error);
       return;
     }
@@ -106,15 +110,9 @@ export class IndexWriter {
     appends: readonly PendingAppend[],
   ): Promise<number[]> {
     const blocks = appends.flatMap((append) => append.blocks);
+    const sets = (this.sets ??= await ComponentSets.load(connection));
     const rows = blocks.some((block) => block.count > 0)
       ? await ColumnAppender.open(connection, "rows", rowTypes)
-      : undefined;
-    const components = blocks.some((block) => block.components.length > 0)
-      ? await ColumnAppender.open(connection, "components", ({ BIGINT, DOUBLE, VARCHAR }) => [
-          BIGINT,
-          VARCHAR,
-          DOUBLE,
-        ])
       : undefined;
     const steps = blocks.some((block) => block.steps !== undefined)
       ? await ColumnAppender.open(connection, "steps", ({ BIGINT, DOUBLE, INTEGER }) => [
@@ -132,8 +130,7 @@ export class IndexWriter {
       notes.push(...fileNotes.map((note) => ({ file, note })));
       for (const block of own) {
         notes.push(...notesOf(block, file.records).map((note) => ({ file, note })));
-        if (rows !== undefined) appendRows(rows, file, block, grouping, file.records, this.nextTno);
-        if (components !== undefined) appendComponents(components, block, this.nextTno);
+        if (rows !== undefined) appendRows(rows, file, block, grouping, file.records, this.nextTno, sets);
         if (steps !== undefined) appendSteps(steps, block, this.nextTno);
         this.nextTno += BigInt(block.count);
         file.records += block.records;
@@ -142,7 +139,7 @@ export class IndexWriter {
       added.push(Number(this.nextTno - first));
     }
     rows?.close();
-    components?.close();
+    await sets.write(connection);
     steps?.close();
     await writeFileStates(connection, [...new Set(appends.map(({ file }) => file))]);
     for (const { file, note } of notes) await insertWarning(connection, file.fileNo, file.datasetId, note);
@@ -254,10 +251,6 @@ async function writeFileStates(connection: DuckDBConnection, files: readonly Fil
 }
 
 async function deleteRows(connection: DuckDBConnection, fileNo: number): Promise<void> {
-  await connection.run(
-    "DELETE FROM store.components WHERE tno IN (SELECT tno FROM store.rows WHERE file_no = $1)",
-    [fileNo],
-  );
   await connection.run(
     "DELETE FROM store.steps WHERE tno IN (SELECT tno FROM store.rows WHERE file_no = $1)",
     [fileNo],

@@ -4,6 +4,7 @@ import { Failure } from "../model/failure";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
 import type { Note } from "../model/trajectory";
 import type { RowQuery } from "../protocol/storeCalls";
+import { readComponentSets } from "./componentSets";
 import { groupIdOf, parseGroupId, parseTrajectoryId } from "./ids";
 import type { DatasetEntry } from "./indexer";
 import {
@@ -141,8 +142,8 @@ export class Queries {
           id,
         ),
         await ask(
-          `SELECT DISTINCT c.name FROM store.components c JOIN store.rows r ON r.tno = c.tno
-         WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1) ORDER BY 1`,
+          `SELECT DISTINCT unnest(names) FROM store.component_sets WHERE set_no IN (SELECT r.component_set FROM store.rows r
+         WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)) ORDER BY 1`,
           id,
         ),
         await ask("SELECT code, message, place FROM store.warnings WHERE dataset_id = $1 LIMIT 1000", id),
@@ -188,16 +189,11 @@ export class Queries {
   /** Adds what lies in other tables: components, and the place in the group. */
   private async complete(rows: readonly IndexedRow[]): Promise<TrajectoryRow[]> {
     if (rows.length === 0) return [];
-    const first = rows.reduce((least, { tno }) => (tno < least ? tno : least), rows[0]?.tno ?? 0n);
-    const last = rows.reduce((most, { tno }) => (tno > most ? tno : most), first);
-    const tnos = rows.map(({ tno }) => tno).join(", ");
     const groups = [
       ...new Set(rows.flatMap(({ groupNumber }) => (groupNumber === undefined ? [] : [groupNumber]))),
     ];
-    const [components, members] = await Promise.all([
-      this.all(
-        `SELECT tno, name, value FROM store.components WHERE tno BETWEEN ${first} AND ${last} AND tno IN (${tnos})`,
-      ),
+    const [sets, members] = await Promise.all([
+      this.componentSets(rows),
       groups.length === 0
         ? []
         : this.all(
@@ -205,23 +201,28 @@ export class Queries {
              FROM ${ROW_TABLES} WHERE r.group_no IN (${groups.map((group) => `${group}::UBIGINT`).join(", ")})`,
           ),
     ]);
-    const componentsOf = new Map<bigint, Record<string, number | null>>();
-    for (const [tno, name, value] of components as [bigint, string, number | null][]) {
-      const own = componentsOf.get(tno) ?? {};
-      own[name] = value;
-      componentsOf.set(tno, own);
-    }
     const placeOf = new Map(
       members.map(([tno, index, size]) => [
         tno as bigint,
         { memberIndex: Number(index), groupSize: Number(size) },
       ]),
     );
-    return rows.map(({ tno, row }) => ({
+    return rows.map(({ tno, row, componentSet, components }) => ({
       ...row,
-      components: componentsOf.get(tno) ?? {},
+      components: Object.fromEntries(
+        (sets.get(componentSet) ?? []).map((name, index) => [name, components[index] ?? null]),
+      ),
       ...placeOf.get(tno),
     }));
+  }
+
+  private sets: ReadonlyMap<number, readonly string[]> = new Map();
+
+  /** Names of the components of these rows' sets. Sets are added and never change, so that they are read again only for a new one. */
+  private async componentSets(rows: readonly IndexedRow[]): Promise<ReadonlyMap<number, readonly string[]>> {
+    if (rows.some(({ componentSet }) => componentSet !== 0 && !this.sets.has(componentSet)))
+      this.sets = await readComponentSets(this.connection);
+    return this.sets;
   }
 
   async groups(
@@ -278,8 +279,11 @@ export class Queries {
         [datasetId],
       ),
       this.all(
-        `SELECT r.training_step, c.name, avg(c.value) FILTER (WHERE isfinite(c.value)) FROM store.components c JOIN store.rows r ON r.tno = c.tno
-         WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1) GROUP BY r.training_step, c.name ORDER BY c.name`,
+        `SELECT training_step, name, avg(value) FILTER (WHERE isfinite(value)) FROM (
+           SELECT r.training_step, unnest(c.names) AS name, unnest(r.components) AS value
+           FROM store.rows r JOIN store.component_sets c ON c.set_no = r.component_set
+           WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1))
+         GROUP BY training_step, name ORDER BY name`,
         [datasetId],
       ),
     ]);

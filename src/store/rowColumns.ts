@@ -1,7 +1,8 @@
 import type { Grouping } from "../formats/format";
 import type { FileEntry } from "./fileEntry";
 import { hash64 } from "./ids";
-import { Recorded, type CodedTexts, type SummaryBlock } from "./summaryBlock";
+import { componentColumns, type ComponentSets } from "./componentSets";
+import { Recorded, type CodedTexts, type PackedTexts, type SummaryBlock } from "./summaryBlock";
 import type { AppendColumn, ColumnAppender } from "./vectors";
 
 export function rowTypes({
@@ -9,6 +10,7 @@ export function rowTypes({
   BOOLEAN,
   DOUBLE,
   INTEGER,
+  LIST,
   UBIGINT,
   UTINYINT,
   VARCHAR,
@@ -39,6 +41,8 @@ export function rowTypes({
     DOUBLE,
     DOUBLE,
     UTINYINT,
+    INTEGER,
+    LIST(DOUBLE),
   ];
 }
 
@@ -49,6 +53,7 @@ export function appendRows(
   grouping: Grouping,
   baseRow: number,
   tno: bigint,
+  sets: ComponentSets,
 ): void {
   const { count, flags } = block;
   const groups = groupNumbers(file, block, grouping, baseRow);
@@ -63,15 +68,13 @@ export function appendRows(
       ? { kind: "numbers", data }
       : { kind: "numbers", data, isNull: (row) => !bit(row, mask) };
   };
-  const texts = (values: readonly (string | null)[]): AppendColumn =>
-    values.every((value) => value === null)
-      ? { kind: "nulls" }
-      : { kind: "texts", text: (row) => values[row] ?? null };
+  const packed = (texts: PackedTexts): AppendColumn =>
+    texts.absent?.every((absent) => absent === 1) === true ? { kind: "nulls" } : { kind: "packed", texts };
   const coded = ({ texts: words, codes }: CodedTexts): AppendColumn => {
     const [only] = words;
     if (only === undefined) return { kind: "nulls" };
     if (words.length === 1 && codes.every((code) => code === 0)) return { kind: "constant", text: only };
-    return { kind: "texts", text: (row) => words[codes[row] ?? -1] ?? null };
+    return { kind: "coded", texts: { texts: words, codes } };
   };
   const nulls = Uint8Array.from(
     flags,
@@ -88,8 +91,8 @@ export function appendRows(
       numbers(block.part),
       numbers(block.byteOffset),
       numbers(block.byteLength),
-      texts(block.member),
-      texts(block.ownId),
+      packed(block.member),
+      packed(block.ownId),
       coded(block.parentOwnId),
       grouping === "none" || !anyFlag(flags, Recorded.group)
         ? { kind: "nulls" }
@@ -103,7 +106,7 @@ export function appendRows(
       coded(block.groupGuess),
       flagged(block.trainingStep, Recorded.trainingStep),
       coded(block.split),
-      { kind: "texts", text: (row) => block.title[row] ?? "" },
+      coded(block.title),
       flagged(block.reward, Recorded.reward),
       flagged(
         Uint8Array.from(flags, (bits) => ((bits & Recorded.successTrue) === 0 ? 0 : 1)),
@@ -119,53 +122,23 @@ export function appendRows(
       flagged(block.tokenCount, Recorded.tokenCount),
       flagged(block.responseCharacters, Recorded.responseCharacters),
       numbers(nulls),
+      ...componentColumns(block, sets),
     ],
     count,
   );
-}
-
-export function appendComponents(appender: ColumnAppender, block: SummaryBlock, tno: bigint): void {
-  const all = numbersFrom(tno, block.count);
-  for (const { name, values, state } of block.components) {
-    const present = positionsOf(state);
-    const isWhole = present.length === block.count;
-    appender.append(
-      [
-        { kind: "numbers", data: isWhole ? all : gather(present, new BigInt64Array(present.length), all) },
-        { kind: "constant", text: name },
-        {
-          kind: "numbers",
-          data: isWhole ? values : gather(present, new Float64Array(present.length), values),
-          ...(state.includes(1) ? { isNull: (row: number) => state[present[row] ?? 0] === 1 } : {}),
-        },
-      ],
-      present.length,
-    );
-  }
-}
-
-/** Positions that are not 0. */
-function positionsOf(state: Uint8Array): Int32Array {
-  const positions = new Int32Array(state.length);
-  let count = 0;
-  for (let index = 0; index < state.length; index++) if (state[index] !== 0) positions[count++] = index;
-  return positions.subarray(0, count);
-}
-
-function gather<T extends BigInt64Array | Float64Array>(positions: Int32Array, into: T, from: T): T {
-  for (let index = 0; index < positions.length; index++)
-    into[index] = from[positions[index] as number] as T[number];
-  return into;
 }
 
 /** `count` numbers from `first` on; their halves are written as 32-bit words, for big integers are slow. */
 function numbersFrom(first: bigint, count: number): BigInt64Array {
   const numbers = new BigInt64Array(count);
   const words = new Uint32Array(numbers.buffer);
-  const start = Number(first);
+  let low = Number(first & 0xffffffffn);
+  let high = Number(first >> 32n);
   for (let index = 0; index < count; index++) {
-    words[2 * index] = (start + index) % 2 ** 32;
-    words[2 * index + 1] = (start + index) / 2 ** 32;
+    words[2 * index] = low;
+    words[2 * index + 1] = high;
+    low = (low + 1) >>> 0;
+    if (low === 0) high++;
   }
   return numbers;
 }

@@ -1,11 +1,12 @@
-import type { DuckDBConnection, DuckDBValue } from "@duckdb/node-api";
+import type { DuckDBConnection, DuckDBListValue, DuckDBValue } from "@duckdb/node-api";
 import type { TrajectoryRow } from "../model/summary";
 import type { RowQuery } from "../protocol/storeCalls";
 import { groupIdOf, parseGroupId, trajectoryIdOf } from "./ids";
 
 /** Columns of a row as `rowOf` expects them, from `store.rows r JOIN store.files f`. */
 export const ROW_COLUMNS = `r.tno, f.hash, f.dataset_id, f.path, r.row_no, r.part, r.member, r.own_id, r.group_no, r.group_guess, r.training_step, r.split,
-  r.title, r.reward, r.success, r.truncated, r.stop_reason, r.advantage, r.step_count, r.token_count, r.response_characters, r.nulls`;
+  r.title, r.reward, r.success, r.truncated, r.stop_reason, r.advantage, r.step_count, r.token_count, r.response_characters, r.nulls,
+  r.component_set, r.components`;
 
 export const ROW_TABLES = "store.rows r JOIN store.files f ON f.file_no = r.file_no";
 
@@ -38,6 +39,9 @@ export async function fileCondition(connection: DuckDBConnection, fileHash: stri
 export interface IndexedRow {
   readonly tno: bigint;
   readonly groupNumber: bigint | undefined;
+  /** Number of the row's set of components, 0 = none, and their values in the order of its names. */
+  readonly componentSet: number;
+  readonly components: readonly (number | null)[];
   readonly row: Omit<TrajectoryRow, "components" | "memberIndex" | "groupSize">;
 }
 
@@ -80,6 +84,8 @@ export function rowOf(values: readonly DuckDBValue[]): IndexedRow {
     tokenCount,
     responseCharacters,
     nulls,
+    componentSet,
+    components,
   ] = values as [
     bigint,
     string,
@@ -103,10 +109,14 @@ export function rowOf(values: readonly DuckDBValue[]): IndexedRow {
     number | null,
     number | null,
     number,
+    number | null,
+    DuckDBListValue | null,
   ];
   return {
     tno,
     groupNumber: groupNumber ?? undefined,
+    componentSet: componentSet ?? 0,
+    components: (components?.items ?? []) as readonly (number | null)[],
     row: {
       id: trajectoryIdOf(hash, row, part),
       datasetId,

@@ -1,6 +1,13 @@
 import type { StepSummary, TrajectorySummary } from "../model/summary";
 import { hash64 } from "./ids";
-import { Recorded, type BlockNote, type CodedTexts, type StepBlock, type SummaryBlock } from "./summaryBlock";
+import {
+  Recorded,
+  type BlockNote,
+  type CodedTexts,
+  type PackedTexts,
+  type StepBlock,
+  type SummaryBlock,
+} from "./summaryBlock";
 
 /** A column that grows. The numbers are kept outside the garbage collector's reach from the start. */
 class Column<T extends Int32Array | Uint32Array | Float64Array | Uint8Array> {
@@ -48,6 +55,32 @@ class TextColumn {
   }
 }
 
+class PackedColumn {
+  private readonly texts: string[] = [];
+  private readonly ends = int32();
+  private readonly absent = uint8();
+  private length = 0;
+  private present = 0;
+
+  add(index: number, text: string | undefined): void {
+    if (text === undefined) this.absent.set(index, 1);
+    else {
+      this.texts.push(text);
+      this.length += text.length;
+      this.present++;
+    }
+    this.ends.set(index, this.length);
+  }
+
+  take(count: number): PackedTexts {
+    return {
+      text: this.texts.join(""),
+      ends: this.ends.take(count),
+      ...(this.present === count ? {} : { absent: this.absent.take(count) }),
+    };
+  }
+}
+
 /** Members of a group share their key, often a long prompt, so the last keys' hashes are kept. */
 const groupHashes = new Map<string, { readonly trainingStep: number | undefined; readonly hash: bigint }>();
 
@@ -86,9 +119,9 @@ export class SummaryBlockBuilder {
   private readonly tokenCount = float64();
   private readonly responseCharacters = float64();
   private readonly group: bigint[] = [];
-  private readonly title: string[] = [];
-  private readonly ownId: (string | null)[] = [];
-  private readonly member: (string | null)[] = [];
+  private readonly title = new TextColumn();
+  private readonly ownId = new PackedColumn();
+  private readonly member = new PackedColumn();
   private readonly parentOwnId = new TextColumn();
   private readonly split = new TextColumn();
   private readonly stopReason = new TextColumn();
@@ -117,9 +150,9 @@ export class SummaryBlockBuilder {
       this.byteOffset.set(index, byteOffset);
       this.byteLength.set(index, byteLength);
       this.stepCount.set(index, summary.stepCount);
-      this.title.push(summary.title);
-      this.ownId.push(summary.ownId ?? null);
-      this.member.push(summary.member ?? null);
+      this.title.add(index, summary.title);
+      this.ownId.add(index, summary.ownId);
+      this.member.add(index, summary.member);
       this.group.push(
         summary.groupKey === undefined ? 0n : groupHash(summary.trainingStep, summary.groupKey),
       );
@@ -188,9 +221,9 @@ export class SummaryBlockBuilder {
       tokenCount: this.tokenCount.take(count),
       responseCharacters: this.responseCharacters.take(count),
       group: BigUint64Array.from(this.group),
-      title: this.title,
-      ownId: this.ownId,
-      member: this.member,
+      title: this.title.take(count),
+      ownId: this.ownId.take(count),
+      member: this.member.take(count),
       parentOwnId: this.parentOwnId.take(count),
       split: this.split.take(count),
       stopReason: this.stopReason.take(count),

@@ -88,7 +88,7 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
     const textBetween = (start: number, end: number): string => {
       if (end - start > LONG_LINE || !isAscii(buffer.subarray(start, end)))
         return buffer.toString("utf8", start, end);
-      return (bytesAsText ??= buffer.latin1Slice(0, held)).slice(start, end);
+      return (bytesAsText ??= buffer.toString("latin1", 0, held)).slice(start, end);
     };
 
     const take = (from: number, to: number): void => {

@@ -2,11 +2,12 @@ import type * as DuckDB from "@duckdb/node-api";
 import type { DuckDBAppender, DuckDBConnection, DuckDBType } from "@duckdb/node-api";
 import type * as Bindings from "@duckdb/node-bindings";
 import { loadBindings, loadDuckdb } from "./duckdb";
+import type { CodedTexts, PackedTexts } from "./summaryBlock";
 
 /** DuckDB's vector size: a data chunk holds at most this many rows. */
 const CHUNK_ROWS = 2048;
 
-/** A column to append: numbers with the rows that hold none, texts, or codes of few texts. */
+/** A column to append: numbers with the rows that hold none, texts, codes of few texts, or lists of numbers. */
 export type AppendColumn =
   | {
       readonly kind: "numbers";
@@ -14,6 +15,16 @@ export type AppendColumn =
       readonly isNull?: (row: number) => boolean;
     }
   | { readonly kind: "texts"; readonly text: (row: number) => string | null }
+  | { readonly kind: "packed"; readonly texts: PackedTexts }
+  | { readonly kind: "coded"; readonly texts: CodedTexts }
+  /** Lists of numbers: those of row i are `values` from where row i-1 ended to `ends[i]`; `state` is 1 where one is null. */
+  | {
+      readonly kind: "lists";
+      readonly values: Float64Array;
+      readonly state: Uint8Array;
+      readonly ends: Int32Array;
+      readonly isNull: (row: number) => boolean;
+    }
   /** The same text in all rows. */
   | { readonly kind: "constant"; readonly text: string }
   | { readonly kind: "nulls" };
@@ -130,6 +141,9 @@ function fill(
       if (isNull !== undefined)
         for (let row = from; row < to; row++) if (isNull(row)) setNull(at + row - from);
     } else if (own.kind === "nulls") for (let row = from; row < to; row++) setNull(at + row - from);
+    else if (own.kind === "packed") fillPacked(native, vector, own.texts, from, to, at, setNull);
+    else if (own.kind === "coded") fillCoded(native, vector, own.texts, from, to, at, setNull);
+    else if (own.kind === "lists") fillLists(native, vector, own, from, to, at, setNull);
     else
       for (let row = from; row < to; row++) {
         const text = own.kind === "constant" ? own.text : own.text(row);
@@ -147,6 +161,130 @@ function fill(
     validity.byteOffset,
     validity.byteLength,
   );
+}
+
+/** How DuckDB holds a text in a vector: its length in four bytes, then the text where it fits, else four of it and a pointer. */
+const TEXT_BYTES = 16;
+const SHORT_TEXT = 12;
+
+/** Writes texts; short ones of ASCII, such as most ids, directly as DuckDB holds them, which takes a tenth of the time. */
+function fillPacked(
+  native: typeof Bindings,
+  vector: Bindings.Vector,
+  { text, ends, absent }: PackedTexts,
+  from: number,
+  to: number,
+  at: number,
+  setNull: (at: number) => void,
+): void {
+  const held = new Uint8Array((to - from) * TEXT_BYTES);
+  const longer: number[] = [];
+  let start = from === 0 ? 0 : (ends[from - 1] as number);
+  for (let row = from; row < to; row++) {
+    const end = ends[row] as number;
+    const base = (row - from) * TEXT_BYTES;
+    if (absent?.[row] === 1) setNull(at + row - from);
+    else if (end - start > SHORT_TEXT) longer.push(row);
+    else {
+      held[base] = end - start;
+      for (let index = start; index < end; index++) {
+        const code = text.charCodeAt(index);
+        held[base + 4 + index - start] = code;
+        // Beyond ASCII, or a NUL: left to the library.
+        if (code > 0x7f || code === 0) {
+          longer.push(row);
+          break;
+        }
+      }
+    }
+    start = end;
+  }
+  native.copy_data_to_vector(vector, at * TEXT_BYTES, held.buffer, 0, held.byteLength);
+  for (const row of longer)
+    native.vector_assign_string_element(
+      vector,
+      at + row - from,
+      text.slice(row === 0 ? 0 : ends[row - 1], ends[row]),
+    );
+}
+
+/** Writes each of few texts once, and what the vector then holds of it, its length and a pointer, to all of its rows. */
+function fillCoded(
+  native: typeof Bindings,
+  vector: Bindings.Vector,
+  { texts, codes }: CodedTexts,
+  from: number,
+  to: number,
+  at: number,
+  setNull: (at: number) => void,
+): void {
+  const firstRow = new Int32Array(texts.length).fill(-1);
+  for (let row = from; row < to; row++) {
+    const code = codes[row] as number;
+    if (code < 0) setNull(at + row - from);
+    else if (firstRow[code] === -1) {
+      firstRow[code] = row;
+      native.vector_assign_string_element(vector, at + row - from, texts[code] as string);
+    }
+  }
+  const bytes = native.vector_get_data(vector, (at + to - from) * TEXT_BYTES);
+  const words = new Uint32Array(4 * (to - from));
+  const known = new Uint32Array(
+    bytes.buffer.slice(bytes.byteOffset + at * TEXT_BYTES, bytes.byteOffset + (at + to - from) * TEXT_BYTES),
+  );
+  for (let row = from; row < to; row++) {
+    const code = codes[row] as number;
+    if (code < 0) continue;
+    const source = 4 * ((firstRow[code] as number) - from);
+    const target = 4 * (row - from);
+    for (let word = 0; word < 4; word++) words[target + word] = known[source + word] as number;
+  }
+  native.copy_data_to_vector(vector, at * TEXT_BYTES, words.buffer, 0, words.byteLength);
+}
+
+function fillLists(
+  native: typeof Bindings,
+  vector: Bindings.Vector,
+  { values, state, ends, isNull }: Extract<AppendColumn, { kind: "lists" }>,
+  from: number,
+  to: number,
+  at: number,
+  setNull: (at: number) => void,
+): void {
+  const held = native.list_vector_get_size(vector);
+  const first = from === 0 ? 0 : (ends[from - 1] as number);
+  const last = to === 0 ? 0 : (ends[to - 1] as number);
+  const size = held + last - first;
+  native.list_vector_reserve(vector, size);
+  native.list_vector_set_size(vector, size);
+  // Offset and length of each list, in 64 bits, of which the upper half stays 0.
+  const entries = new Uint32Array(4 * (to - from));
+  for (let row = from; row < to; row++) {
+    const start = row === 0 ? 0 : (ends[row - 1] as number);
+    entries[4 * (row - from)] = held + start - first;
+    entries[4 * (row - from) + 2] = (ends[row] as number) - start;
+    if (isNull(row)) setNull(at + row - from);
+  }
+  native.copy_data_to_vector(vector, at * TEXT_BYTES, entries.buffer, 0, entries.byteLength);
+  if (last === first) return;
+  const child = native.list_vector_get_child(vector);
+  native.copy_data_to_vector(
+    child,
+    held * 8,
+    values.buffer as ArrayBuffer,
+    values.byteOffset + first * 8,
+    (last - first) * 8,
+  );
+  if (!state.subarray(first, last).includes(1) && held === 0) return;
+  native.vector_ensure_validity_writable(child);
+  const bits = new Uint8Array(validityBytes(size)).fill(0xff);
+  if (held > 0) bits.set(native.vector_get_validity(child, validityBytes(held)));
+  for (let index = first; index < last; index++) {
+    const position = held + index - first;
+    if (state[index] === 1) bits[position >> 3]! &= ~(1 << (position & 7));
+    else bits[position >> 3]! |= 1 << (position & 7);
+  }
+  native.copy_data_to_vector_validity(child, 0, bits.buffer, 0, bits.byteLength);
 }
 
 function isSame(left: AppendColumn, right: AppendColumn): boolean {
