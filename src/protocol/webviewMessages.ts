@@ -66,6 +66,8 @@ export interface TrackData {
   readonly valueCount?: number;
   /** For model token series: the model's own tokens. */
   readonly tokenText?: readonly string[];
+  /** Likeliest tokens that the model told beside each token, asked for by `alternatives`; absent = none. */
+  readonly alternatives?: number;
   /** Why there is no series, one sentence, and the command that mends it. */
   readonly missing?: { readonly how: string; readonly action?: "score" | "chooseModel" | "openGroup" };
   readonly notes: readonly string[];
@@ -125,6 +127,16 @@ export type ToTrajectoryView =
       readonly start: number;
       readonly data: Float32Array | Float64Array;
     }
+  /** The likeliest tokens at each place of a window, likeliest first: `width` of them a place. "" = no more. */
+  | {
+      readonly type: "alternatives";
+      readonly id: number;
+      readonly key: string;
+      readonly start: number;
+      readonly width: number;
+      readonly text: readonly string[];
+      readonly logprob: Float64Array;
+    }
   | { readonly type: "tracks"; readonly tracks: readonly TrackData[] }
   /** A window of a long track, in order from 0; `tokenText` is aligned with `values`. */
   | {
@@ -164,6 +176,13 @@ export type FromTrajectoryView =
       readonly start: number;
     }
   | { readonly type: "tokens"; readonly id: number; readonly start: number; readonly end: number }
+  | {
+      readonly type: "alternatives";
+      readonly id: number;
+      readonly key: string;
+      readonly start: number;
+      readonly end: number;
+    }
   | { readonly type: "column"; readonly name: string }
   | { readonly type: "preset"; readonly key: string; readonly presetId: string }
   | { readonly type: "addTrack" }

@@ -161,6 +161,41 @@ export const trajectoryChecks: readonly Check[] = [
       }),
   },
   {
+    name: "a token's hover names its rank and what the policy held likeliest; Ctrl+C copies it with its source",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        await until(page, "the tokens", `document.querySelector(".token-canvas")?.clientHeight > 20`);
+        await page.keyboard.press("s");
+        await until(page, "the score", `document.querySelectorAll(".track").length > 7`);
+        await page
+          .locator(".tokens-head select")
+          .selectOption({ label: "policy log-probability (causal LM on webgpu)" });
+        await until(
+          page,
+          "the model's own tokens",
+          `document.querySelector(".tokens-head").innerText.includes("the model's own tokens")`,
+        );
+        await page.locator(".token-canvas").focus();
+        for (let at = 0; at < 4; at++) await page.keyboard.press("ArrowRight");
+        const box = await text(page, ".token-hover");
+        assert.match(box, /token 4/);
+        assert.match(box, /policy rank\s*2\n/);
+        assert.match(box, /likeliest here\s*1\s*·?\s*else\s*0\.700\s*2/);
+        assert.equal(await page.locator(".token-alternative").count(), 2, "what is not known is not shown");
+        assert.equal(await page.locator(".token-alternative.own").count(), 1);
+        assert.match(
+          (await page.locator(".token-canvas").getAttribute("aria-valuetext")) ?? "",
+          /likeliest 1\. " else" p 0\.700/,
+        );
+        await page.keyboard.press("Control+c");
+        const copied = String((await sent(page, "copy")).at(-1)?.["text"]);
+        assert.match(copied, /policy log-probability -1\.6094379124341003/);
+        assert.match(copied, /causal LM on webgpu/);
+        await page.keyboard.press("Escape");
+        assert.equal(await page.locator(".token-hover").isVisible(), false);
+      }),
+  },
+  {
     name: "the explanation of a trajectory without numbers says what to do",
     run: (harness) =>
       inPage(harness, { app: "trajectory", scenario: "empty" }, async (page) => {

@@ -4,6 +4,7 @@ import { el } from "./element";
 import { ABSENT, count, exact, significant, valueText, visibleToken } from "./format";
 import { reach, robustLimits } from "./limits";
 import { divergingColour, onThemeChange, sequentialColour, theme } from "./theme";
+import { alternativesAt, alternativeWords, TokenHover, type Alternatives } from "./tokenHover";
 import { tokenTable, type TokenTable } from "./tokenTable";
 
 /** Tokens [start, start + text.length) with their numbers. */
@@ -24,10 +25,12 @@ export interface TokenStripActions {
   onSource(id: string): void;
   onToken(token: number): void;
   onPage(offset: 1 | -1): void;
+  copy(text: string): void;
 }
 
 const LINE = 30;
 const GAP = 1;
+const LOGPROB = /log-?prob(ability)?$/i;
 const SIGNED = /advantage|reward|return|logprob_diff|kl/i;
 
 /** Tokens as a heat strip: a bar above or below each token's line, a tint, and the numbers of the one under the cursor. */
@@ -62,6 +65,9 @@ export class TokenStrip {
     onClick: () => this.actions.onPage(1),
   });
   private readonly table: TokenTable;
+  private readonly box = new TokenHover();
+  private alternatives: Alternatives | undefined;
+  private source = "";
   private shown: TokenWindow | undefined;
   private series = "";
   private active = -1;
@@ -99,9 +105,15 @@ export class TokenStrip {
       this.scroller,
       this.table.element,
       this.readout,
+      this.box.element,
     );
     this.canvas.addEventListener("pointermove", (event) => this.hover(event));
-    this.canvas.addEventListener("pointerleave", () => this.read(this.active));
+    this.canvas.addEventListener("pointerleave", () => {
+      this.read(this.active);
+      this.box.hide();
+    });
+    this.canvas.addEventListener("blur", () => this.box.hide());
+    this.scroller.addEventListener("scroll", () => this.box.hide());
     this.canvas.addEventListener("click", (event) => {
       const index = this.hit(event);
       if (index >= 0 && this.shown) this.point(this.shown.start + index, true);
@@ -113,6 +125,12 @@ export class TokenStrip {
 
   setSources(sources: readonly TokenSource[], selected: string): void {
     this.colourBy.setChoices(sources, selected);
+    this.source = sources.find((source) => source.id === selected)?.title ?? "";
+  }
+
+  /** What the policy held likeliest at the tokens shown; undefined = not known. */
+  setAlternatives(alternatives: Alternatives | undefined): void {
+    this.alternatives = alternatives;
   }
 
   /** @param where how these tokens lie in the whole: "step 5", or empty */
@@ -126,6 +144,7 @@ export class TokenStrip {
     this.forward.setDisabled(end >= total);
     if (moved) {
       this.active = -1;
+      this.box.hide();
       this.readout.textContent = "";
       this.scroller.scrollTop = 0;
     }
@@ -149,24 +168,74 @@ export class TokenStrip {
       (box.y < this.scroller.scrollTop || box.y + LINE > this.scroller.scrollTop + this.scroller.clientHeight)
     )
       this.scroller.scrollTop = box.y - LINE;
+    this.showBox(this.active);
     if (tell) this.actions.onToken(window.start + this.active);
+  }
+
+  private title(index: number): string {
+    const window = this.shown!;
+    return `token ${count(window.start + index + 1)} ${JSON.stringify(window.text[index] ?? "")}`;
+  }
+
+  /** A token's numbers by name. @param full every digit */
+  private facts(index: number, full = false): readonly (readonly [string, string])[] {
+    const window = this.shown!;
+    const facts: (readonly [string, string])[] = [];
+    if (window.ids) facts.push(["id", String(window.ids[index])]);
+    if (window.mask) facts.push(["mask", window.mask[index] === 1 ? "trained" : "not trained"]);
+    for (const [name, values] of Object.entries(window.series)) {
+      const value = values[index] ?? NaN;
+      const written = (number: number): string =>
+        full || (/rank$/.test(name) && Number.isInteger(number))
+          ? exact(number)
+          : valueText(number, SIGNED.test(name) && !LOGPROB.test(name));
+      facts.push([name, Number.isNaN(value) ? ABSENT : written(value)]);
+      if (LOGPROB.test(name) && Number.isFinite(value))
+        facts.push([`p`, full ? exact(Math.exp(value)) : significant(Math.exp(value))]);
+    }
+    return facts;
   }
 
   /** A token's numbers, in words. */
   private words(index: number): string {
     const window = this.shown;
     if (!window || index < 0 || index >= window.text.length) return "";
-    const parts = [`token ${count(window.start + index + 1)} ${JSON.stringify(window.text[index] ?? "")}`];
-    if (window.ids) parts.push(`id ${window.ids[index]}`);
-    if (window.mask) parts.push(window.mask[index] === 1 ? "trained" : "not trained");
-    for (const [name, values] of Object.entries(window.series)) {
-      const value = values[index] ?? NaN;
-      parts.push(
-        `${name} ${Number.isNaN(value) ? ABSENT : valueText(value, SIGNED.test(name) && !/logprob$/.test(name))}`,
-      );
-      if (name === "logprob" && Number.isFinite(value)) parts.push(`p ${significant(Math.exp(value))}`);
-    }
-    return parts.join(" · ");
+    const likeliest = alternativeWords(alternativesAt(this.alternatives, window.start + index));
+    return [
+      this.title(index),
+      ...this.facts(index).map(([name, text]) => (name === "mask" ? text : `${name} ${text}`)),
+      ...(likeliest === "" ? [] : [likeliest]),
+    ].join(" · ");
+  }
+
+  /** Shows the box beside a token. */
+  private showBox(index: number): void {
+    const [window, box] = [this.shown, this.boxes[index]];
+    if (!window || !box) return this.box.hide();
+    const canvas = this.canvas.getBoundingClientRect();
+    const top = canvas.top + box.y;
+    this.box.show(
+      this.title(index),
+      this.facts(index),
+      alternativesAt(this.alternatives, window.start + index),
+      window.text[index] ?? "",
+      { x: canvas.left + box.x, top, bottom: top + LINE },
+    );
+  }
+
+  /** The token at the cursor with every digit and where the numbers are from. */
+  private copy(): void {
+    const window = this.shown;
+    if (!window || this.active < 0) return;
+    const likeliest = alternativeWords(alternativesAt(this.alternatives, window.start + this.active));
+    this.actions.copy(
+      [
+        this.title(this.active),
+        ...this.facts(this.active, true).map(([name, text]) => (name === "mask" ? text : `${name} ${text}`)),
+        ...(likeliest === "" ? [] : [likeliest]),
+        this.source,
+      ].join("\n"),
+    );
   }
 
   private read(index: number): void {
@@ -178,6 +247,8 @@ export class TokenStrip {
   private hover(event: PointerEvent): void {
     const index = this.hit(event);
     this.read(index >= 0 ? index : this.active);
+    if (index >= 0) this.showBox(index);
+    else this.box.hide();
   }
 
   private hit(event: MouseEvent): number {
@@ -207,8 +278,14 @@ export class TokenStrip {
       Home: () => 0,
       End: () => window.text.length - 1,
     };
+    if (event.key === "c" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return this.copy();
+    }
+    if (event.key === "Escape") return this.box.hide();
     const move = moves[event.key];
-    if (!move) return;
+    if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     event.stopPropagation();
     this.point(window.start + move(), true);
@@ -250,7 +327,7 @@ export class TokenStrip {
       values !== undefined &&
       values.some((value) => value < 0) &&
       SIGNED.test(this.series) &&
-      !/logprob$/.test(this.series);
+      !LOGPROB.test(this.series);
     const limits = values ? robustLimits(values, signed) : undefined;
     this.scale.textContent = limits
       ? `${valueText(limits.low, signed)} to ${valueText(limits.high, signed)}`

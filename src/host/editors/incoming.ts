@@ -44,6 +44,7 @@ const trajectorySchema = v.variant("type", [
   v.object({ type: v.literal("steps"), ...window }),
   v.object({ type: v.literal("text"), id, stepIndex: index, field, start: index }),
   v.object({ type: v.literal("tokens"), id, ...window }),
+  v.object({ type: v.literal("alternatives"), id, key: shortText, ...window }),
   v.object({ type: v.literal("column"), name: key }),
   v.object({ type: v.literal("preset"), key, presetId: key }),
   v.object({ type: v.literal("addTrack") }),

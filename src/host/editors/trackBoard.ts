@@ -1,11 +1,16 @@
 import type { ExplanationView, FromTrajectoryView, ToTrajectoryView } from "../../protocol/webviewMessages";
 import type { SignalTrack } from "../../services/services";
 import type { Host } from "../host";
+import type { ScoreArray } from "../../model/score";
 import { explanationView } from "./explanationView";
+import { clampWindow } from "./incoming";
 import { pickSignal } from "./signalPick";
 import { trackMessages } from "./trackMessages";
 import { computeTrack, defaultTracks, withPreset, type TrackRequest } from "./tracks";
 import type { ViewChannel } from "./viewChannel";
+
+/** No token of a vocabulary that a reader could tell apart is longer. */
+const TOKEN_CHARACTERS = 64;
 
 type DataFile = { readonly path: string; readonly format: string };
 
@@ -81,7 +86,59 @@ export class TrackBoard {
     if (turn !== this.turn) return;
     this.computed.clear();
     for (const { data, computed } of results) if (computed) this.computed.set(data.key, computed);
-    for (const message of trackMessages(results.map(({ data }) => data))) this.channel.post(message);
+    const tables = await this.likeliest();
+    if (turn !== this.turn) return;
+    const tracks = results.map(({ data }) => {
+      const width = tables.get(this.modelOf(data.key) ?? "")?.logprobs.width;
+      return width === undefined || data.tokenText === undefined ? data : { ...data, alternatives: width };
+    });
+    for (const message of trackMessages(tracks)) this.channel.post(message);
+  }
+
+  private modelOf(key: string): string | undefined {
+    const track = this.tracks.find((candidate) => candidate.key === key);
+    return track?.kind === "model" ? track.series.modelPath : undefined;
+  }
+
+  /** Tables of likeliest tokens, by path of the policy that gave them. */
+  private async likeliest(): Promise<
+    ReadonlyMap<string, { readonly texts: readonly string[]; readonly logprobs: ScoreArray }>
+  > {
+    const found = new Map<string, { texts: readonly string[]; logprobs: ScoreArray }>();
+    if (!this.tracks.some((track) => track.kind === "model" && track.series.modelKind === "policy-lm"))
+      return found;
+    const arrays = await this.host.library.services.scoring.arrays(this.trajectoryId);
+    for (const ids of arrays) {
+      const logprobs = arrays.find(
+        (other) => other.name === "topk_logprob" && other.modelPath === ids.modelPath,
+      );
+      if (ids.name === "topk_id" && ids.labels && logprobs?.width === ids.width)
+        found.set(ids.modelPath, { texts: ids.labels, logprobs });
+    }
+    return found;
+  }
+
+  /** Sends the likeliest tokens of a window. */
+  async alternatives({
+    id,
+    key,
+    start,
+    end,
+  }: Extract<FromTrajectoryView, { type: "alternatives" }>): Promise<void> {
+    const table = (await this.likeliest()).get(this.modelOf(key) ?? "");
+    if (!table || !this.channel.isNewest("alternatives", id)) return;
+    const { width, rows, data } = table.logprobs;
+    const window = clampWindow(start, end, rows);
+    const [from, to] = [window.start * width, window.end * width];
+    this.channel.post({
+      type: "alternatives",
+      id,
+      key,
+      start: window.start,
+      width,
+      text: table.texts.slice(from, to).map((text) => text.slice(0, TOKEN_CHARACTERS)),
+      logprob: Float64Array.from(data.subarray(from, to)),
+    });
   }
 
   /** @param data the trajectory's file and format, to find the code that made it */

@@ -86,6 +86,8 @@ export class TrajectorySession implements vscode.Disposable {
         return this.sendText(message);
       case "tokens":
         return this.sendTokens(message);
+      case "alternatives":
+        return this.tracks.alternatives(message);
       case "column":
         return this.sendColumn(message.name);
       case "preset":

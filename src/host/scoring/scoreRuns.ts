@@ -6,6 +6,10 @@ import { isCancellation } from "../ui/failures";
 import { reportSentence } from "./scoreReport";
 import { settings } from "../ui/settings";
 
+/** Likeliest tokens kept beside each token, for up to so many trajectories at once. */
+const ALTERNATIVES = 5;
+const READ_AT_ONCE = 64;
+
 /** What a scoring run tells of itself. */
 export interface ScoreProgress {
   readonly trajectoryIds: ReadonlySet<string>;
@@ -62,13 +66,22 @@ export class ScoreRuns implements vscode.Disposable {
     this.last = model;
     tell("running", `Loading ${model.name}`);
     try {
-      const result = await this.library.services.scoring.score(ids, model.path, settings.provider(), {
-        signal: cancel.signal,
-        report: ({ done, total, provider, message }) => {
-          newest = { done, total, provider };
-          tell("running", message);
+      const result = await this.library.services.scoring.score(
+        ids,
+        model.path,
+        settings.provider(),
+        {
+          signal: cancel.signal,
+          report: ({ done, total, provider, message }) => {
+            newest = { done, total, provider };
+            tell("running", message);
+          },
         },
-      });
+        // A reader who scores a few wants to see what the policy would have said instead; a whole run need not keep that.
+        model.kind === "policy-lm" && model.layout !== "server" && ids.length <= READ_AT_ONCE
+          ? { extras: { topK: ALTERNATIVES } }
+          : {},
+      );
       newest = { done: ids.length, total: ids.length, provider: result.provider };
       tell("done", reportSentence(result, model));
       return result;

@@ -186,8 +186,31 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
     notes: ["Probability that the steps up to here are correct."],
     explainable: false,
   });
+  const policy = (): readonly TrackData[] => {
+    const words = trajectory.tokens?.text ?? [];
+    const series = (name: string, unit: string, value: (index: number) => number): TrackData => ({
+      key: `model:/models/policy:${name}`,
+      title: `policy ${name}`,
+      convention: "causal LM on webgpu",
+      unit,
+      signed: false,
+      level: "token",
+      source: "model",
+      tokenText: words,
+      values: Float64Array.from(words, (_, index) => (index === 0 ? NaN : value(index))),
+      notes: ["Each token given those before it."],
+      explainable: false,
+      alternatives: 3,
+    });
+    return words.length === 0
+      ? []
+      : [
+          series("log-probability", "nats", (index) => Math.log(index % 4 === 3 ? 0.2 : 0.7)),
+          series("rank", "rank (1 = likeliest)", (index) => (index % 4 === 3 ? 2 : 1)),
+        ];
+  };
   const sendTracks = (): void => {
-    const tracks = [...shown.map(track), ...(scored ? [score()] : [])];
+    const tracks = [...shown.map(track), ...(scored ? [score(), ...policy()] : [])];
     const isLong = (each: TrackData): boolean => (each.values?.length ?? 0) > 5_000;
     answer({
       type: "tracks",
@@ -293,6 +316,29 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
           ids: tokens?.ids?.slice(message.start, message.end),
           mask: tokens?.mask?.slice(message.start, message.end),
           series,
+        });
+      }
+      case "alternatives": {
+        const words = (trajectory.tokens?.text ?? []).slice(message.start, message.end);
+        const second = (index: number): boolean => (message.start + index) % 4 === 3;
+        return answer({
+          type: "alternatives",
+          id: message.id,
+          key: message.key,
+          start: message.start,
+          width: 3,
+          text: words.flatMap((word, index) =>
+            message.start + index === 0
+              ? ["", "", ""]
+              : second(index)
+                ? [" else", word, ""]
+                : [word, " else", ""],
+          ),
+          logprob: Float64Array.from(
+            words.flatMap((_, index) =>
+              message.start + index === 0 ? [NaN, NaN, NaN] : [Math.log(0.7), Math.log(0.2), NaN],
+            ),
+          ),
         });
       }
       case "column": {

@@ -5,6 +5,7 @@ import {
   type TrajectoryHead,
 } from "../../../src/protocol/webviewMessages";
 import { NewestWins } from "../../components/messages";
+import type { Alternatives } from "../../components/tokenHover";
 import { TokenStrip, type TokenWindow } from "../../components/tokenStrip";
 
 const RECORDED = "recorded:";
@@ -30,6 +31,9 @@ export interface TokensPaneActions {
   request(id: number, start: number, end: number): void;
   onToken(token: number): void;
   keepSource(source: string): void;
+  /** Asks for the likeliest tokens beside those of a track. */
+  requestAlternatives(id: number, key: string, start: number, end: number): void;
+  copy(text: string): void;
 }
 
 /** Decides which tokens the strip shows: those of the step at the cursor, in the file's tokens or a model's. */
@@ -43,6 +47,8 @@ export class TokensPane {
   private window: TokenWindow | undefined;
   /** The range last asked for: an answer shorter than asked is shown as it is, never asked for again. */
   private asked = "";
+  private readonly newestAlternatives = new NewestWins();
+  private askedAlternatives = "";
 
   constructor(
     private readonly actions: TokensPaneActions,
@@ -57,6 +63,7 @@ export class TokensPane {
       },
       onToken: (token) => actions.onToken(token),
       onPage: (offset) => this.turn(offset),
+      copy: (text) => actions.copy(text),
     });
     this.strip.element.hidden = true;
   }
@@ -74,6 +81,8 @@ export class TokensPane {
 
   setTracks(tracks: readonly TrackData[]): void {
     this.tracks = tracks;
+    // A new score may have brought others.
+    this.askedAlternatives = "";
     this.update();
   }
 
@@ -101,6 +110,20 @@ export class TokensPane {
       window.text ?? Array.from({ length }, (_, index) => (window.ids ? String(window.ids[index]) : "·"));
     this.window = { start: window.start, text, ids: window.ids, mask: window.mask, series: window.series };
     this.update();
+  }
+
+  receiveAlternatives({ id, ...alternatives }: Alternatives & { readonly id: number }): void {
+    if (this.newestAlternatives.accepts(id)) this.strip.setAlternatives(alternatives);
+  }
+
+  /** Asks once for each window of a model's tokens. */
+  private wantAlternatives(track: TrackData | undefined, start: number, end: number): void {
+    const wanted = track?.alternatives === undefined ? "" : `${track.key} ${start} ${end}`;
+    if (wanted === this.askedAlternatives) return;
+    this.askedAlternatives = wanted;
+    this.strip.setAlternatives(undefined);
+    const id = this.newestAlternatives.next();
+    if (wanted !== "") this.actions.requestAlternatives(id, track!.key, start, end);
   }
 
   private modelTracks(): readonly TrackData[] {
@@ -172,8 +195,10 @@ export class TokensPane {
         this.total(),
         "the model's own tokens",
       );
+      this.wantAlternatives(model, start, end);
       return;
     }
+    this.wantAlternatives(undefined, 0, 0);
     const window = this.window;
     const have = window && window.start <= start && window.start + window.text.length >= end && end > start;
     if (!have && this.asked !== `${start} ${end}`) {

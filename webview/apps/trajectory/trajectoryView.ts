@@ -107,6 +107,8 @@ export class TrajectoryView {
         request: (id, start, end) => post({ type: "tokens", id, start, end }),
         onToken: (token) => this.pointToken(token),
         keepSource: (tokenSource) => channel.keep({ tokenSource }),
+        requestAlternatives: (id, key, start, end) => post({ type: "alternatives", id, key, start, end }),
+        copy: (text) => post({ type: "copy", text }),
       },
       channel.state.tokenSource ?? "",
     );
@@ -170,6 +172,8 @@ export class TrajectoryView {
         return this.detail.receive(message);
       case "tokens":
         return this.tokens.receive(message.id, message);
+      case "alternatives":
+        return this.tokens.receiveAlternatives(message);
       case "column":
         this.episode.receive(message.name, message.start, message.data);
         return this.steps.refresh();
