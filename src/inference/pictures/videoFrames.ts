@@ -1,4 +1,4 @@
-import { spawn, type ChildProcessByStdio } from "node:child_process";
+import { spawn, spawnSync, type ChildProcessByStdio } from "node:child_process";
 import { accessSync, closeSync, constants, openSync, readSync } from "node:fs";
 import { delimiter, isAbsolute, join } from "node:path";
 import type { Readable } from "node:stream";
@@ -71,6 +71,25 @@ export function ffmpegPath(environment: NodeJS.ProcessEnv = process.env): string
   );
 }
 
+/** The option that gives every frame once, by ffmpeg's path: its old name went with version 9, its new one came with 5.1. */
+const everyFrame = new Map<string, readonly string[]>();
+
+function everyFrameOnce(program: string): readonly string[] {
+  let option = everyFrame.get(program);
+  if (option === undefined) {
+    const { stdout } = spawnSync(program, ["-version"], {
+      encoding: "utf8",
+      timeout: 10_000,
+      windowsHide: true,
+    });
+    const [, major, minor] = /version n?(\d+)\.(\d+)/.exec(stdout ?? "") ?? [];
+    const old = major !== undefined && Number(major) + Number(minor) / 100 < 5.01;
+    option = [old ? "-vsync" : "-fps_mode", "passthrough"];
+    everyFrame.set(program, option);
+  }
+  return option;
+}
+
 /** What every call says: no questions, errors only, no protocol but files, no decoder for larger pictures. */
 function inputArguments(path: string, name: string, { from, to }: VideoPart): string[] {
   return [
@@ -78,7 +97,7 @@ function inputArguments(path: string, name: string, { from, to }: VideoPart): st
     ...(from === undefined ? [] : ["-ss", String(from)]),
     ...(to === undefined ? [] : ["-t", String(Math.max(0, to - (from ?? 0)))]),
     ...["-max_pixels", String(MOST_PIXELS), "-f", containerOf(path, name), "-i", `file:${path}`],
-    ...["-map", "0:v:0", "-an", "-sn", "-dn"],
+    ...["-map", "0:v:0", "-an", "-sn", "-dn", ...everyFrameOnce(ffmpegPath())],
   ];
 }
 
@@ -127,7 +146,7 @@ function start(args: readonly string[], name: string, signal: AbortSignal): Runn
 }
 
 /**
- * Number of frames of (a part of) a video: all packets are read, and unpacked only where a part begins inside.
+ * Number of frames of (a part of) a video. All are unpacked, because packets that an edit list hides are no frames.
  * @throws Failure `no-ffmpeg` or `unreadable-video`
  */
 export async function countFrames(
@@ -136,17 +155,8 @@ export async function countFrames(
   part: VideoPart,
   signal: AbortSignal,
 ): Promise<number> {
-  const whole = part.from === undefined && part.to === undefined;
   const { child, ended } = start(
-    [
-      ...inputArguments(path, name, part),
-      ...(whole ? ["-c", "copy"] : []),
-      "-progress",
-      "pipe:1",
-      "-f",
-      "null",
-      "-",
-    ],
+    [...inputArguments(path, name, part), "-progress", "pipe:1", "-f", "null", "-"],
     name,
     signal,
   );
@@ -185,12 +195,11 @@ export async function* videoFrames(
   if (wanted.length === 0) return;
   // All frames up to the last wanted one are sent where most are wanted; else ffmpeg's filter picks them.
   const dense = wanted.length === wanted.at(-1)! + 1;
-  const filter = dense ? [] : [`select='${wanted.map((frame) => `eq(n,${frame})`).join("+")}'`];
+  const filter = dense ? [] : ["-vf", `select='${wanted.map((frame) => `eq(n,${frame})`).join("+")}'`];
   const { child, ended } = start(
     [
       ...inputArguments(path, name, part),
-      // Even times, so that frames are neither doubled nor dropped.
-      ...["-vf", [...filter, "setpts=N/(25*TB)"].join(","), "-r", "25"],
+      ...filter,
       ...["-frames:v", String(wanted.length), "-f", "image2pipe", "-c:v", "ppm", "pipe:1"],
     ],
     name,
