@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import protobuf from "protobufjs/minimal";
+import protobuf from "protobufjs/minimal.js";
 import { encodeGraphAddition } from "./onnxProto";
 
 /** Input that is added to the attention of a causal model: [batch, 1, new tokens, past + new tokens], 0 = may be seen. */

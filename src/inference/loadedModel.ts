@@ -3,8 +3,9 @@ import type { ModelInfo, ModelKind, Provider } from "../model/score";
 import type { ModelDeclaration } from "../model/modelDeclaration";
 import { locateModel, tokenizerFolder, withDeclaration, type ModelFiles } from "./modelFolder";
 import { isTextKind, kindOf } from "./modelKind";
+import { pixelLayout } from "./pictures/pixelInputs";
 import { ModelSession } from "./session";
-import { specText } from "./tensors";
+import { specText, type TensorSpec } from "./tensors";
 import { loadTokenizer, type TextTokenizer } from "./tokenizing";
 
 /** A model in memory, ready to run. */
@@ -52,9 +53,22 @@ function freeMemory(): number | undefined {
   return limit > 0 ? Math.min(limit, available ?? Infinity) : available;
 }
 
-/** One sentence, when a text model lacks its tokenizer. */
-function tokenizerProblem(files: ModelFiles, kind: ModelKind): string | undefined {
-  if (!isTextKind(kind) || tokenizerFolder(files) !== undefined) return undefined;
+/** Times the weights that loading a model changed in memory takes: its bytes, the library's copy, the session. */
+const BRANCHING_LOAD_FACTOR = 4;
+
+/** Measured on the CPU; a file that is changed in memory is held there once more while it is loaded. */
+const mayBranch = (files: ModelFiles, provider: Provider): boolean =>
+  provider === "cpu" && files.onnx.bytes * BRANCHING_LOAD_FACTOR <= (freeMemory() ?? 0);
+
+/** One sentence, when a text model lacks its tokenizer. Models of pictures need one only for declared texts. */
+function tokenizerProblem(
+  files: ModelFiles,
+  kind: ModelKind,
+  inputs: readonly TensorSpec[],
+): string | undefined {
+  const { texts } = files.config?.trajectory_lens ?? {};
+  const readsText = isTextKind(kind) && (pixelLayout(inputs) === undefined || texts !== undefined);
+  if (!readsText || tokenizerFolder(files) !== undefined) return undefined;
   return files.folder === undefined
     ? "It reads token ids, but there is no config.json with tokenizer files beside it."
     : `It reads token ids, but ${files.folder} has no tokenizer.json.`;
@@ -71,14 +85,14 @@ export async function loadModel(
 ): Promise<LoadedModel> {
   const started = performance.now();
   checkMemory(files);
-  const session = await ModelSession.open(files.onnxPath, provider, threads);
+  const session = await ModelSession.open(files.onnxPath, provider, threads, mayBranch(files, provider));
   const found = kindOf({
     config: files.config,
     metadata: files.onnx.metadata,
     inputs: session.inputs,
     outputs: session.outputs,
   });
-  const problem = found.problem ?? tokenizerProblem(files, found.kind);
+  const problem = found.problem ?? tokenizerProblem(files, found.kind, session.inputs);
   if (problem !== undefined) {
     await session.release();
     throw new Failure(
@@ -130,7 +144,7 @@ export async function inspectModel(path: string, declaration?: ModelDeclaration)
       inputs: session.inputs,
       outputs: session.outputs,
     });
-    const problem = found.problem ?? tokenizerProblem(files, found.kind);
+    const problem = found.problem ?? tokenizerProblem(files, found.kind, session.inputs);
     return {
       ...base,
       kind: found.kind,

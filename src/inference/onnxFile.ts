@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from "node:fs";
 import { dirname, isAbsolute, join, normalize, sep, win32 } from "node:path";
-import protobuf from "protobufjs/minimal";
+import protobuf from "protobufjs/minimal.js";
 import { Failure } from "../model/failure";
 
 /** What an .onnx file says about itself, read without its weights. */

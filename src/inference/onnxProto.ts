@@ -1,4 +1,4 @@
-import protobuf from "protobufjs/light";
+import protobuf from "protobufjs/light.js";
 
 /** ONNX element types used here (TensorProto.DataType). */
 export const elementType = { float32: 1, int64: 7, bool: 9 } as const;

@@ -2,10 +2,13 @@
  * `npm run bench -- inference [--model DIR] [--sequences N] [--length N] [--threads N] [--batch TOKENS] [--context N] [--nodes N] [--python FILE] [--rounds N] [--transformers [--gguf FILE --torch-model DIR]]`
  *
  * Tokens per second of the built inference process against PyTorch eager on the same weights, threads and batches,
- * taken in turns in one run; and what a shared prefix costs. Numbers agree or the benchmark fails.
+ * taken in turns in one run; how far that is from what the machine's arithmetic and memory allow; and what a shared
+ * prefix costs. Numbers agree or the benchmark fails.
  */
 import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
+import { loadavg } from "node:os";
+import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { planBatches } from "../../src/inference/batching";
@@ -13,6 +16,8 @@ import { prefixForest } from "../../src/inference/prefixForest";
 import { readModelConfig } from "../../src/inference/modelConfig";
 import type { ScoreReport } from "../../src/model/score";
 import type { Trajectory } from "../../src/model/trajectory";
+import { machineBounds } from "./machineBounds";
+import { readOnnxFile } from "../../src/inference/onnxFile";
 import { InferenceClient } from "../process/inferenceClient";
 
 const { values: options } = parseArgs({
@@ -132,6 +137,7 @@ async function throughput(): Promise<void> {
   );
   const batches = plan.map(({ members }) => members.map((i) => rows[i]!));
   const torch = existsSync(options.python) ? startTorch() : undefined;
+  const machine = await machineBounds(threads);
   const times: { ours: number[]; torch: number[] } = { ours: [], torch: [] };
   let worst = 0;
   for (let round = 0; round <= rounds; round++) {
@@ -150,10 +156,13 @@ async function throughput(): Promise<void> {
       if (worst > 1e-3) throw new Error(`log-probabilities differ from PyTorch's by ${worst}`);
       continue;
     }
+    for (let again = 0; again < 4; again++) await machine.measure();
     times.ours.push(tokens / report.seconds);
     if (answer) times.torch.push(tokens / answer.seconds);
   }
   torch?.end();
+  const { bandwidth, arithmetic } = machine.best();
+  await machine.release();
   console.log(
     `${sequences} sequences of up to ${length} tokens (${tokens} tokens), batches of ${batch} tokens, ${threads} threads, best of ${rounds} rounds in turns`,
   );
@@ -176,6 +185,54 @@ async function throughput(): Promise<void> {
       `  ratio               ${ratio.toFixed(2).padStart(8)}   (median over rounds ${middle.toFixed(2)})   largest difference ${worst.toExponential(1)}`,
     );
   }
+  const best = Math.max(...times.ours);
+  // Each weight is multiplied and added once a token and read once a run, except the table that tokens are looked up in.
+  const onnx = readOnnxFile(join(modelPath, "onnx", "model.onnx"));
+  const bytes = onnx.bytes - 4 * vocabulary * (config?.hidden_size ?? 0);
+  const operations = bytes / 2;
+  const byArithmetic = arithmetic / operations;
+  const byMemory = tokens / ((plan.length * bytes) / bandwidth);
+  console.log(
+    `  bounds              ${byArithmetic.toFixed(0).padStart(8)} tokens/s by arithmetic (${(operations / 1e6).toFixed(1)} million operations a token, a product of matrices runs at ${(arithmetic / 1e9).toFixed(0)} GFLOP/s)`,
+  );
+  console.log(
+    `                      ${byMemory.toFixed(0).padStart(8)} tokens/s by memory (${plan.length} runs read ${(bytes / 1e6).toFixed(1)} MB of weights each at ${(bandwidth / 1e9).toFixed(1)} GB/s)`,
+  );
+  console.log(
+    `  of the lower bound  ${((100 * best) / Math.min(byArithmetic, byMemory)).toFixed(0).padStart(7)}%`,
+  );
+  await generation(bytes, bandwidth);
+}
+
+/** Fewer tokens in a continuation say little about the time of one. */
+const SHORTEST_CONTINUATION = 8;
+
+/** One continuation reads every weight once a token: the case that memory bounds. */
+async function generation(bytes: number, bandwidth: number): Promise<void> {
+  const ids = randomIds(16);
+  const timed = async (maxNewTokens: number, from: number): Promise<{ seconds: number; tokens: number }> => {
+    const started = performance.now();
+    const { continuations } = await client.call("generate", {
+      modelPath,
+      provider: "cpu",
+      trajectory: trajectoryOf(ids, 0),
+      point: { afterToken: 15 },
+      options: { count: 1, temperature: 1, topP: 1, maxNewTokens, stop: [], seed: from },
+    });
+    return { seconds: (performance.now() - started) / 1000, tokens: continuations[0]!.ids.length };
+  };
+  let fastest = Infinity;
+  for (let round = 0; round <= 2 * rounds; round++) {
+    // The difference leaves out the prompt and the call itself.
+    const [long, short] = [await timed(32, round + 1), await timed(1, round + 1)];
+    if (round === 0 || long.tokens < SHORTEST_CONTINUATION || long.seconds <= short.seconds) continue;
+    fastest = Math.min(fastest, (long.seconds - short.seconds) / (long.tokens - 1));
+  }
+  console.log(
+    fastest === Infinity
+      ? "  generation          not measured: no continuation was long enough"
+      : `  generation          ${(1 / fastest).toFixed(0).padStart(8)} tokens/s, one sequence; memory allows ${(bandwidth / bytes).toFixed(0)} (${((100 * bytes) / bandwidth / fastest).toFixed(0)}%)`,
+  );
 }
 
 /** Time with shared prefixes computed once, over the time of as many unshared tokens as there are unique ones. */
@@ -214,7 +271,7 @@ async function sharedPrefixes(name: string, rows: readonly (readonly number[])[]
 }
 
 try {
-  console.log(`model ${modelPath}`);
+  console.log(`model ${modelPath}   load ${loadavg()[0]!.toFixed(1)}`);
   await throughput();
   const limit = Math.min(config.max_position_embeddings ?? 2048, context);
   const prompt = randomIds(Math.floor(limit * 0.5));
@@ -231,6 +288,7 @@ try {
   }
   const leaves = nodes.slice(Math.floor((nodes.length - 1) / 4) + 1);
   await sharedPrefixes(`tree of ${nodeCount} nodes, four children each`, leaves);
+  console.log(`load at the end ${loadavg()[0]!.toFixed(1)}`);
 } finally {
   await client.close();
 }
