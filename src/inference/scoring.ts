@@ -7,6 +7,7 @@ import type { ScoreExtras } from "../protocol/inferenceCalls";
 import { controlScores } from "./controlModels";
 import { embeddings } from "./embeddings";
 import { episodeModels } from "./episodeModels";
+import { imageEmbeddings, readsPictures } from "./imageEmbeddings";
 import { loadModel, type LoadedModel } from "./loadedModel";
 import { locateModel, withDeclaration, type ModelFiles } from "./modelFolder";
 import { policyScores } from "./policyScores";
@@ -45,6 +46,7 @@ export interface ScoreRequest {
   readonly sharePrefixes?: boolean;
   readonly extras?: ScoreExtras;
   readonly declaration?: ModelDeclaration;
+  readonly mediaRoots?: Readonly<Record<string, string>>;
 }
 
 export interface ScoreProgress {
@@ -134,7 +136,7 @@ export async function scoreTrajectories(
       `${second.model.files.name} is of kind ${second.model.kind}; a policy is compared with a policy.`,
       "Choose a causal language model with the same tokenizer.",
     );
-  const scorer = scorers[model.kind];
+  const scorer = model.kind === "embedding" && readsPictures(model) ? imageEmbeddings : scorers[model.kind];
   if (!scorer)
     throw new Failure(
       "model-does-not-fit",
@@ -149,6 +151,7 @@ export async function scoreTrajectories(
     sharePrefixes: request.sharePrefixes ?? true,
     extras,
     ...(second ? { second: second.model } : {}),
+    ...(request.mediaRoots ? { mediaRoots: request.mediaRoots } : {}),
     onProgress: (done, message) => report({ done, total, provider, message }),
   });
   return {
