@@ -279,7 +279,8 @@ export async function startServer(vscode, profile, options = {}) {
 
 /**
  * The address that opens a folder.
- * @param options.development { extension, tests } absolute paths, to run a test suite inside the extension host
+ * @param options.development { extension, tests } absolute paths, to run a test suite inside the extension host;
+ *   proposedApi: true = extensions get the proposed interfaces that they declare
  */
 export function workbenchUrl(server, folder, options = {}) {
   const url = new URL(server.origin);
@@ -287,6 +288,7 @@ export function workbenchUrl(server, folder, options = {}) {
   if (options.development) {
     const remote = (path) => `vscode-remote://remote${resolve(path)}`;
     const payload = [["extensionDevelopmentPath", remote(options.development.extension)]];
+    if (options.development.proposedApi) payload.push(["enableProposedApi", ""]);
     if (options.development.tests) payload.push(["extensionTestsPath", remote(options.development.tests)]);
     url.searchParams.set("payload", JSON.stringify(payload));
   }

@@ -432,7 +432,9 @@ export class Workbench {
   async pressNotification(wanted, button) {
     await this.notification(wanted);
     await this.until(`a button "${button}" at the notification ${wanted}`, async () => {
-      const items = this.page.locator(".notifications-toasts .notification-list-item:visible");
+      const items = this.page.locator(
+        ".notifications-toasts .notification-list-item:visible, .notifications-center .notification-list-item:visible",
+      );
       for (let at = 0; at < (await items.count()); at += 1) {
         const item = items.nth(at);
         const text = readable(await item.locator(".notification-list-item-message").innerText());

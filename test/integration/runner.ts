@@ -28,7 +28,9 @@ const TIMEOUT_MS = 120_000;
 
 export async function runAll(report: (result: TestResult) => void): Promise<readonly TestResult[]> {
   const results: TestResult[] = [];
-  for (const { name, run } of cases) {
+  const only = process.env["TRAJECTORY_LENS_ONLY"];
+  const chosen = only === undefined ? cases : cases.filter(({ name }) => new RegExp(only, "i").test(name));
+  for (const { name, run } of chosen) {
     const started = Date.now();
     let result: TestResult;
     try {

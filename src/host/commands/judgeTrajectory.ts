@@ -4,6 +4,7 @@ import type { JudgeEstimate, JudgeReport, JudgeTemplate } from "../../services/j
 import { modelKey } from "../../services/modelRegistry";
 import { setServerKey } from "../scoring/serverKeys";
 import { counted } from "../ui/numbers";
+import { showReadOnlyText } from "../ui/readOnlyText";
 import { settings } from "../ui/settings";
 import type { Command, CommandParts } from "./command";
 import { requireTrust } from "./policyChoice";
@@ -146,11 +147,11 @@ async function showReplies(parts: CommandParts, ids: readonly string[]): Promise
     void vscode.window.showInformationMessage("No judge has replied about this yet.");
     return 0;
   }
-  const document = await vscode.workspace.openTextDocument({
-    language: "json",
-    content: `${JSON.stringify(all, undefined, 2)}\n`,
-  });
-  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  await showReadOnlyText(
+    parts.host.context,
+    "Judges' replies.json",
+    `${JSON.stringify(all, undefined, 2)}\n`,
+  );
   return all.length;
 }
 

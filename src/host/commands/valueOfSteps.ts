@@ -5,6 +5,7 @@ import type { GenerationOptions } from "../../protocol/inferenceCalls";
 import type { ValueGrader, ValueReport } from "../../services/generationContract";
 import { pythonInterpreter } from "../tasks/pythonInterpreter";
 import { digits } from "../ui/numbers";
+import { showReadOnlyText } from "../ui/readOnlyText";
 import { settings } from "../ui/settings";
 import type { Command, CommandParts } from "./command";
 import { defaultOptions, optionsLine, readOptionsLine } from "./generationOptions";
@@ -62,13 +63,14 @@ export const valueOfStepsCommand: Command = {
           ? "No state could be valued."
           : `Lowest value ${digits(worst.value)} behind step ${worst.afterStep + 1} (95 % ${digits(worst.interval[0])} to ${digits(worst.interval[1])}, ${worst.method ?? ""}, n ${worst.trials}).`;
       parts.host.scoreRuns.tell([row.id], said, report.provider);
-      void tell(row, model, options, grader, report, said);
+      void tell(parts, row, model, options, grader, report, said);
       return report;
     },
 };
 
 /** Says the lowest value; all of them with their intervals are one click away. */
 async function tell(
+  parts: CommandParts,
   row: TrajectoryRow,
   model: ModelInfo,
   options: GenerationOptions,
@@ -102,11 +104,7 @@ async function tell(
     ),
     "",
   ];
-  const document = await vscode.workspace.openTextDocument({
-    language: "markdown",
-    content: lines.join("\n"),
-  });
-  await vscode.window.showTextDocument(document, { viewColumn: vscode.ViewColumn.Beside, preview: true });
+  await showReadOnlyText(parts.host.context, "Value of steps.md", lines.join("\n"));
 }
 
 function graderText(grader: ValueGrader): string {
