@@ -52,7 +52,7 @@ const VIEWS = [
            WHERE getvariable('dataset_id') IS NULL OR f.dataset_id = getvariable('dataset_id')) n
      LEFT JOIN store.steps s ON s.tno = n.tno AND s.step_index = n.step_index`,
   `CREATE OR REPLACE VIEW scores AS
-     SELECT s.trajectory_id, f.dataset_id, s.name, s.level, s.unit, n.position, s.series[n.position + 1] AS value,
+     SELECT s.trajectory_id, f.dataset_id, s.name, s.level, s.unit, n.position, CASE WHEN NOT isnan(s.series[n.position + 1]) THEN s.series[n.position + 1] END AS value,
             s.token_text[n.position + 1] AS token, s.model_path, s.model_kind, s.provider, s.method,
             make_timestamp(CAST(s.scored_ms * 1000 AS BIGINT)) AS scored_at
      FROM store.scores s JOIN store.files f ON f.hash = split_part(s.trajectory_id, ':', 1),

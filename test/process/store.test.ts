@@ -584,7 +584,7 @@ describe("scores", () => {
       sql: "SELECT position, value, token FROM scores WHERE name = 'reward' ORDER BY position",
     });
     expect(sql).toEqual([
-      [0, Number.NaN, "a"],
+      [0, null, "a"],
       [1, 0.1 + 0.2, "b"],
       [2, 0, "c"],
     ]);
