@@ -39,7 +39,13 @@ try {
   clearProgress();
   if (!informed) {
     process.exitCode = 1;
-    report(error instanceof CommanderError ? usageFailure(error) : failureData(error));
+    report(
+      error instanceof CommanderError
+        ? usageFailure(error)
+        : interruptedCode() === undefined
+          ? failureData(error)
+          : cancelled(failureData(error)),
+    );
   }
 }
 const interrupted = interruptedCode();
@@ -65,6 +71,11 @@ function quiet(command: Command): void {
   command
     .exitOverride()
     .configureOutput({ outputError: () => undefined, writeErr: (text) => process.stdout.write(text) });
+}
+
+/** What the user did needs no advice; that something was kept is worth knowing. */
+function cancelled({ hint }: FailureData): FailureData {
+  return { code: "cancelled", message: "Cancelled.", hint: hint.includes("kept") ? hint : "" };
 }
 
 function usageFailure(error: CommanderError): FailureData {

@@ -220,8 +220,9 @@ export class ProcessScoring implements Scoring, PortableScoring {
     task: Task<ScoreProgress> | undefined,
     how: PortionCall,
   ): Promise<ScoreReport> {
-    const hash = await this.hashOf(model.path);
     const total = trajectoryIds.length;
+    task?.report?.({ done: 0, total, provider, message: "reading the model's files" });
+    const hash = await this.hashOf(model.path);
     const series: ScoreSeries[] = [];
     const arrays: ScoreArray[] = [];
     const failures: { trajectoryId: string; message: string }[] = [];

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Failure } from "../../model/failure";
 import type { Provider, ScoreReport, ScoreSeries } from "../../model/score";
 import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
+import { seriesNumbers } from "../json";
 import { shownTask } from "../progress";
 import { table } from "../table";
 import { tableNumber, terminalText } from "../text";
@@ -89,14 +90,14 @@ function reportText(report: ScoreReport, path: string, storage: string, width: n
     `${report.modelKind} model ${report.modelPath} on ${report.provider}`,
     cached === trajectories
       ? `${trajectories} trajectories, all answered from the cache`
-      : `${trajectories} trajectories (${cached} from the cache), ${tokens} tokens in ${seconds.toFixed(3)} s${speed}; loading took ${loadSeconds.toFixed(2)} s`,
-    `kept in ${storage}; see them with: query ${path} --sql "SELECT * FROM scores"`,
+      : `${trajectories} trajectories (${cached} from the cache), ${tokens} tokens computed in ${seconds.toFixed(3)} s${speed}; loading took ${loadSeconds.toFixed(2)} s`,
+    `kept in ${storage}; see them with: query ${quoted(path)} --sql "SELECT * FROM scores"`,
     "",
     table(
-      ["id", "name", "level", "unit", "values"],
+      ["id", "name", "level", "unit", "count", "mean", "values"],
       series
         .slice(0, LISTED)
-        .map((each) => [each.trajectoryId, each.name, each.level, each.unit, preview(each)]),
+        .map((each) => [each.trajectoryId, each.name, each.level, each.unit, ...preview(each)]),
       width,
     ),
     ...more(series),
@@ -139,10 +140,19 @@ export function failureLines(
   );
 }
 
-/** A dash keeps the place of a step or token without a score, so that the others stay where they belong. */
-function preview({ values }: ScoreSeries): string {
-  const shown = [...values.subarray(0, 10)]
-    .map((value) => (Number.isNaN(value) ? "-" : tableNumber(value)))
-    .join(" ");
-  return values.length > 10 ? `${shown} ... (${values.length})` : shown;
+/** How many numbers there are, their mean, and the first of them; a dash keeps the place of one that is not there. */
+function preview({ values }: ScoreSeries): [number, number | undefined, string] {
+  const numbers = values.filter((value) => !Number.isNaN(value));
+  const mean =
+    numbers.length === 0 ? undefined : numbers.reduce((sum, value) => sum + value, 0) / numbers.length;
+  const first = values.findIndex((value) => !Number.isNaN(value));
+  if (first < 0) return [0, mean, ""];
+  const shown = seriesNumbers(values.subarray(first, first + 8)).map((value) =>
+    value === null ? "-" : tableNumber(value),
+  );
+  const place = first === 0 ? [] : [`[${first}]`];
+  const more = first + 8 < values.length ? ["..."] : [];
+  return [numbers.length, mean, [...place, ...shown, ...more].join(" ")];
 }
+
+const quoted = (path: string): string => (/^[\w@%+=:,./~-]+$/u.test(path) ? path : JSON.stringify(path));
