@@ -89,7 +89,8 @@ function spanOf(row: JsonObject, index: number): Span {
 
 function rowsOf(record: FormatRecord): readonly JsonObject[] {
   const value = record.kind === "value" ? record.value : null;
-  return (isList(value) ? value : [value]).filter(isObject);
+  // What stands among the rows without a rollout is none of them: a header, an error.
+  return (isList(value) ? value : [value]).filter(isObject).filter((row) => "rollout_id" in row);
 }
 
 /** Agent Lightning's spans and events: those of one attempt at a rollout are one trajectory. */

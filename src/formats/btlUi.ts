@@ -23,6 +23,7 @@ export const btlUi = draftedFormat({
   source: "xiaomi-research/btl-ui, examples/*_meta_format.json",
   containers: ["json", "jsonl"],
   grouping: "none",
+  needs: [["messages", "solution"]],
   nativeTree: false,
 
   detect(head) {

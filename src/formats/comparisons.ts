@@ -21,6 +21,7 @@ export const contrastInstructions = draftedFormat({
   source: "shadowkiller33/Contrast-Instruction, data/contrast_instructions/*.json",
   containers: ["json", "jsonl"],
   grouping: "record",
+  needs: [["query", "retrieval"]],
   nativeTree: false,
   detect: (head) =>
     isObject(head.firstRecord) &&
@@ -71,6 +72,7 @@ export const letteredPairs = draftedFormat({
   source: "shadowkiller33/Contrast-Instruction, data/human_preferences; StackLLaMA data",
   containers: ["json", "jsonl", "parquet"],
   grouping: "record",
+  needs: [["response_j", "response_k"]],
   nativeTree: false,
   detect(head) {
     const names = fieldNames(head);
@@ -106,6 +108,7 @@ export const vlRewardBench = draftedFormat({
   source: "MMInstruction/VL-RewardBench, as UnifiedReward keeps it",
   containers: ["json", "jsonl", "parquet"],
   grouping: "record",
+  needs: [["query", "response"]],
   nativeTree: false,
   detect(head) {
     const names = fieldNames(head);
@@ -144,6 +147,7 @@ export const videoVotes = draftedFormat({
   source: "TIGER-Lab/GenAI-Bench video votes, as UnifiedReward keeps them",
   containers: ["json", "jsonl"],
   grouping: "record",
+  needs: [["video_left", "video_right"]],
   nativeTree: false,
   detect: (head) =>
     isObject(head.firstRecord) &&
@@ -196,6 +200,7 @@ export const conversationPairs = draftedFormat({
   source: "InternLM/InternLM-XComposer, XComposer2.5-Reward training data: conversations_a, conversations_b",
   containers: ["json", "jsonl"],
   grouping: "record",
+  needs: [["conversations_a", "conversations_b"]],
   nativeTree: false,
   detect: (head) =>
     isObject(head.firstRecord) &&

@@ -2,7 +2,7 @@ import { Failure } from "../model/failure";
 import type { StepSummary, TrajectorySummary } from "../model/summary";
 import type { Step, Trajectory } from "../model/trajectory";
 import type { Format, FormatRecord, RecordContext } from "./format";
-import { titleOf } from "./jsonFields";
+import { isObject, titleOf } from "./jsonFields";
 
 /** A trajectory as a format reads it, before the store gives it its ids and place. */
 export interface TrajectoryDraft extends Omit<
@@ -17,6 +17,11 @@ export interface TrajectoryDraft extends Omit<
 
 /** What is left to say about a format whose records are small enough to be read whole for their summary. */
 export interface DraftedFormat extends Omit<Format, "summarise" | "read"> {
+  /**
+   * Fields that every record has, in alternatives: what stands among the records without them (an error, a header, a
+   * summary) is refused, rather than read as an empty trajectory.
+   */
+  readonly needs?: readonly (readonly string[])[];
   /** All trajectories of a record, in order of `part`. Throws Failure for a record that does not fit. */
   drafts(record: FormatRecord, context: RecordContext): readonly TrajectoryDraft[];
 }
@@ -27,7 +32,11 @@ interface Kept {
 }
 
 /** A format from its drafts: the summary and the full reading can then never disagree. */
-export function draftedFormat({ drafts, ...format }: DraftedFormat): Format {
+export function draftedFormat({ drafts: draftsOfRecord, needs, ...format }: DraftedFormat): Format {
+  const drafts: DraftedFormat["drafts"] = (record, context) => {
+    if (needs !== undefined) expectFields(record, needs, format.title);
+    return draftsOfRecord(record, context);
+  };
   // A record may hold thousands of trajectories that are read one after another; what was drafted lives as long as it.
   const kept = new WeakMap<object, Kept>();
   const draftsOf = (record: FormatRecord, context: RecordContext): readonly TrajectoryDraft[] => {
@@ -76,6 +85,17 @@ export function draftedFormat({ drafts, ...format }: DraftedFormat): Format {
       };
     },
   };
+}
+
+/** @throws Failure for a value that has none of the alternatives' fields all together */
+function expectFields(record: FormatRecord, needs: readonly (readonly string[])[], title: string): void {
+  const fields = record.kind === "value" && isObject(record.value) ? record.value : {};
+  if (needs.some((names) => names.every((name) => name in fields))) return;
+  throw new Failure(
+    "missing-field",
+    `The record lacks ${needs.map((names) => names.join(" and ")).join(", or ")}: it is not one of ${title}.`,
+    "The others are shown.",
+  );
 }
 
 function summaryOf(draft: TrajectoryDraft, part: number): TrajectorySummary {

@@ -200,7 +200,7 @@ export const inspectJson = draftedFormat({
 
   detect(head) {
     const document = head.firstRecord;
-    if (head.array === true || !isHeader(document) || !isObject(document)) return undefined;
+    if (!isHeader(document) || !isObject(document)) return undefined;
     return {
       confidence: "plan" in document ? 0.95 : 0.8,
       reason: "keys version, eval {task, model}, plan, samples",

@@ -29,6 +29,7 @@ export const lats = draftedFormat({
   source: "lapisrocks/LanguageAgentTreeSearch, programming runs (mcts.py, reflexion.py)",
   containers: ["jsonl"],
   grouping: "none",
+  needs: [["prompt", "entry_point"]],
   nativeTree: false,
 
   detect(head) {

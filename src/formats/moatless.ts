@@ -151,7 +151,6 @@ export const moatless = draftedFormat({
   containers: ["json", "jsonl"],
   grouping: "record",
   nativeTree: true,
-  wholeDocument: true,
 
   detect(head) {
     const row = head.firstRecord;

@@ -74,6 +74,7 @@ export const guiCritic = draftedFormat({
   source: "X-PLUG/MobileAgent, GUI-Critic-R1/test_files/*.jsonl",
   containers: ["jsonl", "json"],
   grouping: "none",
+  needs: [["problem", "solution"]],
   nativeTree: false,
 
   detect(head) {

@@ -59,6 +59,7 @@ export const openCua = draftedFormat({
     "xlang-ai/OpenCUA, AgentNet: task_id, instruction, traj[].value; AgentNetBench: steps[].inner_monologue",
   containers: ["jsonl", "json"],
   grouping: "none",
+  needs: [["traj"], ["steps"]],
   nativeTree: false,
 
   detect(head) {

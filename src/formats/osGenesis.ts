@@ -52,6 +52,10 @@ export const osGenesis = draftedFormat({
   containers: ["json", "jsonl"],
   grouping: "none",
   nativeTree: false,
+  needs: [
+    ["instruction", "gpt_traj"],
+    ["instruction", "steps"],
+  ],
 
   detect(head) {
     const row = head.firstRecord;

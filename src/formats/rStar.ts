@@ -38,6 +38,7 @@ export const rStar = draftedFormat({
   source: "zhentingqi/rStar, answer_sheets/Question N - {Final,Rollout} Solutions.json",
   containers: ["json", "jsonl"],
   grouping: "consecutive",
+  needs: [["trace"]],
   nativeTree: false,
 
   detect(head) {

@@ -25,6 +25,7 @@ export const reasonEvalScores = draftedFormat({
   source: "GAIR-NLP/ReasonEval, eval_results/**/*_eval_results.json (JSON lines)",
   containers: ["jsonl", "json"],
   grouping: "none",
+  needs: [["scores"]],
   nativeTree: false,
 
   detect(head) {
@@ -81,6 +82,7 @@ export const reasonEvalData = draftedFormat({
   source: "GAIR-NLP/ReasonEval, dataset/*.json (JSON lines)",
   containers: ["jsonl", "json"],
   grouping: "none",
+  needs: [["model_output_step_format"], ["hypothesis_steps"]],
   nativeTree: false,
 
   detect(head) {

@@ -10,6 +10,7 @@ export const pairScores = draftedFormat({
   source: "InternLM-XComposer-2.5-Reward evaluation, RewardBench and RM-Bench: score_chosen, score_rejected",
   containers: ["json", "jsonl"],
   grouping: "record",
+  needs: [["score_chosen", "score_rejected"]],
   nativeTree: false,
   detect: (head) =>
     isObject(head.firstRecord) &&
@@ -56,6 +57,10 @@ export const rewardBench2 = draftedFormat({
   source: "allenai/reward-bench-2 rows; allenai/reward-bench results/eval-set-scores/*.json",
   containers: ["json", "jsonl", "parquet"],
   grouping: "record",
+  needs: [
+    ["chosen", "rejected"],
+    ["text", "scores"],
+  ],
   nativeTree: false,
   detect(head) {
     const names = fieldNames(head);
@@ -109,6 +114,7 @@ export const modelOutputs = draftedFormat({
   source: "AlpacaEval-style outputs; RewardBench best-of-N results (instruction, output, generator, dataset)",
   containers: ["json", "jsonl"],
   grouping: "none",
+  needs: [["instruction", "output"]],
   nativeTree: false,
   detect: (head) =>
     isObject(head.firstRecord) &&

@@ -16,7 +16,7 @@ export const spaRlTurns = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (head.array === true || !isObject(row)) return undefined;
+    if (!isObject(row)) return undefined;
     const firsts = ["prompt", "response", "reward"].map((key) => listOf(row[key])?.[0]);
     const [prompt, response, reward] = firsts.map((first) => listOf(first)?.[0]);
     return typeof prompt === "string" &&

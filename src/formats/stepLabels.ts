@@ -58,6 +58,7 @@ export const prm800k = draftedFormat({
   source: "openai/prm800k, phase{1,2}_{train,test}.jsonl",
   containers: ["jsonl", "json"],
   grouping: "record",
+  needs: [["question", "label"]],
   nativeTree: true,
 
   detect(head) {
@@ -177,6 +178,7 @@ export const processBench = draftedFormat({
   source: "QwenLM/ProcessBench",
   containers: ["json", "jsonl", "parquet"],
   grouping: "key",
+  needs: [["problem", "steps"]],
   nativeTree: false,
 
   detect(head) {

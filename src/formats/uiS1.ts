@@ -21,6 +21,7 @@ export const uiS1 = draftedFormat({
   source: "X-PLUG/MobileAgent, UI-S1/datasets/*.jsonl and UI-S1/evaluation/dataset/*.jsonl",
   containers: ["jsonl", "json"],
   grouping: "none",
+  needs: [["goal", "steps"]],
   nativeTree: false,
 
   detect(head) {
@@ -81,6 +82,7 @@ export const uiS1Results = draftedFormat({
   source: "X-PLUG/MobileAgent, UI-S1/evaluation/eval_qwenvl.py, process_line",
   containers: ["jsonl"],
   grouping: "none",
+  needs: [["goal", "num_steps"]],
   nativeTree: false,
 
   detect(head) {

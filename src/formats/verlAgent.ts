@@ -148,6 +148,7 @@ export const verlAgentSteps = draftedFormat({
     "verl-agent forks that log llm_step_rows: {rollout_step, uid, traj_uid, reward, done, prompt, llm_output}",
   containers: ["jsonl", "parquet"],
   wholeDocument: true,
+  episodeColumns: [],
   grouping: "key",
   nativeTree: false,
 
@@ -165,7 +166,7 @@ export const verlAgentSteps = draftedFormat({
     const trajectories = new Map<string, JsonObject[]>();
     for (const row of rowsOf(record)) {
       // Rows of environments that had ended already only keep the batch's shape.
-      if (recordedFlag(row["active"]) === false) continue;
+      if (recordedFlag(row["active"]) === false || !("traj_uid" in row)) continue;
       const id = String(row["traj_uid"]);
       const known = trajectories.get(id);
       if (known === undefined) trajectories.set(id, [row]);

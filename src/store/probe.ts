@@ -7,6 +7,7 @@ import { columnOffers, proposeMapping } from "../formats/mappingProposal";
 import type { FileColumns, MappingProposal } from "../model/columnMapping";
 import type { JsonValue } from "../model/json";
 import type { Note } from "../model/trajectory";
+import type { ArchiveKind } from "./containers/archiveEntries";
 import type { ByteSource } from "./containers/byteSource";
 import { companionsOf } from "./containers/companions";
 import { folderLeader } from "./containers/folder";
@@ -32,6 +33,8 @@ export type Probe =
     }
   /** One of the files of a folder that is one trajectory as a whole; `leader` stands for it. */
   | { readonly kind: "part"; readonly leader: string }
+  /** An archive of files, each of which is looked at by itself. */
+  | { readonly kind: "archive"; readonly archive: ArchiveKind }
   /** Data in a container we read, but no format claims it. */
   | {
       readonly kind: "unknown";
@@ -177,6 +180,8 @@ function choose(
     if (detection !== undefined && detection.confidence > (best?.detection.confidence ?? 0))
       best = { format, detection, head };
   }
+  if (best === undefined && (parts.container === "zip" || parts.container === "tar"))
+    return { kind: "archive", archive: parts.container };
   // A text that no format knows was never promised to be data.
   if (best === undefined)
     return parts.container === "text"
@@ -244,6 +249,9 @@ function probeText(
       ...withRecord(Array.isArray(value) ? (value as readonly JsonValue[])[0] : undefined),
     };
   }
+  // The first lines of a log may be null, where its writer had nothing to say.
+  const nulls = /^(?:null\s*\n)+(?=\s*\{)/.exec(bytes.toString("latin1", start, start + 256));
+  if (nulls !== null) return { container: "jsonl", ...withRecord(laterLine(bytes, start)) };
   if (first !== 0x7b && first !== 0x5b) return undefined;
   // A bracket that no value can follow is a text's own, such as a tag at the beginning of a log.
   if (first === 0x5b && /^\[\s*[^\s"{[\]\-\dtfnNI]/.test(bytes.toString("latin1", start, start + 256)))
