@@ -63,7 +63,18 @@ export function componentColumns(
   sets: ComponentSets,
 ): readonly [AppendColumn, AppendColumn] {
   const { count, components } = block;
-  if (components.length === 0) return [{ kind: "nulls" }, { kind: "nulls" }];
+  // A list that is nothing but NULL still has to be filled as a list: DuckDB refuses a value without its type in its place.
+  if (components.length === 0)
+    return [
+      { kind: "nulls" },
+      {
+        kind: "lists",
+        values: new Float64Array(),
+        state: new Uint8Array(),
+        ends: new Int32Array(count),
+        isNull: () => true,
+      },
+    ];
   const width = components.length;
   const ends = new Int32Array(count);
   const numbers = new Int32Array(count);
