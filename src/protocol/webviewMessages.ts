@@ -66,6 +66,10 @@ export interface TrackData {
   readonly valueCount?: number;
   /** For model token series: the model's own tokens. */
   readonly tokenText?: readonly string[];
+  /** What of the text the model did not read at once, since it is longer than its context; absent = nothing. */
+  readonly partial?: string;
+  /** Where the number lies with 95 % confidence, aligned with `values`; absent = not told. */
+  readonly interval?: { readonly low: Float64Array; readonly high: Float64Array };
   /** Likeliest tokens that the model told beside each token, asked for by `alternatives`; absent = none. */
   readonly alternatives?: number;
   /** Why there is no series, one sentence, and the command that mends it. */
@@ -191,6 +195,8 @@ export type FromTrajectoryView =
   | { readonly type: "score" }
   /** "Fork here": continue behind a step with a local policy. */
   | { readonly type: "fork"; readonly stepIndex: number }
+  /** Monte-Carlo values of the steps, from continuations by a local policy. */
+  | { readonly type: "value" }
   | { readonly type: "cancelScore" }
   | { readonly type: "chooseModel" }
   | { readonly type: "openCode"; readonly path: string; readonly line: number }

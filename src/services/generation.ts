@@ -182,23 +182,29 @@ export class ProcessGeneration implements Generation {
     values: readonly StateValue[],
     request: ValueRequest,
   ): Promise<void> {
-    const series = new Float64Array(trajectory.steps.length).fill(NaN);
-    for (const value of values) if (value.afterStep < series.length) series[value.afterStep] = value.value;
+    const perStep = (of: (value: StateValue) => number): Float64Array => {
+      const series = new Float64Array(trajectory.steps.length).fill(NaN);
+      for (const value of values) if (value.afterStep < series.length) series[value.afterStep] = of(value);
+      return series;
+    };
+    const intervals = [...new Set(values.flatMap(({ method }) => (method === undefined ? [] : [method])))];
+    const base = {
+      trajectoryId: trajectory.id,
+      level: "step" as const,
+      unit: request.grader.kind === "python" ? "reward" : "share of continuations",
+      modelPath,
+      modelKind: "policy-lm" as const,
+      provider,
+      method: `mean over ${request.options.count} continuations from behind each step, graded by ${request.grader.kind}, temperature ${request.options.temperature}; 95 % interval: ${intervals.join(" or ")}`,
+    };
+    const key = `mc_value ${trajectory.id} ${modelPath}`;
     await this.datasets.putScores(
       [
-        {
-          trajectoryId: trajectory.id,
-          name: "mc_value",
-          level: "step",
-          unit: request.grader.kind === "python" ? "reward" : "share of continuations",
-          values: series,
-          modelPath,
-          modelKind: "policy-lm",
-          provider,
-          method: `mean over ${request.options.count} continuations from behind each step, graded by ${request.grader.kind}, temperature ${request.options.temperature}`,
-        },
+        { ...base, name: "mc_value", values: perStep(({ value }) => value) },
+        { ...base, name: "mc_value_low", values: perStep(({ interval }) => interval[0]) },
+        { ...base, name: "mc_value_high", values: perStep(({ interval }) => interval[1]) },
       ],
-      [`mc_value ${trajectory.id} ${modelPath}`],
+      [key, key, key],
     );
   }
 

@@ -418,6 +418,12 @@ describe("forks and values", () => {
     const series = kept.find((one) => one.name === "mc_value")!;
     expect([series.values[0], series.values[2]]).toEqual(solved.values.map((value) => value.value));
     expect(series.values[1]).toBeNaN();
+    // Its interval is kept beside it, so that a track can show how sure the value is.
+    const bound = (name: string) => kept.find((one) => one.name === name)!.values;
+    expect([0, 2].map((step) => [bound("mc_value_low")[step], bound("mc_value_high")[step]])).toEqual(
+      solved.values.map((value) => [...value.interval]),
+    );
+    expect(series.method).toMatch(/95 % interval: Wilson score$/);
   });
 
   it("name Student's t: quantiles as in the tables", () => {

@@ -161,6 +161,36 @@ export const trajectoryChecks: readonly Check[] = [
       }),
   },
   {
+    name: "a value's interval is drawn, told and copied; a text cut for the context says so",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {
+        await until(page, "the tracks", `document.querySelectorAll(".track").length === 6`);
+        await page.keyboard.press("v");
+        assert.equal((await sent(page, "value")).length, 1);
+        await page.keyboard.press("s");
+        const value = page.locator(".track", { hasText: "Monte-Carlo value" });
+        await value.locator(".track-label").click();
+        assert.match(
+          (await value.locator(".track-value").getAttribute("title")) ?? "",
+          /^0\.5 share of continuations, 95 % from 0\.280 to 0\.720$/,
+        );
+        await until(
+          page,
+          "the interval in words",
+          `document.querySelector(".explain")?.innerText.includes("95 % from 0.280 to 0.720")`,
+        );
+        await page.locator(".tracks-body").focus();
+        await page.keyboard.press("Control+c");
+        assert.equal(
+          (await sent(page, "copy")).at(-1)?.["text"],
+          "policy Monte-Carlo value = 0.5 (share of continuations), 95 % from 0.280 to 0.720, step 1 (t = 0)\ncausal LM on webgpu\nmean over 16 continuations; 95 % interval: Wilson score",
+        );
+        const cut = page.locator(".track", { hasText: "policy log-probability" }).locator(".chip");
+        assert.equal(await cut.innerText(), "cut");
+        assert.match((await cut.getAttribute("title")) ?? "", /^the first 512 of 2,560 tokens left out/);
+      }),
+  },
+  {
     name: "a token's hover names its rank and what the policy held likeliest; Ctrl+C copies it with its source",
     run: (harness) =>
       inPage(harness, { app: "trajectory", scenario: "puzzle" }, async (page) => {

@@ -3,6 +3,7 @@ import { button } from "./controls";
 import { el } from "./element";
 import { exact, significant, valueText } from "./format";
 import { formula } from "./formula";
+import { intervalText } from "./stepSeries";
 import { missingButton, type MissingAction } from "./missingAction";
 
 export interface ExplainActions {
@@ -32,11 +33,14 @@ export class ExplainPanel {
   }
 
   /** A number without a formula: what it is, who gave it, and how. */
-  showPlain(track: TrackData, value: number, where: string, away: string): void {
+  showPlain(track: TrackData, index: number, where: string, away: string): void {
+    const value = track.values![index]!;
+    const sure = intervalText(track, index).replace(/^, /, "");
     const origin =
       track.source === "recorded" ? "as the file records it" : track.convention || "without a formula";
     const copied = [
       `${track.title} = ${exact(value)}${track.unit ? ` (${track.unit})` : ""}, ${where}`,
+      sure,
       origin,
       ...track.notes,
     ];
@@ -44,6 +48,7 @@ export class ExplainPanel {
       this.title(track.title, where, "Copy the number in full precision with its source", copied),
       ...this.remark(away),
       this.headline(value, exact(value), track.signed),
+      ...(sure === "" ? [] : [el("div", { class: "number", text: sure })]),
       el("div", { class: "explain-convention", text: origin }),
       ...track.notes.map((note) => el("p", { class: "note", text: note })),
     );

@@ -1,4 +1,5 @@
 import type { TrackData } from "../../src/protocol/webviewMessages";
+import { significant } from "./format";
 import { robustLimits, type Limits } from "./limits";
 
 /** One number a step, for the bars of the step list. */
@@ -74,6 +75,13 @@ function sameNumbers(one: ArrayLike<number> | undefined, other: ArrayLike<number
   for (let index = 0; index < (one?.length ?? 0); index++)
     if (!Object.is(one![index], other![index])) return false;
   return true;
+}
+
+/** ", 95 % from 0.31 to 0.74" where a track tells how sure its number is; else "". */
+export function intervalText({ interval }: TrackData, index: number): string {
+  const [low, high] = [interval?.low[index], interval?.high[index]];
+  if (low === undefined || high === undefined || !Number.isFinite(low) || !Number.isFinite(high)) return "";
+  return `, 95 % from ${significant(low)} to ${significant(high)}`;
 }
 
 /** Index of the number at `wanted`, else of the next one, else of the last one before; undefined = there is none. */

@@ -12,6 +12,8 @@ export interface PlottedSeries {
   /** Entries in [from, to) of the axis, as half-open index range. */
   range(from: number, to: number): readonly [number, number];
   readonly colour?: string;
+  /** Confidence intervals, aligned with the values. */
+  readonly interval?: { readonly low: ArrayLike<number>; readonly high: ArrayLike<number> };
 }
 
 const MARGIN = 3;
@@ -35,6 +37,33 @@ export function drawSeries(
     if (low < 0 && high > 0) drawZero(context, width, y(0));
     drawLine(context, width, axis, series, y, first, end);
   }
+  if (series.interval && end - first <= width / 4) drawIntervals(context, axis, series, y, first, end);
+}
+
+/** A whisker with feet for each interval. */
+function drawIntervals(
+  context: CanvasRenderingContext2D,
+  axis: StepAxis,
+  { interval, position }: PlottedSeries,
+  y: Scale,
+  first: number,
+  end: number,
+): void {
+  context.strokeStyle = theme().foreground;
+  context.lineWidth = 1;
+  context.beginPath();
+  for (let index = first; index < end; index++) {
+    const [low, high] = [interval!.low[index] as number, interval!.high[index] as number];
+    if (!Number.isFinite(low) || !Number.isFinite(high)) continue;
+    const x = Math.round(axis.x(position(index))) + 0.5;
+    context.moveTo(x, y(low));
+    context.lineTo(x, y(high));
+    for (const bound of [low, high]) {
+      context.moveTo(x - 3, Math.round(y(bound)) + 0.5);
+      context.lineTo(x + 3, Math.round(y(bound)) + 0.5);
+    }
+  }
+  context.stroke();
 }
 
 /** One number for the whole trajectory: a level from zero to the number, over the parts of the axis that earned it. */

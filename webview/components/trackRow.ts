@@ -6,6 +6,7 @@ import { ABSENT, exact, plural, valueText } from "./format";
 import { countBeyond, robustLimits, type Limits } from "./limits";
 import { missingButton, type MissingAction } from "./missingAction";
 import type { StepAxis } from "./stepAxis";
+import { intervalText } from "./stepSeries";
 import { creditedSpans, drawLevel, drawSeries, type PlottedSeries } from "./trackPlot";
 
 /** Where tokens lie on the step axis; undefined = the file does not tell, so they are spread evenly. */
@@ -27,6 +28,8 @@ export class TrackRow {
   readonly canvas = el("canvas", { class: "track-canvas" });
   private readonly title = el("span", { class: "track-title" });
   private readonly convention = el("span", { class: "track-convention quiet" });
+  /** Stands where the model did not read everything. */
+  private readonly mark = el("span", { class: "chip", hidden: true });
   private readonly presets = select({
     label: "Convention",
     onChange: (id) => {
@@ -46,8 +49,8 @@ export class TrackRow {
     const label = el(
       "div",
       { class: "track-label", role: "rowheader" },
-      el("div", { class: "track-name" }, this.title, this.convention),
-      this.presets.element,
+      el("div", { class: "track-name" }, this.title, this.mark),
+      el("div", { class: "track-by" }, this.presets.element, this.convention),
     );
     label.addEventListener("click", (event) => {
       if (event.target !== this.presets.element) this.actions.onSelect(this.track.key);
@@ -83,16 +86,26 @@ export class TrackRow {
     this.track = track;
     this.tokens =
       track.tokenText === undefined && tokens?.length === track.values?.length ? tokens : undefined;
-    this.natural = track.values ? robustLimits(track.values, track.signed) : undefined;
+    const { low = [], high = [] } = track.interval ?? {};
+    this.natural = track.values
+      ? robustLimits(track.interval ? [...track.values, ...low, ...high] : track.values, track.signed)
+      : undefined;
     setText(this.title, track.title);
     const hasPresets = (track.presets?.length ?? 0) > 1;
     this.presets.element.hidden = !hasPresets;
-    // Beside the title when the line below is the menu of conventions, which names the preset alone.
-    this.element.classList.toggle("has-presets", hasPresets);
     const preset = track.presets?.find((each) => each.id === track.presetId)?.title;
     // Parameters of the run itself (its discount, say) are no library's preset: the menu then names them first.
     const own = hasPresets && preset === undefined;
-    setText(this.convention, own || (hasPresets && preset === track.convention) ? "" : track.convention);
+    // The menu names the preset; what it stands for follows.
+    const named = [preset, track.presetId].find((name) => name && track.convention.startsWith(name));
+    const rest =
+      hasPresets && named !== undefined
+        ? track.convention.slice(named.length).replace(/^[\s·]+/, "")
+        : track.convention;
+    setText(this.convention, own ? "" : rest);
+    setText(this.mark, track.partial === undefined ? "" : "cut");
+    this.mark.hidden = track.partial === undefined;
+    setTitle(this.mark, track.partial ?? "");
     setTitle(
       this.element.firstElementChild as HTMLElement,
       [`${track.title}, ${track.unit}`, track.convention, ...track.notes].join("\n"),
@@ -173,8 +186,10 @@ export class TrackRow {
     const limits = this.limits();
     if (!limits) return;
     const { signed } = this.track;
-    const high = valueText(limits.high, signed);
-    const low = valueText(limits.low, signed);
+    // A limit of zero is an edge, not a number with a sign.
+    const limit = (value: number): string => (value === 0 ? "0" : valueText(value, signed));
+    const high = limit(limits.high);
+    const low = limit(limits.low);
     this.limitsBox.replaceChildren(
       el("span", { text: high }),
       limits.beyond > 0 && this.scale === 1
@@ -226,7 +241,8 @@ export class TrackRow {
   private plotted(axis: StepAxis, limits: Limits): PlottedSeries {
     const values = this.track.values!;
     const { low, high } = limits;
-    const shared = { values, signed: this.track.signed, low, high };
+    const { interval } = this.track;
+    const shared = { values, signed: this.track.signed, low, high, ...(interval ? { interval } : {}) };
     if (this.track.level !== "token") {
       return {
         ...shared,
@@ -278,6 +294,25 @@ export class TrackRow {
     return (level === "token" ? (token === undefined ? NaN : values[token]) : values[step]) ?? NaN;
   }
 
+  /** The number at a step (or token) with every digit, what it is and where it is from. */
+  words(step: number, token: number | undefined): string {
+    const { title, unit, convention, notes, level, missing } = this.track;
+    const place =
+      level === "trajectory"
+        ? "the trajectory"
+        : level === "token"
+          ? `token ${(token ?? 0) + 1}`
+          : `step ${step + 1} (t = ${step})`;
+    const number = this.at(step, token);
+    return [
+      `${title} = ${Number.isFinite(number) ? exact(number) : (missing?.how ?? "not recorded")}${unit ? ` (${unit})` : ""}${intervalText(this.track, step)}, ${place}`,
+      convention,
+      ...notes,
+    ]
+      .filter((line) => line !== "")
+      .join("\n");
+  }
+
   /** Shows the number at a step (or token). */
   point(step: number, token: number | undefined, hovering: boolean): void {
     const number = this.at(step, token);
@@ -293,7 +328,10 @@ export class TrackRow {
             : ABSENT
         : "",
     );
-    setTitle(this.value, shown ? `${exact(number)} ${this.track.unit}` : "no number here");
+    setTitle(
+      this.value,
+      shown ? `${exact(number)} ${this.track.unit}${intervalText(this.track, step)}` : "no number here",
+    );
     this.value.classList.toggle("hovering", hovering);
     this.value.classList.toggle("below", signed && number < 0);
     this.value.classList.toggle("above", signed && number > 0);

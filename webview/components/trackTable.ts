@@ -1,6 +1,7 @@
 import type { TrackData } from "../../src/protocol/webviewMessages";
 import { el, setText, setTitle } from "./element";
 import { ABSENT, exact, valueText } from "./format";
+import { intervalText } from "./stepSeries";
 import { VirtualList } from "./virtualList";
 
 export interface TrackTable {
@@ -32,8 +33,9 @@ export function trackTable(onStep: (step: number) => void): TrackTable {
                 : track.values?.[step];
             const cell = row.children[index + 1] as HTMLElement;
             const shown = value !== undefined && !Number.isNaN(value);
-            setText(cell, shown ? valueText(value, track.signed) : ABSENT);
-            setTitle(cell, shown ? exact(value) : (track.missing?.how ?? "no number here"));
+            const sure = intervalText(track, step);
+            setText(cell, shown ? `${valueText(value, track.signed)}${sure}` : ABSENT);
+            setTitle(cell, shown ? `${exact(value)}${sure}` : (track.missing?.how ?? "no number here"));
           });
         },
       };

@@ -11,6 +11,7 @@ import { trackTable, type TrackTable } from "./trackTable";
 export interface TracksActions extends TrackActions {
   onStep(step: number): void;
   onAdd(): void;
+  copy(text: string): void;
 }
 
 /** All tracks over one step axis with one cursor; a table says the same in words. */
@@ -188,7 +189,8 @@ export class Tracks {
     const width = slot < 6 ? 2 : slot;
     this.cursorMark.style.left = `${left + x + (slot - width) / 2}px`;
     this.cursorMark.style.width = `${width}px`;
-    this.cursorMark.style.height = `${Math.max(this.body.scrollHeight, 0)}px`;
+    const last = this.rows.at(-1)!.element;
+    this.cursorMark.style.height = `${last.offsetTop + last.offsetHeight}px`;
     this.cursorMark.classList.toggle("thin", width < 6);
   }
 
@@ -244,6 +246,15 @@ export class Tracks {
 
   private key(event: KeyboardEvent): void {
     if (event.target !== this.body) return;
+    if (event.key === "c" && (event.ctrlKey || event.metaKey)) {
+      // A selection of text is copied as text.
+      if (window.getSelection()?.toString()) return;
+      const row = this.rows.find((each) => each.data.key === this.chosen);
+      if (row) this.actions.copy(row.words(this.step, this.token));
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
     const at = this.rows.findIndex((row) => row.data.key === this.chosen);
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
       const next =

@@ -18,7 +18,9 @@ export function explanationView(
   const group = result && !("missing" in result) ? result.group : undefined;
   return {
     title: explanation.title,
-    convention: explanation.convention || convention,
+    convention: (explanation.convention || convention).replace(/\b0\.000\d+\b/g, (text) =>
+      Number(text).toExponential(),
+    ),
     lines: explanation.lines.map((line) => ({
       name: line.name,
       formula: expressionText(line.expression, false),

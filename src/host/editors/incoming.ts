@@ -52,6 +52,7 @@ const trajectorySchema = v.variant("type", [
   v.object({ type: v.literal("explain"), id, key, index }),
   v.object({ type: v.literal("score") }),
   v.object({ type: v.literal("fork"), stepIndex: index }),
+  v.object({ type: v.literal("value") }),
   v.object({ type: v.literal("cancelScore") }),
   v.object({ type: v.literal("chooseModel") }),
   v.object({ type: v.literal("openCode"), path: shortText, line: index }),

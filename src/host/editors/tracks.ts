@@ -12,7 +12,13 @@ import { settings } from "../ui/settings";
 /** A track that a view shows: a signal of the catalogue, or a series that a model produced. */
 export type TrackRequest =
   | { readonly kind: "signal"; readonly key: string; readonly request: SignalRequest }
-  | { readonly kind: "model"; readonly key: string; readonly series: ScoreSeries };
+  | {
+      readonly kind: "model";
+      readonly key: string;
+      readonly series: ScoreSeries;
+      /** Bounds of its confidence interval, where the model's run told them. */
+      readonly bounds?: readonly [low: ScoreSeries, high: ScoreSeries];
+    };
 
 const recordedPrefix = "recorded-";
 const modelSignal = "model-score";
@@ -59,11 +65,20 @@ export async function defaultTracks(services: Services, trajectoryId: string): P
 /** One track for each quantity of each model; of several runs of one model the newest counts. */
 function modelTracks(scores: readonly ScoreSeries[]): Extract<TrackRequest, { kind: "model" }>[] {
   const newest = new Map<string, Extract<TrackRequest, { kind: "model" }>>();
+  const keyOf = (modelPath: string, name: string): string => `model:${modelPath}:${name}`;
   for (const series of scores) {
-    const key = `model:${series.modelPath}:${series.name}`;
+    const key = keyOf(series.modelPath, series.name);
     newest.set(key, { kind: "model", key, series });
   }
-  return [...newest.values()];
+  return [...newest.values()].flatMap((track) => {
+    const { modelPath, name } = track.series;
+    // Bounds are drawn with the number that they belong to.
+    const bounded = /^(.+)_(?:low|high)$/.exec(name)?.[1];
+    if (bounded !== undefined && newest.has(keyOf(modelPath, bounded))) return [];
+    const low = newest.get(keyOf(modelPath, `${name}_low`))?.series;
+    const high = newest.get(keyOf(modelPath, `${name}_high`))?.series;
+    return low && high ? [{ ...track, bounds: [low, high] as const }] : [track];
+  });
 }
 
 /** Computes one track. What is missing becomes a sentence in the track, never an error of the whole view. */
@@ -72,7 +87,7 @@ export async function computeTrack(
   trajectoryId: string,
   track: TrackRequest,
 ): Promise<{ data: TrackData; computed: SignalTrack | undefined }> {
-  if (track.kind === "model") return { data: modelTrack(track.key, track.series), computed: undefined };
+  if (track.kind === "model") return { data: modelTrack(track), computed: undefined };
   const { request, key } = track;
   const signal = catalogue.find((candidate) => candidate.id === request.signalId);
   const presets = signal?.presets.map(({ id, title }) => ({ id, title })) ?? [];
@@ -139,7 +154,8 @@ function modelTitle({ modelPath, name }: ScoreSeries): string {
   return model === quantity ? `${quantity} model` : `${model} ${quantity}`;
 }
 
-function modelTrack(key: string, series: ScoreSeries): TrackData {
+function modelTrack({ key, series, bounds }: Extract<TrackRequest, { kind: "model" }>): TrackData {
+  const cut = notReadAtOnce.exec(series.method)?.[0];
   return {
     key,
     title: modelTitle(series),
@@ -149,11 +165,17 @@ function modelTrack(key: string, series: ScoreSeries): TrackData {
     level: series.level,
     source: "model",
     values: series.values,
+    ...(cut === undefined ? {} : { partial: cut }),
+    ...(bounds === undefined ? {} : { interval: { low: bounds[0].values, high: bounds[1].values } }),
     ...(series.tokenText === undefined ? {} : { tokenText: series.tokenText }),
     notes: [series.method],
     explainable: false,
   };
 }
+
+/** How a method tells that a text was longer than the model's context. */
+const notReadAtOnce =
+  /the first [\d,]+ of [\d,]+ tokens left out \([^)]*\)|\d+ overlapping windows \([^)]*\)/;
 
 /** Levels that one trajectory's view can draw; a group's or dataset's number is one number here. */
 const viewLevel = (level: string | undefined): TrackData["level"] =>

@@ -111,6 +111,11 @@ export class TrajectorySession implements vscode.Disposable {
           stepIndex: message.stepIndex,
         });
         return;
+      case "value":
+        await vscode.commands.executeCommand("trajectoryLens.valueOfSteps", {
+          trajectoryId: this.trajectoryId,
+        });
+        return;
       case "cancelScore":
         return this.host.scoreRuns.cancel(this.trajectoryId);
       case "chooseModel":

@@ -201,12 +201,29 @@ function playTrajectory(scenario: TrajectoryScenario, answer: Answer): (message:
       notes: ["Each token given those before it."],
       explainable: false,
       alternatives: 3,
+      partial: "the first 512 of 2,560 tokens left out (longer than the context of 2,048)",
     });
+    const steps = (value: (index: number) => number): Float64Array =>
+      Float64Array.from({ length: stepCount }, (_, index) => value(index));
+    const value: TrackData = {
+      key: "model:/models/policy:mc_value",
+      title: "policy Monte-Carlo value",
+      convention: "causal LM on webgpu",
+      unit: "share of continuations",
+      signed: false,
+      level: "step",
+      source: "model",
+      values: steps(() => 0.5),
+      interval: { low: steps(() => 0.28), high: steps(() => 0.72) },
+      notes: ["mean over 16 continuations; 95 % interval: Wilson score"],
+      explainable: false,
+    };
     return words.length === 0
       ? []
       : [
           series("log-probability", "nats", (index) => Math.log(index % 4 === 3 ? 0.2 : 0.7)),
           series("rank", "rank (1 = likeliest)", (index) => (index % 4 === 3 ? 2 : 1)),
+          value,
         ];
   };
   const sendTracks = (): void => {

@@ -68,7 +68,7 @@ export class ExplainPane {
       index === wanted
         ? ""
         : `No number at ${unit} ${count(wanted + 1)}; shown is the ${index > wanted ? "next" : "last"} one, at ${unit} ${count(index + 1)}.`;
-    if (!track.explainable) return this.panel.showPlain(track, track.values[index]!, this.where, this.away);
+    if (!track.explainable) return this.panel.showPlain(track, index, this.where, this.away);
     this.timer = window.setTimeout(() => this.actions.request(this.newest.next(), track.key, index), REST_MS);
   }
 

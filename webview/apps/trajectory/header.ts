@@ -7,6 +7,7 @@ export interface HeaderActions {
   chooseModel(): void;
   score(): void;
   fork(): void;
+  value(): void;
   cancelScore(): void;
   openTree(): void;
   openGroup(): void;
@@ -75,6 +76,14 @@ export class Header {
             title: "Continue from the step at the cursor with a local policy (f)",
             class: "collapses",
             onClick: () => actions.fork(),
+          }).element,
+          button({
+            label: "Value",
+            icon: "graph-scatter",
+            title:
+              "Monte-Carlo value of every step with its 95 % interval, from continuations by a local policy (v)",
+            class: "collapses",
+            onClick: () => actions.value(),
           }).element,
           this.tree.element,
           this.groupButton.element,

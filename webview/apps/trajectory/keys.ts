@@ -6,10 +6,12 @@ export const TRAJECTORY_KEYS: readonly (readonly [string, string])[] = [
   ["e", "explain the number at the cursor"],
   ["s", "score with the chosen model"],
   ["f", "fork: continue from this step with a local policy"],
+  ["v", "Monte-Carlo value of every step"],
   ["t", "branching tree"],
   ["g", "group"],
   ["c", "compare with another rollout, side by side"],
   ["/", "filter the steps"],
+  ["Ctrl+C", "copy the number at the cursor with its source, in tracks and tokens"],
   ["Tab", "next pane; arrow keys move inside it"],
   ["?", "these keys"],
 ];

@@ -193,7 +193,7 @@ export class TokensPane {
         { start, text: model.tokenText!.slice(start, end), ids: undefined, mask: undefined, series },
         model.title,
         this.total(),
-        "the model's own tokens",
+        model.partial === undefined ? "the model's own tokens" : `the model's own tokens; ${model.partial}`,
       );
       this.wantAlternatives(model, start, end);
       return;

@@ -76,6 +76,7 @@ export class TrajectoryView {
       chooseModel: () => post({ type: "chooseModel" }),
       score: () => post({ type: "score" }),
       fork: () => post({ type: "fork", stepIndex: this.step }),
+      value: () => post({ type: "value" }),
       cancelScore: () => post({ type: "cancelScore" }),
       openTree: () => post({ type: "openTree" }),
       openGroup: () => post({ type: "openGroup" }),
@@ -118,6 +119,7 @@ export class TrajectoryView {
       onPreset: (key, presetId) => post({ type: "preset", key, presetId }),
       onRemove: (key) => post({ type: "removeTrack", key }),
       onAdd: () => post({ type: "addTrack" }),
+      copy: (text) => post({ type: "copy", text }),
       onMissing: (action) => post({ type: action }),
       onExplain: explainTrack,
       credited: (step) => {
@@ -367,6 +369,7 @@ export class TrajectoryView {
       e: () => this.layout.showExplain(!this.layout.explainVisible),
       s: () => post({ type: "score" }),
       f: () => post({ type: "fork", stepIndex: this.step }),
+      v: () => post({ type: "value" }),
       "/": () => this.steps.focusFilter(),
       "?": () => this.help.toggle(),
     };
