@@ -21,8 +21,10 @@ export type Container =
   | "arrays"
   /** TFRecord: each record is a tf.train.Example as a map of lists. */
   | "tfrecord"
-  /** ZIP archives of JSON members. */
+  /** ZIP archives whose members are records of one format. Those of other archives are read as files of their own. */
   | "zip"
+  /** Tar archives: always files of their own. */
+  | "tar"
   /** SQLite databases: records are what the format's queries give. */
   | "sqlite"
   /** A text file that is neither JSON nor a table: one record, its text. */

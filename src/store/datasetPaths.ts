@@ -1,6 +1,7 @@
 import { basename, dirname, relative, sep } from "node:path";
 import type { Format } from "../formats/format";
 import { datasetIdOf } from "./ids";
+import { shownPath } from "./unpacked";
 
 /** Where a file belongs: which dataset, and its place in it. */
 export interface DatasetPlace {
@@ -47,9 +48,10 @@ function place(datasetPath: string, path: string, format: string, shards: string
   const relativePath =
     datasetPath === path ? basename(path) : relative(datasetPath, path).split(sep).join("/");
   return {
-    datasetId: datasetIdOf(datasetPath, format, shards),
+    // Where an archive happens to be unpacked does not matter.
+    datasetId: datasetIdOf(shownPath(datasetPath), format, shards),
     path: datasetPath,
-    name: nameOf(datasetPath, shards),
+    name: nameOf(shownPath(datasetPath), shards),
     shards,
     relativePath,
   };

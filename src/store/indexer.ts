@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
-import { basename, dirname } from "node:path";
+import { basename, dirname, sep } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Format } from "../formats/format";
 import { formatById } from "../formats/index";
@@ -9,7 +9,9 @@ import { mappingFormatId, mappingOfFormatId, type ColumnMapping } from "../model
 import { Failure, failureData } from "../model/failure";
 import type { Note } from "../model/trajectory";
 import { CompanionWatch } from "./companionWatch";
+import type { ArchiveKind } from "./containers/archiveEntries";
 import { companionState } from "./containers/companions";
+import { unpack } from "./containers/unpack";
 import { datasetPlace } from "./datasetPaths";
 import { knownEnds } from "./fingerprint";
 import { fileHashOf } from "./ids";
@@ -20,12 +22,23 @@ import { Intake } from "./intake";
 import { mappingFor } from "./mappingGlobs";
 import { probe, type Probe } from "./probe";
 import { CLOCK_GRAIN_MS } from "./reading";
+import {
+  archiveDepth,
+  archiveOf,
+  dropUnpacked,
+  shownPath,
+  unpackedArchive,
+  unpackedArchives,
+} from "./unpacked";
+import { couldBeData, walk } from "./walk";
 import type { WorkerPool } from "./workerPool";
 
 /** Names that promise data: what is not data behind them deserves a word. */
 const DATA_NAME =
   /\.(?:jsonl?|ndjson|parquet|hdf5|h5|traj|arrow|npz|npy|pkl|pickle|pt|tfrecord|eval|csv)(?:\.gz|\.zst)?$/i;
 
+/** Archives in archives are opened this deep. */
+const DEEPEST_ARCHIVE = 3;
 /** Readings of a file that is rewritten under each of them, and the pause between them. */
 const ATTEMPTS = 3;
 const PAUSE_MS = 100;
@@ -168,7 +181,8 @@ export class Indexer {
 
   /** Files that are followed: those in the index, and those that could become data. */
   followedFiles(): string[] {
-    return [...this.files.keys(), ...this.leftAlone.keys()];
+    // Files of archives change with their archive alone.
+    return [...this.files.keys(), ...this.leftAlone.keys()].filter((path) => archiveDepth(path) === 0);
   }
 
   /** True when a file has never been looked at. */
@@ -333,12 +347,25 @@ export class Indexer {
       : undefined;
   }
 
+  /** Forgets the archives under some paths that are gone, with their files. */
+  async forgetArchives(isUnder: (path: string) => boolean): Promise<void> {
+    for (const { path } of unpackedArchives()) {
+      if (!isUnder(shownPath(path))) continue;
+      try {
+        await stat(path);
+      } catch {
+        await this.removeMembers(path);
+      }
+    }
+  }
+
   /** Forgets a file that is gone. Only while no other work on it is under way. */
   private async remove(path: string): Promise<void> {
     this.leftAlone.delete(path);
     this.rewritten.delete(path);
     this.fresh.delete(path);
     this.companions.forget(path);
+    await this.removeMembers(path);
     const entry = this.files.get(path);
     if (entry === undefined) return;
     this.files.delete(path);
@@ -368,6 +395,7 @@ export class Indexer {
       const mapped = this.mappedFormat(path);
       const found = await probe(path, mapped);
       this.noteUnfit(path, mapped, found);
+      if (found.kind !== "archive") await this.removeMembers(path);
       if (found.kind === "readable") {
         this.leftAlone.delete(path);
         await this.add(path, found, look);
@@ -379,7 +407,8 @@ export class Indexer {
         return;
       }
       unknown = found.kind === "unknown";
-      if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
+      if (found.kind === "archive") note = await this.takeArchive(path, found.archive, look);
+      else if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
       else if (found.kind === "unknown" && found.damage !== undefined && (asked || DATA_NAME.test(path)))
         note = {
           code: found.damage.code,
@@ -409,6 +438,59 @@ export class Indexer {
     const said = this.leftAlone.get(path)?.note?.message;
     this.leftAlone.set(path, { state, note, unknown });
     if (note !== undefined && (asked || note.message !== said)) this.events.warning(note);
+  }
+
+  /**
+   * Takes in the files of an archive, each as if it lay in a folder called like the archive.
+   * @returns what there is to say of the archive
+   */
+  private async takeArchive(path: string, kind: ArchiveKind, look: Look): Promise<Note | undefined> {
+    const { stats, asked, signal } = look;
+    const named = (message: string, code = "unknown-format"): Note => ({ code, message, where: path });
+    const nothing = asked
+      ? named(`${basename(path)} is an archive without a file of a format that is known here.`)
+      : undefined;
+    if (archiveDepth(path) >= DEEPEST_ARCHIVE)
+      return named(
+        `${shownPath(path)} lies in more than ${DEEPEST_ARCHIVE} archives; it is not opened.`,
+        "deep-archive",
+      );
+    const unpacked = await unpack(path, stats, kind, asked, signal);
+    if (unpacked === undefined || !unpacked.useful) {
+      await this.removeMembers(path);
+      return nothing;
+    }
+    const found = new Set<string>();
+    const listener = { problem: (where: string, error: unknown) => this.report(where, error) };
+    for await (const file of walk(unpacked.root, listener)) {
+      found.add(file.path);
+      if (!this.isNew(file.path) || couldBeData(file.path))
+        await this.refresh(file.path, file.stats, false, signal);
+    }
+    const inside = unpacked.root + sep;
+    for (const member of [...this.files.keys()])
+      if (member.startsWith(inside) && !found.has(member)) await this.remove(member);
+    const notes = this.looseNotes().filter(({ where = "" }) => where.startsWith(inside));
+    const [problem] = unpacked.problems;
+    if (![...this.files.keys()].some((member) => member.startsWith(inside) || archiveOf(member) === path)) {
+      await this.removeMembers(path);
+      dropUnpacked(path, { ...unpacked, useful: false });
+      return notes[0] === undefined ? nothing : named(notes[0].message.replaceAll(inside, ""), notes[0].code);
+    }
+    for (const more of unpacked.problems.slice(1)) this.events.warning(named(more, "damaged-archive"));
+    return problem === undefined ? undefined : named(problem, "damaged-archive");
+  }
+
+  /** Forgets the files of an archive that is gone, or is none any more. */
+  private async removeMembers(path: string): Promise<void> {
+    const unpacked = unpackedArchive(path);
+    if (unpacked === undefined) return;
+    const inside = unpacked.root + sep;
+    for (const { path: inner } of unpackedArchives())
+      if (inner.startsWith(inside)) await this.removeMembers(inner);
+    for (const member of [...this.leftAlone.keys()]) if (member.startsWith(inside)) await this.remove(member);
+    for (const member of [...this.files.keys()]) if (member.startsWith(inside)) await this.remove(member);
+    dropUnpacked(path);
   }
 
   /** Says so when a mapping names a file that has none of its columns. */

@@ -40,6 +40,7 @@ const UNITS: Readonly<Record<StoredContainer, string>> = {
   arrow: "Row",
   hdf5: "Episode",
   zip: "Member",
+  tar: "Member",
   pickle: "Record",
   arrays: "Record",
   tfrecord: "Record",

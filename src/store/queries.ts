@@ -5,6 +5,7 @@ import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } fr
 import type { Note } from "../model/trajectory";
 import type { RowQuery } from "../protocol/storeCalls";
 import { readComponentSets } from "./componentSets";
+import { DatasetCounter } from "./datasetCounts";
 import { groupIdOf, parseGroupId, parseTrajectoryId } from "./ids";
 import type { DatasetEntry } from "./indexer";
 import {
@@ -17,6 +18,7 @@ import {
   rowPlace,
   type IndexedRow,
 } from "./rowSql";
+import { shownNote, shownPath } from "./unpacked";
 
 /** A number, or absent where SQL says NULL. */
 function present<K extends string>(key: K, value: DuckDBValue | undefined): Partial<Record<K, number>> {
@@ -61,12 +63,16 @@ function groupOf(values: readonly DuckDBValue[]): GroupSummary {
   };
 }
 
-/** Reads of the index. Every answer comes from the database; nothing is kept here. */
+/** Reads of the index. Every answer comes from the database. */
 export class Queries {
+  readonly counter: DatasetCounter;
+
   constructor(
     private readonly connection: DuckDBConnection,
-    private readonly instance: DuckDBInstance,
-  ) {}
+    instance: DuckDBInstance,
+  ) {
+    this.counter = new DatasetCounter(instance);
+  }
 
   private async all(sql: string, values: DuckDBValue[] = []): Promise<DuckDBValue[][]> {
     return (await this.connection.runAndReadAll(sql, values)).getRows();
@@ -84,7 +90,7 @@ export class Queries {
   }
 
   async dataset(entry: DatasetEntry, looseWarnings: readonly Note[] = []): Promise<DatasetInfo> {
-    const [files, totals, components, warnings, torn] = await this.counts([entry.datasetId]);
+    const { files, warnings, torn, rewardMean, ...counted } = await this.counter.counts(entry.datasetId);
     const format = formatById(entry.format);
     const notes: Note[] = warnings.map(([code, message, place]) => ({
       code: code as string,
@@ -98,63 +104,26 @@ export class Queries {
         where: path as string,
       });
     }
-    const [count, bytes, modified, numeric] = files[0] ?? [];
-    const [trajectories, steps, groups, trainingSteps, rewardMean] = totals[0] ?? [];
+    const [count, bytes, modified, numeric] = files;
     return {
       id: entry.datasetId,
-      path: entry.path,
+      path: shownPath(entry.path),
       name: entry.name,
       format: entry.format,
       formatTitle: format?.title ?? entry.format,
       files: Number(count ?? 0),
       bytes: Number(bytes ?? 0),
-      trajectories: Number(trajectories ?? 0),
-      steps: Number(steps ?? 0),
-      groups: Number(groups ?? 0),
-      trainingSteps: Number(trainingSteps ?? 0),
+      trajectories: counted.trajectories,
+      steps: counted.steps,
+      groups: counted.groups,
+      trainingSteps: counted.trainingSteps,
       ...present("rewardMean", rewardMean),
-      components: components.map(([name]) => name as string),
+      components: [...counted.components],
       nativeTree: format?.nativeTree ?? false,
       numeric: numeric === true,
       modifiedMs: Number(modified ?? 0),
-      warnings: [...notes, ...looseWarnings],
+      warnings: [...notes, ...looseWarnings].map(shownNote),
     };
-  }
-
-  /** Counts of a dataset as they were at one moment, though another connection writes meanwhile. */
-  private async counts(
-    id: DuckDBValue[],
-  ): Promise<readonly [DuckDBValue[][], DuckDBValue[][], DuckDBValue[][], DuckDBValue[][], DuckDBValue[][]]> {
-    const connection = await this.instance.connect();
-    const ask = async (sql: string, values: DuckDBValue[]): Promise<DuckDBValue[][]> =>
-      (await connection.runAndReadAll(sql, values)).getRows();
-    try {
-      await connection.run("BEGIN TRANSACTION READ ONLY");
-      // One after another: of queries that fail together, the first says why.
-      return [
-        await ask(
-          "SELECT count(*), coalesce(sum(bytes), 0), coalesce(max(abs(mtime_ms)), 0), coalesce(bool_or(container = 'hdf5'), false) FROM store.files WHERE dataset_id = $1",
-          id,
-        ),
-        await ask(
-          `SELECT count(*), coalesce(sum(r.step_count), 0), count(DISTINCT r.group_no), count(DISTINCT r.training_step), avg(r.reward) FILTER (WHERE isfinite(r.reward))
-         FROM store.rows r WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)`,
-          id,
-        ),
-        await ask(
-          `SELECT DISTINCT unnest(names) FROM store.component_sets WHERE set_no IN (SELECT r.component_set FROM store.rows r
-         WHERE r.file_no IN (SELECT file_no FROM store.files WHERE dataset_id = $1)) ORDER BY 1`,
-          id,
-        ),
-        await ask("SELECT code, message, place FROM store.warnings WHERE dataset_id = $1 LIMIT 1000", id),
-        await ask(
-          "SELECT path, relative_path, torn_bytes FROM store.files WHERE dataset_id = $1 AND torn_bytes > 0",
-          id,
-        ),
-      ];
-    } finally {
-      connection.closeSync();
-    }
   }
 
   async rows(query: RowQuery, start: number, end: number): Promise<{ rows: TrajectoryRow[]; total: number }> {

@@ -15,6 +15,7 @@ import { search } from "./search";
 import { Follower } from "./tail";
 import { TrajectoryReader } from "./trajectories";
 import { Turns } from "./turns";
+import { archiveOf, setUnpackFolder, shownNote, shownPath } from "./unpacked";
 import { couldBeData, type FoundFile } from "./walk";
 import { WorkerPool } from "./workerPool";
 
@@ -46,7 +47,7 @@ export class Store {
     this.indexer = new Indexer(database, writer, pool, {
       changed: (datasetId, addedRows) => this.changed(datasetId, addedRows),
       removed: (datasetId) => emit("datasetRemoved", { datasetId }),
-      warning: (note) => emit("warning", note),
+      warning: (note) => emit("warning", shownNote(note)),
     });
     this.follower = new Follower(this.indexer, (note) => emit("warning", note));
   }
@@ -57,6 +58,7 @@ export class Store {
   /** @param workerEntry module that serves summarise jobs as a worker thread; without it all parsing runs here */
   static async open(folder: string, workerEntry: URL | undefined, emit: Emit): Promise<Store> {
     setExpansionFolder(join(folder, "expanded"));
+    setUnpackFolder(join(folder, "unpacked"));
     const database = await openIndex(folder);
     try {
       return await Store.over(database, workerEntry, emit);
@@ -93,6 +95,7 @@ export class Store {
     this.follower.close();
     for (const timer of this.timers.values()) clearTimeout(timer);
     await this.pool.close();
+    await this.queries.counter.save(this.writer).catch(() => undefined);
     await this.writer.transaction(async () => undefined).catch(() => undefined);
     closeIndex(this.database);
   }
@@ -103,7 +106,11 @@ export class Store {
 
   async datasetOfFile(path: string): Promise<DatasetInfo | null> {
     await this.indexer.loadFiles();
-    const file = this.indexer.files.get(resolve(path));
+    const wanted = resolve(path);
+    // Of an archive with several datasets, the one that was found first.
+    const file =
+      this.indexer.files.get(wanted) ??
+      [...this.indexer.files.values()].find((one) => archiveOf(one.path) === wanted);
     const entry = file === undefined ? undefined : this.indexer.datasets.get(file.datasetId);
     return entry === undefined ? null : this.queries.dataset(entry);
   }
@@ -166,19 +173,28 @@ export class Store {
       }
     };
     await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
+    // Files of an archive are where the archive is.
+    const isUnder = (path: string): boolean =>
+      paths.some((root) => {
+        const shown = shownPath(path);
+        return shown === root || shown.startsWith(root.endsWith(sep) ? root : root + sep);
+      });
+    await this.indexer.forgetArchives(isUnder);
     await this.forgetMissing(paths);
     this.tellAll();
     if (watch) this.follower.start();
-    const isUnder = (path: string): boolean =>
-      paths.some((root) => path === root || path.startsWith(root.endsWith(sep) ? root : root + sep));
     const ids = new Set(
       [...this.indexer.files.values()].filter((file) => isUnder(file.path)).map((file) => file.datasetId),
     );
     const datasets = await this.queries.datasets(
       [...this.indexer.datasets.values()].filter((entry) => ids.has(entry.datasetId)),
     );
+    await this.queries.counter.save(this.writer);
     const loose = this.indexer.looseNotes().filter((note) => note.where === undefined || isUnder(note.where));
-    return { datasets, warnings: [...datasets.flatMap((dataset) => dataset.warnings), ...loose] };
+    return {
+      datasets,
+      warnings: [...datasets.flatMap((dataset) => dataset.warnings), ...loose.map(shownNote)],
+    };
   }
 
   private async *found(paths: readonly string[], watch: boolean): AsyncGenerator<FoundFile> {

@@ -31,7 +31,7 @@ const SKIPPED_FOLDERS = new Set([
 
 /** Names that are never data, so that a walk over a repository does not open them. */
 const SKIPPED_FILES =
-  /\.(?:py|pyc|pyi|ipynb|ts|tsx|js|mjs|cjs|jsx|map|css|scss|html?|md|rst|png|jpe?g|gif|webp|svg|ico|mp4|webm|mov|wav|mp3|pdf|woff2?|ttf|so|dll|dylib|exe|o|a|c|cc|cpp|h|hpp|cu|rs|go|java|sh|bat|toml|lock|ya?ml|ini|cfg|safetensors|onnx|bin|gguf|tar|tgz|xz|7z|whl|jar|duckdb|wal|vsix|lockb|tsbuildinfo)$/i;
+  /\.(?:py|pyc|pyi|ipynb|ts|tsx|js|mjs|cjs|jsx|map|css|scss|html?|md|rst|png|jpe?g|gif|webp|svg|ico|mp4|webm|mov|wav|mp3|pdf|woff2?|ttf|so|dll|dylib|exe|o|a|c|cc|cpp|h|hpp|cu|rs|go|java|sh|bat|toml|lock|ya?ml|ini|cfg|safetensors|onnx|bin|gguf|xz|7z|whl|jar|duckdb|wal|vsix|lockb|tsbuildinfo)$/i;
 /** YAML is configuration, unless it is called by a number as the steps of ART's oldest logs are. */
 const NUMBERED_YAML = /^\d+\.ya?ml$/i;
 const SKIPPED_NAMES = new Set([
@@ -102,6 +102,9 @@ function couldHoldData(entry: Dirent): boolean {
   return (entry.isFile() || entry.isSymbolicLink()) && isCandidate(entry.name);
 }
 
+/** True for folders that hold code, caches and version control. */
+export const isSkippedFolder = (name: string): boolean => SKIPPED_FOLDERS.has(name) || name === "__MACOSX";
+
 /** False for names that are never data. */
 export function isCandidate(name: string): boolean {
   return (!SKIPPED_FILES.test(name) || NUMBERED_YAML.test(name)) && !SKIPPED_NAMES.has(name);
@@ -133,7 +136,7 @@ export function couldBeData(path: string): boolean {
     return (
       /^(?:[{[<]|PAR1|\u0089HDF|version https:\/\/git-lfs|SQLite format 3\u0000|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/.test(
         text,
-      ) || /\.(?:tfrecord\S*|csv|tsv|txt|pkl|log|ya?ml)$/i.test(path)
+      ) || /\.(?:tfrecord\S*|csv|tsv|txt|pkl|log|ya?ml|tar)$/i.test(path)
     );
   } finally {
     closeSync(file);

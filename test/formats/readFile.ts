@@ -40,9 +40,11 @@ export async function readFile(
           ? found.note.message
           : found.kind === "unknown"
             ? `a ${found.container} file of no known format${found.damage === undefined ? "" : `, damaged: ${found.damage.message}`}`
-            : found.kind === "part"
-              ? `part of the folder's trajectory at ${basename(found.leader)}`
-              : "not a data file",
+            : found.kind === "archive"
+              ? `a ${found.archive} archive of files`
+              : found.kind === "part"
+                ? `part of the folder's trajectory at ${basename(found.leader)}`
+                : "not a data file",
       records: [],
       problems: [],
       notes: [],

@@ -119,6 +119,8 @@ async function open(path: string, container: StoredContainer, format: Format): P
           records.slice(start, end).map((one) => ({ kind: "value", value: one }) as const),
       };
     }
+    case "tar":
+      throw new Failure("tar", `${path} is an archive of files.`, "They are read one by one.");
     case "folder":
       return folderRecord(path, format);
     case "compressed-json":

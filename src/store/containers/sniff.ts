@@ -4,6 +4,7 @@ import type { JsonValue } from "../../model/json";
 import type { Note } from "../../model/trajectory";
 import { openHdf5 } from "../hdf5";
 import { parquetColumns } from "../parquet";
+import { isTar } from "./archiveEntries";
 import { arrowColumns, isArrow } from "./arrowFile";
 import { FileBytes, MemoryBytes, type ByteSource } from "./byteSource";
 import { compressionOf, inflatedHead } from "./compressed";
@@ -54,9 +55,11 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
   if (isNpy(head) || isMatlab(head)) return plain(path, "arrays");
   if (isPickle(path, head)) return plain(path, "pickle");
   if (isArrow(head)) return { stored: "arrow", parts: { container: "arrow", columns: arrowColumns(path) } };
+  if (isTar(head)) return TAR;
   const compression = compressionOf(head);
   if (compression !== undefined) {
     const content = await inflatedHead(path, compression, INFLATED_BYTES);
+    if (isTar(content)) return TAR;
     if (isNpy(content)) return plain(path, "arrays");
     if (isPickle(path, content.subarray(0, TEXT_BYTES), false)) return plain(path, "pickle");
     const json = probeText(path.replace(/\.(?:gz|zst|zstd)$/i, ""), new MemoryBytes(content));
@@ -93,6 +96,9 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
   }
   return { stored: "text", parts: { container: "text", text } };
 }
+
+/** No format reads these: their files are read one by one. */
+const TAR: Sniffed = { stored: "tar", parts: { container: "tar" } };
 
 async function hdf5(path: string): Promise<Sniffed> {
   const file = await openHdf5(path);

@@ -167,6 +167,17 @@ export class ZipArchive {
     return { offset: dataOffset(this.source, member), size: member.compressedSize };
   }
 
+  /** Where the compressed bytes of a member lie. @throws Failure for a damaged header */
+  placeOf(name: string): { readonly offset: number; readonly length: number } | undefined {
+    const member = this.byName.get(name);
+    if (member === undefined) return undefined;
+    return { offset: dataOffset(this.source, member), length: member.compressedSize };
+  }
+
+  checksumOf(name: string): number | undefined {
+    return this.byName.get(name)?.crc32;
+  }
+
   bytesAt(offset: number, length: number): Buffer {
     return this.source.read(offset, length);
   }
