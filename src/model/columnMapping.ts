@@ -1,6 +1,3 @@
-import * as v from "valibot";
-import { Failure } from "./failure";
-
 /**
  * What a column can be mapped to, with what is expected in it. The names are those of the settings; the order is that of the
  * form.
@@ -63,37 +60,6 @@ export interface MappingProposal {
 export interface FileColumns {
   readonly columns: readonly ColumnOffer[];
   readonly proposal?: MappingProposal;
-}
-
-const columnName = v.pipe(v.string(), v.minLength(1), v.maxLength(200));
-
-const mappingSchema = v.strictObject({
-  files: v.pipe(v.string(), v.minLength(1), v.maxLength(1000)),
-  columns: v.pipe(
-    v.record(v.picklist(mappedFieldNames), columnName),
-    v.check((columns) => Object.keys(columns).length > 0, "at least one column must be mapped"),
-  ),
-  rows: v.optional(v.picklist(["trajectory", "step"])),
-});
-
-/**
- * Reads mappings from settings or from a file: a list of them, or one.
- * @param where names the place in messages, such as the setting or the file
- * @throws Failure `bad-mapping` that names the entry and what is wrong with it
- */
-export function parseColumnMappings(value: unknown, where: string): readonly ColumnMapping[] {
-  const list: readonly unknown[] = Array.isArray(value) ? (value as unknown[]) : [value];
-  return list.map((entry, index) => {
-    const result = v.safeParse(mappingSchema, entry);
-    if (result.success) return result.output as ColumnMapping;
-    const [issue] = result.issues;
-    const path = v.getDotPath(issue);
-    throw new Failure(
-      "bad-mapping",
-      `Mapping ${index + 1} in ${where} is not usable${path === null ? "" : ` at ${path}`}: ${issue.message}.`,
-      `A mapping has "files" (a glob) and "columns" with any of ${mappedFieldNames.join(", ")}.`,
-    );
-  });
 }
 
 const PREFIX = "mapped:";

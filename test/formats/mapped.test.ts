@@ -6,12 +6,9 @@ import { describe, expect, it } from "vitest";
 import type { Format } from "../../src/formats/format";
 import { formatById } from "../../src/formats/index";
 import { mappedFormat } from "../../src/formats/mapped";
-import {
-  mappingFormatId,
-  mappingOfFormatId,
-  parseColumnMappings,
-  type ColumnMapping,
-} from "../../src/model/columnMapping";
+import { mappingFormatId, mappingOfFormatId, type ColumnMapping } from "../../src/model/columnMapping";
+import type { Failure } from "../../src/model/failure";
+import { parseColumnMappings } from "../../src/services/columnMappings";
 import type { Trajectory } from "../../src/model/trajectory";
 import { openRecords } from "../../src/store/containers/recordSource";
 import { mappingFor } from "../../src/store/mappingGlobs";
@@ -206,10 +203,63 @@ describe("settings", () => {
   it("are checked entry by entry, with the place named", () => {
     expect(parseColumnMappings([{ files: "*.jsonl", columns: { reward: "s" } }], "settings")).toHaveLength(1);
     expect(() => parseColumnMappings([{ files: "*.jsonl", columns: { rewrd: "s" } }], "settings")).toThrow(
-      "Mapping 1 in settings",
+      "The mapping in settings",
     );
     expect(() => parseColumnMappings([{ files: "a", columns: {} }], "m.json")).toThrow("at least one column");
     expect(() => parseColumnMappings("x", "m.json")).toThrow("m.json");
+  });
+
+  const said = (value: unknown): string => {
+    try {
+      parseColumnMappings(value, "m.json");
+      return "usable";
+    } catch (error) {
+      const { message, hint } = error as Failure;
+      return `${message} ${hint}`;
+    }
+  };
+  const columns = { prompt: "question" };
+
+  it.each([
+    ["x", 'The mapping in m.json is "x", and has to be an object.'],
+    [[{ files: "*", columns }, 3], "Mapping 2 in m.json is 3, and has to be an object."],
+    [{ columns }, 'does not say which files it is for. Add "files" with a glob'],
+    [{ files: ["a"], columns }, 'has a list as "files". Write a glob in quotes'],
+    [{ files: "*" }, 'has no "columns". Say there which column is what, for example "columns": {"prompt"'],
+    [{ files: "*", columns: ["question"] }, 'has a list as "columns".'],
+    [
+      { files: "*", columns: { rewrd: "s" } },
+      '"rewrd" under "columns", which is no field that a column can be. Did you mean "reward"?',
+    ],
+    [
+      { files: "*", columns: { question: "prompt" } },
+      'The field comes first, the file\'s column second: write "prompt": "question".',
+    ],
+    [
+      { files: "*", columns: { reward: 3 } },
+      'has 3 as "reward" under "columns". Write the name of the file\'s column in quotes',
+    ],
+    [{ files: "*", columns, rows: "turn" }, 'has "turn" as "rows". Write "trajectory" where'],
+    [
+      { files: "*", column: columns },
+      'the key "column", which a mapping does not have. Did you mean "columns"?',
+    ],
+    [
+      { files: "*", prompt: "question" },
+      'the key "prompt", which a mapping does not have. Write "prompt" under "columns"',
+    ],
+  ])("are refused in plain words that name the key and what to write: %j", (value, sentence) => {
+    expect(said(value)).toContain(sentence);
+  });
+
+  it("need no files where the paths are given", () => {
+    expect(
+      parseColumnMappings([{ columns }, { files: "*.csv", columns }], "m.json", ["/a.jsonl", "/b/**"]),
+    ).toEqual([
+      { files: "/a.jsonl", columns },
+      { files: "/b/**", columns },
+      { files: "*.csv", columns },
+    ]);
   });
 
   it("match globs against names and paths", () => {

@@ -306,6 +306,106 @@ describe("a verl run", () => {
   });
 });
 
+describe("a mapping of columns", () => {
+  const folder = mkdtempSync(join(tmpdir(), "lens-mapping-"));
+  // Letters that mean something in globs stand for themselves in a path.
+  const file = join(folder, "log [v2] {a}.jsonl");
+  const mapping = join(folder, "mapping.json");
+  writeFileSync(
+    file,
+    [1, 2].map((n) => JSON.stringify({ question: `Q${n}`, out: `A${n}`, points: n / 4 })).join("\n"),
+  );
+
+  it("needs no glob for one path, and names the key that is wrong", async () => {
+    writeFileSync(
+      mapping,
+      JSON.stringify({ columns: { prompt: "question", response: "out", reward: "points" } }),
+    );
+    const { datasets } = await json<IndexDocument>("index", file, "--mapping", mapping);
+    expect(datasets).toMatchObject([{ trajectories: 2, warnings: [] }]);
+    const { rows } = await json<QueryDocument>(
+      "query",
+      file,
+      "--sql",
+      "SELECT reward FROM trajectories ORDER BY row",
+    );
+    expect(rows).toEqual([[0.25], [0.5]]);
+    writeFileSync(mapping, JSON.stringify({ columns: { promt: "question" } }));
+    const error = await failure("index", file, "--mapping", mapping);
+    expect(error.code).toBe("bad-mapping");
+    expect(`${error.message} ${error.hint}`).toMatch(/"promt" under "columns".*Did you mean "prompt"\?/s);
+  });
+
+  it("is for everything in a folder where it names no files", async () => {
+    const runs = join(folder, "runs");
+    mkdirSync(join(runs, "deep"), { recursive: true });
+    cpSync(file, join(runs, "deep", "1.jsonl"));
+    writeFileSync(mapping, JSON.stringify([{ columns: { prompt: "question", reward: "points" } }]));
+    const { datasets } = await json<IndexDocument>("index", runs, "--mapping", mapping);
+    expect(datasets.map(({ trajectories }) => trajectories)).toEqual([2]);
+  });
+});
+
+describe("output", () => {
+  it("is CSV on demand, with every digit, and with nothing where nothing is recorded", async () => {
+    const sql =
+      "SELECT training_step, reward, token_count, title FROM trajectories ORDER BY path, row LIMIT 2";
+    const { code, stdout } = await run("query", rollouts, "--sql", sql, "--csv");
+    expect(code).toBe(0);
+    const [heading, ...lines] = stdout.trimEnd().split("\n");
+    expect(heading).toBe("training_step,reward,token_count,title");
+    expect(lines[0]).toMatch(/^1,0\.125,,/);
+    const signals = await run("signals", rollouts, "--signal", "grpo", "--preset", "verl", "--csv");
+    const first = signals.stdout.split("\n")[1]!.split(",");
+    const { trajectories } = await json<SignalsDocument>(
+      "signals",
+      rollouts,
+      "--signal",
+      "grpo",
+      "--preset",
+      "verl",
+    );
+    const of = trajectories.find(({ id }) => id === first[0])!;
+    expect(Number(first[3])).toBe(of.values![Number(first[2])]);
+  });
+
+  it("tells a recorded NaN from a number that is not there", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lens-absent-"));
+    const line = (score: string): string => `{"input": "a", "output": "b", "step": 1, "score": ${score}}`;
+    writeFileSync(join(folder, "1.jsonl"), [line("NaN"), line("null"), line("0.5")].join("\n"));
+    const { trajectories } = await json<SignalsDocument>("signals", folder, "--signal", "recorded-reward");
+    expect(trajectories.map(({ values, missing }) => values ?? missing)).toEqual([["NaN"], [null], [0.5]]);
+    const grpo = await json<SignalsDocument>("signals", folder, "--signal", "grpo", "--preset", "verl");
+    expect(grpo.trajectories.map(({ values, missing }) => values ?? missing)).toEqual([
+      ["NaN"],
+      ["outcomeReward"],
+      ["NaN"],
+    ]);
+  });
+
+  it("says the version of the package", async () => {
+    const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+    for (const option of ["--version", "-V"]) expect((await run(option)).stdout.trim()).toBe(version);
+  });
+});
+
+describe("an interruption", () => {
+  it("ends the command in order, with one word and the exit code that shells expect", async () => {
+    const child = spawn(
+      process.execPath,
+      [program, "query", rollouts, "--sql", "SELECT count(*) FROM range(100000000) a, range(1000000) b"],
+      { env: { ...process.env, TRAJECTORY_LENS_STORAGE: storage } },
+    );
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    await new Promise((done) => setTimeout(done, 2_500));
+    child.kill("SIGINT");
+    const code = await new Promise((done) => child.on("close", done));
+    expect(code).toBe(130);
+    expect(stderr.trim()).toBe("error: Cancelled.");
+  }, 20_000);
+});
+
 describe("the control example", () => {
   const run1 = resolve("examples/workspace/control/runs/pendulum-ppo/pendulum/ppo-late-v0");
   const control = resolve("examples/workspace/control");

@@ -1,7 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { relative, resolve } from "node:path";
-import { parseColumnMappings, type ColumnMapping } from "../../model/columnMapping";
+import type { ColumnMapping } from "../../model/columnMapping";
 import { Failure } from "../../model/failure";
+import { parseColumnMappings } from "../../services/columnMappings";
 import { withIndex, type CommonOptions, type Output } from "../session";
 import { terminalText } from "../text";
 import { table } from "../table";
@@ -12,7 +13,7 @@ export interface IndexOptions extends CommonOptions {
 }
 
 /** @throws Failure `unreadable-mapping` or `bad-mapping` */
-async function mappingsOf(path: string): Promise<readonly ColumnMapping[]> {
+async function mappingsOf(path: string, data: readonly string[]): Promise<readonly ColumnMapping[]> {
   let value: unknown;
   try {
     value = JSON.parse(await readFile(path, "utf8"));
@@ -20,15 +21,26 @@ async function mappingsOf(path: string): Promise<readonly ColumnMapping[]> {
     throw new Failure(
       "unreadable-mapping",
       `The mapping file ${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`,
-      'It holds one mapping or a list of them: {"files": "*.jsonl", "columns": {"prompt": "question"}}.',
+      'Write one mapping or a list of them into it, such as {"columns": {"prompt": "question", "response": "answer"}}.',
     );
   }
-  return parseColumnMappings(value, path);
+  return parseColumnMappings(value, path, await Promise.all(data.map(globOf)));
+}
+
+/** The glob of a file, or of everything in a folder; letters that mean something in globs stand for themselves. */
+async function globOf(path: string): Promise<string> {
+  const absolute = resolve(path);
+  const folder = await stat(absolute).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  const literal = absolute.replace(/[*?[{(]/gu, "[$&]");
+  return folder ? `${literal}/**` : literal;
 }
 
 /** Indexes paths and says what was found. */
 export async function indexCommand(paths: readonly string[], options: IndexOptions): Promise<Output> {
-  const mappings = options.mapping === undefined ? undefined : await mappingsOf(options.mapping);
+  const mappings = options.mapping === undefined ? undefined : await mappingsOf(options.mapping, paths);
   return withIndex(
     paths,
     { ...options, ...(mappings === undefined ? {} : { mappings }) },

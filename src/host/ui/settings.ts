@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import * as vscode from "vscode";
-import { parseColumnMappings, type ColumnMapping } from "../../model/columnMapping";
+import type { ColumnMapping } from "../../model/columnMapping";
 import { failureData } from "../../model/failure";
 import type { Provider } from "../../model/score";
+import { parseColumnMappings } from "../../services/columnMappings";
+import { cudaPackage } from "../../services/cudaSetup";
 import { parseTemplates } from "../../services/judgeTemplates";
 import type { JudgeTemplate } from "../../services/judgingContract";
 import { parseDeclarations, type ParsedDeclarations } from "../../services/modelRegistry";
@@ -51,7 +53,8 @@ export const settings = {
       try {
         mappings.push(...parseColumnMappings(entry, "the setting trajectoryLens.columnMappings"));
       } catch (error) {
-        problems.push(failureData(error).message);
+        const { message, hint } = failureData(error);
+        problems.push(`${message} ${hint}`);
       }
     }
     return { mappings, problems };
@@ -71,6 +74,8 @@ export const settings = {
   maskCredentials: (): boolean => read("maskCredentials", true),
   modelFolders: (): string[] => folders("modelFolders"),
   provider: (): Provider | "auto" => read<Provider | "auto">("provider", "auto"),
+  /** Service index of the feed that the CUDA provider comes from. */
+  cudaFeed: (): string => read("cuda.feed", "").trim() || cudaPackage.index,
   /** Models that the user declares; paths relative to a workspace folder. None in a folder that is not trusted. */
   declaredModels: (): ParsedDeclarations =>
     parseDeclarations(vscode.workspace.isTrusted ? read<unknown>("models", []) : [], inWorkspace),
