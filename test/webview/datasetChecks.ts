@@ -135,6 +135,11 @@ export const datasetChecks: readonly Check[] = [
         await page.keyboard.press("ArrowDown");
         await page.keyboard.press("Enter");
         await page.keyboard.press("Control+Enter");
+        await page.keyboard.press("Control+c");
+        assert.match(
+          String((await sent(page, "copy")).at(-1)?.["text"]),
+          /^3 7 8 0 -> 24, sample 3\nreward\t0\nadvantage\t-0\.3\n[^]*arithmetic\t0\.011164451771619496\n[^]*\nfrom\t\/runs\/rollouts\/40\.jsonl row 3$/,
+        );
         const opened = await sent(page, "open");
         assert.deepEqual(
           opened.map((message) => message["beside"]),

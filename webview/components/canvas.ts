@@ -37,3 +37,12 @@ export function onResize(element: Element, changed: () => void): void {
   const queued = oncePerFrame(changed);
   new ResizeObserver(queued).observe(element);
 }
+
+/** As much of a text as fits into a width, with an ellipsis where it is cut; "" when only a few letters would. */
+export function fitting(context: CanvasRenderingContext2D, text: string, width: number): string {
+  const full = context.measureText(text).width;
+  if (full <= width) return text;
+  let kept = Math.floor((text.length * width) / full);
+  while (kept > 3 && context.measureText(`${text.slice(0, kept)}…`).width > width) kept--;
+  return kept > 3 ? `${text.slice(0, kept)}…` : "";
+}

@@ -1,4 +1,4 @@
-import { beginDrawing, onResize, oncePerFrame } from "./canvas";
+import { beginDrawing, fitting, onResize, oncePerFrame } from "./canvas";
 import { button, select } from "./controls";
 import { el } from "./element";
 import { ABSENT, count, exact, significant, valueText, visibleToken } from "./format";
@@ -97,10 +97,14 @@ export class TokenStrip {
         el("span", { class: "quiet", text: "coloured by" }),
         this.colourBy.element,
         this.scale,
-        this.back.element,
-        this.range,
-        this.forward.element,
-        asTable.element,
+        el(
+          "span",
+          { class: "tokens-pages" },
+          this.back.element,
+          this.range,
+          this.forward.element,
+          asTable.element,
+        ),
       ),
       this.scroller,
       this.table.element,
@@ -363,7 +367,7 @@ export class TokenStrip {
       }
       context.fillStyle = trained ? colours.foreground : colours.muted;
       if (!trained) context.globalAlpha = 0.75;
-      context.fillText(words[index]!, box.x + 2, box.y + 15, box.width);
+      context.fillText(fitting(context, words[index]!, box.width - 4), box.x + 2, box.y + 15);
       context.globalAlpha = 1;
       if (index === this.active) {
         context.strokeStyle = colours.focus;

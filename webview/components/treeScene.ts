@@ -1,4 +1,5 @@
 import type { TreeNode } from "../../src/model/tree";
+import { fitting } from "./canvas";
 import { oneLine, significant, withSign } from "./format";
 import { theme } from "./theme";
 import { firstAtOrBelow, type TreeLayout } from "./treeLayout";
@@ -341,13 +342,4 @@ function drawLabels(
       if (words !== "") put(words, onPath ? colours.foreground : colours.muted, false);
     }
   }
-}
-
-/** As much of a text as fits into a width, with an ellipsis where it is cut; "" when only a few letters would. */
-function fitting(context: CanvasRenderingContext2D, text: string, width: number): string {
-  const full = context.measureText(text).width;
-  if (full <= width) return text;
-  let kept = Math.floor((text.length * width) / full);
-  while (kept > 3 && context.measureText(`${text.slice(0, kept)}…`).width > width) kept--;
-  return kept > 3 ? `${text.slice(0, kept)}…` : "";
 }

@@ -38,7 +38,10 @@ function read(context: SignalContext, definition: Definition, level: string): Re
         level: "step",
         values: Float64Array.from(trajectory.steps, (step) => stepField(step) ?? NaN),
         nanAt: placesOfNaN(trajectory.steps.map(stepField)),
-        notes: nulls > 0 ? [`${nulls} steps are recorded as null, which is not 0.`] : [],
+        notes:
+          nulls > 0
+            ? [`${nulls} ${nulls === 1 ? "step is" : "steps are"} recorded as null, which is not 0.`]
+            : [],
       };
     }
     const column =

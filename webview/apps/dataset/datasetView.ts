@@ -32,6 +32,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["g", "trajectories or groups"],
   ["t", "branching tree of the group"],
   ["s", "score the trajectory at the cursor"],
+  ["Ctrl+C", "copy the row's numbers in full precision with their file"],
   ["Escape", "clear the filters"],
   ["?", "these keys"],
 ];

@@ -64,6 +64,7 @@ export class RowsPane {
     this.table = new TrajectoryTable(this.rows, {
       open: (row, beside) => actions.post({ type: "open", trajectoryId: row.id, beside }),
       onSort: (sort, descending) => actions.onQuery({ ...this.query, sort, descending }),
+      copy: (text) => actions.post({ type: "copy", text }),
     });
     this.groups = new GroupTable(this.groupItems, {
       open: (group) => {

@@ -1,7 +1,9 @@
 import type { DatasetInfo, TrajectoryRow } from "../../../src/model/summary";
 import type { RowQuery, SortKey } from "../../../src/protocol/storeCalls";
 import { onResize } from "../../components/canvas";
+import type { Recorded } from "../../../src/model/trajectory";
 import { el, setText } from "../../components/element";
+import { exact } from "../../components/format";
 import { VirtualList } from "../../components/virtualList";
 import type { WindowCache } from "../../components/windowCache";
 import { fittingColumns, tableColumns, type Column, type TableScales } from "./columns";
@@ -9,6 +11,24 @@ import { fittingColumns, tableColumns, type Column, type TableScales } from "./c
 export interface TableActions {
   open(row: TrajectoryRow, beside: boolean): void;
   onSort(sort: SortKey, descending: boolean): void;
+  copy(text: string): void;
+}
+
+/** A row's numbers with every digit, and where they are from, for pasting. */
+function rowText(row: TrajectoryRow): string {
+  const numbers: (readonly [string, Recorded])[] = [
+    ["reward", row.reward],
+    ["advantage", row.advantage],
+    ...Object.entries(row.components),
+    ["steps", row.stepCount],
+    ["tokens", row.tokenCount],
+    ["training step", row.trainingStep],
+  ];
+  return [
+    row.title,
+    ...numbers.filter(([, value]) => value !== undefined).map(([name, value]) => `${name}\t${exact(value)}`),
+    `from\t${row.path} row ${row.row}${row.part > 0 ? `, part ${row.part}` : ""}`,
+  ].join("\n");
 }
 
 /** The table of trajectories: sortable columns over a virtual list. */
@@ -41,6 +61,14 @@ export class TrajectoryTable {
       onRange: (start, end) => rows.want(start, end),
     });
     this.element.append(this.head, this.list.element);
+    this.list.element.addEventListener("keydown", (event) => {
+      if (event.key !== "c" || !(event.ctrlKey || event.metaKey) || window.getSelection()?.toString()) return;
+      const row = rows.get(this.list.cursor);
+      if (!row) return;
+      actions.copy(rowText(row));
+      event.preventDefault();
+      event.stopPropagation();
+    });
     onResize(this.element, () => this.fit());
   }
 
