@@ -95,7 +95,8 @@ function draftOf(trajectory: JsonObject, path: string, groupKey: string | undefi
 export const art = draftedFormat({
   id: "art",
   title: "ART trajectories",
-  source: "OpenPipe/ART, .art/{project}/models/{model}/trajectories/{split}/{step}.jsonl or .parquet, at first .yaml",
+  source:
+    "OpenPipe/ART, .art/{project}/models/{model}/trajectories/{split}/{step}.jsonl or .parquet, at first .yaml",
   containers: ["jsonl", "json", "parquet"],
   grouping: "key",
   nativeTree: false,
