@@ -18,9 +18,9 @@ export const areal = draftedFormat({
     const row = head.firstRecord;
     if (
       !isObject(row) ||
-      !["task_id", "sample_idx", "seqlen", "head_version", "tail_version", "prompt", "completion"].every(
-        (key) => key in row,
-      )
+      !["seqlen", "prompt", "completion"].every((key) => key in row) ||
+      ["task_id", "sample_idx", "prompt_len", "head_version", "tail_version"].filter((key) => key in row)
+        .length < 3
     )
       return undefined;
     return { confidence: 0.95, reason: "keys task_id, sample_idx, seqlen, head_version, tail_version" };

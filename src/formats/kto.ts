@@ -1,11 +1,16 @@
-import type { JsonValue } from "../model/json";
+import type { JsonObject, JsonValue } from "../model/json";
 import type { Step } from "../model/trajectory";
 import { Failure } from "../model/failure";
 import { draftedFormat, given } from "./draft";
 import { isObject, objectOf, recordedFlag, textOf, titleOf, without } from "./jsonFields";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 
-const MAPPED = new Set(["prompt", "completion", "label"]);
+const MAPPED = new Set(["prompt", "completion", "messages", "conversations", "label", "kto_tag"]);
+
+/** A whole conversation that was judged, as LLaMA-Factory keeps it: its last message is the completion. */
+const judgedIn = (row: JsonObject): readonly JsonObject[] | undefined =>
+  messageList(row["messages"]) ?? messageList(row["conversations"]);
+const labelIn = (row: JsonObject): JsonValue | undefined => row["label"] ?? row["kto_tag"];
 
 /** A side as messages: a conversation, or one text. */
 function messagesOf(value: JsonValue | undefined, role: string) {
@@ -16,7 +21,7 @@ function messagesOf(value: JsonValue | undefined, role: string) {
 export const kto = draftedFormat({
   id: "kto",
   title: "Unpaired preferences (KTO)",
-  source: "TRL's unpaired preference type: prompt, completion, label",
+  source: "TRL's unpaired preference type: prompt, completion, label; LLaMA-Factory's messages, label",
   containers: ["jsonl", "json", "parquet", "arrow"],
   grouping: "key",
   nativeTree: false,
@@ -29,6 +34,8 @@ export const kto = draftedFormat({
         : undefined;
     }
     const row = head.firstRecord;
+    if (isObject(row) && typeof labelIn(row) === "boolean" && (judgedIn(row)?.length ?? 0) > 1)
+      return { confidence: 0.7, reason: "a conversation and a boolean label" };
     return isObject(row) &&
       typeof row["label"] === "boolean" &&
       messagesOf(row["prompt"], "user") !== undefined &&
@@ -39,8 +46,9 @@ export const kto = draftedFormat({
 
   drafts(record) {
     const row = objectOf(record);
-    const prompt = messagesOf(row["prompt"], "user");
-    const completion = messagesOf(row["completion"], "assistant");
+    const judged = row["completion"] === undefined ? judgedIn(row) : undefined;
+    const prompt = judged?.slice(0, -1) ?? messagesOf(row["prompt"], "user");
+    const completion = judged?.slice(-1) ?? messagesOf(row["completion"], "assistant");
     if (prompt === undefined || completion === undefined)
       throw new Failure(
         "missing-field",
@@ -50,10 +58,10 @@ export const kto = draftedFormat({
     const messages = [...prompt, ...completion];
     const steps: readonly Step[] = messageSteps(messages, prompt.length);
     const asked = promptOfMessages(messages) ?? textOf(row["prompt"]) ?? "";
-    const label = recordedFlag(row["label"]);
+    const label = recordedFlag(labelIn(row));
     return [
       {
-        groupKey: JSON.stringify(row["prompt"]),
+        groupKey: JSON.stringify(row["prompt"] ?? prompt),
         groupGuess: "rows with the same prompt",
         title: titleOf(asked),
         task: { prompt: asked },

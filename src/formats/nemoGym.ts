@@ -144,13 +144,10 @@ export const nemoGym = draftedFormat({
   detect(head) {
     const row = head.firstRecord;
     // Task files share the first key; only rollouts have a response and a reward.
-    if (
-      !isObject(row) ||
-      !isObject(row["responses_create_params"]) ||
-      !isObject(row["response"]) ||
-      !("reward" in row)
-    )
+    if (!isObject(row) || !isObject(row["responses_create_params"]) || !isObject(row["response"]))
       return undefined;
+    // A rollout whose verifier failed has no reward; then its response must be one.
+    if (!("reward" in row) && !isList(row["response"]["output"])) return undefined;
     return { confidence: 0.95, reason: "keys responses_create_params, response, reward" };
   },
 

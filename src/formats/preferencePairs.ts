@@ -5,24 +5,47 @@ import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, without } 
 import { contentOf, isMessage, messageList, messageSteps, promptOfMessages, roleOf } from "./messages";
 import { numbersOf } from "./outcomeFields";
 
-const MAPPED = new Set([
-  "prompt",
-  "question",
-  "instruction",
-  "input",
-  "conversations",
-  "messages",
-  "chosen",
-  "rejected",
-  "chosen_score",
-  "rejected_score",
-  "score_chosen",
-  "score_rejected",
-]);
+const MAPPED = new Set(["prompt", "question", "instruction", "input", "conversations", "messages", "system"]);
+
+/** Names of the two sides; the first are the commonest. */
+const SIDES: readonly (readonly [string, string])[] = [
+  ["chosen", "rejected"],
+  ["chosen_response", "rejected_response"],
+  ["response_chosen", "response_rejected"],
+  ["preferred_output", "non_preferred_output"],
+  ["preferred", "dispreferred"],
+];
+
+/** Names of a side's score, `*` standing for the side. */
+const SCORES = [
+  "*_score",
+  "score_*",
+  "*-rating",
+  "*_rating",
+  "*_reward",
+  "reward_*",
+  "*_avg_rating",
+] as const;
+
+const sidesOf = (names: readonly string[]): readonly [string, string] | undefined =>
+  SIDES.find((sides) => sides.every((side) => names.includes(side)));
+
+/** Dialogues of HH-RLHF are one text, in which each turn begins with who speaks. */
+function dialogueOf(text: string): readonly JsonObject[] | undefined {
+  if (!/^\s*Human:/.test(text) || !text.includes("\n\nAssistant:")) return undefined;
+  return text
+    .split(/(?:^|\n\n)(?=(?:Human|Assistant):)/)
+    .filter((turn) => turn.trim() !== "")
+    .map((turn) => {
+      const said = /^\s*(Human|Assistant):\s?([\s\S]*)$/.exec(turn);
+      return { role: said?.[1] === "Assistant" ? "assistant" : "user", content: said?.[2] ?? turn };
+    });
+}
 
 /** A side of a pair: text, one message, or a conversation that may repeat the prompt. */
 function messagesOf(side: JsonValue | undefined): readonly JsonObject[] | undefined {
-  if (typeof side === "string") return [{ role: "assistant", content: side }];
+  if (typeof side === "string")
+    return messageList(side) ?? dialogueOf(side) ?? [{ role: "assistant", content: side }];
   if (isMessage(side)) return [side];
   const list = messageList(side);
   if (list !== undefined) return list;
@@ -31,14 +54,25 @@ function messagesOf(side: JsonValue | undefined): readonly JsonObject[] | undefi
     : undefined;
 }
 
+/** The answers of a side: one, or one in each of several styles, as RM-Bench has them. */
+function answersOf(side: JsonValue | undefined): readonly (readonly JsonObject[])[] | undefined {
+  if (isList(side) && side.length > 1 && side.every((one) => typeof one === "string"))
+    return side.map((content) => [{ role: "assistant", content }]);
+  const messages = messagesOf(side);
+  return messages === undefined ? undefined : [messages];
+}
+
 function promptOf(row: JsonObject): readonly JsonObject[] {
+  const input = isObject(row["input"]) ? messageList(row["input"]["messages"]) : messageList(row["input"]);
   const list =
-    messageList(row["conversations"]) ?? messageList(row["messages"]) ?? messageList(row["prompt"]);
+    messageList(row["conversations"]) ?? messageList(row["messages"]) ?? messageList(row["prompt"]) ?? input;
   if (list !== undefined) return list;
+  const system = textOf(row["system"]);
+  const before = system === undefined || system === "" ? [] : [{ role: "system", content: system }];
   for (const key of ["prompt", "question", "instruction", "input"]) {
     const value = row[key];
     const text = isList(value) && typeof value[0] === "string" ? value[0] : textOf(value);
-    if (text !== undefined && text !== "") return [{ role: "user", content: text }];
+    if (text !== undefined && text !== "") return [...before, { role: "user", content: text }];
   }
   return [];
 }
@@ -54,26 +88,25 @@ export const preferencePairs = draftedFormat({
 
   detect(head) {
     if (head.container === "parquet") {
-      const names = new Set(head.columns?.map((column) => column.name));
-      return names.has("chosen") && names.has("rejected")
-        ? { confidence: 0.6, reason: "columns chosen and rejected" }
-        : undefined;
+      const sides = sidesOf((head.columns ?? []).map((column) => column.name));
+      return sides === undefined ? undefined : { confidence: 0.6, reason: `columns ${sides.join(" and ")}` };
     }
     const row = head.firstRecord;
+    const sides = isObject(row) ? sidesOf(Object.keys(row)) : undefined;
     if (
       !isObject(row) ||
-      messagesOf(row["chosen"]) === undefined ||
-      messagesOf(row["rejected"]) === undefined ||
+      sides === undefined ||
+      sides.some((side) => answersOf(row[side]) === undefined) ||
       isList(row["chosen_tokens"])
     )
       return undefined;
-    return { confidence: 0.6, reason: "keys chosen and rejected" };
+    return { confidence: 0.6, reason: `keys ${sides.join(" and ")}` };
   },
 
   drafts(record) {
     const row = objectOf(record);
-    const chosen = messagesOf(row["chosen"]);
-    const rejected = messagesOf(row["rejected"]);
+    const sides = sidesOf(Object.keys(row)) ?? (["chosen", "rejected"] as const);
+    const [chosen, rejected] = sides.map((side) => answersOf(row[side]));
     if (chosen === undefined || rejected === undefined)
       throw new Failure(
         "missing-field",
@@ -81,10 +114,24 @@ export const preferencePairs = draftedFormat({
         "Check that the file holds preference pairs.",
       );
     const prompt = promptOf(row);
-    return [chosen, rejected].map((said, index): TrajectoryDraft => {
-      const name = index === 0 ? "chosen" : "rejected";
+    const skip = new Set([
+      ...MAPPED,
+      ...sides,
+      ...sides.flatMap((side) => SCORES.map((name) => name.replace("*", side))),
+    ]);
+    const draft = (
+      said: readonly JsonObject[],
+      index: number,
+      style: { readonly at: number; readonly of: number },
+    ): TrajectoryDraft => {
+      const side = sides[index] as string;
+      const name = `${index === 0 ? "chosen" : "rejected"}${style.of > 1 ? ` ${style.at}` : ""}`;
       const messages = said.length > 1 || roleOf(said[0] ?? {}) !== "assistant" ? said : [...prompt, ...said];
-      const score = recordedNumber(row[`${name}_score`]) ?? recordedNumber(row[`score_${name}`]);
+      const scoreName = SCORES.map((pattern) => pattern.replace("*", side)).find(
+        (key) => row[key] !== undefined,
+      );
+      const listed = scoreName === undefined ? undefined : row[scoreName];
+      const score = recordedNumber(isList(listed) ? listed[style.at] : listed);
       const task = promptOfMessages(messages) ?? contentOf(prompt[0]?.["content"]).text;
       return {
         ownId: `${textOf(row["id"]) ?? (typeof row["id"] === "number" ? String(row["id"]) : "pair")} ${name}`,
@@ -95,9 +142,9 @@ export const preferencePairs = draftedFormat({
         outcome: {
           ...(score === undefined ? {} : { reward: score, rewardSource: `${name} score` }),
           success: index === 0,
-          components: numbersOf(row, MAPPED),
+          components: numbersOf(row, skip),
         },
-        extra: without(row, MAPPED),
+        extra: without(row, skip),
         notes: [
           {
             code: "preference",
@@ -108,6 +155,9 @@ export const preferencePairs = draftedFormat({
           },
         ],
       };
-    });
+    };
+    return [chosen, rejected].flatMap((answers, index) =>
+      answers.map((said, at) => draft(said, index, { at, of: answers.length })),
+    );
   },
 });

@@ -31,6 +31,9 @@ function rowOf(record: FormatRecord): JsonObject {
 const isSaid = (type: string | undefined): boolean =>
   type === "VARCHAR" || /^STRUCT\(.*\brole\b.*\)\[\]$/s.test(type ?? "");
 
+const saidThere = (value: JsonValue | undefined): boolean =>
+  typeof value === "string" || messageList(value) !== undefined;
+
 /** Prompt and completion of a row. Of a conversational dataset both are lists of messages. */
 interface Said {
   readonly prompt: string;
@@ -169,15 +172,28 @@ export const trlCompletions: Format = {
   id: "trl-completions",
   title: "TRL completions",
   source: "huggingface/trl, GRPOTrainer with log_completions=True (completions/completions_{step}.parquet)",
-  containers: ["parquet"],
+  containers: ["parquet", "jsonl"],
   grouping: "consecutive",
   nativeTree: false,
   recordsAdvantage: "trajectory",
 
   detect(head: FileHead) {
-    const types = new Map(head.columns?.map((column) => [column.name, column.type]));
-    if (!isSaid(types.get("prompt")) || !isSaid(types.get("completion")) || !types.has("advantage"))
-      return undefined;
+    const row = head.firstRecord;
+    if (head.columns === undefined)
+      return isObject(row) &&
+        saidThere(row["prompt"]) &&
+        saidThere(row["completion"]) &&
+        "step" in row &&
+        typeof row["advantage"] === "number"
+        ? { confidence: 0.85, reason: "keys step, prompt, completion, advantage" }
+        : undefined;
+    const types = new Map(head.columns.map((column) => [column.name, column.type]));
+    if (!isSaid(types.get("prompt")) || !isSaid(types.get("completion"))) return undefined;
+    // Before TRL 0.17 the tables had no advantages.
+    if (!types.has("advantage"))
+      return types.has("step") && head.columns.some(({ name }) => /reward/i.test(name))
+        ? { confidence: 0.55, reason: "columns step, prompt, completion and rewards" }
+        : undefined;
     return {
       confidence: types.has("step") ? 0.9 : 0.6,
       reason: "columns step, prompt, completion, advantage",

@@ -114,6 +114,8 @@ function rowOf(record: FormatRecord): JsonObject {
 
 function rewardOfRow(row: JsonObject): ReturnType<typeof rewardOf> {
   if (row["score"] !== undefined) return rewardOf(row["score"]);
+  if (row["rewards"] === undefined && row["reward"] !== undefined)
+    return { reward: recordedNumber(row["reward"]), source: "reward" };
   const { reward } = rewardOf(listOf(row["rewards"]));
   return { reward, source: "sum of rewards over tokens" };
 }
@@ -173,7 +175,9 @@ export const verl: Format = {
     if (!("score" in row))
       return isList(row["rewards"]) && "step" in row
         ? { confidence: 0.8, reason: "keys input, output, rewards, step" }
-        : undefined;
+        : typeof row["reward"] === "number" && "step" in row
+          ? { confidence: 0.6, reason: "keys input, output, reward, step" }
+          : undefined;
     if ("input_prompt" in row || "messages" in row) return undefined;
     if (!isObject(row["score"]) && !isList(row["score"]) && recordedNumber(row["score"]) === undefined)
       return undefined;
