@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { CommanderError, type Command } from "commander";
 import { csvText } from "./cli/csv";
 import { interruptedCode, listenForInterruption } from "./cli/interruption";
+import { onCommandLine } from "./cli/hints";
 import { jsonText, writeJson } from "./cli/json";
 import { buildProgram } from "./cli/program";
 import { clearProgress } from "./cli/progress";
@@ -43,7 +44,7 @@ try {
       error instanceof CommanderError
         ? usageFailure(error)
         : interruptedCode() === undefined
-          ? failureData(error)
+          ? onCommandLine(failureData(error))
           : cancelled(failureData(error)),
     );
   }

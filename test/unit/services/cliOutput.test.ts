@@ -1,6 +1,8 @@
+import { readdirSync, readFileSync } from "node:fs";
 import stringWidth from "string-width";
 import { describe, expect, it } from "vitest";
 import { csvText } from "../../../src/cli/csv";
+import { onCommandLine } from "../../../src/cli/hints";
 import { jsonText, seriesNumbers, writeJson } from "../../../src/cli/json";
 import { table } from "../../../src/cli/table";
 import { numberText, oneLine, tableNumber, terminalText } from "../../../src/cli/text";
@@ -41,6 +43,49 @@ describe("jsonText", () => {
     const text = jsonText(document);
     expect(JSON.parse(text)).toEqual(document);
     expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  });
+});
+
+describe("hints", () => {
+  it.each([
+    [
+      "Add it to the setting trajectoryLens.models.",
+      "Add it to trajectoryLens.models of the file given with --models-file.",
+    ],
+    [
+      "Its file may have changed; refresh the Trajectories view.",
+      "Its file may have changed; run the command again.",
+    ],
+    ["Refresh the Trajectories view to read it again.", "Run the command again."],
+    [
+      "Set the server's key with the command Set Server Key.",
+      "Give the server's key in TRAJECTORY_LENS_SERVER_KEY.",
+    ],
+    ["Look at the Trajectory Lens log for details.", "Run it with --verbose to see the log."],
+  ])("speak of the command line: %s", (hint, words) => {
+    expect(onCommandLine({ code: "x", message: "M.", hint })).toEqual({
+      code: "x",
+      message: "M.",
+      hint: words,
+    });
+  });
+
+  it("are found for every hint that names a place of the editor", () => {
+    const sources = ["services", "store", "inference", "signals"].flatMap((folder) =>
+      readdirSync(`src/${folder}`, { recursive: true, encoding: "utf8" })
+        .filter((file) => file.endsWith(".ts"))
+        .map((file) => readFileSync(`src/${folder}/${file}`, "utf8")),
+    );
+    const hints = sources.flatMap((text) =>
+      [...text.matchAll(/"([^"\n]*(?:Trajectories view|Trajectory Lens log|the command Set)[^"\n]*)"/gu)].map(
+        ([, hint]) => hint!,
+      ),
+    );
+    expect(hints.length).toBeGreaterThan(10);
+    for (const hint of hints)
+      expect(onCommandLine({ code: "x", message: "", hint }).hint).not.toMatch(
+        /Trajectories view|Trajectory Lens log|the command Set/u,
+      );
   });
 });
 
