@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- inference [--model DIR] [--sequences N] [--length N] [--threads N] [--batch TOKENS] [--context N] [--nodes N] [--python FILE] [--rounds N] [--transformers [--gguf FILE --torch-model DIR]]`
+ * `npm run bench -- inference [--model DIR] [--sequences N] [--length N] [--threads N] [--batch TOKENS] [--context N] [--nodes N] [--parts text,generation,group,tree] [--python FILE] [--rounds N] [--transformers [--gguf FILE --torch-model DIR]]`
  *
  * Tokens per second of the built inference process against PyTorch eager on the same weights, threads and batches,
  * taken in turns in one run; how far that is from what the machine's arithmetic and memory allow; and what a shared
@@ -36,6 +36,8 @@ const { values: options } = parseArgs({
     transformers: { type: "boolean", default: false },
     "torch-model": { type: "string" },
     gguf: { type: "string" },
+    /** Which parts are measured. */
+    parts: { type: "string", default: "text,generation,group,tree" },
   },
 });
 const [sequences, length, threads, batch, rounds] = [
@@ -46,6 +48,7 @@ const [sequences, length, threads, batch, rounds] = [
   options.rounds,
 ].map(Number) as [number, number, number, number, number];
 const [context, nodeCount] = [Number(options.context), Number(options.nodes)];
+const parts = new Set(options.parts.split(","));
 const modelPath = options.model;
 const config = readModelConfig(modelPath);
 if (!config?.vocab_size) throw new Error(`${modelPath} has no config.json with vocab_size`);
@@ -201,7 +204,7 @@ async function throughput(): Promise<void> {
   console.log(
     `  of the lower bound  ${((100 * best) / Math.min(byArithmetic, byMemory)).toFixed(0).padStart(7)}%`,
   );
-  await generation(bytes, bandwidth);
+  if (parts.has("generation")) await generation(bytes, bandwidth);
 }
 
 /** Fewer tokens in a continuation say little about the time of one. */
@@ -272,14 +275,15 @@ async function sharedPrefixes(name: string, rows: readonly (readonly number[])[]
 
 try {
   console.log(`model ${modelPath}   load ${loadavg()[0]!.toFixed(1)}`);
-  await throughput();
+  if (parts.has("text")) await throughput();
   const limit = Math.min(config.max_position_embeddings ?? 2048, context);
   const prompt = randomIds(Math.floor(limit * 0.5));
   const tail = Math.floor(limit * 0.4);
-  await sharedPrefixes(
-    "group of 16 rollouts of one prompt",
-    Array.from({ length: 16 }, () => [...prompt, ...randomIds(tail - draw(8))]),
-  );
+  if (parts.has("group"))
+    await sharedPrefixes(
+      "group of 16 rollouts of one prompt",
+      Array.from({ length: 16 }, () => [...prompt, ...randomIds(tail - draw(8))]),
+    );
   const nodes: number[][] = [randomIds(Math.min(24, Math.floor(limit / 8)))];
   const step = Math.max(4, Math.floor(limit / 10));
   while (nodes.length < nodeCount) {
@@ -287,7 +291,7 @@ try {
     nodes.push([...parent, ...randomIds(step)]);
   }
   const leaves = nodes.slice(Math.floor((nodes.length - 1) / 4) + 1);
-  await sharedPrefixes(`tree of ${nodeCount} nodes, four children each`, leaves);
+  if (parts.has("tree")) await sharedPrefixes(`tree of ${nodeCount} nodes, four children each`, leaves);
   console.log(`load at the end ${loadavg()[0]!.toFixed(1)}`);
 } finally {
   await client.close();
