@@ -80,7 +80,6 @@ function ship(name, files) {
 
 ship("onnxruntime-node", ["LICENSE", "dist", `bin/napi-v6/${folders.ort}`]);
 ship("onnxruntime-common", ["LICENSE", "dist/cjs"]);
-ship("@duckdb/node-api", ["LICENSE", "lib"]);
 ship("@duckdb/node-bindings", ["LICENSE", "duckdb.js"]);
 ship(
   `@duckdb/node-bindings-${folders.duckdb}`,

@@ -23,6 +23,8 @@ export interface FileEntry {
   tornBytes: number;
   /** State of the files beside it from which its rows were made as well; see `companionState`. */
   companions: string;
+  /** Grows whenever rows of the file are added or dropped. */
+  revision: number;
   lastGroup: bigint | undefined;
   lastGroupKey: bigint | undefined;
 }

@@ -5,7 +5,7 @@ import { Failure } from "../model/failure";
 import { loadDuckdb } from "./duckdb";
 
 /** Grows whenever the tables or the meaning of a column change; an index of another version is built anew. */
-export const INDEX_VERSION = 2;
+export const INDEX_VERSION = 3;
 
 /** Tables live in the schema `store`; what users query are the views in `main` (docs/sql.md). */
 const SCHEMA = [
@@ -15,7 +15,8 @@ const SCHEMA = [
   `CREATE TABLE store.files(
      file_no INTEGER, dataset_id VARCHAR, path VARCHAR, relative_path VARCHAR, hash VARCHAR, sort_key VARCHAR,
      container VARCHAR, bytes DOUBLE, mtime_ms DOUBLE, inode DOUBLE, head_hash VARCHAR, tail_hash VARCHAR,
-     indexed_bytes DOUBLE, records INTEGER, open_end BOOLEAN, torn_bytes DOUBLE, last_group UBIGINT, last_group_key UBIGINT, companions VARCHAR)`,
+     indexed_bytes DOUBLE, records INTEGER, open_end BOOLEAN, torn_bytes DOUBLE, last_group UBIGINT, last_group_key UBIGINT, companions VARCHAR, revision DOUBLE)`,
+  `CREATE TABLE store.counts(dataset_id VARCHAR, state VARCHAR, counted VARCHAR)`,
   `CREATE TABLE store.warnings(file_no INTEGER, dataset_id VARCHAR, code VARCHAR, message VARCHAR, place VARCHAR)`,
   `CREATE TABLE store.rows(
      tno BIGINT, file_no INTEGER, row_no INTEGER, part INTEGER, byte_offset DOUBLE, byte_length DOUBLE, member VARCHAR,
@@ -171,27 +172,34 @@ async function makeViews(connection: DuckDBConnection): Promise<void> {
   await connection.run("INSERT OR REPLACE INTO store.meta VALUES ('views', $1)", [VIEWS.join("\n")]);
 }
 
+/** What an index says of itself; undefined for a new file. Asking for the tables that there are would take longer. */
+async function readMeta(connection: DuckDBConnection): Promise<ReadonlyMap<string, string> | undefined> {
+  try {
+    const meta = await connection.runAndReadAll("SELECT key, value FROM store.meta");
+    return new Map(meta.getRows() as [string, string][]);
+  } catch (error) {
+    if (error instanceof Error && error.message.startsWith("Catalog Error")) return undefined;
+    throw error;
+  }
+}
+
 async function openFile(path: string, rebuilt: boolean): Promise<IndexDatabase> {
   const { DuckDBInstance } = await loadDuckdb();
   const instance = await DuckDBInstance.create(path, LOCKED);
   try {
     const writer = await instance.connect();
-    const tables = await writer.runAndReadAll(
-      "SELECT table_name FROM information_schema.tables WHERE table_schema = 'store'",
-    );
-    if (tables.currentRowCount === 0) {
+    const meta = await readMeta(writer);
+    if (meta === undefined) {
       for (const statement of SCHEMA) await writer.run(statement);
       await writer.run("INSERT INTO store.meta VALUES ('version', $1)", [String(INDEX_VERSION)]);
     } else {
-      const version = await writer.runAndReadAll("SELECT value FROM store.meta WHERE key = 'version'");
-      if (version.getRows()[0]?.[0] !== String(INDEX_VERSION)) throw new Error("index of another version");
+      if (meta.get("version") !== String(INDEX_VERSION)) throw new Error("index of another version");
       // Reads every table's statistics, so that most damage shows here and not later.
       await writer.run(
         "SELECT (SELECT count(*) FROM store.rows), (SELECT count(*) FROM store.files), (SELECT count(*) FROM store.component_sets), (SELECT count(*) FROM store.scores)",
       );
     }
-    const views = await writer.runAndReadAll("SELECT value FROM store.meta WHERE key = 'views'");
-    if (views.getRows()[0]?.[0] !== VIEWS.join("\n")) await makeViews(writer);
+    if (meta?.get("views") !== VIEWS.join("\n")) await makeViews(writer);
     return { path, rebuilt, instance, writer, reader: await instance.connect() };
   } catch (error) {
     instance.closeSync();

@@ -135,6 +135,7 @@ export class IndexWriter {
         this.nextTno += BigInt(block.count);
         file.records += block.records;
       }
+      file.revision++;
       update(file);
       added.push(Number(this.nextTno - first));
     }
@@ -151,6 +152,7 @@ export class IndexWriter {
     await this.transaction(async (connection) => {
       await deleteRows(connection, file.fileNo);
       await connection.run("DELETE FROM store.scores WHERE trajectory_id LIKE $1", [`${file.hash}:%`]);
+      file.revision++;
       file.indexedBytes = 0;
       file.records = 0;
       file.openEnd = false;
@@ -207,6 +209,7 @@ async function writeFileStates(connection: DuckDBConnection, files: readonly Fil
       UBIGINT,
       UBIGINT,
       VARCHAR,
+      DOUBLE,
     ],
   );
   const at = (row: number): FileEntry => files[row] as FileEntry;
@@ -244,6 +247,7 @@ async function writeFileStates(connection: DuckDBConnection, files: readonly Fil
       groups((file) => file.lastGroup),
       groups((file) => file.lastGroupKey),
       texts((file) => file.companions),
+      doubles((file) => file.revision),
     ],
     files.length,
   );

@@ -150,6 +150,7 @@ export class Indexer {
         lastGroup: (row["last_group"] as bigint | null) ?? undefined,
         lastGroupKey: (row["last_group_key"] as bigint | null) ?? undefined,
         companions: row["companions"] as string,
+        revision: row["revision"] as number,
       };
       this.files.set(file.path, file);
       this.nextFileNo = Math.max(this.nextFileNo, file.fileNo + 1);
@@ -548,6 +549,7 @@ export class Indexer {
       lastGroup: undefined,
       lastGroupKey: undefined,
       companions: "",
+      revision: 0,
     };
     this.files.set(path, file);
     await this.takeWhole(file, found, look);

@@ -23,8 +23,11 @@ import { unlz4 } from "./lz4Frame";
 const LARGEST_FILE = 1.5 * 2 ** 30;
 const LONGEST_BATCH = 2 ** 28;
 
-compressionRegistry.set(CompressionType.ZSTD, { decode: aligned(unzstd) });
-compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: aligned(unlz4) });
+/** Tells the library what decompresses buffers. Not before a file asks for it: the library is large, and loaded when it is used. */
+function registerDecoders(): void {
+  compressionRegistry.set(CompressionType.ZSTD, { decode: aligned(unzstd) });
+  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: aligned(unlz4) });
+}
 
 /** Buffers become typed arrays, which may not begin at an odd byte. */
 function aligned(decode: (bytes: Uint8Array) => Uint8Array): (bytes: Uint8Array) => Uint8Array {
@@ -48,6 +51,7 @@ export function isArrow(bytes: Buffer): boolean {
  * @throws Failure when it cannot be read
  */
 function readTable(path: string): { readonly table: Table; readonly notes: readonly Note[] } {
+  registerDecoders();
   const source = FileBytes.of(path);
   if (source.size > LARGEST_FILE)
     throw new Failure(

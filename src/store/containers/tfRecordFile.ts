@@ -12,24 +12,26 @@ const LARGEST_RECORD = 512 * 2 ** 20;
 const mapField: protobuf.IField & { keyType: string } = { keyType: "string", type: "Feature", id: 1 };
 
 /** Fields of tf.train.Example, by the numbers of TensorFlow's example.proto and feature.proto. */
-const schema = protobuf.Root.fromJSON({
-  nested: {
-    BytesList: { fields: { value: { rule: "repeated", type: "bytes", id: 1 } } },
-    FloatList: { fields: { value: { rule: "repeated", type: "float", id: 1 } } },
-    Int64List: { fields: { value: { rule: "repeated", type: "int64", id: 1 } } },
-    Feature: {
-      oneofs: { kind: { oneof: ["bytesList", "floatList", "int64List"] } },
-      fields: {
-        bytesList: { type: "BytesList", id: 1 },
-        floatList: { type: "FloatList", id: 2 },
-        int64List: { type: "Int64List", id: 3 },
+const schema = (): protobuf.Root =>
+  protobuf.Root.fromJSON({
+    nested: {
+      BytesList: { fields: { value: { rule: "repeated", type: "bytes", id: 1 } } },
+      FloatList: { fields: { value: { rule: "repeated", type: "float", id: 1 } } },
+      Int64List: { fields: { value: { rule: "repeated", type: "int64", id: 1 } } },
+      Feature: {
+        oneofs: { kind: { oneof: ["bytesList", "floatList", "int64List"] } },
+        fields: {
+          bytesList: { type: "BytesList", id: 1 },
+          floatList: { type: "FloatList", id: 2 },
+          int64List: { type: "Int64List", id: 3 },
+        },
       },
+      Features: { fields: { feature: mapField } },
+      Example: { fields: { features: { type: "Features", id: 1 } } },
     },
-    Features: { fields: { feature: mapField } },
-    Example: { fields: { features: { type: "Features", id: 1 } } },
-  },
-});
-const Example = schema.lookupType("Example");
+  });
+
+let exampleType: protobuf.Type | undefined;
 
 interface Feature {
   readonly bytesList?: { readonly value?: readonly Uint8Array[] } | null;
@@ -93,7 +95,8 @@ export function tfRecords(path: string): TfRecords {
 function exampleOf(data: Buffer): PlainValue {
   let features: Readonly<Record<string, Feature>>;
   try {
-    const decoded = Example.decode(data) as unknown as {
+    exampleType ??= schema().lookupType("Example");
+    const decoded = exampleType.decode(data) as unknown as {
       readonly features?: { readonly feature?: Record<string, Feature> } | null;
     };
     features = decoded.features?.feature ?? {};
