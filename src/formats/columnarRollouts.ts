@@ -151,6 +151,9 @@ export const roll = draftedFormat({
   grouping: "key",
   nativeTree: false,
 
+  // The step stands where other files have their extension (`rollout_dump_data.step_3.jsonl`).
+  datasetPath: (path) => (/\.step_\d+\.jsonl$/.test(path) ? path.replace(/[/\\][^/\\]*$/, "") : path),
+
   detect(head) {
     const row = head.firstRecord;
     if (!isObject(row) || !isList(row["responses"]) || !isList(row["scores"])) return undefined;

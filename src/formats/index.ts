@@ -9,6 +9,7 @@ import { easyR1Log } from "./easyR1Log";
 import { markdownRollouts } from "./markdownRollouts";
 import { mathEval } from "./mathEval";
 import { ragen } from "./ragen";
+import { rollAgentic } from "./rollAgentic";
 import { agentBench, searchResults } from "./searchResults";
 import { spaRlTurns } from "./spaRl";
 import { textTimesteps } from "./textTimesteps";
@@ -133,6 +134,7 @@ export const formats: readonly Format[] = [
   art,
   msSwift,
   roll,
+  rollAgentic,
   completionLog,
   easyR1Log,
   markdownRollouts,
