@@ -53,15 +53,18 @@ const catalogues = {
   compare: "src/signals/compare/comparison.ts",
   zipMembers: "src/store/containers/zipMembers.ts",
 };
+// So are the commands, which the first one that is called loads. What they share with the extension's own bundle holds no state.
+const commands = { commands: "src/host/commands/commandTable.ts" };
+const lazy = { ...catalogues, ...commands };
 const lazyCatalogues = {
   name: "lazy-catalogues",
   setup(builder) {
-    builder.onResolve({ filter: /\/(?:signals\/index|formats\/index|specification\/specification|compare\/comparison|containers\/zipMembers)$/ }, (args) => ({
-      path: Object.keys(catalogues).find((name) => catalogues[name].endsWith(`${args.path.match(/[^/]+\/[^/]+$/)[0]}.ts`)),
+    builder.onResolve({ filter: /\/(?:signals\/index|formats\/index|specification\/specification|compare\/comparison|containers\/zipMembers|commands\/commandTable)$/ }, (args) => ({
+      path: Object.keys(lazy).find((name) => lazy[name].endsWith(`${args.path.match(/[^/]+\/[^/]+$/)[0]}.ts`)),
       namespace: "catalogue",
     }));
     builder.onLoad({ filter: /.*/, namespace: "catalogue" }, ({ path }) => {
-      const names = [...readFileSync(catalogues[path], "utf8").matchAll(/^export (?:const|function|class) (\w+)/gm)].map((found) => found[1]);
+      const names = [...readFileSync(lazy[path], "utf8").matchAll(/^export (?:const|function|class) (\w+)/gm)].map((found) => found[1]);
       const getters = names.map((name) => `get ${name}() { return load().${name}; }`);
       return { contents: `let loaded; const load = () => (loaded ??= require("./${path}.cjs")); module.exports = { ${getters.join(", ")} };`, loader: "js" };
     });
@@ -87,17 +90,17 @@ const lazyLibraries = {
 };
 
 const programs = [
-  {
+  ...[{ extension: "src/extension.ts" }, commands].map((entryPoints) => ({
     ...common,
     platform: "node",
     target: "node22",
     format: "cjs",
-    external: ["vscode", "./signals.cjs", "./formats.cjs", "./specification.cjs", "./compare.cjs", "./zipMembers.cjs"],
-    entryPoints: { extension: "src/extension.ts" },
+    external: ["vscode", ...Object.keys(lazy).map((name) => `./${name}.cjs`)],
+    entryPoints,
     plugins: [lazyCatalogues],
     outExtension: { ".js": ".cjs" },
     outdir,
-  },
+  })),
   { ...common, platform: "node", target: "node22", format: "cjs", entryPoints: catalogues, outExtension: { ".js": ".cjs" }, outdir },
   {
     ...nodeModule,

@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 import { createServices } from "../services/openServices";
-import type { CommandParts } from "./commands/command";
+import type { Command, CommandParts } from "./commands/command";
 import { commandTable } from "./commands/commandTable";
 import { DatasetEditor } from "./editors/datasetEditor";
 import { LensFiles } from "./editors/lensFiles";
@@ -34,6 +34,14 @@ import type { TreeEntry } from "./views/trajectoryNodes";
 import { followView } from "./views/viewState";
 
 export type Registered = CommandParts;
+
+/** Ids of the commands that package.json contributes. */
+const commandIds = ({ extension }: vscode.ExtensionContext): readonly string[] =>
+  (
+    extension.packageJSON as {
+      readonly contributes: { readonly commands: readonly { readonly command: string }[] };
+    }
+  ).contributes.commands.map(({ command }) => command);
 
 /**
  * Registers every editor, view, command, provider and task of the extension. Cheap: the services are built by the
@@ -157,11 +165,17 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
     tasks,
     models,
   };
-  for (const [name, command] of Object.entries(commandTable)) {
+  for (const id of commandIds(context)) {
+    // Commands are a bundle of their own, which the first one that is called loads.
+    const command = (): Command => commandTable[id.slice("trajectoryLens.".length)]!;
+    let run: ReturnType<Command["make"]> | undefined;
     own(
       vscode.commands.registerCommand(
-        `trajectoryLens.${name}`,
-        failures.guarded(command.what, command.make(parts)),
+        id,
+        failures.guarded(
+          () => command().what,
+          (...args) => (run ??= command().make(parts))(...args),
+        ),
       ),
     );
   }

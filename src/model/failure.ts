@@ -1,5 +1,10 @@
 /** An error that a user reads: a stable code, one sentence (what, where), and what to do. */
 export class Failure extends Error {
+  /** Bundles that are loaded later carry this class a second time: what is one of them is one here. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return value instanceof Error && value.name === "Failure" && "code" in value && "hint" in value;
+  }
+
   /**
    * @param code stable, kebab-case, e.g. `unknown-format`
    * @param message one sentence saying what is wrong and where

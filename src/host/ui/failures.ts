@@ -43,16 +43,19 @@ export class Failures {
     return data;
   }
 
-  /** Wraps a command so that whatever it throws is shown. */
+  /**
+   * Wraps a command so that whatever it throws is shown.
+   * @param what the attempt, asked for once something was thrown
+   */
   guarded<A extends unknown[], R>(
-    what: string,
+    what: () => string,
     action: (...args: A) => Promise<R> | R,
   ): (...args: A) => Promise<R | undefined> {
     return async (...args) => {
       try {
         return await action(...args);
       } catch (error) {
-        this.show(error, what);
+        this.show(error, what());
         return undefined;
       }
     };
