@@ -438,6 +438,6 @@ describe("forks and values", () => {
     ] as const)
       expect(studentQuantile(degrees)).toBeCloseTo(quantile, 4);
     expect(meanInterval([1, 2, 3]).interval[1]).toBeCloseTo(2 + 4.30265 / Math.sqrt(3), 4);
-    expect(meanInterval([])).toEqual({ mean: NaN, interval: [NaN, NaN] });
+    expect(meanInterval([])).toMatchObject({ mean: NaN, interval: [NaN, NaN] });
   });
 });
