@@ -187,7 +187,15 @@ export class ProcessGeneration implements Generation {
       for (const value of values) if (value.afterStep < series.length) series[value.afterStep] = of(value);
       return series;
     };
-    const intervals = [...new Set(values.flatMap(({ method }) => (method === undefined ? [] : [method])))];
+    // Equal rewards bound no mean: there is no number for the track then.
+    const bounded = (bound: number): number => (Number.isFinite(bound) ? bound : NaN);
+    const intervals = [
+      ...new Set(
+        values.flatMap(({ method }) =>
+          method === undefined ? [] : [method === "no spread" ? "none where all rewards are equal" : method],
+        ),
+      ),
+    ];
     const base = {
       trajectoryId: trajectory.id,
       level: "step" as const,
@@ -201,8 +209,8 @@ export class ProcessGeneration implements Generation {
     await this.datasets.putScores(
       [
         { ...base, name: "mc_value", values: perStep(({ value }) => value) },
-        { ...base, name: "mc_value_low", values: perStep(({ interval }) => interval[0]) },
-        { ...base, name: "mc_value_high", values: perStep(({ interval }) => interval[1]) },
+        { ...base, name: "mc_value_low", values: perStep(({ interval }) => bounded(interval[0])) },
+        { ...base, name: "mc_value_high", values: perStep(({ interval }) => bounded(interval[1])) },
       ],
       [key, key, key],
     );
