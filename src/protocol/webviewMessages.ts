@@ -193,8 +193,8 @@ export type FromTrajectoryView =
   | { readonly type: "removeTrack"; readonly key: string }
   | { readonly type: "explain"; readonly id: number; readonly key: string; readonly index: number }
   | { readonly type: "score" }
-  /** "Fork here": continue behind a step with a local policy. */
-  | { readonly type: "fork"; readonly stepIndex: number }
+  /** "Fork here": continue with a local policy behind a step, or behind one of the policy's own tokens. */
+  | { readonly type: "fork"; readonly stepIndex: number; readonly tokenIndex?: number }
   /** Monte-Carlo values of the steps, from continuations by a local policy. */
   | { readonly type: "value" }
   | { readonly type: "cancelScore" }

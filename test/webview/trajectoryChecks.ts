@@ -223,6 +223,8 @@ export const trajectoryChecks: readonly Check[] = [
         assert.match(copied, /causal LM on webgpu/);
         await page.keyboard.press("Escape");
         assert.equal(await page.locator(".token-hover").isVisible(), false);
+        await page.keyboard.press("f");
+        assert.deepEqual((await sent(page, "fork")).at(-1), { type: "fork", stepIndex: 0, tokenIndex: 3 });
       }),
   },
   {

@@ -15,7 +15,8 @@ import { lookAheadLine, readLookAheadLine, type LookAheadOptions } from "./lookA
 import { pickPolicy, requireTrust } from "./policyChoice";
 import { oneTrajectory } from "./target";
 
-const stepSchema = v.object({ stepIndex: v.pipe(v.number(), v.safeInteger(), v.minValue(0)) });
+const index = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const stepSchema = v.object({ stepIndex: index, tokenIndex: v.optional(index) });
 /** What a key binding or another extension may say beforehand; what it leaves out is asked. */
 const givenSchema = v.object({
   model: v.optional(v.string()),
@@ -41,22 +42,25 @@ export const forkHereCommand: Command = {
       requireTrust();
       const row = await oneTrajectory(parts, args);
       const afterStep = stepOf(parts, row, args[0]);
+      const told = v.safeParse(stepSchema, args[0]);
+      const afterToken = told.success ? told.output.tokenIndex : undefined;
+      const where = afterToken === undefined ? `step ${afterStep + 1}` : `token ${afterToken + 1}`;
       const parsed = v.safeParse(givenSchema, args[0]);
       const given = parsed.success ? parsed.output : {};
       const model = await pickPolicy(parts, given.model);
       if (!model) return undefined;
-      const way = given.lookAhead === undefined ? await pickWay(model, afterStep) : given;
+      const way = given.lookAhead === undefined ? await pickWay(model, where) : given;
       if (!way) return undefined;
       const options = way.lookAhead
-        ? await askLookAhead(model, afterStep, given)
-        : await askSampling(model, afterStep, given.options);
+        ? await askLookAhead(model, where, given)
+        : await askSampling(model, where, given.options);
       if (!options) return undefined;
       const folder = settings.branchFolder();
       const base = {
         trajectoryId: row.id,
         model: model.path,
         provider: settings.provider(),
-        point: { afterStep },
+        point: afterToken === undefined ? { afterStep } : { afterToken },
         ...(folder === undefined ? {} : { folder }),
       };
       const report = await withStreaming(model, (task) =>
@@ -65,7 +69,7 @@ export const forkHereCommand: Command = {
           : parts.host.library.services.generation.fork({ ...base, options }, task),
       );
       parts.host.log.info(
-        `${counted(report.branches.length, "branch", "branches")} behind step ${afterStep + 1} of ${row.id}, kept in ${report.file}.`,
+        `${counted(report.branches.length, "branch", "branches")} behind ${where} of ${row.id}, kept in ${report.file}.`,
       );
       await show(parts, row, report.branches);
       void offerUndo(parts, report);
@@ -75,7 +79,7 @@ export const forkHereCommand: Command = {
 
 async function pickWay(
   model: ModelInfo,
-  afterStep: number,
+  where: string,
 ): Promise<{ readonly lookAhead: boolean } | undefined> {
   return vscode.window.showQuickPick(
     [
@@ -86,20 +90,20 @@ async function pickWay(
         lookAhead: true,
       },
     ],
-    { title: `Fork Here: behind step ${afterStep + 1}`, placeHolder: `with ${model.name}` },
+    { title: `Fork Here: behind ${where}`, placeHolder: `with ${model.name}` },
   );
 }
 
 /** Temperature and the like. @throws Failure for options that were given and are wrong */
 async function askSampling(
   model: ModelInfo,
-  afterStep: number,
+  where: string,
   given: string | undefined,
 ): Promise<GenerationOptions | undefined> {
   const before = defaultOptions(model.declaration);
   return askLine(
     {
-      title: `Fork Here: behind step ${afterStep + 1} with ${model.name}`,
+      title: `Fork Here: behind ${where} with ${model.name}`,
       prompt: "How tokens are drawn",
       value: optionsLine(before),
     },
@@ -111,7 +115,7 @@ async function askSampling(
 /** The rule of a look-ahead tree: a released set of bounds, which can be changed. @throws Failure as above */
 async function askLookAhead(
   model: ModelInfo,
-  afterStep: number,
+  where: string,
   given: v.InferOutput<typeof givenSchema>,
 ): Promise<LookAheadOptions | undefined> {
   const told = lookAheadPresets.find(
@@ -135,7 +139,7 @@ async function askLookAhead(
   const before: LookAheadOptions = { maxNewTokens, stop, rule: { ...preset.rule, capacity: count } };
   return askLine(
     {
-      title: `Look-Ahead Tree: behind step ${afterStep + 1} with ${model.name}`,
+      title: `Look-Ahead Tree: behind ${where} with ${model.name}`,
       prompt: `${preset.title}. n = branches at most; a runner-up branches when its probability is above absolute and its gap to the likeliest is ${preset.rule.gap} relative; off = not pruned by that`,
       value: lookAheadLine(before),
     },

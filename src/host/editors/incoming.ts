@@ -51,7 +51,7 @@ const trajectorySchema = v.variant("type", [
   v.object({ type: v.literal("removeTrack"), key }),
   v.object({ type: v.literal("explain"), id, key, index }),
   v.object({ type: v.literal("score") }),
-  v.object({ type: v.literal("fork"), stepIndex: index }),
+  v.object({ type: v.literal("fork"), stepIndex: index, tokenIndex: v.optional(index) }),
   v.object({ type: v.literal("value") }),
   v.object({ type: v.literal("cancelScore") }),
   v.object({ type: v.literal("chooseModel") }),

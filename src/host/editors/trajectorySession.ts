@@ -109,6 +109,7 @@ export class TrajectorySession implements vscode.Disposable {
         await vscode.commands.executeCommand("trajectoryLens.forkHere", {
           trajectoryId: this.trajectoryId,
           stepIndex: message.stepIndex,
+          ...(message.tokenIndex === undefined ? {} : { tokenIndex: message.tokenIndex }),
         });
         return;
       case "value":

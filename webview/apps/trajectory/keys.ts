@@ -5,7 +5,7 @@ export const TRAJECTORY_KEYS: readonly (readonly [string, string])[] = [
   ["[ ]", "previous, next member of the group"],
   ["e", "explain the number at the cursor"],
   ["s", "score with the chosen model"],
-  ["f", "fork: continue from this step with a local policy"],
+  ["f", "fork: continue from this step, or from a policy's token at the cursor"],
   ["v", "Monte-Carlo value of every step"],
   ["t", "branching tree"],
   ["g", "group"],

@@ -132,6 +132,11 @@ export class TokensPane {
     );
   }
 
+  /** True when a policy's own tokens are shown: their numbers are places that the policy can go on from. */
+  get ofPolicy(): boolean {
+    return this.modelTrack()?.unit === "nats" || this.modelTrack()?.alternatives !== undefined;
+  }
+
   private total(): number {
     const model = this.modelTrack();
     return model ? model.tokenText!.length : (this.head?.tokenCount ?? 0);

@@ -75,7 +75,7 @@ export class TrajectoryView {
     this.header = new Header({
       chooseModel: () => post({ type: "chooseModel" }),
       score: () => post({ type: "score" }),
-      fork: () => post({ type: "fork", stepIndex: this.step }),
+      fork: () => this.fork(),
       value: () => post({ type: "value" }),
       cancelScore: () => post({ type: "cancelScore" }),
       openTree: () => post({ type: "openTree" }),
@@ -349,6 +349,16 @@ export class TrajectoryView {
     else this.status.tell(message === "" ? this.notes() : message);
   }
 
+  /** Continues behind the token at the cursor where a policy's own tokens are shown, else behind the step. */
+  private fork(): void {
+    const token = this.tokens.ofPolicy ? this.token : undefined;
+    this.channel.post({
+      type: "fork",
+      stepIndex: this.step,
+      ...(token === undefined ? {} : { tokenIndex: token }),
+    });
+  }
+
   /** Acts on a key that no field wanted; true = handled. */
   key(key: string): boolean {
     const { post } = this.channel;
@@ -368,7 +378,7 @@ export class TrajectoryView {
       c: () => post({ type: "compare" }),
       e: () => this.layout.showExplain(!this.layout.explainVisible),
       s: () => post({ type: "score" }),
-      f: () => post({ type: "fork", stepIndex: this.step }),
+      f: () => this.fork(),
       v: () => post({ type: "value" }),
       "/": () => this.steps.focusFilter(),
       "?": () => this.help.toggle(),
