@@ -27,6 +27,8 @@ export function addModelCommands(add: AddCommand, emit: Emit): void {
       .option("--hidden-layers <list>", "policies: hidden states after these layers, for example 0,6,-1")
       .option("--reference <model>", "policies: exact KL and log-probabilities of a second policy")
       .option("--backbone <model>", "policies: logits of a backbone added to this model's (UniR)")
+      .option("--flow <model>", "policies: deviation of their hidden states under a flow network (RLFR)")
+      .option("--flow-draws <n>", "draws of the flow network's noise (default 4)", wholeNumber)
       .option(
         "--belief <template>",
         "policies: log-probability of the ground truth before each step, for example 'answer {answer}'",

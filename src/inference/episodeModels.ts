@@ -1,3 +1,4 @@
+import { Failure } from "../model/failure";
 import type { ModelKind, ScoreArray, ScoreSeries } from "../model/score";
 import { actionRows, observationRows, recordedActions, type InputRows } from "./episodeInputs";
 import {
@@ -13,6 +14,7 @@ import {
   type EpisodeReader,
   type Found,
 } from "./episodeReader";
+import { isVelocityNetwork } from "./flowDeviation";
 import { named } from "./modelKind";
 import { observationsOf, rowsOfSteps } from "./pictures/pictureRows";
 import { stepsOf } from "./pictures/trajectoryFrames";
@@ -232,6 +234,12 @@ const readEnsemble: EpisodeReader = async (model, trajectory, context) => {
 
 /** State flows and transition logits of a GFlowNet. */
 const readFlow: EpisodeReader = async (model, trajectory, context) => {
+  if (isVelocityNetwork(model))
+    throw new Failure(
+      "model-does-not-fit",
+      `${model.files.name} is a flow network over a policy's hidden states, which it does not compute itself.`,
+      "Score the trajectory with the policy and name this network as its flow network (--flow).",
+    );
   const specs = [...model.session.outputs];
   const got = await run(
     model,

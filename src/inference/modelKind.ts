@@ -28,6 +28,11 @@ export const aliases = {
     "mean",
   ],
   logFlow: ["log_flow", "log_flows", "flow", "log_f", "logf"],
+  point: ["x_t", "xt", "x", "point", "sample", "hidden_states"],
+  time: ["t", "time", "timestep", "timesteps"],
+  condition: ["c", "cond", "condition", "context"],
+  layer: ["l", "layer", "layer_percentile", "layer_id"],
+  velocity: ["velocity", "v_t", "vt"],
   frames: ["frames", "video"],
   pixels: ["pixel_values", "pixel_values_videos", "pixels", "image", "images", "input_image"],
 } as const;
@@ -178,6 +183,7 @@ function pictureKind({ config, outputs }: KindEvidence): ModelKind {
 }
 
 function controlKind({ inputs, outputs }: KindEvidence): ModelKind {
+  if (named(inputs, "point") && named(inputs, "time") && named(outputs, "velocity")) return "flow";
   if (!named(inputs, "observation")) return named(inputs, "frames") ? "video-reward" : "unknown";
   if (named(outputs, "logFlow")) return "flow";
   if (named(outputs, "reconstruction")) return "autoencoder";
@@ -224,6 +230,7 @@ const usableInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
   "inverse-dynamics": ["observation", "nextObservation"],
   "dynamics-ensemble": ["observation", "action", "nextObservation"],
   "video-reward": ["frames", "pixels"],
+  flow: ["observation", "point", "time", "condition", "layer"],
 };
 
 const expectedInputs: Readonly<Record<ModelKind, string>> = {
@@ -240,7 +247,7 @@ const expectedInputs: Readonly<Record<ModelKind, string>> = {
   autoencoder: "observation",
   "inverse-dynamics": "observation and next_observation",
   "dynamics-ensemble": "observation and action",
-  flow: "observation",
+  flow: "observation, or x_t, t, condition and layer",
   "video-reward": "frames [batch, time, features] or pixel_values [batch, (time,) channels, height, width]",
   judge: "a server",
   unknown: "input_ids (text), pixel_values (pictures) or observation (control)",
@@ -255,7 +262,6 @@ const requiredInputs: Readonly<Partial<Record<ModelKind, readonly Alias[]>>> = {
   autoencoder: ["observation"],
   "inverse-dynamics": ["observation", "nextObservation"],
   "dynamics-ensemble": ["observation", "action"],
-  flow: ["observation"],
 };
 
 function withInputCheck(kind: ModelKind, evidence: KindEvidence): KindFinding {
@@ -263,9 +269,11 @@ function withInputCheck(kind: ModelKind, evidence: KindEvidence): KindFinding {
   const oneBlock = evidence.inputs.length === 1 && evidence.inputs[0]!.shape.length >= 4;
   const missing = isTextKind(kind)
     ? !isText(evidence) && !(kind === "embedding" && (isPicture(evidence) || oneBlock))
-    : kind === "video-reward"
-      ? !isPicture(evidence) && !oneBlock && !named(evidence.inputs, "frames")
-      : (requiredInputs[kind] ?? []).some((alias) => !named(evidence.inputs, alias));
+    : kind === "flow"
+      ? !["observation", "time"].some((alias) => named(evidence.inputs, alias as Alias))
+      : kind === "video-reward"
+        ? !isPicture(evidence) && !oneBlock && !named(evidence.inputs, "frames")
+        : (requiredInputs[kind] ?? []).some((alias) => !named(evidence.inputs, alias));
   if (stray.length === 0 && !missing) return { kind };
   return {
     kind,

@@ -4,6 +4,7 @@ import type { ScoreArray, ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import { causalPass } from "./causalPass";
 import type { TokenStatistics } from "./distribution";
+import { flowDeviation, flowLayers, flowSettings } from "./flowDeviation";
 import { hiddenOutputs } from "./hiddenOutputs";
 import type { LoadedModel } from "./loadedModel";
 import { contextLength } from "./modelConfig";
@@ -57,7 +58,10 @@ export const policyScores: Scorer = async (model, trajectories, context) => {
   const { extras, second } = context;
   const tokenizer = await model.tokenizer();
   if (second) await checkSameTokens(model, second);
-  const hidden = hiddenOutputs(model, extras.hiddenLayers ?? []);
+  const shown = hiddenOutputs(model, extras.hiddenLayers ?? []);
+  const flow = context.flow && flowPlan(model, context.flow);
+  const inFlow = hiddenOutputs(model, flow?.layers.map(({ layer }) => layer) ?? []);
+  const hidden = [...shown, ...inFlow.filter(({ layer }) => !shown.some((one) => one.layer === layer))];
   for (const trajectory of trajectories) {
     try {
       const prepared = await prepareText(model, trajectory);
@@ -145,34 +149,74 @@ export const policyScores: Scorer = async (model, trajectories, context) => {
         arrays.push({ ...base, name, rows: item.prepared.ids.length, width, data, method, ...labels });
       }
     }
-    for (const { layer } of hidden) {
+    const statesOf = (layer: number): { readonly width: number; readonly data: Float32Array } => {
       const { width } = parts[0]!.result.hidden!.get(layer)!;
+      const data = joined(item, parts, width, (result) => result.hidden!.get(layer)!.data);
+      return { width, data: Float32Array.from(data) };
+    };
+    const rows = item.prepared.ids.length;
+    for (const { layer } of shown)
       arrays.push({
         ...base,
         name: "hidden_states",
         layer,
-        rows: item.prepared.ids.length,
-        width,
-        data: Float32Array.from(joined(item, parts, width, (result) => result.hidden!.get(layer)!.data)),
+        rows,
+        ...statesOf(layer),
         method: `${method}, after layer ${layer}`,
+      });
+    if (flow) {
+      const draws = await flowDeviation(flow.network, {
+        settings: flow.settings,
+        layers: flow.layers.map(({ layer, share }) => ({ share, ...statesOf(layer) })),
+        tokens: [...item.own.keys()].filter((token) => item.own[token] === 1),
+        count: rows,
+        draws: extras.flowDraws ?? DEFAULT_FLOW_DRAWS,
+        signal: context.signal,
+      });
+      const how = `${flow.method}, ${method}`;
+      const data = new Float64Array(draws.length * rows);
+      draws.forEach((row, draw) => data.set(row, draw * rows));
+      arrays.push({ ...base, name: "flow_deviation", rows: draws.length, width: rows, data, method: how });
+      const mean = draws[0]!.map((_, t) => draws.reduce((sum, row) => sum + row[t]!, 0) / draws.length);
+      series.push({
+        ...base,
+        name: "flow_deviation",
+        unit: "squared error",
+        values: mean,
+        tokenText: item.prepared.tokenText,
+        method: `mean over ${draws.length} draws of the noise, ${how}`,
       });
     }
   }
   return { series, arrays, failures, tokens: computedTokens };
 };
 
+/** Draws of a flow network's noise where nothing else is asked for: enough to see how far they differ. */
+const DEFAULT_FLOW_DRAWS = 4;
+
+/** What a flow network is fed with, and how that is said. */
+function flowPlan(policy: LoadedModel, network: LoadedModel) {
+  const settings = flowSettings(network);
+  const layers = flowLayers(policy, settings);
+  const contexts = settings.contexts.map(({ mode, shift }) => `${mode} ${shift}`).join(" + ");
+  const method = `velocity deviation under ${network.files.name} at ${settings.times.join(" and ")}, layers ${layers.map(({ layer }) => layer).join(", ")}, ${contexts}`;
+  return { network, settings, layers, method };
+}
+
 /** True when a token that the policy wrote got no number though it was read. */
-const hasGap = (item: Item, parts: readonly Part[]): boolean =>
-  [...item.own].some(
-    (flag, i) =>
-      flag === 1 &&
-      i > 0 &&
-      parts.some(({ window }) => i >= window.from && i < window.end && i > window.start) &&
-      !parts.some(
-        ({ window, result }) =>
-          i >= window.from && i < window.end && !Number.isNaN(result.logprob[i - window.start]!),
-      ),
-  );
+function hasGap({ own }: Item, parts: readonly Part[]): boolean {
+  for (let i = 1; i < own.length; i++) {
+    if (own[i] !== 1) continue;
+    let [read, found] = [false, false];
+    for (const { window, result } of parts) {
+      if (i < window.from || i >= window.end) continue;
+      read ||= i > window.start;
+      found ||= !Number.isNaN(result.logprob[i - window.start]!);
+    }
+    if (read && !found) return true;
+  }
+  return false;
+}
 
 /** @throws Failure when two models do not read the same tokens */
 async function checkSameTokens(model: LoadedModel, second: LoadedModel): Promise<void> {
@@ -232,6 +276,11 @@ function joined(
   width: number,
   read: (result: TokenStatistics) => Float64Array | Float32Array,
 ): Float64Array {
+  const [only] = parts;
+  if (only && parts.length === 1 && only.window.end - only.window.from === item.prepared.ids.length) {
+    const whole = read(only.result);
+    if (whole instanceof Float64Array) return whole;
+  }
   const values = new Float64Array(item.prepared.ids.length * width).fill(NaN);
   for (const { window, result } of parts)
     values.set(read(result).subarray((window.from - window.start) * width), window.from * width);

@@ -18,6 +18,8 @@ export interface ScoreContext {
   readonly mediaRoots?: Readonly<Record<string, string>>;
   /** The second model that `extras` names. */
   readonly second?: LoadedModel;
+  /** The flow network that `extras` names. */
+  readonly flow?: LoadedModel;
   /** Called after each batch. */
   onProgress(done: number, message: string): void;
 }

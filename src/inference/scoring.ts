@@ -7,6 +7,7 @@ import type { ScoreExtras } from "../protocol/inferenceCalls";
 import { controlScores } from "./controlModels";
 import { embeddings } from "./embeddings";
 import { episodeModels } from "./episodeModels";
+import { isVelocityNetwork } from "./flowDeviation";
 import { imageEmbeddings, readsPictures } from "./imageEmbeddings";
 import { loadModel, type LoadedModel } from "./loadedModel";
 import { locateModel, withDeclaration, type ModelFiles } from "./modelFolder";
@@ -128,9 +129,10 @@ export async function scoreTrajectories(
   const { model, loadSeconds } = await holder.open(request.modelPath, provider, request.declaration);
   const extras = request.extras ?? {};
   checkExtras(model, extras);
-  const secondPath = extras.reference ?? extras.backbone;
+  const secondPath = extras.reference ?? extras.backbone ?? extras.flow;
   const second = secondPath === undefined ? undefined : await holder.openSecond(secondPath, provider);
-  if (second && second.model.kind !== "policy-lm")
+  if (second && extras.flow !== undefined) requireVelocityNetwork(second.model);
+  else if (second && second.model.kind !== "policy-lm")
     throw new Failure(
       "model-does-not-fit",
       `${second.model.files.name} is of kind ${second.model.kind}; a policy is compared with a policy.`,
@@ -150,7 +152,7 @@ export async function scoreTrajectories(
     longText: contextPolicy(model, request.longText),
     sharePrefixes: request.sharePrefixes ?? true,
     extras,
-    ...(second ? { second: second.model } : {}),
+    ...(second ? (extras.flow === undefined ? { second: second.model } : { flow: second.model }) : {}),
     ...(request.mediaRoots ? { mediaRoots: request.mediaRoots } : {}),
     onProgress: (done, message) => report({ done, total, provider, message }),
   });
@@ -171,7 +173,7 @@ export async function scoreTrajectories(
 
 /** @throws Failure `bad-parameter` for extras that this kind of model cannot give */
 function checkExtras(model: LoadedModel, extras: ScoreExtras): void {
-  const { topK, reference, backbone, hiddenLayers } = extras;
+  const { topK, reference, backbone, flow, flowDraws, hiddenLayers } = extras;
   const wrong = (what: string): never => {
     throw new Failure("bad-parameter", what, "Leave it out, or choose a policy.");
   };
@@ -179,11 +181,25 @@ function checkExtras(model: LoadedModel, extras: ScoreExtras): void {
     wrong(`Alternatives per token must be 1 to 100, not ${topK}.`);
   if (reference !== undefined && backbone !== undefined)
     wrong("A model is compared with a reference or added to a backbone, not both at once.");
-  const wanted = [topK, reference, backbone, hiddenLayers].some((extra) => extra !== undefined);
+  if (flow !== undefined && (reference ?? backbone) !== undefined)
+    wrong("A flow network, a reference and a backbone are second models, and one is taken at a time.");
+  if (flowDraws !== undefined && (!Number.isInteger(flowDraws) || flowDraws < 1 || flowDraws > 64))
+    wrong(`Draws of the noise must be 1 to 64, not ${flowDraws}.`);
+  const wanted = [topK, reference, backbone, flow, hiddenLayers].some((extra) => extra !== undefined);
   if (wanted && model.kind !== "policy-lm")
     wrong(
       `${model.files.name} is of kind ${model.kind}; alternatives, hidden states and second models are for causal language models.`,
     );
+}
+
+/** @throws Failure `model-does-not-fit` when the model is no flow network over hidden states */
+function requireVelocityNetwork(model: LoadedModel): void {
+  if (model.kind === "flow" && isVelocityNetwork(model)) return;
+  throw new Failure(
+    "model-does-not-fit",
+    `${model.files.name} is of kind ${model.kind} and no flow network over hidden states (x_t, t, condition, layer in; velocity out).`,
+    "Choose RLFR's flow network, exported to ONNX.",
+  );
 }
 
 /** The provider to use: the one asked for, or the best that works. @throws Failure `no-such-provider` */

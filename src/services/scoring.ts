@@ -197,16 +197,17 @@ export class ProcessScoring implements Scoring, PortableScoring {
   /** Paths of second models by their declared names. */
   private resolved(extras: ScoreExtras): ScoreExtras {
     const path = (name: string): string => resolve(this.registry.find(name)?.path ?? name);
-    const { reference, backbone } = extras;
+    const { reference, backbone, flow } = extras;
     return {
       ...extras,
+      ...(flow === undefined ? {} : { flow: path(flow) }),
       ...(reference === undefined ? {} : { reference: path(reference) }),
       ...(backbone === undefined ? {} : { backbone: path(backbone) }),
     };
   }
 
-  private async secondHash({ reference, backbone }: ScoreExtras): Promise<string | undefined> {
-    const path = reference ?? backbone;
+  private async secondHash({ reference, backbone, flow }: ScoreExtras): Promise<string | undefined> {
+    const path = reference ?? backbone ?? flow;
     if (path === undefined) return undefined;
     if (!(await stat(path).catch(() => undefined)))
       throw new Failure("unknown-model", `There is no model at ${path}.`, "Give a model folder.");

@@ -1,7 +1,8 @@
 /**
  * `npm run test:real-model`: exports SmolLM2-135M-Instruct and all-MiniLM-L6-v2 (both from PyPI wheels) to ONNX, trains a
- * reward model on top of the latter and small models of pictures, and holds the built inference process to Python's numbers. Skipped with a message
- * where Python or the package index is not there. The environment is kept in .cache/real-model, the exports beside it.
+ * reward model on top of the latter, a flow network over the former's hidden states and small models of pictures, and
+ * holds the built inference process to Python's numbers. Skipped with a message where Python or the package index is not
+ * there. The environment is kept in .cache/real-model, the exports beside it.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -9,6 +10,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { delimiter, join, resolve } from "node:path";
 import { InferenceClient } from "../process/inferenceClient";
 import { Checks } from "./checks";
+import { checkFlow } from "./flow";
 import { checkMiniLm } from "./minilm";
 import { checkSmolLm2 } from "./smollm2";
 import { checkVision } from "./vision";
@@ -76,6 +78,14 @@ async function main(): Promise<void> {
   const checks = new Checks();
   const minilm = exported("test/real-model/export_minilm.py", "minilm", rollouts);
   const smollm2 = exported("test/real-model/export_smollm2.py", "smollm2");
+  const flow = exported(
+    "test/real-model/export_flow.py",
+    "flow",
+    smollm2,
+    "README.md",
+    "docs/models.md",
+    "docs/architecture.md",
+  );
   const vision = exported("test/real-model/export_vision.py", "vision");
   const client = new InferenceClient();
   // The wheel's ffmpeg stands in for the user's own.
@@ -86,6 +96,7 @@ async function main(): Promise<void> {
     await checkVision(seeing, vision, checks);
     await checkMiniLm(client, minilm, checks);
     await checkSmolLm2(client, smollm2, checks);
+    await checkFlow(client, smollm2, flow, checks);
   } finally {
     await client.close();
     await seeing.close();

@@ -35,13 +35,15 @@ export interface ExtraOptions {
   readonly hiddenLayers?: string;
   readonly reference?: string;
   readonly backbone?: string;
+  readonly flow?: string;
+  readonly flowDraws?: number;
   readonly prefixes?: boolean;
   readonly perToken?: boolean;
 }
 
 /** @throws Failure `bad-arguments` */
 export function extrasOf(options: ExtraOptions): ScoreExtras {
-  const { topK, hiddenLayers, reference, backbone, prefixes, perToken } = options;
+  const { topK, hiddenLayers, reference, backbone, flow, flowDraws, prefixes, perToken } = options;
   const layers = hiddenLayers?.split(",").map(Number);
   if (layers?.some((layer) => !Number.isInteger(layer) || layer < -1))
     throw new Failure(
@@ -54,6 +56,8 @@ export function extrasOf(options: ExtraOptions): ScoreExtras {
     ...(layers === undefined ? {} : { hiddenLayers: layers }),
     ...(reference === undefined ? {} : { reference }),
     ...(backbone === undefined ? {} : { backbone }),
+    ...(flow === undefined ? {} : { flow }),
+    ...(flowDraws === undefined ? {} : { flowDraws }),
     ...(prefixes ? { prefixes } : {}),
     ...(perToken ? { perToken } : {}),
   };
