@@ -14,6 +14,9 @@ export const areal = draftedFormat({
   grouping: "key",
   nativeTree: false,
 
+  // Tasks may be named by anything: the files of all tasks under the folders of weight versions are one run.
+  datasetPath: (path) => /^(.*)[/\\]\d+[/\\][^/\\]+$/s.exec(path)?.[1],
+
   detect(head) {
     const row = head.firstRecord;
     if (

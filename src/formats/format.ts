@@ -203,7 +203,7 @@ export interface Format {
    */
   folderFiles?(siblings: readonly string[]): readonly string[];
   /** Path of the dataset that the file belongs to (a run folder), when shards form one dataset; default: the file's folder for numbered shards. */
-  datasetPath?(path: string): string;
+  datasetPath?(path: string): string | undefined;
   /** Remarks on a file as a whole that its head and its neighbours give away, such as an export that is not finished. */
   notes?(head: FileHead): readonly Note[];
   /** Summaries of the trajectories in one record, in order of `part`. Throws Failure for a record that does not fit. */

@@ -1,5 +1,6 @@
 import { androidWorld } from "./androidWorld";
 import { areal } from "./areal";
+import { arealText } from "./arealText";
 import { agentLightning, agentLightningRows } from "./agentLightning";
 import { virtualHome } from "./actionPrograms";
 import { art } from "./art";
@@ -119,6 +120,7 @@ export const formats: readonly Format[] = [
   nemoRl,
   nemoGym,
   areal,
+  arealText,
   rllm,
   skyRlEval,
   slimeRollout,
