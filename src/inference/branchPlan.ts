@@ -108,7 +108,7 @@ export function planCost({ rows }: BranchPlan, costs: PassCosts): number {
 }
 
 /** Row widths that are tried. */
-const WIDTHS = [1, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 1024];
+const WIDTHS = [1, 24, 48, 64, 96, 128, 192, 256, 512, 1024];
 
 /** The cheapest packing: wide rows have fewer caches and runs, narrow ones less attention between branches. */
 export function cheapestPacking(forest: PrefixForest, costs: PassCosts): BranchPlan {

@@ -10,12 +10,17 @@ export interface TokenSpan {
 export interface TokenDecoder {
   decode(ids: readonly number[]): string;
   isSpecial(id: number): boolean;
-  /** Texts of tokens behind one token of context, kept over calls: the same pairs come again and again. */
-  readonly pieces?: Map<string, string | undefined>;
+  /** Texts of tokens behind one token of context (see `pairKey`), kept over calls: the same pairs come again and again. */
+  readonly pieces?: Map<number, string | undefined>;
 }
 
 /** Bounds the memory of `pieces`; a vocabulary has far more pairs than any text uses. */
 const MAX_KEPT_PIECES = 300_000;
+
+/** Ids stay below this, so that two make up one whole number. */
+const LARGEST_ID = 2 ** 26;
+
+const pairKey = (first: number, second: number): number => first * LARGEST_ID + second;
 
 /** What decoding adds when token `ids[last]` follows tokens [first, read); undefined when it changes what was before. */
 function pieceOf(
@@ -25,8 +30,12 @@ function pieceOf(
   last: number,
   decoder: TokenDecoder,
 ): string | undefined {
-  const key = last === read && read - first === 1 ? `${ids[first]} ${ids[last]}` : undefined;
-  if (key !== undefined && decoder.pieces?.has(key)) return decoder.pieces.get(key);
+  const paired = last === read && read - first === 1 && ids[first]! < LARGEST_ID && ids[last]! < LARGEST_ID;
+  const key = paired ? pairKey(ids[first]!, ids[last]!) : undefined;
+  if (key !== undefined) {
+    const piece = decoder.pieces?.get(key);
+    if (piece !== undefined) return piece;
+  }
   const before = first === read ? "" : decoder.decode(ids.slice(first, read));
   const after = decoder.decode(ids.slice(first, last + 1));
   const piece = after.startsWith(before) ? after.slice(before.length) : undefined;

@@ -120,6 +120,22 @@ export function textFeeds(
   return feeds;
 }
 
+/** Larger buffers are let go after their run. */
+const KEPT_BYTES = 4 * 2 ** 20;
+
+const kept = new WeakMap<LoadedModel, Map<string, ArrayBuffer>>();
+
+/** Memory for an input of the next run: runs come one after the other, and fresh memory costs more than filling it. */
+function scratch(model: LoadedModel, name: string, bytes: number): ArrayBuffer {
+  const own = kept.get(model) ?? new Map<string, ArrayBuffer>();
+  kept.set(model, own);
+  const found = own.get(name);
+  if (found && found.byteLength >= bytes) return found;
+  const buffer = new ArrayBuffer(bytes);
+  if (bytes <= KEPT_BYTES) own.set(name, buffer);
+  return buffer;
+}
+
 function pastTensor(
   model: LoadedModel,
   spec: TensorSpec,
@@ -129,22 +145,32 @@ function pastTensor(
 ): Tensor {
   const { heads, dim } = pastShape(model, spec);
   const rowSize = heads * length * dim;
-  const data: FloatBuffer =
-    spec.type === "float16" ? new Uint16Array(batch * rowSize) : new Float32Array(batch * rowSize);
-  pasts?.forEach((past, row) => {
-    if (!past) return;
+  const half = spec.type === "float16";
+  const bytes = scratch(model, spec.name, batch * rowSize * (half ? 2 : 4));
+  const data: FloatBuffer = half
+    ? new Uint16Array(bytes, 0, batch * rowSize)
+    : new Float32Array(bytes, 0, batch * rowSize);
+  for (let row = 0; row < batch && length > 0; row++) {
+    const past = pasts?.[row];
+    if (past?.length === length) {
+      data.set(past.tensors.get(spec.name)!.data, row * rowSize);
+      continue;
+    }
+    // Nothing is seen there, but what was left of another run might be NaN, and 0 * NaN would be seen.
+    data.fill(0, row * rowSize, (row + 1) * rowSize);
+    if (!past) continue;
     const source = past.tensors.get(spec.name)!.data;
-    if (past.length === length) data.set(source, row * rowSize);
-    else
-      for (let head = 0; head < heads; head++)
-        data.set(
-          source.subarray(head * past.length * dim, (head + 1) * past.length * dim),
-          row * rowSize + head * length * dim,
-        );
-  });
+    for (let head = 0; head < heads; head++)
+      data.set(
+        source.subarray(head * past.length * dim, (head + 1) * past.length * dim),
+        row * rowSize + head * length * dim,
+      );
+  }
   const runtime = model.session.runtime;
-  const Half = (globalThis as { Float16Array?: new (buffer: ArrayBufferLike) => Uint16Array }).Float16Array;
-  const typed = data instanceof Uint16Array && Half ? new Half(data.buffer) : data;
+  const { Float16Array: Half } = globalThis as {
+    Float16Array?: new (buffer: ArrayBuffer, offset: number, length: number) => Uint16Array;
+  };
+  const typed = data instanceof Uint16Array && Half ? new Half(bytes, 0, data.length) : data;
   return new runtime.Tensor(spec.type as "float32", typed as Float32Array, [batch, heads, length, dim]);
 }
 

@@ -11,7 +11,7 @@ export interface TextTokenizer extends TokenDecoder {
   /** Number of ids, added tokens included. */
   readonly vocabularySize: number;
   encode(text: string, addSpecialTokens: boolean): number[];
-  readonly pieces: Map<string, string | undefined>;
+  readonly pieces: Map<number, string | undefined>;
   readonly chatTemplate: ChatTemplate | undefined;
 }
 

@@ -89,6 +89,8 @@ export interface ScoreReport {
   readonly tokens: number;
   /** Wall time in seconds inside the inference process, model load not included. */
   readonly seconds: number;
+  /** Processor time of all threads over the same stretch, where the model ran on this machine. */
+  readonly processorSeconds?: number;
   readonly loadSeconds: number;
   /** Trajectories answered from the cache. */
   readonly cached: number;

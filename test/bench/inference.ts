@@ -96,6 +96,7 @@ const ours = (rows: readonly (readonly number[])[], sharePrefixes: boolean): Pro
 
 interface TorchAnswer {
   readonly seconds: number;
+  readonly processorSeconds: number;
   readonly tokens: number;
   readonly logprobs: readonly (readonly number[])[];
 }
@@ -142,6 +143,7 @@ async function throughput(): Promise<void> {
   const torch = existsSync(options.python) ? startTorch() : undefined;
   const machine = await machineBounds(threads);
   const times: { ours: number[]; torch: number[] } = { ours: [], torch: [] };
+  const processor = { ours: 0, torch: 0 };
   let worst = 0;
   for (let round = 0; round <= rounds; round++) {
     const report = await ours(rows, false);
@@ -161,7 +163,10 @@ async function throughput(): Promise<void> {
     }
     for (let again = 0; again < 4; again++) await machine.measure();
     times.ours.push(tokens / report.seconds);
-    if (answer) times.torch.push(tokens / answer.seconds);
+    processor.ours += report.processorSeconds ?? NaN;
+    if (!answer) continue;
+    times.torch.push(tokens / answer.seconds);
+    processor.torch += answer.processorSeconds;
   }
   torch?.end();
   const { bandwidth, arithmetic } = machine.best();
@@ -186,6 +191,11 @@ async function throughput(): Promise<void> {
     );
     console.log(
       `  ratio               ${ratio.toFixed(2).padStart(8)}   (median over rounds ${middle.toFixed(2)})   largest difference ${worst.toExponential(1)}`,
+    );
+    // What the threads used is hardly changed by other programs that use the machine too.
+    const perToken = (seconds: number): string => ((1e6 * seconds) / (tokens * rounds)).toFixed(1);
+    console.log(
+      `  processor time      ${perToken(processor.ours)} us a token, PyTorch ${perToken(processor.torch)}: ${(processor.torch / processor.ours).toFixed(2)} times the tokens for the same work`,
     );
   }
   const best = Math.max(...times.ours);
@@ -252,6 +262,7 @@ async function sharedPrefixes(name: string, rows: readonly (readonly number[])[]
     unique: [],
   };
   let computed = 0;
+  const processor = { shared: 0, unique: 0 };
   for (let round = 0; round <= rounds; round++) {
     const shared = await ours(rows, true);
     const alone = await ours(rows, false);
@@ -261,6 +272,8 @@ async function sharedPrefixes(name: string, rows: readonly (readonly number[])[]
     seconds.shared.push(shared.seconds);
     seconds.alone.push(alone.seconds);
     seconds.unique.push((unshared.seconds * unique) / yardstickTokens);
+    processor.shared += shared.processorSeconds ?? NaN;
+    processor.unique += ((unshared.processorSeconds ?? NaN) * unique) / yardstickTokens;
   }
   // The best round of each: other work on the machine only ever adds time.
   const [shared, alone, unshared] = [seconds.shared, seconds.alone, seconds.unique].map((list) =>
@@ -269,7 +282,7 @@ async function sharedPrefixes(name: string, rows: readonly (readonly number[])[]
   const ratio = shared / unshared;
   console.log(`${name}: ${total} tokens, ${unique} unique, ${computed} computed`);
   console.log(
-    `  computed / unique tokens ${(computed / unique).toFixed(3)}   time / time of unique tokens ${ratio.toFixed(2)}   time / time of each alone ${(shared / alone).toFixed(2)}`,
+    `  computed / unique tokens ${(computed / unique).toFixed(3)}   time / time of unique tokens ${ratio.toFixed(2)}   time / time of each alone ${(shared / alone).toFixed(2)}   processor time / that of unique tokens ${(processor.shared / processor.unique).toFixed(2)}`,
   );
 }
 

@@ -99,7 +99,7 @@ describe("packBranches", () => {
       Math.max(...littleAttention.rows.map((row) => row.wave)),
     );
     for (const costs of [base, { ...base, run: 1e9 }, { ...base, pair: 1e6 }])
-      for (const width of [1, 16, 64, 256])
+      for (const width of [1, 64, 256])
         expect(planCost(cheapestPacking(forest, costs), costs)).toBeLessThanOrEqual(
           planCost(packBranches(forest, width), costs),
         );
