@@ -11,6 +11,8 @@ interface Body {
   readonly text_2?: string;
   readonly messages?: readonly { readonly role: string; readonly content: string }[];
   readonly max_tokens?: number;
+  /** vLLM squashes the outputs of classifiers unless this is false. */
+  readonly use_activation?: boolean;
   readonly echo?: boolean;
   readonly inputs?: readonly {
     readonly name: string;
@@ -187,14 +189,19 @@ async function answer(client: InferenceClient, request: IncomingMessage, shifted
     }
     case "/classify": {
       const report = await score("tiny-reward", textTrajectory("s", (body.input as string[])[0]!, []));
-      const p = 1 / (1 + Math.exp(-report.series[0]!.values[0]!));
-      return { data: [{ index: 0, label: "LABEL_1", probs: [1 - p, p], num_classes: 2 }] };
+      const logit = report.series[0]!.values[0]!;
+      const p = 1 / (1 + Math.exp(-logit));
+      const probs = body.use_activation === false ? [-logit, logit] : [1 - p, p];
+      return { data: [{ index: 0, label: "LABEL_1", probs, num_classes: 2 }] };
     }
     case "/pooling": {
       const ids = body.input as readonly number[];
       const report = await score("tiny-prm", ofIds(ids), { perToken: true });
       const values = report.series.find((series) => series.name === "token_reward")!.values;
-      return { data: [{ index: 0, object: "pooling", data: [...values].map((value) => [value]) }] };
+      const rows = [...values].map((value) => [
+        body.use_activation === false ? value : 1 / (1 + Math.exp(-value)),
+      ]);
+      return { data: [{ index: 0, object: "pooling", data: rows }] };
     }
     case "/v1/embeddings": {
       const texts = body.input as readonly string[];
@@ -244,7 +251,8 @@ async function kserve(url: string, body: Body): Promise<unknown> {
         name,
         datatype: "FP32",
         shape: tensor.dims,
-        data: [...(tensor.data as Float32Array)],
+        // The protocol leaves it to the server whether the rows are nested.
+        data: match[1] === "prm" ? [[...(tensor.data as Float32Array)]] : [...(tensor.data as Float32Array)],
       })),
     };
   } finally {

@@ -158,6 +158,7 @@ describe("models that the settings declare", () => {
       { name: "ids", url: server.url, kind: "policy-lm", model: "tiny", tokenizer: policy },
       { name: "score", url: server.url, kind: "scalar-reward", api: "vllm-score" },
       { name: "classify", url: server.url, kind: "scalar-reward", api: "vllm-classify" },
+      { name: "logits", url: server.url, kind: "scalar-reward", api: "vllm-classify", activation: "none" },
       { name: "pooling", url: server.url, kind: "process-reward", api: "vllm-pooling", tokenizer: policy },
       { name: "embeddings", url: server.url, kind: "embedding", api: "openai" },
       {
@@ -181,6 +182,7 @@ describe("models that the settings declare", () => {
       values(await services.scoring.score(ids, "classify", "auto"), "reward"),
       reward.map((value) => 1 / (1 + Math.exp(-value))),
     );
+    near(values(await services.scoring.score(ids, "logits", "auto"), "reward"), reward);
     const steps = values(await services.scoring.score(ids, fixture("tiny-prm"), "cpu"), "reward");
     near(values(await services.scoring.score(ids, "pooling", "auto"), "reward"), steps);
     near(values(await services.scoring.score(ids, "kserve", "auto"), "reward"), steps);

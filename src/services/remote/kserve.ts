@@ -10,9 +10,15 @@ import type { RemoteText } from "./remoteText";
 
 const tensorInfo = v.looseObject({ name: v.string(), datatype: v.string(), shape: v.array(v.number()) });
 const metadataSchema = v.looseObject({ inputs: v.array(tensorInfo), outputs: v.array(tensorInfo) });
+/** Tensor contents: row-major, flat or nested as the shape is. */
+const contentsSchema = v.pipe(
+  v.array(v.unknown()),
+  v.transform((data) => data.flat(Infinity)),
+  v.array(v.number()),
+);
 const inferSchema = v.looseObject({
   outputs: v.pipe(
-    v.array(v.looseObject({ name: v.string(), shape: v.array(v.number()), data: v.array(v.number()) })),
+    v.array(v.looseObject({ name: v.string(), shape: v.array(v.number()), data: contentsSchema })),
     v.minLength(1),
   ),
 });
@@ -68,7 +74,10 @@ export async function kserveSeries(
       "A model on a KServe server needs its name there (model).",
       "Add it in trajectoryLens.models.",
     );
-  const base = endpoint(serverRoot(declaration.url!), `v2/models/${encodeURIComponent(declaration.model)}`);
+  const base = endpoint(
+    serverRoot(declaration.url!.replace(/\/v2\/*$/, "")),
+    `v2/models/${encodeURIComponent(declaration.model)}`,
+  );
   const metadata = read(base, metadataSchema, await askServer(base, undefined, options));
   const text = isText(metadata) ? await prepare() : undefined;
   if (text && !text.tokens)

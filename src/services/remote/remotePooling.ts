@@ -36,6 +36,12 @@ function read<T extends v.GenericSchema>(url: string, schema: T, reply: unknown)
   );
 }
 
+/** Asks vLLM for outputs as the model gives them: `use_activation` since 0.11.1, `activation` before. */
+const RAW = { use_activation: false, activation: false } as const;
+
+/** Whether a score or class probability is to come unsquashed; servers squash by default. */
+const unsquashed = ({ activation }: ModelDeclaration): object => (activation === "none" ? RAW : {});
+
 const textOfStep = (step: Step): string =>
   [step.observation, step.thought, step.action]
     .filter((piece) => piece !== undefined && piece !== "")
@@ -77,13 +83,18 @@ export async function remoteNumbers(
   if (api === "vllm-score") {
     const url = endpoint(serverRoot(base!), "score");
     const first = prepared.spans.find((span) => span.policy)?.start ?? 0;
-    const body = { ...model, text_1: prepared.text.slice(0, first), text_2: prepared.text.slice(first) };
+    const body = {
+      ...model,
+      ...unsquashed(declaration),
+      text_1: prepared.text.slice(0, first),
+      text_2: prepared.text.slice(first),
+    };
     const [entry] = read(url, scoreSchema, await askServer(url, body, options)).data;
     return whole(entry!.score, "score", `prompt against response at ${url}`);
   }
   if (api === "vllm-classify") {
     const url = endpoint(serverRoot(base!), "classify");
-    const body = { ...model, input: [prepared.text] };
+    const body = { ...model, ...unsquashed(declaration), input: [prepared.text] };
     const { probs } = read(url, classifySchema, await askServer(url, body, options)).data[0]!;
     if (probs.length > 2 || probs.length === 0)
       throw new Failure(
@@ -91,10 +102,13 @@ export async function remoteNumbers(
         `${url} gives ${probs.length} classes; a reward has one or two (of which the second is read).`,
         "Choose another model.",
       );
-    return whole(probs.at(-1)!, "probability", `probability of the last class at ${url}`);
+    return declaration.activation === "none"
+      ? whole(probs.at(-1)!, "reward", `output of the last class at ${url}`)
+      : whole(probs.at(-1)!, "probability", `probability of the last class at ${url}`);
   }
   const url = endpoint(serverRoot(base!), "pooling");
-  const body = { ...model, input: prepared.tokens?.ids ?? prepared.text };
+  // A classifier's outputs come squashed unless one asks for them as they are; the declaration says what is done to them.
+  const body = { ...model, ...RAW, input: prepared.tokens?.ids ?? prepared.text };
   const { data } = read(url, poolingSchema, await askServer(url, body, options)).data[0]!;
   const squash = declaration.activation === "sigmoid";
   const unit = squash || declaration.activation === "softmax" ? "probability" : "reward";
@@ -105,22 +119,9 @@ export async function remoteNumbers(
     return whole(value(last as number | readonly number[]), unit, `read at the last token at ${url}`);
   }
   const tokens = prepared.tokens;
-  if (typeof data === "number" || !tokens || data.length !== tokens.ids.length)
-    throw new Failure(
-      "server-reply",
-      tokens
-        ? `${url} gives ${typeof data === "number" ? 1 : data.length} numbers for ${tokens.ids.length} tokens, so step ends cannot be told.`
-        : `Step ends of a process reward model on a server are found with its tokenizer.`,
-      tokens
-        ? "Serve the model so that it gives a score per token."
-        : "Name its tokenizer folder (tokenizer).",
-    );
-  const ends = stepEndTokens(tokens.spans, prepared.spans);
+  const own = prepared.spans.filter((span) => span.policy);
   const values = new Float64Array(trajectory.steps.length).fill(NaN);
-  prepared.spans.forEach((span, i) => {
-    if (span.policy) values[span.step] = value(data[ends[i]!]!);
-  });
-  return {
+  const perStep = (method: string): RemoteNumbers => ({
     series: [
       {
         ...common,
@@ -128,11 +129,31 @@ export async function remoteNumbers(
         level: "step",
         unit,
         values,
-        method: `read at step-end tokens at ${url}, ${prepared.method}`,
+        method: `${method} at ${url}, ${prepared.method}`,
       },
     ],
     arrays: [],
-  };
+  });
+  // A server that knows the mark behind steps (vLLM's step pooling) gives one row a step.
+  if (Array.isArray(data) && data.length === own.length && data.length !== tokens?.ids.length) {
+    own.forEach((span, i) => (values[span.step] = value(data[i]!)));
+    return perStep("one a step, as the server pools them");
+  }
+  if (typeof data === "number" || !tokens || data.length !== tokens.ids.length)
+    throw new Failure(
+      "server-reply",
+      tokens
+        ? `${url} gives ${typeof data === "number" ? 1 : data.length} numbers for ${tokens.ids.length} tokens and ${own.length} steps, so step ends cannot be told.`
+        : `Step ends of a process reward model on a server are found with its tokenizer.`,
+      tokens
+        ? "Serve the model so that it gives a score per token."
+        : "Name its tokenizer folder (tokenizer).",
+    );
+  const ends = stepEndTokens(tokens.spans, prepared.spans);
+  prepared.spans.forEach((span, i) => {
+    if (span.policy) values[span.step] = value(data[ends[i]!]!);
+  });
+  return perStep("read at step-end tokens");
 }
 
 function scoreOf(
