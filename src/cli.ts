@@ -88,8 +88,14 @@ function usageFailure(error: CommanderError): FailureData {
   return {
     code: "bad-arguments",
     message: sentence.endsWith(".") || sentence.endsWith(")") ? sentence : `${sentence}.`,
-    hint: "See `trajectory-lens --help`.",
+    hint: `See \`trajectory-lens ${commandName()}--help\`.`,
   };
+}
+
+/** The command that was asked for, with a space; nothing where there is none of that name. */
+function commandName(): string {
+  const name = process.argv.slice(2).find((argument) => !argument.startsWith("-"));
+  return program.commands.some((command) => command.name() === name) ? `${name ?? ""} ` : "";
 }
 
 function report(failure: FailureData): void {

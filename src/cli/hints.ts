@@ -26,15 +26,17 @@ const inWordsOfTheCommandLine: readonly (readonly [RegExp, string])[] = [
     /Look at the Trajectory Lens log for (?:details|what it printed)/gu,
     "Run it with --verbose to see the log",
   ],
+  [/\bMap its columns to open it\b/gu, "Map its columns with `index --mapping FILE.json` to open it"],
   [/correct the mapping in the settings/gu, "correct the file of --mapping"],
 ];
 
-const translated = (text: string): string =>
+/** What is said of the editor, in words of the command line. */
+export const wordsOfCommandLine = (text: string): string =>
   inWordsOfTheCommandLine.reduce((words, [from, to]) => words.replace(from, to), text);
 
 /** A failure as someone without an editor can act on it. */
 export const onCommandLine = ({ code, message, hint }: FailureData): FailureData => ({
   code,
-  message: translated(message),
-  hint: translated(hint),
+  message: wordsOfCommandLine(message),
+  hint: wordsOfCommandLine(hint),
 });

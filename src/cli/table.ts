@@ -43,7 +43,7 @@ export function table(
   const line = (row: readonly string[]): string =>
     widths
       .map((size, column) => {
-        const cell = cut(row[column] ?? "", size);
+        const cell = cut(row[column] ?? "", size, headings[column] === "path" || undefined);
         const space = " ".repeat(Math.max(0, size - stringWidth(cell)));
         return numeric[column] ? space + cell : cell + space;
       })
@@ -109,9 +109,8 @@ function record(headings: readonly string[], row: readonly string[], width: numb
 }
 
 /** The text in at most `size` columns. Of a path the end tells more than the beginning. */
-function cut(text: string, size: number): string {
+function cut(text: string, size: number, path = isPath(text)): string {
   if (stringWidth(text) <= size) return text;
-  const path = /^(?:\/|[A-Za-z]:\\)\S+$/u.test(text);
   const parts = characters(text);
   if (path) parts.reverse();
   const kept: string[] = [];
@@ -123,3 +122,5 @@ function cut(text: string, size: number): string {
   }
   return path ? CUT + kept.reverse().join("") : kept.join("") + CUT;
 }
+
+const isPath = (text: string): boolean => /^\S*[/\\]\S*$/u.test(text);

@@ -13,6 +13,7 @@ import {
 import { conventionText } from "./convention";
 import { defaultRequests } from "./defaultSignals";
 import { modelName } from "./modelSearch";
+import { nearestName } from "../signals/specification/sourceText";
 import { nanEntries } from "./nanEntries";
 import { runSettings } from "./runSettings";
 import type { ScoreArrays } from "./scoreArrays";
@@ -146,10 +147,14 @@ function trackOf(
 export function resolveRequest(request: SignalRequest): { signal: Signal; parameters: ParameterValues } {
   const signal = catalogue.find((candidate) => candidate.id === request.signalId);
   if (!signal) {
+    const near = nearestName(
+      request.signalId,
+      catalogue.map(({ id }) => id),
+    );
     throw new Failure(
       "unknown-signal",
       `There is no signal "${request.signalId}".`,
-      "List the signals with `trajectory-lens signals`.",
+      `${near === undefined ? "" : `Did you mean ${near}? `}List the signals with \`trajectory-lens signals\`.`,
     );
   }
   return resolveWith(signal, request);

@@ -1,5 +1,6 @@
 import type { CompareReport } from "../../services/services";
 import { counted, shownTask } from "../progress";
+import { placeOf } from "../place";
 import { withIndex, type CommonOptions, type Output } from "../session";
 import { table } from "../table";
 import { tableNumber, terminalText } from "../text";
@@ -32,21 +33,12 @@ export async function compareCommand(path: string, options: CompareOptions): Pro
     return {
       document: { reports },
       text: (width) =>
-        reports.map((report) => reportText(report, width, (options.misfits ?? 0) > 0)).join("\n\n"),
+        reports.map((report) => reportText(report, path, width, (options.misfits ?? 0) > 0)).join("\n\n"),
       sheet: () => ({
-        headings: [
-          "dataset",
-          "signal",
-          "preset",
-          "title",
-          "compared",
-          "matching",
-          "telling",
-          "mean_difference",
-        ],
+        headings: ["path", "signal", "preset", "title", "compared", "matching", "telling", "mean_difference"],
         rows: reports.flatMap(({ dataset, fits }) =>
           fits.map((fit) => [
-            dataset.name,
+            placeOf(dataset.path, path),
             fit.signalId,
             fit.presetId,
             fit.title,
@@ -62,11 +54,11 @@ export async function compareCommand(path: string, options: CompareOptions): Pro
 }
 
 /** @param singly whether rows that do not fit are listed one by one too */
-function reportText(report: CompareReport, width: number | undefined, singly: boolean): string {
+function reportText(report: CompareReport, path: string, width: number | undefined, singly: boolean): string {
   const fits = report.fits.filter(({ compared }) => compared > 0);
   const shown = report.best[0] ?? fits[0];
   return [
-    `${terminalText(report.dataset.name)}: ${report.summary}`,
+    `${terminalText(placeOf(report.dataset.path, path))}: ${report.summary}`,
     ...(fits.length === 0
       ? []
       : [

@@ -1,8 +1,10 @@
 import { Failure } from "../../model/failure";
 import type { DiagnoseReport } from "../../services/services";
 import { counted, shownTask } from "../progress";
+import { placeOf } from "../place";
 import { withIndex, type CommonOptions, type Output } from "../session";
 import { table } from "../table";
+import { terminalText } from "../text";
 
 export interface DiagnoseOptions extends CommonOptions {
   readonly only?: readonly string[];
@@ -30,10 +32,10 @@ export async function diagnoseCommand(path: string, options: DiagnoseOptions): P
       );
     return {
       document: { reports },
-      text: (width) => reports.map((report) => reportText(report, width)).join("\n\n"),
+      text: (width) => reports.map((report) => reportText(report, path, width)).join("\n\n"),
       sheet: () => ({
         headings: [
-          "dataset",
+          "path",
           "diagnostic",
           "severity",
           "message",
@@ -45,7 +47,7 @@ export async function diagnoseCommand(path: string, options: DiagnoseOptions): P
         ],
         rows: reports.flatMap(({ dataset, findings }) =>
           findings.map((each) => [
-            dataset.name,
+            placeOf(dataset.path, path),
             each.diagnosticId,
             each.severity,
             each.message,
@@ -61,13 +63,13 @@ export async function diagnoseCommand(path: string, options: DiagnoseOptions): P
   });
 }
 
-function reportText(report: DiagnoseReport, width: number | undefined): string {
+function reportText(report: DiagnoseReport, path: string, width: number | undefined): string {
   const spoken = report.diagnostics.filter(({ findings }) => findings > 0);
   const silent = report.diagnostics.filter(
     ({ findings, missing }) => findings === 0 && Object.keys(missing).length > 0,
   );
   return [
-    `${report.dataset.name}: ${report.findings.length} findings in ${report.trajectories} trajectories, in ${report.seconds.toFixed(2)} s`,
+    `${terminalText(placeOf(report.dataset.path, path))}: ${counting(report.findings.length, "finding", "findings")} in ${counting(report.trajectories, "trajectory", "trajectories")}, in ${report.seconds.toFixed(2)} s`,
     ...(spoken.length === 0
       ? []
       : [
@@ -86,16 +88,24 @@ function reportText(report: DiagnoseReport, width: number | undefined): string {
           .slice(0, LISTED)
           .map(
             ({ message, trajectoryIds }) =>
-              `${id}: ${message}  (${trajectoryIds.length} rows, ${trajectoryIds[0] ?? ""})`,
+              `${id}: ${message}  (${counting(trajectoryIds.length, "row", "rows")}, ${trajectoryIds[0] ?? ""})`,
           ),
         ...(own.length > LISTED ? [`${id}: ${own.length - LISTED} more`] : []),
       ];
     }),
-    ...(silent.length === 0
-      ? []
-      : ["", ...silent.map(({ id, missing }) => `not computed: ${id}. ${Object.keys(missing).join(" ")}`)]),
+    ...(silent.length === 0 ? [] : ["", "not computed:", ...missingLines(silent)]),
   ].join("\n");
 }
+
+/** What is missing, with the diagnostics that need it. */
+function missingLines(silent: DiagnoseReport["diagnostics"]): string[] {
+  const reasons = new Map<string, string[]>();
+  for (const { id, missing } of silent)
+    for (const reason of Object.keys(missing)) reasons.set(reason, [...(reasons.get(reason) ?? []), id]);
+  return [...reasons].map(([reason, ids]) => terminalText(`  ${ids.join(", ")}: ${reason}`));
+}
+
+const counting = (count: number, one: string, many: string): string => `${count} ${count === 1 ? one : many}`;
 
 /** `length-bloat.ratio=2` by diagnostic. */
 function parametersOf(pairs: readonly string[]): Record<string, Record<string, string>> {

@@ -1,8 +1,11 @@
 import { readFile, stat } from "node:fs/promises";
-import { relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { ColumnMapping } from "../../model/columnMapping";
 import { Failure } from "../../model/failure";
+import type { Note } from "../../model/trajectory";
 import { parseColumnMappings } from "../../services/columnMappings";
+import { wordsOfCommandLine } from "../hints";
+import { placeOf } from "../place";
 import { withIndex, type CommonOptions, type Output } from "../session";
 import { terminalText } from "../text";
 import { table } from "../table";
@@ -55,7 +58,7 @@ export async function indexCommand(paths: readonly string[], options: IndexOptio
             dataset.groups,
             dataset.trainingSteps,
             dataset.rewardMean,
-            placeOf(dataset.path, paths),
+            placeOf(dataset.path, ...paths),
           ]);
           // A file's warning stands with its dataset and in the list of this run; it is told once.
           const told = [...datasets.flatMap((dataset) => dataset.warnings), ...warnings];
@@ -71,11 +74,7 @@ export async function indexCommand(paths: readonly string[], options: IndexOptio
               width,
             ),
             ...(notes.length === 0 ? [] : ["", "Warnings"]),
-            ...notes.map((note) =>
-              terminalText(
-                `  ${note.code}: ${note.message}${note.where === undefined ? "" : ` (${note.where})`}`,
-              ),
-            ),
+            ...noteLines(notes),
           ].join("\n");
         },
         sheet: () => ({
@@ -106,8 +105,20 @@ export async function indexCommand(paths: readonly string[], options: IndexOptio
   );
 }
 
-/** The path below the one that was given; as it is where several were. */
-function placeOf(path: string, given: readonly string[]): string {
-  const [only] = given;
-  return given.length === 1 && only !== undefined ? relative(resolve(only), path) || path : path;
+/** Notes of one kind that are listed; `--json` has all of them. */
+const LISTED = 3;
+
+/** Notes by kind, each with its place. */
+function noteLines(notes: readonly Note[]): string[] {
+  const kinds = new Map<string, Note[]>();
+  for (const note of notes) kinds.set(note.code, [...(kinds.get(note.code) ?? []), note]);
+  return [...kinds].flatMap(([code, own]) => [
+    ...own.slice(0, LISTED).map(({ message, where }) => {
+      const place = where === undefined || message.includes(where) ? "" : ` (${where})`;
+      return terminalText(`  ${code}: ${wordsOfCommandLine(message)}${place}`);
+    }),
+    ...(own.length > LISTED
+      ? [`  ${code}: ${own.length - LISTED} more of this kind; --json lists all of them`]
+      : []),
+  ]);
 }

@@ -61,9 +61,11 @@ export function ends<T>(steps: readonly T[]): { readonly first: readonly T[]; re
 export const isNumber = (value: number | null | undefined): value is number =>
   typeof value === "number" && Number.isFinite(value);
 
-/** "step 3" or "steps 3-7". */
+/** "step 3" or "steps 3-7"; "the run" where it records no training steps. */
 export function stepsText(steps: readonly StepRows[]): string {
-  const from = steps[0]?.trainingStep;
-  const to = steps.at(-1)?.trainingStep;
+  const numbered = steps.filter(({ trainingStep }) => trainingStep !== undefined);
+  const from = numbered[0]?.trainingStep;
+  const to = numbered.at(-1)?.trainingStep;
+  if (from === undefined || to === undefined) return "the run";
   return from === to ? `step ${from}` : `steps ${from}-${to}`;
 }
