@@ -100,6 +100,7 @@ export const agentLightning = draftedFormat({
   source: "microsoft/agent-lightning: spans with rollout_id and attempt_id (v0), events (v1)",
   containers: ["jsonl", "json"],
   wholeDocument: true,
+  episodeColumns: [],
   grouping: "key",
   nativeTree: false,
 

@@ -101,6 +101,7 @@ export const langSmith = draftedFormat({
   source: "langchain-ai/langsmith-sdk: runs with dotted_order and run_type, and {post, patch} batches",
   containers: ["json", "jsonl"],
   wholeDocument: true,
+  episodeColumns: [],
   grouping: "none",
   nativeTree: false,
 

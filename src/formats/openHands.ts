@@ -292,6 +292,7 @@ export const openHandsEvents = draftedFormat({
   source: "All-Hands-AI/OpenHands and software-agent-sdk, a list of events",
   containers: ["json"],
   wholeDocument: true,
+  episodeColumns: [],
   grouping: "none",
   nativeTree: false,
 

@@ -42,6 +42,7 @@ export const osWorld = draftedFormat({
   grouping: "none",
   nativeTree: false,
   wholeDocument: true,
+  episodeColumns: [],
 
   detect(head) {
     const row = head.firstRecord;

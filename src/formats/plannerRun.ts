@@ -54,6 +54,7 @@ export const plannerRun = draftedFormat({
   grouping: "none",
   nativeTree: false,
   wholeDocument: true,
+  episodeColumns: [],
 
   detect(head) {
     const row = head.firstRecord;

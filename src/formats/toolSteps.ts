@@ -52,6 +52,7 @@ export const agentSteps = draftedFormat({
     "AReaL geo_edit output.jsonl: {step, observation[messages], action{text, tool_calls}, function_call, extra_info}",
   containers: ["jsonl"],
   wholeDocument: true,
+  episodeColumns: [],
   grouping: "none",
   nativeTree: false,
 

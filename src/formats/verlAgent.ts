@@ -109,6 +109,7 @@ export const verlAgent = draftedFormat({
   source: "langfengQ/verl-agent and forks, trainer.rollout_data_dir",
   containers: ["jsonl"],
   wholeDocument: true,
+  episodeColumns: [],
   grouping: "key",
   nativeTree: false,
 

@@ -77,7 +77,7 @@ export async function probe(path: string, mapped?: Format): Promise<Probe> {
   if (sniffed === undefined) return { kind: "other" };
   try {
     const found = choose(path, size, sniffed, mapped);
-    if (confidenceOf(found) >= SURE) return found;
+    if (confidenceOf(found) >= (mapped === undefined ? sureOf(sniffed) : SURE)) return found;
     const other = otherReading(path, sniffed);
     const again = other === undefined ? found : choose(path, size, other, mapped);
     const first = confidenceOf(again) > confidenceOf(found) ? again : found;
@@ -89,6 +89,10 @@ export async function probe(path: string, mapped?: Format): Promise<Probe> {
 
 /** A format this sure is not doubted. */
 const SURE = 0.5;
+/** The names of columns tell less than the values below them. */
+const SURE_OF_COLUMNS = 0.9;
+
+const sureOf = ({ parts }: Sniffed): number => (parts.columns === undefined ? SURE : SURE_OF_COLUMNS);
 
 const confidenceOf = (found: Probe): number => (found.kind === "readable" ? found.detection.confidence : 0);
 
@@ -102,9 +106,10 @@ const GENERIC = 0.3;
  * are what the lines of a JSON file would be.
  */
 async function byFurtherRecords(path: string, bytes: number, sniffed: Sniffed, first: Probe): Promise<Probe> {
-  if (confidenceOf(first) >= SURE || first.kind === "part") return first;
   const { parts, stored } = sniffed;
   const table = parts.columns !== undefined;
+  const sure = sureOf(sniffed);
+  if (confidenceOf(first) >= sure || first.kind === "part") return first;
   const records = await sampledRecords(path, stored, parts.array === true).catch(() => []);
   const generic = new Map<string, number>();
   let best = first;
@@ -127,7 +132,7 @@ async function byFurtherRecords(path: string, bytes: number, sniffed: Sniffed, f
     const reason = `${found.detection.reason} (${table ? "row" : "record"} ${index + 1})`;
     const detection = { confidence: weight * found.detection.confidence, reason };
     best = { ...found, head: { ...found.head, ...parts }, detection };
-    if (confidenceOf(best) >= SURE) break;
+    if (confidenceOf(best) >= sure) break;
   }
   return best;
 }
