@@ -99,7 +99,8 @@ export const ratedResponses = draftedFormat({
   nativeTree: false,
 
   detect(head) {
-    if (isRated(fieldNames(head)))
+    const texts = isObject(head.firstRecord) ? head.firstRecord["response"] : "";
+    if (isRated(fieldNames(head)) && typeof texts === "string")
       return { confidence: 0.9, reason: `prompt, response and the ratings ${RATINGS.join(", ")}` };
     const row = head.firstRecord;
     if (!isObject(row)) return undefined;

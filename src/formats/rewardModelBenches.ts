@@ -118,7 +118,10 @@ export const modelOutputs = draftedFormat({
   nativeTree: false,
   detect: (head) =>
     isObject(head.firstRecord) &&
-    ["instruction", "output", "generator"].every((key) => key in (head.firstRecord as JsonObject))
+    // A vocabulary has these words among its keys, too.
+    ["instruction", "output", "generator"].every(
+      (key) => typeof (head.firstRecord as JsonObject)[key] === "string",
+    )
       ? { confidence: 0.6, reason: "instruction, output and generator" }
       : undefined,
   drafts(record) {
