@@ -30,7 +30,8 @@ const part = (object: JsonObject, name: string): JsonObject => {
 function columnLength(line: JsonObject): number | undefined {
   const steps = listOf(line["global_step"]);
   if (steps === undefined || steps.length === 0) return undefined;
-  return Object.values(line).every((value) => listOf(value)?.length === steps.length)
+  // What a fork adds beside the columns is none of them.
+  return Object.values(line).every((value) => !isList(value) || value.length === steps.length)
     ? steps.length
     : undefined;
 }
@@ -208,7 +209,7 @@ export const rollAgentic = draftedFormat({
     let empty = 0;
     for (let index = 0; index < length; index++) {
       const row = Object.fromEntries(
-        Object.entries(line).map(([name, values]) => [name, listOf(values)?.[index] ?? null]),
+        Object.keys(line).map((name) => [name, listOf(line[name])?.[index] ?? null]),
       );
       const cell = WHOLE.map((name) => unpacked(row[name])).find(isObject);
       // A rollout that failed leaves a placeholder without content.
