@@ -31,7 +31,7 @@ function run(...args: string[]): Promise<{ code: number; document: Record<string
 
 interface Series {
   readonly name: string;
-  readonly values: readonly (number | "NaN")[];
+  readonly values: readonly (number | null)[];
 }
 
 beforeAll(async () => {
@@ -98,7 +98,7 @@ describe("models on the command line", () => {
     );
     const asked = await run("score", data, "--model", policy, "--provider", "cpu", "--questions", questions);
     const judged = (asked.document["series"] as Series[])[0]!;
-    expect([judged.name, judged.values[0]]).toEqual(["ui_genie", "NaN"]);
+    expect([judged.name, judged.values[0]]).toEqual(["ui_genie", null]);
     expect(judged.values[1]).toBeGreaterThan(0);
     writeFileSync(questions, JSON.stringify([{ name: "x" }]));
     const wrong = await run("score", data, "--model", policy, "--questions", questions);
@@ -183,6 +183,8 @@ describe("models on the command line", () => {
     );
     expect(judged.code).toBe(1);
     expect((judged.document["error"] as { message: string }).message).toMatch(/cannot be reached/);
+    // The advice names the option of the command line, not a setting of the editor.
+    expect((judged.document["error"] as { hint: string }).hint).toContain("--models-file");
     const lines = Array.from({ length: 30 }, (_, i) =>
       JSON.stringify({ input: `q${i}`, output: "a", score: 0, step: 1 }),
     );
