@@ -49,6 +49,7 @@ import { npyPairs } from "./npyPairs";
 import { episodeArrays, episodePickles, imitationRollouts, stableBaselines2 } from "./plainEpisodes";
 import { preferencePairs } from "./preferencePairs";
 import { generatedBranches } from "./generatedBranches";
+import { primeRlSamples } from "./primeRlSamples";
 import { primeRlTokens } from "./primeRlTokens";
 import { qualityDiversity } from "./qualityDiversity";
 import { rllm } from "./rllm";
@@ -101,6 +102,7 @@ import { openCua } from "./openCua";
 import { osGenesis, osGenesisInstructions } from "./osGenesis";
 import { osWorld } from "./osWorld";
 import { plannerRun } from "./plannerRun";
+import { rewardBenchScores } from "./rewardBenchScores";
 import { modelOutputs, pairScores, rewardBench2 } from "./rewardModelBenches";
 import { uiGenie } from "./uiGenie";
 import { uiS1, uiS1Results } from "./uiS1";
@@ -113,6 +115,7 @@ export const formats: readonly Format[] = [
   verlAgent,
   verlAgentSteps,
   primeRlTokens,
+  primeRlSamples,
   verifiersTraces,
   verifiersResults,
   trlCompletions,
@@ -216,6 +219,7 @@ export const formats: readonly Format[] = [
   videoVotes,
   conversationPairs,
   rewardBench2,
+  rewardBenchScores,
   pairScores,
   modelOutputs,
   mathShepherd,

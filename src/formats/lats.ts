@@ -29,12 +29,19 @@ export const lats = draftedFormat({
   source: "lapisrocks/LanguageAgentTreeSearch, programming runs (mcts.py, reflexion.py)",
   containers: ["jsonl"],
   grouping: "none",
-  needs: [["prompt", "entry_point"]],
+  needs: [
+    ["prompt", "entry_point"],
+    ["prompt", "implementations"],
+  ],
   nativeTree: false,
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !("entry_point" in row) || !("test" in row) || !("prompt" in row)) return undefined;
+    if (!isObject(row) || !("prompt" in row)) return undefined;
+    // Rows of tasks without a named function have no entry point.
+    if (isList(row["implementations"]) && "is_solved" in row)
+      return { confidence: 0.9, reason: "prompt, implementations, is_solved" };
+    if (!("entry_point" in row) || !("test" in row)) return undefined;
     if (isList(row["implementations"]))
       return { confidence: 0.9, reason: "prompt, test, implementations, test_feedback" };
     return "acc" in row || "is_solved" in row
