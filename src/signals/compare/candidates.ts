@@ -7,6 +7,10 @@ export interface Candidate {
   readonly presetId: string;
   /** "GRPO advantage, verl Dr.GRPO" */
   readonly title: string;
+  /** "verl Dr.GRPO" */
+  readonly presetTitle: string;
+  /** "gamma 0.95, lambda 0.9"; empty for conventions without discounts. */
+  readonly discounts: string;
   readonly parameters: ParameterValues;
 }
 
@@ -37,6 +41,8 @@ export function candidatesOf(
           signal,
           presetId: preset.id,
           title: [title, ...said].join(", "),
+          presetTitle: preset.title,
+          discounts: said.join(", "),
           parameters: { ...base, ...values },
         });
       };

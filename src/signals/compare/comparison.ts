@@ -128,6 +128,11 @@ export class AdvantageComparison {
       presetId: each.candidate.presetId,
       parameters: each.candidate.parameters,
       title: each.candidate.title,
+      names: {
+        signal: each.candidate.signal.title,
+        preset: each.candidate.presetTitle,
+        discounts: each.candidate.discounts,
+      },
       compared: each.compared,
       matching: each.matching,
       telling: each.telling,

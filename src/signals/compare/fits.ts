@@ -7,6 +7,8 @@ export interface PresetFit {
   readonly signalId: string;
   readonly presetId: string;
   readonly title: string;
+  /** What the title is made of. */
+  readonly names: { readonly signal: string; readonly preset: string; readonly discounts: string };
   /** All parameters of the convention. */
   readonly parameters: ParameterValues;
   /** Rows that could be compared. */
@@ -80,11 +82,7 @@ export function summaryOf(
     return `${recordedRows} rows record advantages, but no convention could be computed for them. ${obstacles[0]?.reason ?? ""}`.trim();
   if (best.length === 0)
     return `No known convention reproduces the recorded advantages of any of ${first.compared} rows within ${toleranceText(tolerance)}.`;
-  const named = best
-    .map((fit) => fit.title)
-    .slice(0, 4)
-    .join(" = ");
-  const more = best.length > 4 ? ` (and ${best.length - 4} more that agree here)` : "";
+  const named = namesOf(best);
   const share = (100 * first.matching) / first.compared;
   const part = share === 100 ? "100" : share > 99.9 ? "more than 99.9" : share.toFixed(1);
   const rest =
@@ -96,8 +94,30 @@ export function summaryOf(
       ? `All ${first.compared} recorded advantages that could be compared are 0, which tells no convention from another.${rest}`
       : `No known convention reproduces the recorded advantages; ${first.matching} of ${first.compared} rows agree, all of them 0.${rest}`;
   if (share < 50)
-    return `No known convention reproduces the recorded advantages; the nearest, ${named}${more}, does so on ${part}% of ${first.compared} rows within ${toleranceText(tolerance)}.${rest}`;
-  return `Recorded advantages fit ${named}${more}: ${part}% of ${first.compared} rows within ${toleranceText(tolerance)}.${rest}`;
+    return `No known convention reproduces the recorded advantages; the nearest, ${named}, does so on ${part}% of ${first.compared} rows within ${toleranceText(tolerance)}.${rest}`;
+  return `Recorded advantages fit ${named}: ${part}% of ${first.compared} rows within ${toleranceText(tolerance)}.${rest}`;
+}
+
+/** Signals and presets that a sentence names. */
+const NAMED_SIGNALS = 3;
+const NAMED_PRESETS = 5;
+
+/** Conventions that agree, those of one signal together: "GAE advantage (Stable-Baselines3, RLlib; gamma 0.95)". */
+function namesOf(best: readonly PresetFit[]): string {
+  const signals = new Map<string, PresetFit[]>();
+  for (const fit of best) {
+    const key = `${fit.names.signal}\n${fit.names.discounts}`;
+    signals.set(key, [...(signals.get(key) ?? []), fit]);
+  }
+  const listed = [...signals.values()].slice(0, NAMED_SIGNALS);
+  const told = listed.map((fits) => {
+    const { signal, discounts } = fits[0]!.names;
+    const presets = fits.slice(0, NAMED_PRESETS).map(({ names }) => names.preset);
+    const more = fits.length > presets.length ? ` and ${fits.length - presets.length} more` : "";
+    return `${signal} (${presets.join(", ")}${more}${discounts === "" ? "" : `; ${discounts}`})`;
+  });
+  const rest = best.length - listed.reduce((sum, fits) => sum + fits.length, 0);
+  return `${told.join(" = ")}${rest > 0 ? ` (and ${rest} more that agree here)` : ""}`;
 }
 
 /** Reasons of all conventions, those that keep most of them from being computed first. */
