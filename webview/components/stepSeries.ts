@@ -53,13 +53,18 @@ export function stepSeries(track: TrackData): StepSeries {
   };
 }
 
-/** The series that a run of a model has just brought: one that is new or has changed, else the model's first. */
+/**
+ * The series that a run of a model has just brought: one that is new or has changed, else the model's first; of a
+ * policy's the log-probabilities.
+ */
 export function newestScore(
   before: readonly TrackData[],
   now: readonly TrackData[],
   modelPath: string | undefined,
 ): TrackData | undefined {
-  const scores = now.filter((track) => track.source === "model");
+  const scores = now
+    .filter((track) => track.source === "model")
+    .sort((a, b) => Number(/:logprob$/.test(b.key)) - Number(/:logprob$/.test(a.key)));
   const changed = (track: TrackData): boolean => {
     const old = before.find((each) => each.key === track.key);
     return !old || !sameNumbers(old.values, track.values);

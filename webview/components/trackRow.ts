@@ -322,7 +322,9 @@ export class TrackRow {
       this.value,
       this.track.values
         ? shown
-          ? valueText(number, signed)
+          ? /^rank/.test(this.track.unit) && Number.isInteger(number)
+            ? String(number)
+            : valueText(number, signed)
           : level === "token" && token === undefined
             ? ""
             : ABSENT

@@ -6,12 +6,22 @@ import { onThemeChange } from "./theme";
 import { firstAtOrBelow, layoutTree, type TreeLayout } from "./treeLayout";
 import { TreeMinimap } from "./treeMinimap";
 import { treeScales, type TreeScales } from "./treeScales";
-import { drawTree, nodeRadius, nodeX, nodeY, type TreeScene, type TreeViewport } from "./treeScene";
+import {
+  drawTree,
+  LABEL_ROW,
+  nodeRadius,
+  nodeX,
+  nodeY,
+  type TreeScene,
+  type TreeViewport,
+} from "./treeScene";
 
 const ROW = 24;
 const COLUMN = 190;
 const WIDEST = 300;
 const PADDING = 30;
+/** How much higher than the picture a tree may be for its labels to be worth the scrolling. */
+const NEARLY = 1.5;
 
 export interface TreeCanvasActions {
   onSelect(index: number): void;
@@ -61,7 +71,7 @@ export class TreeCanvas {
     this.canvas.addEventListener("dblclick", (event) => this.pick(event, true));
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     onResize(this.element, () => {
-      if (!this.fitted && this.nodes.length > 0) this.fit();
+      if (!this.fitted && this.nodes.length > 0) this.fit(true);
       this.redraw();
     });
     onThemeChange(() => {
@@ -84,7 +94,7 @@ export class TreeCanvas {
     this.scales = treeScales(nodes);
     this.minimap.set(nodes, this.layout, this.scales);
     this.fitted = false;
-    this.fit();
+    this.fit(true);
   }
 
   /** @param path nodes drawn heavy; @param reveal brings the node into view */
@@ -104,12 +114,17 @@ export class TreeCanvas {
     this.canvas.focus();
   }
 
-  /** Shows the whole tree, or its upper part at a readable size when it is small. */
-  fit(): void {
+  /**
+   * Shows the whole tree.
+   * @param readable where little is missing for labels, shows most of it with labels instead
+   */
+  fit(readable = false): void {
     const height = this.canvas.clientHeight;
     if (height === 0) return;
     this.fitted = true;
-    this.rowScale = Math.min(1.2, (height - 2 * PADDING) / (Math.max(1, this.layout.rows) * ROW));
+    const whole = Math.min(1.2, (height - 2 * PADDING) / (Math.max(1, this.layout.rows) * ROW));
+    const labelled = LABEL_ROW / ROW;
+    this.rowScale = readable && whole < labelled && whole * NEARLY >= labelled ? labelled : whole;
     this.left = PADDING;
     this.top =
       Math.max(PADDING, (height - this.layout.rows * ROW * this.rowScale) / 2) + (ROW * this.rowScale) / 2;

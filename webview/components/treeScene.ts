@@ -41,7 +41,7 @@ export function nodeRadius(view: TreeViewport): number {
 }
 
 /** Rows at least as high as this have labels. */
-const LABEL_ROW = 11;
+export const LABEL_ROW = 11;
 
 /**
  * Pixels from the end of an edge where it begins to branch off; before that it runs level below its node's label. As

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import * as vscode from "vscode";
 import type { ModelInfo } from "../../model/score";
 import type { ModelTest } from "../../services/services";
@@ -111,7 +112,10 @@ export class ModelsView implements vscode.TreeDataProvider<ModelsEntry>, vscode.
       !broken &&
       domain !== undefined &&
       this.host.models.chosenOf(this.host.models.known, domain)?.path === model.path;
+    const known = this.host.models.known;
+    const namesake = known.some((other) => other.name === model.name && other.path !== model.path);
     item.description = [
+      namesake ? vscode.workspace.asRelativePath(dirname(model.path)) : undefined,
       broken ? "cannot be used" : kindTitles[model.kind],
       model.bytes === 0 ? undefined : bytes(model.bytes),
       broken ? undefined : this.providerOf(model),

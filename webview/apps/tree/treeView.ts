@@ -34,8 +34,8 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["?", "these keys"],
 ];
 
-/** From this width on the whole legend is one line. */
-const ROOM_FOR_LEGEND = 1500;
+/** From this width on the whole legend takes two lines at most. */
+const ROOM_FOR_LEGEND = 1100;
 /** Milliseconds that the cursor must rest before other views are told. */
 const REST_MS = 60;
 
@@ -194,7 +194,7 @@ export class TreeView {
     this.canvas.setNodes(nodes);
     this.legend.show(this.canvas.treeScales, this.tree?.valueSource ?? "", this.tree?.advantageSource ?? "");
     // The legend has taken its lines of the height by now.
-    this.canvas.fit();
+    this.canvas.fit(true);
     this.drawHead(nodes.length);
     if (this.wanted) return this.follow();
     const { treeId, selected } = this.channel.state;
