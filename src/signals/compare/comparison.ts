@@ -7,6 +7,8 @@ import { difference, type MisfitRow, type Series } from "./rowDifference";
 
 interface Running {
   readonly candidate: Candidate;
+  /** Signal and preset: the same for all discounts. */
+  readonly convention: string;
   readonly missing: Record<string, number>;
   readonly kinds: MisfitKinds;
   misfits: { readonly distance: number; readonly row: MisfitRow }[];
@@ -51,6 +53,7 @@ export class AdvantageComparison {
   ) {
     this.running = candidates.map((candidate) => ({
       candidate,
+      convention: `${candidate.signal.id} ${candidate.presetId}`,
       missing: {},
       kinds: new MisfitKinds(),
       misfits: [],
@@ -74,10 +77,9 @@ export class AdvantageComparison {
     // What a convention lacks, it lacks under every discount: asked once for all of them.
     const lacking = new Map<string, string>();
     for (const each of this.running) {
-      const convention = `${each.candidate.signal.id} ${each.candidate.presetId}`;
-      const reason = lacking.get(convention) ?? this.try(each, context, recorded);
+      const reason = lacking.get(each.convention) ?? this.try(each, context, recorded);
       if (reason === undefined) continue;
-      lacking.set(convention, reason);
+      lacking.set(each.convention, reason);
       each.missing[reason] = (each.missing[reason] ?? 0) + 1;
     }
     return true;
