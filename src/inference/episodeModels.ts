@@ -15,68 +15,14 @@ import {
   type Found,
 } from "./episodeReader";
 import { isVelocityNetwork } from "./flowDeviation";
+import { readAutoencoder, readEncoder } from "./latentModels";
 import { named } from "./modelKind";
-import { observationsOf, rowsOfSteps } from "./pictures/pictureRows";
 import { stepsOf } from "./pictures/trajectoryFrames";
 import { endsCall, sentenceOf } from "./preparedText";
 import type { LoadedModel } from "./loadedModel";
 import type { ScoreContext, Scorer } from "./scorer";
 import type { TensorSpec } from "./tensors";
 import { readVideo } from "./videoReward";
-
-/** Latent states; a row for every recorded observation, or for every step that shows a picture. */
-const readEncoder: EpisodeReader = async (model, trajectory, context) => {
-  const spec = output(model, "latent");
-  const { rows, steps, note } = await observationsOf(model, trajectory, context);
-  const got = await run(model, [{ alias: "observation", rows }], [spec], context);
-  const method = `latent state of each observation${note}`;
-  const latent = rowsOfSteps(got.get(spec.name)!, steps, stepsOf(trajectory));
-  return { series: [], arrays: [table("embeddings", latent, method), table("latent", latent, method)] };
-};
-
-/** How well an observation survives its own bottleneck. */
-const readAutoencoder: EpisodeReader = async (model, trajectory, context) => {
-  const spec = output(model, "reconstruction");
-  const latent = named(model.session.outputs, "latent");
-  const { rows: read, steps, note } = await observationsOf(model, trajectory, context);
-  const got = await run(
-    model,
-    [{ alias: "observation", rows: read }],
-    latent ? [spec, latent] : [spec],
-    context,
-  );
-  const found = got.get(spec.name)!;
-  if (found.width !== read.width) throw wrongWidth(model, spec, found.width, read.width);
-  const count = stepsOf(trajectory);
-  const [rows, decoded] = [read, found].map((part) => rowsOfSteps(part, steps, count)) as [
-    InputRows,
-    InputRows,
-  ];
-  const method = `mean squared difference of observation and reconstruction${note}`;
-  return {
-    series: [
-      stepSeries(
-        "reconstruction_error",
-        "squared error",
-        perStep(trajectory, (i) => rowError(decoded.data, rows.data, i, rows.width), rows.rows),
-        method,
-      ),
-    ],
-    arrays: [
-      table("reconstructions", decoded, "reconstruction of each observation"),
-      table("frames", rows, "observations as the model read them"),
-      ...(latent
-        ? [
-            table(
-              "latent",
-              rowsOfSteps(got.get(latent.name)!, steps, count),
-              "latent state of each observation",
-            ),
-          ]
-        : []),
-    ],
-  };
-};
 
 /** Which action leads from one observation to the next, against the recorded one. */
 const readInverse: EpisodeReader = async (model, trajectory, context) => {

@@ -140,7 +140,7 @@ export const imageEmbeddings: Scorer = async (model, trajectories, context) => {
     known: new Map(),
   };
   const lens = model.files.config?.trajectory_lens;
-  const texts = await textEmbeddings(model, layout, prepared.processor);
+  const texts = await textEmbeddings(model, layout, prepared.processor, context.companion);
   const arrays: ScoreArray[] = [];
   const failures: { trajectoryId: string; message: string }[] = [];
   let tokens = 0;

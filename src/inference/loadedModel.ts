@@ -76,12 +76,14 @@ function tokenizerProblem(
 
 /**
  * Loads a model on one provider.
+ * @param half true for the second half of a model, which need not be able to score alone
  * @throws Failure with one sentence when it cannot be used
  */
 export async function loadModel(
   files: ModelFiles,
   provider: Provider,
   threads?: number,
+  half = false,
 ): Promise<LoadedModel> {
   const started = performance.now();
   checkMemory(files);
@@ -93,7 +95,7 @@ export async function loadModel(
     outputs: session.outputs,
   });
   const problem = found.problem ?? tokenizerProblem(files, found.kind, session.inputs);
-  if (problem !== undefined) {
+  if (problem !== undefined && !half) {
     await session.release();
     throw new Failure(
       "model-does-not-fit",

@@ -32,6 +32,9 @@ const preferred = [
   "model_q4.onnx",
   "model_q4f16.onnx",
   "decoder_model.onnx",
+  // Halves that are read first; what stands beside them is found from there.
+  "vision_model.onnx",
+  "encoder.onnx",
 ];
 
 function onnxFileIn(folder: string): string | undefined {

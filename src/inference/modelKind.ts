@@ -128,12 +128,14 @@ export function kindOf(evidence: KindEvidence): KindFinding {
     }
     return withInputCheck(kind, evidence);
   }
-  const kind = isPicture(evidence)
-    ? pictureKind(evidence)
-    : isText(evidence)
-      ? textKind(evidence)
-      : controlKind(evidence);
-  return kind === "unknown" ? { kind, problem: unknownProblem(evidence) } : withInputCheck(kind, evidence);
+  const seeing = isPicture(evidence) ? pictureKind(evidence) : "unknown";
+  const reading = isText(evidence) ? textKind(evidence) : controlKind(evidence);
+  const kind = seeing === "unknown" ? reading : seeing;
+  if (kind !== "unknown") return withInputCheck(kind, evidence);
+  const decodes = named(evidence.inputs, "latent") && named(evidence.outputs, "reconstruction");
+  const alone =
+    "It is a decoder alone (latent in, reconstruction out); choose the folder that holds it as decoder.onnx beside its encoder.onnx.";
+  return { kind, problem: decodes ? alone : unknownProblem(evidence) };
 }
 
 function policyKind(evidence: KindEvidence): ModelKind {
@@ -149,7 +151,7 @@ function textKind(evidence: KindEvidence): ModelKind {
     return "scalar-reward";
   if (/CausalLM|LMHead/.test(architecture)) return "policy-lm";
   const embeds = evidence.outputs.some((spec) =>
-    /^(last_hidden_state|sentence_embedding|token_embeddings|pooler_output)$/.test(spec.name),
+    /^(last_hidden_state|sentence_embedding|token_embeddings|pooler_output|text_embeds)$/.test(spec.name),
   );
   if (embeds && !evidence.outputs.some((spec) => /^(logits|scores?|rewards?)$/.test(spec.name)))
     return "embedding";

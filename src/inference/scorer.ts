@@ -18,6 +18,8 @@ export interface ScoreContext {
   readonly mediaRoots?: Readonly<Record<string, string>>;
   /** The second model that `extras` names. */
   readonly second?: LoadedModel;
+  /** The other half of a model of two files: a decoder, or the text side of an image-text model. */
+  readonly companion?: LoadedModel;
   /** The flow network that `extras` names. */
   readonly flow?: LoadedModel;
   /** Called after each batch. */

@@ -4,6 +4,7 @@ import type { ContextPolicy, ModelDeclaration } from "../model/modelDeclaration"
 import type { ModelKind, Provider, ScoreReport } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type { ScoreExtras } from "../protocol/inferenceCalls";
+import { companionOf } from "./companion";
 import { controlScores } from "./controlModels";
 import { embeddings } from "./embeddings";
 import { episodeModels } from "./episodeModels";
@@ -85,8 +86,15 @@ export class ModelHolder {
     return { model, loadSeconds: model.loadSeconds };
   }
 
-  /** A second model, for comparison with the one that `open` gave. */
-  async openSecond(path: string, provider: Provider): Promise<{ model: LoadedModel; loadSeconds: number }> {
+  /**
+   * A second model, for comparison with the one that `open` gave.
+   * @param half true for the other half of that model
+   */
+  async openSecond(
+    path: string,
+    provider: Provider,
+    half = false,
+  ): Promise<{ model: LoadedModel; loadSeconds: number }> {
     const files = locateModel(path);
     const own = provider === "cuda" ? provider : "cpu";
     const key = keyOf(files, own, undefined);
@@ -94,7 +102,7 @@ export class ModelHolder {
     const beside = this.beside;
     this.beside = undefined;
     await beside?.model.session.release();
-    const model = await loadModel(files, own, this.threads);
+    const model = await loadModel(files, own, this.threads, half);
     this.beside = { key, model };
     return { model, loadSeconds: model.loadSeconds };
   }
@@ -145,7 +153,10 @@ export async function scoreTrajectories(
       `${model.files.name} is of a kind that cannot score (${model.kind}).`,
       "Choose another model.",
     );
+  const half = second ? undefined : companionOf(model);
+  const companion = half === undefined ? undefined : await holder.openSecond(half, provider, true);
   const started = performance.now();
+  const used = process.cpuUsage();
   const outcome = await scorer(model, request.trajectories, {
     signal,
     maxBatchTokens: request.maxBatchTokens ?? DEFAULT_BATCH_TOKENS,
@@ -153,17 +164,21 @@ export async function scoreTrajectories(
     sharePrefixes: request.sharePrefixes ?? true,
     extras,
     ...(second ? (extras.flow === undefined ? { second: second.model } : { flow: second.model }) : {}),
+    ...(companion ? { companion: companion.model } : {}),
     ...(request.mediaRoots ? { mediaRoots: request.mediaRoots } : {}),
     onProgress: (done, message) => report({ done, total, provider, message }),
   });
+  const seconds = (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(used);
   return {
     provider,
     modelPath: request.modelPath,
     modelKind: model.kind,
     trajectories: total,
     tokens: outcome.tokens,
-    seconds: (performance.now() - started) / 1000,
-    loadSeconds: loadSeconds + (second?.loadSeconds ?? 0),
+    seconds,
+    processorSeconds: (user + system) / 1e6,
+    loadSeconds: loadSeconds + (second?.loadSeconds ?? companion?.loadSeconds ?? 0),
     cached: 0,
     series: outcome.series,
     ...(outcome.arrays && outcome.arrays.length > 0 ? { arrays: outcome.arrays } : {}),

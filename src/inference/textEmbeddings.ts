@@ -36,6 +36,7 @@ async function idsOf(model: LoadedModel, text: string): Promise<number[]> {
 /**
  * Embeddings of the texts that a declaration names (`texts`: goals, baselines, prompts), by an image-text model; `{prompt}`
  * stands for the trajectory's own. Signals find them as tables of the same names.
+ * @param companion the text side, where it is a file of its own
  * @returns for a trajectory, its tables; equal texts are computed once
  * @throws Failure when texts are declared and the model has no text side
  */
@@ -43,33 +44,44 @@ export async function textEmbeddings(
   model: LoadedModel,
   layout: PixelLayout,
   processor: PictureProcessor,
+  companion?: LoadedModel,
 ): Promise<(trajectory: Trajectory) => Promise<readonly TextTable[]>> {
   const declared = Object.entries(model.files.config?.trajectory_lens?.texts ?? {});
   if (declared.length === 0) return () => Promise.resolve([]);
-  const output = model.session.output("text_embeds") ?? model.session.output("text_embeddings");
-  const { inputs } = model.session;
+  const side = companion ?? model;
+  const output = ["text_embeds", "text_embeddings", "pooler_output"]
+    .map((name) => side.session.output(name))
+    .find((spec) => spec !== undefined);
+  const { inputs } = side.session;
   if (!output || !inputs.some(({ name }) => name === "input_ids"))
     throw new Failure(
       "model-does-not-fit",
       `${model.files.name} has no text side (input_ids and text_embeds), so the texts ${declared.map(([name]) => name).join(", ")} cannot be embedded.`,
-      "Export the whole image-text model, with both sides in one ONNX file.",
+      "Export the whole image-text model, with both sides in one ONNX file or as vision_model.onnx and text_model.onnx.",
     );
-  const side = Math.max(1, layout.height ?? layout.width ?? 224);
-  const black = await processor.pixels({ width: side, height: side, data: new Uint8Array(side * side * 3) });
+  const pixels = Math.max(1, layout.height ?? layout.width ?? 224);
+  const black = await processor.pixels({
+    width: pixels,
+    height: pixels,
+    data: new Uint8Array(pixels * pixels * 3),
+  });
   const known = new Map<string, Float64Array>();
   const embed = async (text: string): Promise<Float64Array> => {
     const found = known.get(text);
     if (found) return found;
     const ids = await idsOf(model, text);
-    const feeds: Record<string, Tensor> = { [layout.spec.name]: pixelTensor(model, layout, [[black]]) };
+    const feeds: Record<string, Tensor> = {};
     for (const { name, type } of inputs) {
-      if (name === layout.spec.name) continue;
+      if (name === layout.spec.name) {
+        feeds[name] = pixelTensor(model, layout, [[black]]);
+        continue;
+      }
       const values =
         name === "input_ids" ? ids : name === "position_ids" ? ids.map((_, i) => i) : ids.map(() => 1);
       const own = name === "token_type_ids" ? ids.map(() => 0) : values;
-      feeds[name] = tensorOf(model.session.runtime, type, own, [1, ids.length]) as Tensor;
+      feeds[name] = tensorOf(side.session.runtime, type, own, [1, ids.length]) as Tensor;
     }
-    const vector = Float64Array.from(asFloats((await model.session.run(feeds, [output.name]))[output.name]!));
+    const vector = Float64Array.from(asFloats((await side.session.run(feeds, [output.name]))[output.name]!));
     if (vector.some(Number.isNaN))
       throw new Failure(
         "nan-output",

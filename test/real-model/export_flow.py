@@ -123,7 +123,7 @@ def main(out: Path, policy: Path, texts: list[Path]) -> None:
     blocks = [min(count - 1, round(share * count)) for share in PERCENTILES]
     layers = [block + 1 for block in blocks]
     tokenizer = Tokenizer.from_file(str(policy / "tokenizer.json"))
-    pieces = [tokenizer.encode(text.read_text(encoding="utf-8")).ids[start : start + 96] for text in texts for start in (0, 96)]
+    pieces = [tokenizer.encode(text.read_text(encoding="utf-8")).ids[:128] for text in texts]
     targets, conditions, depths = [], [], []
     for piece in pieces:
         for block, states in zip(blocks, states_of(session, piece, layers), strict=True):

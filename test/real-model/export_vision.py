@@ -5,7 +5,7 @@
 * `clip`: an image-text model (transformers' CLIP, both sides in one graph), trained contrastively on drawn scenes and
   their captions, with tokenizer and preprocessor_config.json.
 * `reward`: a video-reward model [batch, time, 3, 32, 32] in 0..1, trained to tell how near a square came to its goal.
-* `autoencoder`: a convolutional autoencoder of [batch, 3, 32, 32], trained on the same scenes.
+* `autoencoder`: a convolutional autoencoder of [batch, 3, 32, 32], trained on the same scenes; in `halves` as two files.
 * `angle`: the text-angle classifier that the PyPI wheel `rapidocr-onnxruntime` carries, as an embedding model.
 * `processors`: pixel values of CLIP's, ViT's, SigLIP's and BiT's (DINOv2) processors on PNG, JPEG and WebP files.
 * `video.mp4`, made and read back by the ffmpeg of the wheel `imageio-ffmpeg`.
@@ -63,6 +63,20 @@ def export(module, inputs, path: Path, names: list[str], outputs: list[str], dyn
                           input_names=names, output_names=outputs, dynamic_axes=dynamic)
 
 
+class VisionSide(torch.nn.Module):
+    def __init__(self, clip):
+        super().__init__()
+        self.clip = clip
+
+    def forward(self, pixel_values):
+        return F.normalize(self.clip.get_image_features(pixel_values).pooler_output, dim=-1)
+
+
+class TextSide(VisionSide):
+    def forward(self, input_ids, attention_mask):
+        return F.normalize(self.clip.get_text_features(input_ids=input_ids, attention_mask=attention_mask).pooler_output, dim=-1)
+
+
 class BothSides(torch.nn.Module):
     def __init__(self, clip):
         super().__init__()
@@ -106,10 +120,19 @@ def train_clip(out: Path, pictures: list[Path], rng: np.random.Generator) -> dic
            ["input_ids", "pixel_values", "attention_mask"], ["logits_per_image", "text_embeds", "image_embeds"],
            {"input_ids": {0: "text_batch_size", 1: "sequence_length"}, "attention_mask": {0: "text_batch_size", 1: "sequence_length"},
             "pixel_values": {0: "image_batch_size"}, "text_embeds": {0: "text_batch_size"}, "image_embeds": {0: "image_batch_size"}})
-    fast.save_pretrained(folder)
-    processor.save_pretrained(folder)
+    # The same as two files, as many published exports are.
+    halves = out / "clip-halves"
+    export(VisionSide(clip), (torch.zeros(2, 3, SIDE, SIDE),), halves / "onnx" / "vision_model.onnx", ["pixel_values"], ["image_embeds"],
+           {"pixel_values": {0: "batch_size"}, "image_embeds": {0: "batch_size"}})
+    export(TextSide(clip), (captions.input_ids, captions.attention_mask), halves / "onnx" / "text_model.onnx",
+           ["input_ids", "attention_mask"], ["text_embeds"],
+           {"input_ids": {0: "batch_size", 1: "sequence_length"}, "attention_mask": {0: "batch_size", 1: "sequence_length"},
+            "text_embeds": {0: "batch_size"}})
     clip.config.architectures = ["CLIPModel"]
-    clip.config.save_pretrained(folder)
+    for place in (folder, halves):
+        fast.save_pretrained(place)
+        processor.save_pretrained(place)
+        clip.config.save_pretrained(place)
     texts = {"goal": ["a red circle"], "baseline": ["a picture"], "prompt": ["a blue square"]}
     with torch.no_grad():
         encode = lambda text: F.normalize(clip.get_text_features(**fast(text, return_tensors="pt")).pooler_output, dim=-1)[0].tolist()  # noqa: E731
@@ -192,6 +215,10 @@ def train_reward(out: Path, clips: list[list[Path]], rng: np.random.Generator) -
         optimiser.step()
     export(autoencoder, (frames[0],), out / "autoencoder" / "autoencoder.onnx", ["observation"], ["reconstruction", "latent"],
            {name: {0: "batch"} for name in ("observation", "reconstruction", "latent")})
+    export(autoencoder.encoder, (frames[0],), out / "halves" / "encoder.onnx", ["observation"], ["latent"],
+           {name: {0: "batch"} for name in ("observation", "latent")})
+    export(autoencoder.decoder, (torch.zeros(2, 12),), out / "halves" / "decoder.onnx", ["latent"], ["reconstruction"],
+           {name: {0: "batch"} for name in ("latent", "reconstruction")})
     with torch.no_grad():
         pixels = [torch.tensor(np.stack([plain(path) for path in clip])) for clip in clips]
         return {

@@ -101,6 +101,18 @@ export async function checkVision(client: InferenceClient, folder: string, check
   for (const [name, vectors] of Object.entries(reference.clip.textEmbeddings))
     checks.near(`text embeddings “${name}”`, rowsOf(clip, "screens", name).flat(), vectors.flat(), TOLERANCE);
 
+  const halves = await score("clip-halves", [screens], { texts: reference.clip.texts });
+  for (const failure of halves.failures) checks.check(failure.trajectoryId, false, failure.message);
+  checks.near(
+    "the same as vision_model.onnx and text_model.onnx",
+    [
+      ...rowsOf(halves, "screens", "embeddings").slice(1).flat(),
+      ...rowsOf(halves, "screens", "prompt").flat(),
+    ],
+    [...wanted, ...reference.clip.textEmbeddings["prompt"]!.flat()],
+    TOLERANCE,
+  );
+
   const angle = await score("angle", [screens]);
   checks.near(
     `${reference.angle.file} from a wheel`,
@@ -138,6 +150,15 @@ export async function checkVision(client: InferenceClient, folder: string, check
       TOLERANCE,
     );
   }
+  const pair = await score("halves", clips);
+  checks.near(
+    "reconstruction errors by encoder.onnx and decoder.onnx",
+    clips.flatMap(({ id }) => [
+      ...(pair.series.find((one) => one.trajectoryId === id)?.values.subarray(1) ?? []),
+    ]),
+    reference.reward.errors.flat(),
+    TOLERANCE,
+  );
   await checkVideo(folder, reference, score, checks);
 }
 
