@@ -39,6 +39,7 @@ import { nemoRl } from "./nemoRl";
 import { langfuse } from "./langfuse";
 import { langSmith } from "./langSmith";
 import { openInference } from "./openInference";
+import { mlflowTraces } from "./mlflowTraces";
 import { phoenixDatabase } from "./phoenixDatabase";
 import { openAiItems, openAiResponses } from "./openAiResponses";
 import { otlp } from "./otlp";
@@ -46,6 +47,8 @@ import { inspectEval, inspectJson } from "./inspect";
 import { openHandsEvents, openHandsOutput } from "./openHands";
 import { openHandsConversation } from "./openHandsConversation";
 import { npyPairs } from "./npyPairs";
+import { episodeTables } from "./episodeTables";
+import { hdf5Episodes } from "./hdf5Episodes";
 import { episodeArrays, episodePickles, imitationRollouts, stableBaselines2 } from "./plainEpisodes";
 import { preferencePairs } from "./preferencePairs";
 import { generatedBranches } from "./generatedBranches";
@@ -170,6 +173,8 @@ export const formats: readonly Format[] = [
   stableBaselines2,
   episodePickles,
   episodeArrays,
+  episodeTables,
+  hdf5Episodes,
   npyPairs,
   rocketStates,
   evaluations,
@@ -193,6 +198,7 @@ export const formats: readonly Format[] = [
   langfuse,
   openInference,
   phoenixDatabase,
+  mlflowTraces,
   openAiResponses,
   openAiItems,
   atif,
