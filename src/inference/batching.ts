@@ -9,6 +9,8 @@ export interface BatchLimits {
   /** Rows times width at most; a single longer sequence still gets a batch of its own. */
   readonly maxTokens: number;
   readonly maxRows?: number;
+  /** Tokens of padding in one batch at most; a batch more is the cheaper choice then. */
+  readonly maxPadding?: number;
   /** False keeps sequences of different lengths apart, for models that cannot mask padding. */
   readonly padding: boolean;
 }
@@ -20,7 +22,7 @@ export interface BatchLimits {
  */
 export function planBatches(lengths: readonly number[], limits: BatchLimits): Batch[] {
   const order = lengths.map((_, index) => index).sort((a, b) => lengths[b]! - lengths[a]! || a - b);
-  const batches: { members: number[]; width: number }[] = [];
+  const batches: { members: number[]; width: number; padding: number }[] = [];
   for (const index of order) {
     const length = lengths[index]!;
     const open = batches.at(-1);
@@ -28,9 +30,12 @@ export function planBatches(lengths: readonly number[], limits: BatchLimits): Ba
       open !== undefined &&
       (open.members.length + 1) * open.width <= limits.maxTokens &&
       open.members.length < (limits.maxRows ?? Infinity) &&
-      (limits.padding || open.width === length);
-    if (fits) open.members.push(index);
-    else batches.push({ members: [index], width: length });
+      (limits.padding || open.width === length) &&
+      open.padding + open.width - length <= (limits.maxPadding ?? Infinity);
+    if (fits) {
+      open.members.push(index);
+      open.padding += open.width - length;
+    } else batches.push({ members: [index], width: length, padding: 0 });
   }
-  return batches;
+  return batches.map(({ members, width }) => ({ members, width }));
 }

@@ -1,3 +1,4 @@
+import { planBatches, type BatchLimits } from "./batching";
 import type { PrefixForest } from "./prefixForest";
 
 /** Nodes of a prefix forest that go through the model as one row, all behind one node that was computed before. */
@@ -95,15 +96,64 @@ export interface PassCosts {
   readonly maxTokens: number;
 }
 
-/** Estimated cost of a plan. */
-export function planCost({ rows }: BranchPlan, costs: PassCosts): number {
-  const tokensOfWave = new Map<number, number>();
-  let cost = 0;
+/** How rows may go together. */
+export interface WaveLimits extends BatchLimits {
+  /** True where rows of one run may continue caches of different lengths, which are padded. */
+  readonly mixedPasts: boolean;
+}
+
+/** Limits under which branches share rows: a run more is started where padding would cost more than that. */
+export const branchLimits = (costs: PassCosts): WaveLimits => ({
+  maxTokens: costs.maxTokens,
+  maxPadding: costs.run / costs.token,
+  padding: true,
+  mixedPasts: true,
+});
+
+/** Caches of one run are padded to the longest, so they differ by no more than this factor. */
+const PAST_SPREAD = 1.3;
+
+/** The runs of one wave: rows of which caches are kept, and those of which none are, go apart. */
+export function waveBatches(
+  rows: readonly BranchRow[],
+  anchors: Uint8Array,
+  limits: WaveLimits,
+): readonly (readonly BranchRow[])[] {
+  const groups = new Map<string, BranchRow[]>();
   for (const row of rows) {
-    cost += row.tokens * (costs.token + costs.pair * (row.past + row.tokens)) + costs.copy * row.past;
-    tokensOfWave.set(row.wave, (tokensOfWave.get(row.wave) ?? 0) + row.tokens);
+    const past = limits.mixedPasts ? Math.ceil(Math.log(row.past + 1) / Math.log(PAST_SPREAD)) : row.past;
+    const key = `${past} ${row.members.some((index) => anchors[index])}`;
+    const group = groups.get(key);
+    if (group) group.push(row);
+    else groups.set(key, [row]);
   }
-  for (const tokens of tokensOfWave.values()) cost += costs.run * Math.ceil(tokens / costs.maxTokens);
+  return [...groups.values()].flatMap((group) =>
+    // A row's past is copied and attended to but not computed again, so it counts for little.
+    planBatches(
+      group.map((row) => row.tokens + Math.ceil(row.past / 10)),
+      limits,
+    ).map(({ members }) => members.map((member) => group[member]!)),
+  );
+}
+
+/** Estimated cost of a plan, with the padding that its runs need. */
+export function planCost({ rows, anchors }: BranchPlan, costs: PassCosts): number {
+  const waves = new Map<number, BranchRow[]>();
+  for (const row of rows) {
+    const wave = waves.get(row.wave);
+    if (wave) wave.push(row);
+    else waves.set(row.wave, [row]);
+  }
+  let cost = 0;
+  for (const wave of waves.values()) {
+    for (const batch of waveBatches(wave, anchors, branchLimits(costs))) {
+      const width = Math.max(...batch.map((row) => row.tokens));
+      const past = Math.max(...batch.map((row) => row.past));
+      const tokens = batch.length * width;
+      cost += tokens * (costs.token + costs.pair * (past + width));
+      cost += batch.length * past * costs.copy + costs.run;
+    }
+  }
   return cost;
 }
 

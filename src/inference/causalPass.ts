@@ -1,7 +1,14 @@
 import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
-import { planBatches } from "./batching";
-import { cheapestPacking, rowPerNode, type BranchPlan, type BranchRow } from "./branchPlan";
+import {
+  branchLimits,
+  cheapestPacking,
+  rowPerNode,
+  waveBatches,
+  type BranchPlan,
+  type BranchRow,
+  type WaveLimits,
+} from "./branchPlan";
 import { fillRow, layoutOf, stretchesTo, type FilledRow } from "./branchRows";
 import type { CausalOptions, CausalResult } from "./causalOptions";
 import { BranchPoint, readDistributions, type RowNumbers, type TokenStatistics } from "./distribution";
@@ -28,8 +35,6 @@ const LOGITS_BYTES = 128 * 2 ** 20;
 const MIN_SAVED_TOKENS = 32;
 /** Where branches share a row, a shared stretch needs no run of its own. */
 const MIN_SAVED_IN_ROW = 4;
-/** Caches of one run are padded to the longest, so they differ by no more than this factor. */
-const PAST_SPREAD = 1.3;
 
 /** The logits output of a language model. @throws Failure when there is none of the right shape */
 export function logitsOutput(model: LoadedModel): { name: string; vocabulary: number | undefined } {
@@ -72,11 +77,12 @@ export async function causalPass(
       ? { minSaved: branching ? MIN_SAVED_IN_ROW : MIN_SAVED_TOKENS, maxSegment: maxTokens }
       : { minSaved: Infinity, maxSegment: Infinity },
   );
-  const plan = branching ? cheapestPacking(forest, passCosts(models, maxTokens)) : rowPerNode(forest);
-  const pass = new Pass(models, sequences, wanted, forest, plan, branching, {
-    ...options,
-    maxBatchTokens: maxTokens,
-  });
+  const costs = passCosts(models, maxTokens);
+  const plan = branching ? cheapestPacking(forest, costs) : rowPerNode(forest);
+  const limits = branching
+    ? branchLimits(costs)
+    : { maxTokens, padding: models.every(canPad), mixedPasts: false };
+  const pass = new Pass(models, sequences, wanted, forest, plan, limits, options);
   await pass.run();
   return { statistics: sequences.map((_, index) => pass.collect(index)), computedTokens: forest.tokens };
 }
@@ -93,7 +99,7 @@ class Pass {
 
   /**
    * @param models the scored one, and the second where there is one
-   * @param branching whether rows may hold several branches, and continue caches of different lengths
+   * @param limits what may go together in one run
    */
   constructor(
     private readonly models: readonly LoadedModel[],
@@ -101,7 +107,7 @@ class Pass {
     private readonly wanted: readonly Uint8Array[],
     private readonly forest: PrefixForest,
     private readonly plan: BranchPlan,
-    private readonly branching: boolean,
+    private readonly limits: WaveLimits,
     private readonly options: CausalOptions,
   ) {
     this.widths = options.extras ? extraWidths(options.extras) : new Map<string, number>();
@@ -123,22 +129,9 @@ class Pass {
     for (const key of keys) await this.wave(waves.get(key)!);
   }
 
-  /** Rows whose caches are all there. Those of one run have about as many tokens behind them. */
+  /** Rows whose caches are all there. */
   private async wave(rows: readonly BranchRow[]): Promise<void> {
-    const groups = new Map<string, BranchRow[]>();
-    for (const row of rows) {
-      const past = this.branching ? Math.ceil(Math.log(row.past + 1) / Math.log(PAST_SPREAD)) : row.past;
-      const key = `${past} ${row.members.some((index) => this.plan.anchors[index])}`;
-      groups.set(key, [...(groups.get(key) ?? []), row]);
-    }
-    for (const group of groups.values()) {
-      // A row's past is copied and attended to but not computed again, so it counts for little.
-      const plan = planBatches(
-        group.map((row) => row.tokens + Math.ceil(row.past / 10)),
-        { maxTokens: this.options.maxBatchTokens, padding: this.models.every(canPad) },
-      );
-      for (const batch of plan) await this.batch(batch.members.map((member) => group[member]!));
-    }
+    for (const batch of waveBatches(rows, this.plan.anchors, this.limits)) await this.batch(batch);
     for (const { anchor } of rows) {
       this.pasts.delete(anchor);
       this.ends.delete(anchor);
@@ -150,7 +143,7 @@ class Pass {
     const { forest } = this;
     const rows = planned.map((row) => fillRow(forest, row, this.sequences));
     const width = Math.max(...rows.map((row) => row.ids.length));
-    const layout = this.branching ? layoutOf(forest, rows, width) : undefined;
+    const layout = this.limits.mixedPasts ? layoutOf(forest, rows, width) : undefined;
     const keep = planned[0]!.members.some((index) => this.plan.anchors[index]);
     const runs: Run[] = [];
     for (const [which, model] of this.models.entries())

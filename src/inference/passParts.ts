@@ -77,7 +77,7 @@ export function passCosts(models: readonly LoadedModel[], maxTokens: number): Pa
 /** Small products, the mask and Softmax make a product of attention so much dearer than one with weights. */
 const PAIR_FACTOR = 2.5;
 /** A byte of a cache is copied out of a run, into the next one, and in it behind the new tokens' own. */
-const COPY_PER_BYTE = 25;
+const COPY_PER_BYTE = 55;
 /** Weights are read once a run: at 10 GB/s, while products run at 100 GFLOP/s. */
 const RUN_PER_WEIGHT_BYTE = 10;
 /** Starting the operators of a run takes about half a millisecond. */
