@@ -9,7 +9,10 @@ export interface ModelsOptions extends CommonOptions {
   readonly provider: string;
 }
 
-const size = (bytes: number): string => (bytes === 0 ? "" : `${(bytes / 2 ** 20).toFixed(1)} MiB`);
+function size(bytes: number): string {
+  if (bytes === 0) return "";
+  return bytes < 2 ** 20 ? `${(bytes / 2 ** 10).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
 
 /** Models that are declared or lie in folders, with what is wrong with them, and on demand a test run of each. */
 export function modelsCommand(folders: readonly string[], options: ModelsOptions): Promise<Output> {
