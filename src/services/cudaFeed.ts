@@ -24,6 +24,21 @@ const entrySchema = v.looseObject({
 
 const ANSWER_MS = 30_000;
 
+/**
+ * The feed's address, if nobody on the way could change what it says: it names the checksum too.
+ * @throws Failure `bad-feed`
+ */
+export function safeFeed(index: string): URL {
+  const address = URL.canParse(index) ? new URL(index) : undefined;
+  const here = address !== undefined && ["localhost", "127.0.0.1", "[::1]"].includes(address.hostname);
+  if (address && (address.protocol === "https:" || (address.protocol === "http:" && here))) return address;
+  throw new Failure(
+    "bad-feed",
+    `The feed “${index}” is no https address.`,
+    "Correct the setting trajectoryLens.cuda.feed.",
+  );
+}
+
 /** Why something failed, as the innermost error says it. */
 export const failed = (error: unknown): string => {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
@@ -70,7 +85,7 @@ export async function findCudaPackage(
   runtime: OnnxRuntimePlace,
   options: { readonly index?: string; readonly signal?: AbortSignal } = {},
 ): Promise<CudaDownload> {
-  const index = options.index ?? cudaPackage.index;
+  const index = safeFeed(options.index ?? cudaPackage.index).href;
   const timeout = AbortSignal.timeout(ANSWER_MS);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
   const read = async <T extends v.GenericSchema>(address: string, schema: T): Promise<v.InferOutput<T>> => {

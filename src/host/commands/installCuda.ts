@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import * as vscode from "vscode";
 import { failureData } from "../../model/failure";
-import { findCudaPackage, type CudaDownload } from "../../services/cudaFeed";
+import { findCudaPackage, safeFeed, type CudaDownload } from "../../services/cudaFeed";
 import { fetchCuda, isKept, mebibytes, placeCuda } from "../../services/cudaInstall";
 import {
   cudaPackage,
@@ -12,6 +12,7 @@ import {
   type CudaState,
 } from "../../services/cudaSetup";
 import { isCancellation } from "../ui/failures";
+import { settings } from "../ui/settings";
 import type { Command, CommandParts } from "./command";
 
 /**
@@ -43,6 +44,7 @@ async function setUp(parts: CommandParts, state: CudaState, storage: string): Pr
     return;
   }
   const kept = await isKept(storage, runtime);
+  const feed = safeFeed(settings.cudaFeed());
   const agree = kept ? "Copy into Place" : "Look Up the Download";
   const answer = await vscode.window.showInformationMessage(
     "Set up the CUDA provider?",
@@ -52,7 +54,7 @@ async function setUp(parts: CommandParts, state: CudaState, storage: string): Pr
         ...explainCuda(state),
         kept
           ? "The libraries were downloaded before and are still whole; they are copied beside onnxruntime again."
-          : `They come from ${cudaPackage.id} ${runtime.version} (MIT License, Microsoft) at ${new URL(cudaPackage.index).host}. Its size is asked for first and shown; nothing is downloaded before you agree.`,
+          : `They come from ${cudaPackage.id} ${runtime.version} (MIT License, Microsoft) at ${feed.host}. Its size is asked for first and shown; nothing is downloaded before you agree.`,
       ].join("\n\n"),
     },
     agree,
@@ -62,14 +64,17 @@ async function setUp(parts: CommandParts, state: CudaState, storage: string): Pr
   if (answer !== agree) return;
   if (!kept) {
     const found = await working("Looking up the CUDA provider", (signal) =>
-      findCudaPackage(runtime, { signal }),
+      findCudaPackage(runtime, { index: feed.href, signal }),
     );
     if (!(await agreed(found, storage))) return;
     await working("Downloading the CUDA provider", (signal, report) =>
-      fetchCuda(storage, runtime, found, {
-        signal,
-        report: ({ done, total, message }) => report(done / total, message),
-      }),
+      fetchCuda(
+        storage,
+        runtime,
+        found,
+        { signal, report: ({ done, total, message }) => report(done / total, message) },
+        feed.href,
+      ),
     );
   }
   await working("Installing the CUDA provider", () => placeCuda(storage, runtime));
