@@ -57,7 +57,9 @@ export const valueOfStepsCommand: Command = {
           }
         },
       );
-      const [worst] = [...report.values].sort((a, b) => a.value - b.value);
+      const [worst] = report.values
+        .filter((state) => Number.isFinite(state.value))
+        .sort((a, b) => a.value - b.value);
       const said =
         worst === undefined
           ? "No state could be valued."
