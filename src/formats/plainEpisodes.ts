@@ -4,6 +4,7 @@ import { arrayEpisodes, layoutOf, oneFlagNote, otherFields, sliceColumn, type Fi
 import { given } from "./draft";
 import type { FormatRecord, RecordContext } from "./format";
 import { episodeFormat, type NumericEpisode } from "./numericEpisode";
+import { firstEpisode, plainEpisodeRecords } from "./plainEpisodeRecords";
 import { fieldsOf, isPlainList, isStub, jsonOf, numbersIn, plainNumber, type Numbers } from "./plainFields";
 
 /** Fields of a record; an element of a list may be a dict, or an object such as imitation's `Trajectory`. */
@@ -43,15 +44,15 @@ export const episodePickles = episodeFormat({
   source: "CS285, DAPG, Decision Transformer, imitation and others: lists of dicts of NumPy arrays",
   containers: ["pickle"],
   detect({ plain }) {
-    if (plain === undefined) return undefined;
+    const fields = firstEpisode(plain);
+    if (fields === undefined) return undefined;
     const first = isPlainList(plain) ? plain[0] : plain;
-    const fields = fieldsOf(first);
-    if (fields === undefined || layoutOf(fields) === undefined) return undefined;
     return {
       confidence: 0.7,
       reason: `${isPlainList(plain) ? "a list" : "a dict"}${classOf(first)} with arrays ${[...fields.keys()].slice(0, 5).join(", ")}`,
     };
   },
+  plainRecords: plainEpisodeRecords,
   episodes: (record, context) => episodesOf(recordFields(record), context, true),
 });
 
@@ -61,10 +62,10 @@ export const episodeArrays = episodeFormat({
   title: "Episodes in array files",
   source: "npz and MATLAB files with observations, actions and rewards, such as Dreamer's episodes",
   containers: ["arrays"],
-  plainRecords: (value) => [value],
+  plainRecords: plainEpisodeRecords,
   detect({ plain }) {
-    const fields = fieldsOf(plain);
-    if (fields === undefined || layoutOf(fields) === undefined) return undefined;
+    const fields = firstEpisode(plain);
+    if (fields === undefined) return undefined;
     return { confidence: 0.5, reason: `arrays ${[...fields.keys()].slice(0, 5).join(", ")} of one length` };
   },
   episodes: (record, context) => episodesOf(recordFields(record), context, false),

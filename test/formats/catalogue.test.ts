@@ -30,10 +30,13 @@ const ownTest = new Set([
   "barfi-results",
   "npy-pairs",
   "imitation-hf",
+  "episode-hdf5",
 ]);
 
 const fixtureOf = (id: string): string => {
-  const name = readdirSync(folder).find((file) => file.replace(/(\.table)?(\.traj)?\.\w+$/, "") === id);
+  const name = readdirSync(folder).find(
+    (file) => file.replace(/(\.table)?(\.traj)?\.\w+$/, "") === id && file !== id,
+  );
   if (name === undefined) throw new Error(`test/formats/fixtures has no file for the format "${id}".`);
   return join(folder, name);
 };
