@@ -90,8 +90,8 @@ ship("h5wasm", ["LICENSE.txt", "dist/node"]);
 ship("@sqlite.org/sqlite-wasm", ["dist/node.mjs", "dist/sqlite3.wasm"]);
 
 // The decoders alone: WebAssembly, the same for every target.
-ship("@jsquash/jpeg", ["LICENSE", "codec/dec", "codec/LICENSE.codec.md"]);
-ship("@jsquash/webp", ["LICENSE", "codec/dec", "codec/LICENSE.codec.md"]);
+ship("@jsquash/jpeg", ["LICENSE", "codec/dec"]);
+ship("@jsquash/webp", ["LICENSE", "codec/dec"]);
 
 writeFileSync(join(stage, "ThirdPartyNotices.txt"), notices());
 

@@ -184,5 +184,5 @@ def main(out: Path, policy: Path, texts: list[Path]) -> None:
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     main(Path(sys.argv[1]), Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])

@@ -105,9 +105,12 @@ def train_clip(out: Path, pictures: list[Path], rng: np.random.Generator) -> dic
     kinds = [(shape, colour) for shape in SHAPES for colour in COLOURS]
     captions = fast([f"a {colour} {shape}" for shape, colour in kinds], return_tensors="pt")
     optimiser = torch.optim.Adam(clip.parameters(), lr=2e-3)
-    for _ in range(220):
-        drawn = [scene(shape, colour, *rng.random(2), (48, 40)) for shape, colour in kinds]
-        pixels = torch.tensor(np.stack(processor(drawn)["pixel_values"]))
+    batches = [
+        torch.tensor(np.stack(processor([scene(shape, colour, *rng.random(2), (48, 40)) for shape, colour in kinds])["pixel_values"]))
+        for _ in range(60)
+    ]
+    for step in range(500):
+        pixels = batches[step % len(batches)]
         logits = clip(input_ids=captions.input_ids, attention_mask=captions.attention_mask, pixel_values=pixels).logits_per_image
         wanted = torch.arange(len(kinds))
         loss = F.cross_entropy(logits, wanted) + F.cross_entropy(logits.T, wanted)
@@ -322,5 +325,5 @@ def main(out: Path) -> None:
 
 if __name__ == "__main__":
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     main(Path(sys.argv[1]))

@@ -63,6 +63,55 @@ describe("kindOf", () => {
     expect(control([spec("reward", ["b"])])).toBe("unknown");
   });
 
+  it("tells models of pictures by their inputs and outputs", () => {
+    const picture = spec("pixel_values", ["b", 3, 224, 224]);
+    const kind = (
+      outputs: KindEvidence["outputs"],
+      inputs: KindEvidence["inputs"] = [picture],
+      part: Partial<KindEvidence> = {},
+    ): string => {
+      const found = kindOf(evidence({ inputs, outputs, ...part }));
+      return found.problem === undefined ? found.kind : `${found.kind}: ${found.problem}`;
+    };
+    expect(kind([spec("last_hidden_state", ["b", 197, 768]), spec("pooler_output", ["b", 768])])).toBe(
+      "embedding",
+    );
+    expect(kind([spec("text_embeds", ["t", 512]), spec("image_embeds", ["b", 512])], [...ids, picture])).toBe(
+      "embedding",
+    );
+    expect(
+      kind(
+        [spec("last_hidden_state", ["b", "n", 1024])],
+        [spec("pixel_values_videos", ["b", 16, 3, 256, 256])],
+      ),
+    ).toBe("embedding");
+    expect(kind([spec("reward", ["b"])])).toBe("video-reward");
+    expect(kind([spec("score", ["b"])], [spec("frames", ["b", "t", 3, 64, 64])])).toBe("video-reward");
+    expect(kind([spec("logits", ["b", 1])], [picture], { config: { num_labels: 1 } })).toBe("video-reward");
+    // A classifier of many labels is no embedding unless it is declared to be one, whatever its input is called.
+    expect(kind([spec("logits", ["b", 1000])])).toContain("unknown: ");
+    const declared = { config: { trajectory_lens: { kind: "embedding" } } };
+    expect(kind([spec("probabilities", ["b", 2])], [spec("x", ["b", 3, 48, 192])], declared)).toBe(
+      "embedding",
+    );
+    expect(kind([spec("probabilities", ["b", 2])], [spec("x", ["b", 48])], declared)).toContain(
+      "embedding: A embedding model takes",
+    );
+  });
+
+  it("tells the two kinds of flow, and a decoder alone", () => {
+    const kind = (inputs: KindEvidence["inputs"], outputs: KindEvidence["outputs"]) =>
+      kindOf(evidence({ inputs, outputs }));
+    const state = (name: string) => spec(name, ["n", 64]);
+    expect(
+      kind([state("x_t"), spec("t", ["n"]), state("condition"), spec("layer", ["n"])], [state("velocity")]),
+    ).toEqual({ kind: "flow" });
+    expect(kind([spec("observation", ["b", 2])], [spec("log_flow", ["b"])])).toEqual({ kind: "flow" });
+    expect(kind([spec("latent", ["b", 8])], [spec("reconstruction", ["b", 64])]).problem).toMatch(
+      /^It is a decoder alone/,
+    );
+  });
+
   it("says what it expected and what it found", () => {
     const { kind, problem } = kindOf(
       evidence({
