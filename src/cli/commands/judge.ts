@@ -3,7 +3,7 @@ import { counted, shownTask } from "../progress";
 import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
 import { tableNumber } from "../text";
 import { table } from "../table";
-import { failureLines } from "./score";
+import { failureLines } from "./failureLines";
 import { seriesDocument, seriesSheet } from "./series";
 
 export interface JudgeOptions extends CommonOptions {

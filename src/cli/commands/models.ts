@@ -1,7 +1,9 @@
 import { resolve } from "node:path";
 import type { ModelTest } from "../../services/services";
 import { withServices, type CommonOptions, type Output } from "../session";
+import { wordsOfCommandLine } from "../hints";
 import { table } from "../table";
+import { terminalText } from "../text";
 import { providerOption } from "./modelOptions";
 
 export interface ModelsOptions extends CommonOptions {
@@ -24,17 +26,14 @@ export function modelsCommand(folders: readonly string[], options: ModelsOptions
       return {
         document: { models },
         text: (width) =>
-          table(
-            ["name", "kind", "size", "path", "problem"],
-            models.map((model) => [
-              model.name,
-              model.kind,
-              size(model.bytes),
-              model.path,
-              model.problem ?? "",
-            ]),
-            width,
-          ),
+          [
+            table(
+              ["name", "kind", "size", "path"],
+              models.map((model) => [model.name, model.kind, size(model.bytes), model.path]),
+              width,
+            ),
+            ...problemLines(models),
+          ].join("\n"),
         sheet: () => ({
           headings: ["name", "kind", "bytes", "path", "problem"],
           rows: models.map(({ name, kind, bytes, path, problem }) => [name, kind, bytes, path, problem]),
@@ -45,18 +44,20 @@ export function modelsCommand(folders: readonly string[], options: ModelsOptions
     return {
       document: { tests },
       text: (width) =>
-        table(
-          ["name", "kind", "provider", "seconds", "gives", "problem"],
-          tests.map((test) => [
-            test.model.name,
-            test.model.kind,
-            test.provider ?? "",
-            test.seconds === undefined ? "" : test.seconds.toFixed(3),
-            test.results.join(", "),
-            test.problem ?? "",
-          ]),
-          width,
-        ),
+        [
+          table(
+            ["name", "kind", "provider", "seconds", "gives"],
+            tests.map((test) => [
+              test.model.name,
+              test.model.kind,
+              test.provider ?? "",
+              test.seconds === undefined ? "" : test.seconds.toFixed(3),
+              test.results.join(", "),
+            ]),
+            width,
+          ),
+          ...problemLines(tests.map(({ model, problem }) => ({ name: model.name, problem }))),
+        ].join("\n"),
       sheet: () => ({
         headings: ["name", "kind", "provider", "seconds", "results", "problem"],
         rows: tests.map(({ model, provider: used, seconds, results, problem }) => [
@@ -71,3 +72,11 @@ export function modelsCommand(folders: readonly string[], options: ModelsOptions
     };
   });
 }
+
+/** What is wrong with models, in whole sentences. */
+const problemLines = (
+  models: readonly { readonly name: string; readonly problem?: string | undefined }[],
+): string[] =>
+  models.flatMap(({ name, problem }) =>
+    problem === undefined ? [] : [terminalText(`${name}: ${wordsOfCommandLine(problem)}`)],
+  );

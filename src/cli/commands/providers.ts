@@ -11,12 +11,11 @@ export function providersCommand(options: CommonOptions): Promise<Output> {
     const cuda = await detectCuda(dirname(fileURLToPath(import.meta.url)));
     return {
       document: { providers, cuda },
-      text: (width) =>
+      text: () =>
         [
           table(
             ["provider", "works", "detail"],
             providers.map((one) => [one.provider, one.available ? "yes" : "no", one.detail]),
-            width,
           ),
           "",
           "CUDA:",

@@ -6,6 +6,7 @@ import { counted, shownTask } from "../progress";
 import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
 import { numberText } from "../text";
 import { table } from "../table";
+import { failureLines } from "./failureLines";
 
 export interface RecomputeOptions extends CommonOptions {
   readonly function: string;
@@ -64,15 +65,14 @@ function reportText(report: RecomputeReport, width: number | undefined): string 
       : [
           "",
           table(
-            ["id", "recorded", "recomputed", "difference", ""],
-            different.map((row) => [
-              row.trajectoryId,
-              row.recorded,
-              row.recomputed,
-              row.difference,
-              row.message ?? "",
-            ]),
+            ["id", "recorded", "recomputed", "difference"],
+            different.map((row) => [row.trajectoryId, row.recorded, row.recomputed, row.difference]),
             width,
+          ),
+          ...failureLines(
+            different.flatMap(({ trajectoryId, message }) =>
+              message === undefined ? [] : [{ trajectoryId, message }],
+            ),
           ),
         ]),
   ].join("\n");

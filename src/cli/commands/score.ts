@@ -5,7 +5,8 @@ import { chosenRows, withIndex, type CommonOptions, type Output } from "../sessi
 import { seriesNumbers } from "../json";
 import { shownTask } from "../progress";
 import { table } from "../table";
-import { tableNumber, terminalText } from "../text";
+import { tableNumber } from "../text";
+import { failureLines } from "./failureLines";
 import { readQuestions } from "./questionsFile";
 import { arrayDocument, seriesDocument, seriesSheet } from "./series";
 import { extrasOf, longTextOption, providerOption, type ExtraOptions } from "./modelOptions";
@@ -122,22 +123,6 @@ function reportText(report: ScoreReport, path: string, storage: string, width: n
       : []),
     ...failureLines(failures),
   ].join("\n");
-}
-
-/** Trajectories that failed for the same reason in one line. */
-export function failureLines(
-  failures: readonly { readonly trajectoryId: string; readonly message: string }[],
-): string[] {
-  const reasons = new Map<string, string[]>();
-  for (const { trajectoryId, message } of failures)
-    reasons.set(message, [...(reasons.get(message) ?? []), trajectoryId]);
-  return [...reasons].map(([message, [first = "", ...others]]) =>
-    terminalText(
-      others.length === 0
-        ? `${first}: ${message}`
-        : `${others.length + 1} trajectories, ${first} the first: ${message}`,
-    ),
-  );
 }
 
 /** How many numbers there are, their mean, and the first of them; a dash keeps the place of one that is not there. */
