@@ -1,6 +1,8 @@
 import { closeSync, openSync, readSync, type Dirent, type Stats } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { inOrder } from "./inOrder";
+import { knowSiblings } from "./siblings";
 
 /** Folders that hold code, caches and version control, never rollouts. */
 const SKIPPED_FOLDERS = new Set([
@@ -57,6 +59,8 @@ export interface WalkListener {
   problem(path: string, error: unknown): void;
   /** A folder is about to be listed; `mtimeMs` was read before listing it. */
   folder?(path: string, mtimeMs: number): void;
+  /** Whether to go into a folder below; default: yes. */
+  enter?(path: string): boolean;
 }
 
 /** Files under a path that might hold data, in order; symbolic links to folders are not followed. */
@@ -70,14 +74,15 @@ export async function* walk(path: string, listener: WalkListener): AsyncGenerato
     }
     if (!own.isDirectory()) return;
     listener.folder?.(path, own.mtimeMs);
+    const listedMs = Date.now();
     entries = await readdir(path, { withFileTypes: true });
+    knowSiblings(path, own.mtimeMs, listedMs, entries);
   } catch (error) {
     listener.problem(path, error);
     return;
   }
-  entries.sort((left, right) => inOrder(left.name, right.name));
-  for (let start = 0; start < entries.length; start += TOGETHER) {
-    const some = entries.slice(start, start + TOGETHER);
+  const ordered = inOrder(entries, (left, right) => compareNames(left.name, right.name));
+  for (let some = take(ordered, TOGETHER); some.length > 0; some = take(ordered, TOGETHER)) {
     const files = await Promise.all(
       some.map((entry) =>
         couldHoldData(entry) ? look(join(path, entry.name), entry.isSymbolicLink(), listener) : undefined,
@@ -86,8 +91,10 @@ export async function* walk(path: string, listener: WalkListener): AsyncGenerato
     for (const [index, entry] of some.entries()) {
       const file = files[index];
       if (file !== undefined) yield file;
-      else if (entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name))
-        yield* walk(join(path, entry.name), listener);
+      else if (entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name)) {
+        const below = join(path, entry.name);
+        if (listener.enter?.(below) !== false) yield* walk(below, listener);
+      }
     }
   }
 }
@@ -96,7 +103,17 @@ export async function* walk(path: string, listener: WalkListener): AsyncGenerato
 const TOGETHER = 64;
 
 /** `2.jsonl` before `10.jsonl`. */
-const inOrder = new Intl.Collator("en", { numeric: true }).compare;
+const compareNames = new Intl.Collator("en", { numeric: true }).compare;
+
+function take<T>(values: Iterator<T>, count: number): T[] {
+  const taken: T[] = [];
+  while (taken.length < count) {
+    const { value, done } = values.next();
+    if (done === true) break;
+    taken.push(value);
+  }
+  return taken;
+}
 
 function couldHoldData(entry: Dirent): boolean {
   return (entry.isFile() || entry.isSymbolicLink()) && isCandidate(entry.name);
@@ -134,7 +151,7 @@ export function couldBeData(path: string): boolean {
     if (got === 0) return true;
     const text = bytes.toString("latin1", 0, got).replace(/^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*/, "");
     return (
-      /^(?:[{[<]|PAR1|\u0089HDF|version https:\/\/git-lfs|SQLite format 3\u0000|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/.test(
+      /^(?:[{[<]|null\s|PAR1|\u0089HDF|version https:\/\/git-lfs|SQLite format 3\u0000|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/.test(
         text,
       ) || /\.(?:tfrecord\S*|csv|tsv|txt|pkl|log|ya?ml|tar)$/i.test(path)
     );
