@@ -35,6 +35,8 @@ const EXTENSIONS = [
   ".parquet",
   ".hdf5",
   ".txt",
+  ".yaml",
+  ".db",
   ".eval",
   "",
 ];
@@ -235,6 +237,30 @@ export function hostileInputs(large: boolean): FuzzInput[] {
     hostile("a ZIP member that says 4 GB", "says.eval", () =>
       zipOf("header.json", Buffer.from("{}"), { size: 0xfffffff0 }),
     ),
+    hostile("YAML references that multiply", "0001.yaml", () =>
+      text(
+        Array.from({ length: 12 }, (_, level) =>
+          level === 0 ? "a0: &a0 [x, x, x]" : `a${level}: &a${level} [${`*a${level - 1}, `.repeat(9)}x]`,
+        ).join("\n"),
+      ),
+    ),
+    hostile("YAML lists 100,000 deep", "0002.yaml", () => text("[".repeat(DEEP))),
+    hostile("SQLite with nothing but a header", "header.db", () =>
+      Buffer.concat([text("SQLite format 3\0"), Buffer.alloc(4080)]),
+    ),
+    hostile("SQLite that names 2^32 pages", "pages.db", () =>
+      Buffer.concat([
+        text("SQLite format 3\0\x02\0\x01\x01\0@  \0\0\0\x01\xff\xff\xff\xff"),
+        Buffer.alloc(1024, 0xff),
+      ]),
+    ),
+    hostile("a tar member of 8 GB", "huge.tar", () => {
+      const header = Buffer.alloc(1024);
+      header.write("1.jsonl", 0, "latin1");
+      header.write("77777777777\0", 124, "latin1");
+      header.write("ustar\x0000", 257, "latin1");
+      return header;
+    }),
     hostile("a conflict", "conflict.jsonl", () =>
       text(`${row}<<<<<<< HEAD\n${row}=======\n${row}>>>>>>> other\n`),
     ),

@@ -16,7 +16,7 @@ import type { StoredContainer } from "./recordSource";
 import { isTfRecord, tfRecords } from "./tfRecordFile";
 import { isSqlite, SqliteFile } from "./sqliteFile";
 import { isTorchArchive } from "./torchFile";
-import { isYamlName, readYaml } from "./yamlFile";
+import { isYaml, readYaml } from "./yamlFile";
 import { ZipArchive } from "./zipArchive";
 
 /** What the content of a file says, before a format is asked. */
@@ -73,7 +73,7 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
   if (json !== undefined) return { stored: json.container, parts: json };
   const text = textOf(head);
   if (text === undefined) return undefined;
-  if (isYamlName(path)) {
+  if (isYaml(path, text)) {
     const { value } = readYaml(path);
     const list = Array.isArray(value) ? (value as readonly JsonValue[]) : undefined;
     const [first] = list ?? [value];

@@ -12,7 +12,16 @@ const MOST_ALIASES = 100_000;
 const MOST_VALUES = 10_000_000;
 const DEEPEST = 200;
 
-export const isYamlName = (path: string): boolean => /\.ya?ml$/i.test(path);
+/** True for files that are called YAML, and for texts that are a YAML list of objects under whatever name. */
+export function isYaml(path: string, text: string): boolean {
+  if (/\.ya?ml$/i.test(path)) return true;
+  if (!/^(?:---[^\n]*\n)?- [A-Za-z_][\w-]*:(?: |\r?\n)/.test(text)) return false;
+  // The last line may be cut by the end of what is looked at.
+  return text
+    .split("\n")
+    .slice(0, -1)
+    .every((line) => /^(?:-(?: |\r?$)|  |#|---|\r?$)/.test(line));
+}
 
 /** What a YAML file holds. */
 export interface YamlContent {
@@ -33,7 +42,8 @@ export function readYaml(path: string): YamlContent {
       `${path} is a YAML file of ${Math.round(source.size / 2 ** 20)} MB.`,
       `YAML files of up to ${LARGEST_YAML / 2 ** 20} MB are read; convert it to JSON lines.`,
     );
-  const document = parsed(source.read(0, source.size).toString("utf8"), path);
+  const text = source.read(0, source.size).toString("utf8");
+  const document = parsed(text, path);
   const [damage] = document.errors;
   let value: JsonValue;
   try {
@@ -42,7 +52,20 @@ export function readYaml(path: string): YamlContent {
     if (error instanceof Failure) throw error;
     throw unreadable(path, error instanceof Error ? error.message : String(error));
   }
-  if (damage === undefined) return { value, notes: [] };
+  if (damage === undefined)
+    return {
+      value,
+      // A cut between two lines cannot be told from an end.
+      notes: text.endsWith("\n")
+        ? []
+        : [
+            {
+              code: "open-text",
+              message: `${path} ends in the middle of a line: it is cut off, or its writer is still at work. Its last element may be incomplete.`,
+              where: path,
+            },
+          ],
+    };
   const line = damage.linePos?.[0].line ?? 0;
   if (!Array.isArray(value) || value.length < 2)
     throw unreadable(path, `line ${line}: ${firstLine(damage.message)}`);
