@@ -99,7 +99,8 @@ interface Prepared {
   readonly processor: PictureProcessor;
   readonly output: TensorSpec;
   readonly pooling: Pooling;
-  readonly known: Map<string, PixelOutput>;
+  /** Embeddings of pictures by their keys. */
+  readonly known: Map<string, Float64Array>;
 }
 
 async function embedded(
@@ -114,10 +115,15 @@ async function embedded(
     vectors.set(0, pooling.vector(found));
     return { rows: 1, vectors, method: `one embedding of ${steps.length} frames`, count: steps.length };
   }
-  const seen = await runFrames(model, layout, processor, frames, output.name, known, context);
-  seen.forEach(({ step, key }, at) =>
-    vectors.set(frames.level === "step" ? step! : at, pooling.vector(known.get(key)!)),
+  const seen = await runFrames(
+    model,
+    layout,
+    processor,
+    frames,
+    { output: output.name, read: (found) => pooling.vector(found), known },
+    context,
   );
+  seen.forEach(({ step, key }, at) => vectors.set(frames.level === "step" ? step! : at, known.get(key)!));
   return {
     rows: frames.rows,
     vectors,

@@ -73,10 +73,16 @@ export async function readPictureRewards(
   });
   const how = `; ${frames.method}; ${processor.method}`;
   if (!readsClips(layout)) {
-    const known = new Map<string, PixelOutput>();
-    const seen = await runFrames(model, layout, processor, frames, spec.name, known, context);
-    const values = Float64Array.from(seen, ({ key }) => rewardOf(model, spec, known.get(key)!));
-    const squashed = activationText[activationOf(model, known.get(seen[0]!.key)!.data.length)];
+    const known = new Map<string, number>();
+    let labels = 1;
+    const read = (found: PixelOutput): number => {
+      labels = found.data.length;
+      return rewardOf(model, spec, found);
+    };
+    const wanted = { output: spec.name, read, known };
+    const seen = await runFrames(model, layout, processor, frames, wanted, context);
+    const values = Float64Array.from(seen, ({ key }) => known.get(key)!);
+    const squashed = activationText[activationOf(model, labels)];
     return perFrame(
       trajectory,
       frames,

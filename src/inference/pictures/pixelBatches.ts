@@ -67,17 +67,21 @@ async function runBatch(
   }));
 }
 
-/**
- * Runs a model of single pictures over frames; equal pictures once.
- * @param known outputs by the frames' keys, added to
- */
-export async function runFrames(
+/** What is wanted of each picture, and what is known by the frames' keys already; equal pictures are run once. */
+export interface FrameResults<T> {
+  readonly output: string;
+  /** The part of an output that is kept: states of all patches of all pictures would fill the memory. */
+  read(output: PixelOutput): T;
+  readonly known: Map<string, T>;
+}
+
+/** Runs a model of single pictures over frames. @returns the frames in order; their results are in `known` */
+export async function runFrames<T>(
   model: LoadedModel,
   layout: PixelLayout,
   processor: PictureProcessor,
   frames: Frames,
-  output: string,
-  known: Map<string, PixelOutput>,
+  { output, read, known }: FrameResults<T>,
   context: ScoreContext,
 ): Promise<readonly { readonly step: number | undefined; readonly key: string }[]> {
   const seen: { step: number | undefined; key: string }[] = [];
@@ -95,7 +99,7 @@ export async function runFrames(
       output,
       further,
     );
-    waiting.forEach(({ key }, i) => known.set(key, found[i]!));
+    waiting.forEach(({ key }, i) => known.set(key, read(found[i]!)));
     waiting = [];
   };
   for await (const frame of frames.frames) {

@@ -15,6 +15,9 @@ const ADAM7 = [
   [0, 1, 1, 2],
 ] as const;
 
+/** Bytes of unpacked rows at most, of which a few copies are held: 16 bits a channel take twice as many as 8. */
+const MOST_BYTES = 200_000_000;
+
 /** The chunks that pixels depend on. Profiles, texts and animation frames never reach the decoder. */
 const KEPT = new Set(["IHDR", "PLTE", "IDAT", "IEND"]);
 
@@ -35,6 +38,11 @@ export function decodePng(bytes: Uint8Array, name: string): Uint8Array {
   if (interlaced && depth < 8)
     throw badPicture(name, `is an interlaced PNG of ${depth} bits a channel, which cannot be unpacked`);
   const expected = rawBytes(width, height, depth * channels, interlaced);
+  if (expected > MOST_BYTES)
+    throw badPicture(
+      name,
+      `takes ${Math.round(expected / 1e6)} million bytes unpacked, more than ${MOST_BYTES / 1e6} million`,
+    );
   checkPixels(pixels, expected, name);
   try {
     const { data, palette } = decode(clean, { checkCrc: true });

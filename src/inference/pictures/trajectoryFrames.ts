@@ -69,7 +69,8 @@ export const mediaFolders = (
 function fileOf(folders: readonly string[], path: string): string {
   for (const folder of folders) {
     const found = mediaFile(folder, path);
-    if (found !== undefined) return found;
+    // A pipe or a device would be waited for without end.
+    if (found !== undefined && statSync(found).isFile()) return found;
   }
   throw new Failure(
     "missing-media",

@@ -160,6 +160,9 @@ describe("hostile pictures give one sentence", () => {
     expect(await sentence(png({ width: 60_000, height: 60_000, raw }))).toBe(
       "The picture shot.png says that it is 60000 by 60000 pixels, more than the 40 million that are unpacked.",
     );
+    expect(await sentence(png({ width: 6_000, height: 6_000, depth: 16, colour: 6, raw }))).toContain(
+      "takes 288 million bytes unpacked, more than 200 million",
+    );
     expect(await sentence(png({ width: 0, height: 5, raw }))).toContain("says that it is 0 by 5 pixels");
     const jpeg = Buffer.from(read("quality80.jpg"));
     const frame = jpeg.indexOf(Buffer.from([0xff, 0xc0]));
