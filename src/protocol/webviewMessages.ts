@@ -211,6 +211,17 @@ export type FromTrajectoryView =
   | { readonly type: "cursor"; readonly stepIndex: number }
   | { readonly type: "copy"; readonly text: string };
 
+/** One rollout of a group, as its table shows it. */
+export interface GroupMember {
+  readonly id: string;
+  /** The policy's own text, from a little before the place where it leaves the members above it; cut when long. */
+  readonly text: string;
+  /** Characters at the beginning of `text` that a member above has as well. */
+  readonly shared: number;
+  /** Characters before `text`, which a member above has as well. */
+  readonly before: number;
+}
+
 export type ToDatasetView =
   | {
       readonly type: "dataset";
@@ -237,6 +248,18 @@ export type ToDatasetView =
     }
   | { readonly type: "progress"; readonly message: string; readonly done: number; readonly total: number }
   | { readonly type: "filter"; readonly query: RowQuery }
+  | {
+      readonly type: "group";
+      readonly groupId: string;
+      /** At most 64, in order. */
+      readonly members: readonly GroupMember[];
+      /** Under the trainer's convention first; NaN = none. Aligned with `members`. */
+      readonly advantages: readonly {
+        readonly title: string;
+        readonly convention: string;
+        readonly values: readonly number[];
+      }[];
+    }
   | { readonly type: "error"; readonly message: string; readonly hint: string };
 
 export type FromDatasetView =
@@ -255,6 +278,8 @@ export type FromDatasetView =
       readonly start: number;
       readonly end: number;
     }
+  /** What the members of one group say only together. */
+  | { readonly type: "group"; readonly groupId: string }
   | { readonly type: "open"; readonly trajectoryId: string; readonly beside: boolean }
   | { readonly type: "openTree"; readonly groupId: string }
   | { readonly type: "score"; readonly trajectoryIds: readonly string[] }

@@ -173,6 +173,51 @@ export const datasetChecks: readonly Check[] = [
       }),
   },
   {
+    name: "one group is a page of its own: mean, spread, a sentence, advantages under two conventions, and where the texts part",
+    run: (harness) =>
+      inPage(harness, { app: "dataset", scenario: "run", width: 1400 }, async (page) => {
+        const show = (group: number): Promise<void> =>
+          page.evaluate(`window.harness.post({ type: "filter", query: { groupId: "g${group}" } })`);
+        await until(page, "the rows", `document.querySelectorAll(".table .vlist-row").length > 5`);
+        await show(0);
+        await until(
+          page,
+          "the conventions",
+          `document.querySelector(".table .table-head").innerText.includes("adv verl-dr-grpo")`,
+        );
+        assert.equal(await page.locator(".multiples").isVisible(), false);
+        assert.equal(await page.locator(".findings").isVisible(), false);
+        assert.match(
+          await text(page, ".group-head"),
+          /^3 7 8 0 -> 24, sample 0\s*group of 8\s*2 of 8 passed\s*mean reward 0\.250\s*std \(n-1\) 0\.463/,
+        );
+        const first = page.locator(".table .vlist-row").first();
+        // Reward 1 of eight with two ones: 0.75 over sqrt(12/56) and eps.
+        assert.match(await first.innerText(), /\+1\.620/);
+        assert.match(await first.innerText(), /\+0\.750/);
+        assert.equal(
+          await page.locator(".table .vlist-row .parting .quiet").nth(1).innerText(),
+          "7 - 2 = 5 8 ",
+        );
+        const flat = await page.evaluate<number>(
+          `window.harness.answered.filter((message) => message.type === "rows").flatMap((message) => message.rows).reduce((found, row, index, rows) => found >= 0 || rows.filter((other) => other.groupId === row.groupId).some((other) => other.success) ? found : Number(row.groupId.slice(1)), -1)`,
+        );
+        await show(flat);
+        await until(
+          page,
+          "the sentence",
+          `document.querySelector(".group-head").innerText.includes("All 8 failed: this group teaches nothing under GRPO.")`,
+        );
+        await page.keyboard.press("Escape");
+        await until(
+          page,
+          "the run again",
+          `document.querySelector(".multiples").clientHeight > 0 && document.querySelector(".group-head").hidden`,
+        );
+        assert.match(await text(page, ".table .table-head"), /trajectory/);
+      }),
+  },
+  {
     name: "a growing dataset keeps its rows on the screen and asks for the new ones",
     run: async (harness) => {
       const grow = `window.harness.post({ ...window.grown, dataset: { ...window.grown.dataset, trajectories: window.grown.dataset.trajectories + 8 } })`;

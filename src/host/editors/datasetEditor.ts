@@ -5,6 +5,7 @@ import type { RowQuery } from "../../protocol/storeCalls";
 import type { Host } from "../host";
 import { parseLensUri } from "../lensUris";
 import { openAsText, openTrajectory, openTree } from "../open";
+import { groupFacts } from "./groupFacts";
 import { clampWindow, parseFromDatasetView } from "./incoming";
 import { splitBySize } from "./messageSize";
 import { ViewChannel } from "./viewChannel";
@@ -105,6 +106,10 @@ class DatasetSession implements vscode.Disposable {
         return this.sendRows(message);
       case "groups":
         return this.sendGroups(message);
+      case "group": {
+        const { format } = await this.load();
+        return this.channel.post(await groupFacts(this.host.library.services, message.groupId, format));
+      }
       case "open":
         return openTrajectory(this.host, message.trajectoryId, {
           preview: true,

@@ -71,6 +71,7 @@ const datasetSchema = v.variant("type", [
   ready,
   v.object({ type: v.literal("rows"), id, query: rowQuery, ...window }),
   v.object({ type: v.literal("groups"), id, trainingStep: v.optional(v.number()), ...window }),
+  v.object({ type: v.literal("group"), groupId: key }),
   v.object({ type: v.literal("open"), trajectoryId: key, beside: v.boolean() }),
   v.object({ type: v.literal("openTree"), groupId: key }),
   v.object({ type: v.literal("score"), trajectoryIds: v.pipe(v.array(key), v.maxLength(WINDOW_LIMIT)) }),

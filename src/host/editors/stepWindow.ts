@@ -1,5 +1,3 @@
-import { realpathSync } from "node:fs";
-import { relative, resolve, isAbsolute } from "node:path";
 import type { JsonObject, JsonValue } from "../../model/json";
 import type { Step, Trajectory } from "../../model/trajectory";
 import { STEP_TEXT_LIMIT, type StepWindowItem } from "../../protocol/webviewMessages";
@@ -49,19 +47,6 @@ export function shortened(value: JsonValue | undefined, limit: number, depth = 0
     .slice(0, 60)
     .map(([key, item]) => [cutText(key, 200), shortened(item, limit, depth + 1)] as const);
   return Object.fromEntries(entries.length > 60 ? [...kept, ["…", `${entries.length} fields`]] : kept);
-}
-
-/** Absolute path of a dataset's media file, or undefined when there is none or it lies outside the dataset's folder. */
-export function mediaFile(folder: string, path: string): string | undefined {
-  if (isAbsolute(path) || /^[a-z][a-z0-9+.-]*:/i.test(path)) return undefined;
-  try {
-    // A link inside the folder may point out of it, so the real places are compared.
-    const full = realpathSync(resolve(folder, path));
-    const inside = relative(realpathSync(folder), full);
-    return inside === "" || inside.startsWith("..") || isAbsolute(inside) ? undefined : full;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Number of steps that a reader can move over: recorded steps, or the transitions of a numeric episode. */

@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import * as vscode from "vscode";
+import { mediaFile } from "../../inference/pictures/mediaFile";
 import { Failure } from "../../model/failure";
 import type { TrajectoryRow } from "../../model/summary";
 import type { Trajectory } from "../../model/trajectory";
@@ -9,7 +10,7 @@ import { openCode, openGroup, openSource, openTrajectory, openTree } from "../op
 import { shownTrajectory } from "../ui/credentialMask";
 import { clampWindow, parseFromTrajectoryView } from "./incoming";
 import { PAYLOAD_LIMIT_BYTES, cutText, splitBySize } from "./messageSize";
-import { mediaFile, stepItem } from "./stepWindow";
+import { stepItem } from "./stepWindow";
 import { buildHead } from "./trajectoryHead";
 import { TrackBoard } from "./trackBoard";
 import { ViewChannel } from "./viewChannel";

@@ -222,6 +222,36 @@ export function playDataset(name: string, answer: Answer): (message: FromDataset
           total: rows.length,
         });
       }
+      case "group": {
+        const group = Number(message.groupId.slice(1));
+        const rewards = rewardsOf(group);
+        const middle = mean(rewards);
+        const spreadOf = Math.sqrt(
+          rewards.reduce((sum, reward) => sum + (reward - middle) ** 2, 0) / (GROUP - 1),
+        );
+        return answer({
+          type: "group",
+          groupId: message.groupId,
+          members: rewards.map((_, index) => ({
+            id: `t${group * GROUP + index}`,
+            text: index === 0 ? "7 - 2 = 5\n8 - 5 = 3" : `7 - 2 = 5\n8 * ${index} = ${8 * index}`,
+            shared: index === 0 ? 0 : 12,
+            before: 0,
+          })),
+          advantages: [
+            {
+              title: "verl",
+              convention: "GRPO · verl · std n-1, eps 1e-6",
+              values: rewards.map((reward) => (reward - middle) / (spreadOf + 1e-6)),
+            },
+            {
+              title: "verl-dr-grpo",
+              convention: "GRPO · verl-dr-grpo · no std",
+              values: rewards.map((reward) => reward - middle),
+            },
+          ],
+        });
+      }
       case "groups": {
         const numbers = Array.from({ length: groupCount }, (_, group) => group).filter(
           (group) =>

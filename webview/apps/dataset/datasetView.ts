@@ -53,7 +53,7 @@ export class DatasetView {
   private plotted = 0;
 
   constructor(
-    root: HTMLElement,
+    private readonly root: HTMLElement,
     private readonly channel: Channel<FromDatasetView, DatasetViewState>,
   ) {
     const { post } = channel;
@@ -100,6 +100,8 @@ export class DatasetView {
         return this.rows.receiveRows(message);
       case "groups":
         return this.rows.receiveGroups(message);
+      case "group":
+        return this.rows.receiveGroup(message);
       case "progress":
         this.status.busy(message.total > 0 ? message.done / message.total : undefined);
         this.status.tell(message.done < message.total || message.total === 0 ? message.message : "");
@@ -164,6 +166,8 @@ export class DatasetView {
     this.query = query;
     this.channel.keep({ query });
     this.findings.setFilter(query);
+    // One group is a page of its own: plots and findings of the whole run would drown it.
+    this.root.classList.toggle("one-group", query.groupId !== undefined);
     this.multiples.setBrushed(this.brushed());
     if (this.dataset) this.status.busy(undefined);
     this.rows.setQuery(query, this.brushed());

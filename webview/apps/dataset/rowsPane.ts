@@ -12,9 +12,11 @@ import { NewestWins } from "../../components/messages";
 import type { BrushedSteps } from "../../components/trainingPlot";
 import { WindowCache } from "../../components/windowCache";
 import { FilterChips } from "./filterChips";
+import type { GroupFacts } from "./groupColumns";
+import { GroupHead } from "./groupHead";
 import { GroupTable, type GroupItem } from "./groupTable";
 import type { RowRequests } from "./rowRequests";
-import { isUnfiltered, rowNoun, withText } from "./rowQueries";
+import { isUnfiltered, rowNoun, without, withText } from "./rowQueries";
 import { TrajectoryTable } from "./trajectoryTable";
 
 export type RowsMode = "trajectories" | "groups";
@@ -45,6 +47,7 @@ export class RowsPane {
   private readonly total = el("span", { class: "quiet number", role: "status" });
   private readonly nothing = el("p", { class: "quiet nothing", hidden: true });
   private readonly tabs: readonly HTMLElement[];
+  private readonly groupHead = new GroupHead();
   private dataset: DatasetInfo | undefined;
   private query: RowQuery = {};
   private steps: BrushedSteps | undefined;
@@ -105,6 +108,7 @@ export class RowsPane {
         this.chips.element,
         this.total,
       ),
+      this.groupHead.element,
       this.nothing,
       this.table.element,
       this.groups.element,
@@ -131,7 +135,13 @@ export class RowsPane {
   }
 
   setQuery(query: RowQuery, steps: BrushedSteps | undefined): void {
+    const otherGroup = query.groupId !== this.query.groupId;
     this.query = query;
+    if (otherGroup) {
+      this.table.setGroup(undefined);
+      this.groupHead.show(undefined);
+      if (query.groupId !== undefined) this.actions.post({ type: "group", groupId: query.groupId });
+    }
     this.steps = steps;
     const text = query.text ?? "";
     if (this.field.value !== text && document.activeElement !== this.field.element) this.field.setValue(text);
@@ -154,7 +164,17 @@ export class RowsPane {
     this.setTotal(message.total);
     this.rows.receive(message.start, message.rows);
     if (this.dataset) this.table.setSample(this.dataset, message.rows);
+    // The sentence is about the whole group: only where all its members are here, and no other filter holds.
+    const whole =
+      this.query.groupId !== undefined &&
+      isUnfiltered(without(this.query, "groupId")) &&
+      message.rows.length === message.total;
+    if (whole) this.groupHead.show(message.rows);
     this.table.list.refresh();
+  }
+
+  receiveGroup(facts: GroupFacts): void {
+    if (facts.groupId === this.query.groupId) this.table.setGroup(facts);
   }
 
   receiveGroups(message: Extract<ToDatasetView, { type: "groups" }>): void {

@@ -6,12 +6,27 @@ import { el, setText } from "../../components/element";
 import { exact } from "../../components/format";
 import { VirtualList } from "../../components/virtualList";
 import type { WindowCache } from "../../components/windowCache";
+import { groupColumns, type GroupFacts } from "./groupColumns";
 import { fittingColumns, tableColumns, type Column, type TableScales } from "./columns";
 
 export interface TableActions {
   open(row: TrajectoryRow, beside: boolean): void;
   onSort(sort: SortKey, descending: boolean): void;
   copy(text: string): void;
+}
+
+/** The texts stand at the left, beside the members' numbers; the advantages beside the rewards that they come from. */
+function inGroup(columns: readonly Column[], own: readonly Column[]): readonly Column[] {
+  const [texts, advantages] = [own.slice(-1), own.slice(0, -1)];
+  const first = columns.findIndex((column) => column.id !== "member");
+  const behind = columns.findIndex((column) => column.id === "reward") + 1;
+  return [
+    ...columns.slice(0, first),
+    ...texts,
+    ...columns.slice(first, behind),
+    ...advantages,
+    ...columns.slice(behind),
+  ];
 }
 
 /** A row's numbers with every digit, and where they are from, for pasting. */
@@ -40,6 +55,7 @@ export class TrajectoryTable {
   private shown: readonly Column[] = [];
   private query: RowQuery = {};
   private sampled: string | undefined;
+  private group: GroupFacts | undefined;
   private readonly scales: TableScales = {
     reward: { low: 0, high: 0 },
     advantage: 0,
@@ -70,6 +86,14 @@ export class TrajectoryTable {
       event.stopPropagation();
     });
     onResize(this.element, () => this.fit());
+  }
+
+  /** Shows the columns of one group, or those of every row again. */
+  setGroup(facts: GroupFacts | undefined): void {
+    if (facts === this.group) return;
+    this.group = facts;
+    this.shown = [];
+    this.fit();
   }
 
   /** Chooses the columns once rows are there to tell what they hold; later rows only widen the bars. */
@@ -104,7 +128,16 @@ export class TrajectoryTable {
   private fit(): void {
     const width = this.element.clientWidth;
     if (width === 0) return;
-    const shown = fittingColumns(this.columns, width);
+    const { group } = this;
+    // The title, the training step and the trainer's own advantage say the same of all members, or less.
+    const told = new Set(["title", "trainingStep", ...(group?.advantages.length ? ["advantage"] : [])]);
+    const columns = group
+      ? inGroup(
+          this.columns.filter((column) => !told.has(column.id)),
+          groupColumns(group),
+        )
+      : this.columns;
+    const shown = fittingColumns(columns, width);
     if (shown.length === this.shown.length && shown.every((column, index) => column === this.shown[index]))
       return;
     this.shown = shown;
