@@ -12,6 +12,7 @@ const allowed = new Set([
   "notifications",
   "noDialog",
   "pick",
+  "pickFile",
   "press",
   "pressNotification",
   "screenshot",

@@ -399,32 +399,51 @@ export class Workbench {
     return true;
   }
 
-  /** The input box that is open. */
-  async #inputBox() {
-    const box = this.page.locator(".quick-input-widget:visible .quick-input-box input").first();
-    await box.waitFor({ timeout: this.timeoutMs });
-    return box;
+  /** The input box that is open and has that title. */
+  async #inputBox(title) {
+    let seen = "";
+    return await this.until(`an input box ${title}`, async () => {
+      seen = readable(
+        await this.page.locator(".quick-input-widget:visible .quick-input-title").first().innerText(),
+      );
+      if (!matches(seen, title)) return undefined;
+      return this.page.locator(".quick-input-widget:visible .quick-input-box input").first();
+    }).catch((error) => {
+      throw new ScreenError(`${error.message}${seen ? ` There is one with the title: ${seen}` : ""}`);
+    });
   }
 
-  /** Types into the open input box and accepts it. */
-  async fill(text) {
-    const box = await this.#inputBox();
+  /** Types into the open input box of that title and accepts it. */
+  async fill(title, text) {
+    const box = await this.#inputBox(title);
     await box.fill(text);
     await box.press("Enter");
   }
 
-  /** Types into the open input box and returns what it says is wrong; the box stays open. */
-  async inputProblem(text) {
-    const box = await this.#inputBox();
+  /** Chooses a file by its whole path in the file dialog of that title. */
+  async pickFile(title, path) {
+    const box = await this.#inputBox(title);
+    await box.fill(path);
+    // The dialog looks the path up while it is typed; before it has found the file it takes no answer.
+    await this.until(`the file dialog to take ${path}`, async () => {
+      const titles = this.page.locator(".quick-input-widget:visible .quick-input-title");
+      if ((await titles.count()) === 0 || !matches(readable(await titles.first().innerText()), title))
+        return true;
+      await box.press("Enter");
+      await pause(1000);
+      return false;
+    });
+  }
+
+  /** Types into the open input box of that title until it says that this is wrong; the box stays open. */
+  async inputProblem(title, text, wanted) {
+    const box = await this.#inputBox(title);
     await box.fill(text);
-    return await this.until("the input box to say what is wrong", async () => {
-      const classes = await this.page
-        .locator(".quick-input-widget:visible .quick-input-box .monaco-inputbox")
-        .getAttribute("class");
-      if (!classes?.includes("error")) return undefined;
-      return readable(
+    return await this.until(`the input box to say ${wanted}`, async () => {
+      const said = readable(
         await this.page.locator(".quick-input-widget:visible .quick-input-message").first().innerText(),
       );
+      return matches(said, wanted) ? said : undefined;
     });
   }
 

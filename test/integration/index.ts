@@ -8,6 +8,7 @@ import "./editors.test";
 import "./search.test";
 import "./scoring.test";
 import "./models.test";
+import "./settings.test";
 import "./tasks.test";
 import "./live.test";
 import "./badInput.test";

@@ -13,10 +13,12 @@ interface Hands {
   /** Says whether no modal dialog stays or comes within so many milliseconds. */
   noDialog(quietMs: number): Promise<boolean>;
   pick(wanted: Wanted): Promise<void>;
-  /** Types into the open input box and accepts it. */
-  fill(text: string): Promise<void>;
-  /** Types into the open input box and reads what it says is wrong; the box stays. */
-  inputProblem(text: string): Promise<string>;
+  /** Chooses a file by its path in the file dialog of that title. */
+  pickFile(title: Wanted, path: string): Promise<void>;
+  /** Types into the open input box of that title and accepts it. */
+  fill(title: Wanted, text: string): Promise<void>;
+  /** Types into the open input box of that title until it says that this is wrong; the box stays. */
+  inputProblem(title: Wanted, text: string, wanted: Wanted): Promise<string>;
   notification(wanted: Wanted): Promise<string>;
   notifications(): Promise<readonly string[]>;
   pressNotification(wanted: Wanted, button: string): Promise<void>;
