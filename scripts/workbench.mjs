@@ -423,12 +423,13 @@ export class Workbench {
   /** Chooses a file by its whole path in the file dialog of that title. */
   async pickFile(title, path) {
     const box = await this.#inputBox(title);
-    await box.fill(path);
-    // The dialog looks the path up while it is typed; before it has found the file it takes no answer.
+    // The dialog fills in a folder of its own when it has opened, and looks a path up while it is typed.
     await this.until(`the file dialog to take ${path}`, async () => {
       const titles = this.page.locator(".quick-input-widget:visible .quick-input-title");
       if ((await titles.count()) === 0 || !matches(readable(await titles.first().innerText()), title))
         return true;
+      if ((await box.inputValue()) !== path) await box.fill(path);
+      await pause(300);
       await box.press("Enter");
       await pause(1000);
       return false;
