@@ -248,7 +248,7 @@ describe("names of members", () => {
     ["a/b.jsonl", "a/b.jsonl"],
     ["./a//b", "a/b"],
     ["a\\b", "a/b"],
-    ["/root/x", "root/x"],
+    ["/srv/x", "srv/x"],
     ["c:/x", "x"],
     ["../x", undefined],
     ["a/../x", undefined],
