@@ -1,4 +1,3 @@
-import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
 import {
   branchLimits,
@@ -13,6 +12,7 @@ import { fillRow, layoutOf, stretchesTo, type FilledRow } from "./branchRows";
 import type { CausalOptions, CausalResult } from "./causalOptions";
 import { BranchPoint, readDistributions, type RowNumbers, type TokenStatistics } from "./distribution";
 import type { LoadedModel } from "./loadedModel";
+import { checkLogits, logitsOutput } from "./logits";
 import { addHidden, emptyResult, passCosts, portionsOf, rowOf, type NodeResult, type Run } from "./passParts";
 import { branchesExactly, reusesPrefixExactly } from "./prefixCheck";
 import { prefixForest, type PrefixForest, type PrefixNode } from "./prefixForest";
@@ -35,20 +35,6 @@ const LOGITS_BYTES = 128 * 2 ** 20;
 const MIN_SAVED_TOKENS = 32;
 /** Where branches share a row, a shared stretch needs no run of its own. */
 const MIN_SAVED_IN_ROW = 4;
-
-/** The logits output of a language model. @throws Failure when there is none of the right shape */
-export function logitsOutput(model: LoadedModel): { name: string; vocabulary: number | undefined } {
-  const spec = model.session.output("logits") ?? model.session.outputs[0];
-  if (!spec || spec.shape.length !== 3) {
-    throw new Failure(
-      "model-does-not-fit",
-      `A language model returns logits [batch, sequence, vocabulary]; ${model.files.name} returns ${spec ? `${spec.name} [${spec.shape.join(", ")}]` : "nothing"}.`,
-      "Export the model with its language-model head.",
-    );
-  }
-  const last = spec.shape[2];
-  return { name: spec.name, vocabulary: typeof last === "number" ? last : model.files.config?.vocab_size };
-}
 
 /**
  * Log-probability, entropy and rank of the tokens of many sequences, shared prefixes computed once.
@@ -343,17 +329,6 @@ class Pass {
     }
     const captured = this.captured.get(sequence);
     return captured ? { ...all, captured } : all;
-  }
-}
-
-function checkLogits(logits: Tensor, rows: number, width: number): void {
-  const [batch, length] = logits.dims;
-  if (logits.dims.length !== 3 || batch !== rows || length !== width) {
-    throw new Failure(
-      "bad-output",
-      `The model returned logits of shape [${logits.dims.join(", ")}]; expected [${rows}, ${width}, vocabulary].`,
-      "Export the model so that it returns logits for every token.",
-    );
   }
 }
 
