@@ -1,15 +1,11 @@
 import { Failure } from "../model/failure";
 import type { ModelKind, ScoreSeries, SeriesLevel } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
-import {
-  actionRows,
-  observationRows,
-  recordedActions,
-  terminationRows,
-  type InputRows,
-} from "./episodeInputs";
+import { actionRows, recordedActions, terminationRows, type InputRows } from "./episodeInputs";
 import type { LoadedModel } from "./loadedModel";
 import { named } from "./modelKind";
+import { everyObservation } from "./pictures/pictureRows";
+import { stepsOf } from "./pictures/trajectoryFrames";
 import { endsCall, sentenceOf } from "./preparedText";
 import { runRows } from "./rowRuns";
 import type { ScoreContext, Scorer } from "./scorer";
@@ -31,7 +27,7 @@ type Reader = (
 
 /** One number a step, NaN for steps without one. */
 function perStep(trajectory: Trajectory, values: ArrayLike<number>): Float64Array {
-  const steps = trajectory.columns!.steps;
+  const steps = stepsOf(trajectory);
   return Float64Array.from({ length: steps }, (_, i) => values[i] ?? NaN);
 }
 
@@ -48,7 +44,7 @@ function single(model: LoadedModel, output: InputRows, name: string): Float64Arr
 
 /** V(s_t) for every recorded state; that of the state after the last step is what a truncated episode is bootstrapped with. */
 const readValue: Reader = async (model, trajectory, context) => {
-  const observations = observationRows(model, trajectory);
+  const observations = await everyObservation(model, trajectory, context);
   const spec = named(model.session.outputs, "value") ?? model.session.outputs[0]!;
   const outputs = await runRows(
     model,
@@ -57,7 +53,7 @@ const readValue: Reader = async (model, trajectory, context) => {
     context,
   );
   const values = single(model, outputs.get(spec.name)!, "value");
-  const steps = trajectory.columns!.steps;
+  const steps = stepsOf(trajectory);
   const method = "value of the observation before each step";
   const result: Result[] = [
     { name: "value", level: "step", unit: "return", values: perStep(trajectory, values), method },
@@ -77,7 +73,7 @@ const readValue: Reader = async (model, trajectory, context) => {
 /** r(s_t, a_t), or r(s_t, a_t, s_t+1) where the model takes the next observation. */
 const readTransitionReward: Reader = async (model, trajectory, context) => {
   const { session } = model;
-  const observations = observationRows(model, trajectory);
+  const observations = await everyObservation(model, trajectory, context);
   const actionSpec = named(session.inputs, "action")!;
   const actions = actionRows(model, trajectory, actionSpec);
   const inputs = [
@@ -114,7 +110,7 @@ const readGaussian: Reader = async (model, trajectory, context) => {
   const meanSpec = named(outputs, "mean")!;
   const logSpec = named(outputs, "logStd");
   const spreadSpec = logSpec ?? named(outputs, "std")!;
-  const rows = observationRows(model, trajectory);
+  const rows = await everyObservation(model, trajectory, context);
   const actions = recordedActions(trajectory);
   const got = await runRows(
     model,
@@ -158,7 +154,7 @@ const readDiscrete: Reader = async (model, trajectory, context) => {
   const got = (
     await runRows(
       model,
-      [{ spec: named(inputs, "observation")!, rows: observationRows(model, trajectory) }],
+      [{ spec: named(inputs, "observation")!, rows: await everyObservation(model, trajectory, context) }],
       [spec],
       context,
     )
@@ -235,7 +231,7 @@ export const controlScores: Scorer = async (model, trajectories, context) => {
           provider: model.session.provider,
         });
       }
-      tokens += trajectory.columns!.steps;
+      tokens += stepsOf(trajectory);
     } catch (error) {
       if (endsCall(error)) throw error;
       failures.push({ trajectoryId: trajectory.id, message: sentenceOf(error) });

@@ -1,6 +1,6 @@
 import { Failure } from "../model/failure";
 import type { ModelKind, ScoreArray, ScoreSeries } from "../model/score";
-import { actionRows, observationRows, recordedActions, type InputRows } from "./episodeInputs";
+import { actionRows, recordedActions, type InputRows } from "./episodeInputs";
 import {
   output,
   perStep,
@@ -17,6 +17,7 @@ import {
 import { isVelocityNetwork } from "./flowDeviation";
 import { readAutoencoder, readEncoder } from "./latentModels";
 import { named } from "./modelKind";
+import { everyObservation } from "./pictures/pictureRows";
 import { stepsOf } from "./pictures/trajectoryFrames";
 import { endsCall, sentenceOf } from "./preparedText";
 import type { LoadedModel } from "./loadedModel";
@@ -26,7 +27,7 @@ import { readVideo } from "./videoReward";
 
 /** Which action leads from one observation to the next, against the recorded one. */
 const readInverse: EpisodeReader = async (model, trajectory, context) => {
-  const rows = observationRows(model, trajectory);
+  const rows = await everyObservation(model, trajectory, context);
   const logitSpec = named(model.session.outputs, "logits");
   const spec = logitSpec ?? output(model, "predictedAction");
   const inputs = [
@@ -102,7 +103,7 @@ async function readDiscriminators(
 
 /** Predictions of the next observation by several members: how far they differ, and from what came. */
 const readEnsemble: EpisodeReader = async (model, trajectory, context) => {
-  const observations = observationRows(model, trajectory);
+  const observations = await everyObservation(model, trajectory, context);
   const actions = actionRows(model, trajectory, named(model.session.inputs, "action")!).rows;
   const logits = model.session.output("dynamics_logits");
   if (logits) return readDiscriminators(model, observations, actions, logits, context);
@@ -189,7 +190,7 @@ const readFlow: EpisodeReader = async (model, trajectory, context) => {
   const specs = [...model.session.outputs];
   const got = await run(
     model,
-    [{ alias: "observation", rows: observationRows(model, trajectory) }],
+    [{ alias: "observation", rows: await everyObservation(model, trajectory, context) }],
     specs,
     context,
   );

@@ -5,7 +5,10 @@ import { dirname, resolve } from "node:path";
 import type { ModelInfo, ModelKind } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 
-const pictureKinds: ReadonlySet<ModelKind> = new Set(["embedding", "video-reward", "encoder", "autoencoder"]);
+const pictureKinds: ReadonlySet<ModelKind> = new Set([
+  ...(["embedding", "video-reward", "encoder", "autoencoder", "value", "transition-reward"] as const),
+  ...(["policy-discrete", "policy-gaussian", "inverse-dynamics", "dynamics-ensemble", "flow"] as const),
+]);
 
 /** True for models that may look at pictures: those with an input of four or five dimensions. */
 export const mayReadPictures = ({ kind, inputs }: ModelInfo): boolean =>

@@ -239,3 +239,17 @@ describe("an autoencoder of pictures", () => {
     expect(rows(report, "a", "latent")[1]!.every(Number.isNaN)).toBe(true);
   });
 });
+
+describe("models of states that are pictures", () => {
+  it("read the picture of every step, or say how many show one", async () => {
+    const report = await score("value.onnx", [
+      trajectory("all", [shot("shots/wide.png"), shot("root.png")]),
+      trajectory("some", [shot("shots/wide.png"), undefined]),
+    ]);
+    const mean = (colour: Colour): number => (colour[0] + colour[1] + colour[2]) / 765;
+    near(report.series.find(({ name }) => name === "value")?.values, [mean(red), mean(grey)]);
+    expect(message(report, "some")).toBe(
+      "1 of the 2 steps of trajectory some show a picture; a value model needs one at every step.",
+    );
+  });
+});

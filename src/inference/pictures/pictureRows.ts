@@ -6,7 +6,7 @@ import type { ScoreContext } from "../scorer";
 import { specText } from "../tensors";
 import { loadPictureProcessor } from "./pictureProcessor";
 import { pixelLayout } from "./pixelInputs";
-import { framesOf, hasFrames, mediaFolders } from "./trajectoryFrames";
+import { framesOf, hasFrames, mediaFolders, stepsOf } from "./trajectoryFrames";
 
 /** Numbers that the pictures of one trajectory may take at once (as float64): 2 GiB. */
 const MOST_VALUES = 2 ** 28;
@@ -74,6 +74,26 @@ export async function observationsOf(
     steps,
     note: `; ${frames.method}; ${processor.method}`,
   };
+}
+
+/**
+ * A row for every step, for models that put observations beside actions or beside each other.
+ * @throws Failure as `observationsOf`, or when some steps show no picture
+ */
+export async function everyObservation(
+  model: LoadedModel,
+  trajectory: Trajectory,
+  context: ScoreContext,
+): Promise<InputRows> {
+  const { rows, steps } = await observationsOf(model, trajectory, context);
+  const count = stepsOf(trajectory);
+  if (steps === undefined || (steps.length === count && steps.every((step, row) => step === row)))
+    return rows;
+  throw new Failure(
+    "missing-pictures",
+    `${new Set(steps).size} of the ${count} steps of trajectory ${trajectory.id} show a picture; a ${model.kind} model needs one at every step.`,
+    "Choose a trajectory that shows all of them.",
+  );
 }
 
 /** Rows of pictures as rows of steps, NaN for steps without a picture. */
