@@ -119,7 +119,7 @@ test("generation: what is being written streams in, and cancelling leaves nothin
     return said;
   }));
 
-const DRAW = "n 12, temperature 1, max_new_tokens 48, seed 3";
+const DRAW = "n 12, temperature 2, max_new_tokens 48, seed 3";
 
 /** Drives Value of Steps. @param tell answers what the grader asks */
 async function value(
