@@ -74,7 +74,9 @@ function hashOf(bytes: Uint8Array): string {
 }
 
 export function fingerprintOf({ head, tail }: Ends): Fingerprint {
-  return { headHash: hashOf(head), tailHash: hashOf(tail) };
+  const headHash = hashOf(head);
+  // Of a file that is shorter than that, both are all of it.
+  return { headHash, tailHash: head.length === tail.length && tail.length < SPAN ? headHash : hashOf(tail) };
 }
 
 /** Reads bytes of an open file; fewer where it ends before. */

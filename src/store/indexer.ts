@@ -262,7 +262,10 @@ export class Indexer {
   ): Promise<void> {
     let stats: Stats;
     try {
-      stats = known ?? (await stat(path));
+      // What was seen before other work on the file is old: acting on it could undo that work.
+      const seen = this.files.get(path);
+      const isOld = seen !== undefined && (seen.bytes !== known?.size || seen.mtimeMs !== known.mtimeMs);
+      stats = known === undefined || isOld ? await stat(path) : known;
     } catch {
       await this.remove(path);
       return;

@@ -1,5 +1,5 @@
-import { closeSync, openSync, type Stats } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { closeSync, openSync, statSync, type Stats } from "node:fs";
+import { open } from "node:fs/promises";
 import { crc32 } from "node:zlib";
 import type { FileEntry } from "./fileEntry";
 import {
@@ -92,7 +92,8 @@ export class Reading {
    */
   async holds(): Promise<boolean> {
     if (!this.joined) return false;
-    const now = await stat(this.path);
+    // In this thread, as all that is read: of many small files, each would wait for its turn elsewhere.
+    const now = statSync(this.path);
     const { size, mtimeMs, ctimeMs, ino } = this.stats;
     const still = now.size === size && now.mtimeMs === mtimeMs && now.ctimeMs === ctimeMs && now.ino === ino;
     if (still && this.beganMs - mtimeMs > CLOCK_GRAIN_MS) return true;

@@ -10,6 +10,7 @@ import { closeIndex, isDamage, openIndex, removeIndex, type IndexDatabase } from
 import { Indexer } from "./indexer";
 import { IndexWriter } from "./indexWriter";
 import { Queries } from "./queries";
+import { Slices } from "./slices";
 import { Scores } from "./scores";
 import { search } from "./search";
 import { Follower } from "./tail";
@@ -23,9 +24,14 @@ import { WorkerPool } from "./workerPool";
 const TELL_MS = 300;
 /** Files taken in at the same time: what they add in the meantime shares a transaction. */
 const FILES_AT_ONCE = 256;
+/** The first files are taken in alone until somebody was told of their rows, but for no longer than this. */
+const FIRST_FILES = 16;
+const FIRST_MS = 1_000;
 /** Files above this size take turns: more of them at once would only be in each other's way. */
 const LARGE_BYTES = 2 ** 20;
 const LARGE_AT_ONCE = 4;
+/** Files are looked at for this long before anything else has its turn: answers and what is written wait for that. */
+const SLICE_MS = 8;
 
 export type Emit = <K extends keyof StoreEvents>(name: K, payload: StoreEvents[K]) => void;
 
@@ -34,6 +40,8 @@ export class Store {
   private readonly added = new Map<string, number>();
   private readonly lastTold = new Map<string, number>();
   private readonly timers = new Map<string, NodeJS.Timeout>();
+  /** Called when somebody was told of rows. */
+  private readonly onTold = new Set<() => void>();
 
   private constructor(
     readonly database: IndexDatabase,
@@ -149,14 +157,24 @@ export class Store {
     const found = this.found(paths, watch);
     let ended = false;
     const large = new Turns(LARGE_AT_ONCE);
+    const slices = new Slices(SLICE_MS);
+    let looked = 0;
+    let goOn = (): void => undefined;
+    const first = new Promise<void>((resolve) => (goOn = resolve));
+    this.onTold.add(goOn);
+    let timer: NodeJS.Timeout | undefined;
     const work = async (): Promise<void> => {
-      while (!ended) {
+      for (let taken = 0; !ended; taken++) {
+        // The first files alone, until their rows are there: what is done meanwhile would hold them up.
+        if (taken > 0) await first;
+        await slices.turn();
         const { value: file, done: atEnd } = await found.next();
         if (atEnd === true || file === undefined) {
           ended = true;
           break;
         }
         total++;
+        timer ??= setTimeout(goOn, FIRST_MS);
         if (signal.aborted)
           throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
         const isLarge = file.stats.size > LARGE_BYTES;
@@ -168,11 +186,21 @@ export class Store {
         };
         await (isLarge ? large.run(take) : take());
         done++;
+        if (++looked === FIRST_FILES && this.timers.size === 0) goOn();
         if (done % 50 === 0 || (ended && done === total) || isLarge)
           progress({ done, total, path: file.path });
       }
     };
-    await Promise.all(Array.from({ length: FILES_AT_ONCE }, work));
+    const some = (count: number): Promise<unknown> => Promise.all(Array.from({ length: count }, work));
+    try {
+      await Promise.all([
+        some(FIRST_FILES).finally(goOn),
+        first.then(() => some(FILES_AT_ONCE - FIRST_FILES)),
+      ]);
+    } finally {
+      clearTimeout(timer);
+      this.onTold.delete(goOn);
+    }
     // Files of an archive are where the archive is.
     const isUnder = (path: string): boolean =>
       paths.some((root) => {
@@ -238,6 +266,7 @@ export class Store {
       const started = performance.now();
       const dataset = await this.queries.dataset(entry);
       this.emit("datasetChanged", { dataset, addedRows });
+      for (const goOn of this.onTold) goOn();
       // Large datasets take longer to count, so they are counted less often.
       this.lastTold.set(datasetId, performance.now() + 10 * (performance.now() - started));
     } catch {

@@ -1,4 +1,4 @@
-import { watch, type FSWatcher } from "node:fs";
+import { watch, type FSWatcher, type Stats } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Note } from "../model/trajectory";
@@ -7,7 +7,7 @@ import { couldBeData, isCandidate, walk, type FoundFile } from "./walk";
 
 /** Poll at least this often: growth has to show within 2 s, also where the system tells nothing (NFS). */
 const POLL_MS = 1_000;
-/** When polling itself takes long, it takes at most this share of the time. */
+/** When asking for sizes and times takes long, it takes at most this share of the time. */
 const POLL_SHARE = 0.05;
 const LONGEST_POLL_MS = 30_000;
 /** Reading files again because of their companions takes at most about this share of the time. */
@@ -20,6 +20,9 @@ const WATCHED_FOLDERS = 500;
 const TOLD_MS = 50;
 /** A folder changed this recently may change again within the clock's grain, so it is listed again. */
 const GRAIN_MS = 2_000;
+/** Times asked for at the same time: one after another would wait for the disk, or for this thread, each time. */
+const ASKED_AT_ONCE = 64;
+
 
 /**
  * Follows folders and files: new, grown, rewritten and removed ones reach the index. The system's own watcher gives
@@ -36,6 +39,8 @@ export class Follower {
   private running = false;
   private again = false;
   private closed = false;
+  /** How long the last round waited for sizes and times. */
+  private askingMs = 0;
   private readingCompanions = false;
   private companionsAfter = 0;
   private following = false;
@@ -46,8 +51,9 @@ export class Follower {
   ) {}
 
   /** The files under a path that may hold data, as they are found; remembers the folders when they are to be followed. */
-  files(path: string, follow: boolean): AsyncGenerator<FoundFile> {
+  files(path: string, follow: boolean, newFoldersAlone = false): AsyncGenerator<FoundFile> {
     return walk(path, {
+      ...(newFoldersAlone ? { enter: (folder: string) => !this.folders.has(folder) } : {}),
       problem: (where: string, error: unknown) => {
         this.onProblem({
           code: "unreadable-path",
@@ -178,7 +184,7 @@ export class Follower {
       return;
     }
     this.running = true;
-    const started = performance.now();
+    this.askingMs = 0;
     try {
       this.round++;
       await this.pollFolders();
@@ -194,26 +200,38 @@ export class Follower {
       });
     } finally {
       this.running = false;
-      const spent = performance.now() - started;
-      this.schedule(this.again ? TOLD_MS : Math.min(LONGEST_POLL_MS, Math.max(POLL_MS, spent / POLL_SHARE)));
+      // Reading what has changed is no reason to look later for what changes next.
+      const wait = Math.min(LONGEST_POLL_MS, Math.max(POLL_MS, this.askingMs / POLL_SHARE));
+      this.schedule(this.again ? TOLD_MS : wait);
       this.again = false;
     }
   }
 
+  /** Sizes and times of files and folders; undefined for what is not there. */
+  private async *statsOf(paths: readonly string[]): AsyncGenerator<readonly [string, Stats | undefined]> {
+    for (let start = 0; start < paths.length; start += ASKED_AT_ONCE) {
+      const asked = performance.now();
+      const some = await Promise.all(
+        paths
+          .slice(start, start + ASKED_AT_ONCE)
+          .map(async (path) => [path, await stat(path).catch(() => undefined)] as const),
+      );
+      this.askingMs += performance.now() - asked;
+      yield* some;
+    }
+  }
+
   private async pollFolders(): Promise<void> {
-    for (const [folder, known] of this.folders) {
+    for await (const [folder, stats] of this.statsOf([...this.folders.keys()])) {
       if (this.closed) return;
-      let mtimeMs;
-      try {
-        mtimeMs = (await stat(folder)).mtimeMs;
-      } catch {
+      if (stats === undefined) {
         this.folders.delete(folder);
         continue;
       }
-      if (mtimeMs === known) continue;
+      if (stats.mtimeMs === this.folders.get(folder)) continue;
       this.indexer.companions.touchedFolder(folder);
       // Lists the folder and what is new below it; known folders below have their own turn.
-      for await (const file of this.files(folder, true)) {
+      for await (const file of this.files(folder, true, true)) {
         if (this.indexer.isNew(file.path) && couldBeData(file.path))
           await this.indexer
             .refresh(file.path, file.stats, false)
@@ -231,14 +249,14 @@ export class Follower {
 
   private async pollFiles(): Promise<void> {
     const now = Date.now();
-    for (const path of this.indexer.followedFiles()) {
+    const isDue = (path: string): boolean => {
+      const last = this.lastChange.get(path);
+      return last === undefined || now - last.mtimeMs <= QUIET_MS || this.round % QUIET_ROUNDS === 0;
+    };
+    for await (const [path, stats] of this.statsOf(this.indexer.followedFiles().filter(isDue))) {
       if (this.closed) return;
       const last = this.lastChange.get(path);
-      if (last !== undefined && now - last.mtimeMs > QUIET_MS && this.round % QUIET_ROUNDS !== 0) continue;
-      let stats;
-      try {
-        stats = await stat(path);
-      } catch {
+      if (stats === undefined) {
         this.lastChange.delete(path);
         await this.indexer.refresh(path, undefined, false).catch((error: unknown) => this.fail(path, error));
         continue;

@@ -6,7 +6,7 @@ import { parseDocument } from "../../formats/jsonText";
 import type { JsonValue } from "../../model/json";
 import type { PlainValue } from "../../model/plain";
 import { parquetRowCount, parquetRows } from "../parquet";
-import { siblingsOf } from "../siblings";
+import { isBeside, siblingsOf } from "../siblings";
 import { FileBytes, MemoryBytes } from "./byteSource";
 import { isNpy, npyArray } from "./npyArray";
 import type { ZipArchive } from "./zipArchive";
@@ -81,8 +81,8 @@ export function companionState(format: Format, path: string): string {
 
 /** Under which a companion's content is kept, until it changes; undefined when it is missing or too large. */
 function keyOf(companion: string): string | undefined {
-  const stats = statSync(companion);
-  if (!stats.isFile() || stats.size > LARGEST_COMPANION) return undefined;
+  const stats = statSync(companion, { throwIfNoEntry: false });
+  if (stats?.isFile() !== true || stats.size > LARGEST_COMPANION) return undefined;
   return `${companion}\n${stats.size}\n${stats.mtimeMs}`;
 }
 
@@ -93,7 +93,11 @@ function keep(key: string, content: JsonValue): void {
 
 function fileContent(path: string, name: string, siblings: readonly string[]): JsonValue | undefined {
   // A listing that is complete tells at once what is not there.
-  if (!/[/\\]/.test(name) && siblings.length < SIBLING_LIMIT && !siblings.includes(name)) return undefined;
+  if (
+    !/[/\\]/.test(name) &&
+    !(isBeside(path, name) ?? (siblings.length >= SIBLING_LIMIT || siblings.includes(name)))
+  )
+    return undefined;
   const companion = join(dirname(path), name);
   try {
     const key = keyOf(companion);
