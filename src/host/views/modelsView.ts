@@ -13,6 +13,9 @@ export type ModelsEntry =
   | { readonly kind: "fact"; readonly label: string; readonly value: string; readonly icon: string }
   | { readonly kind: "problem"; readonly text: string };
 
+/** How long the list of models waits for the first walk through the workspace. */
+const PATIENCE_MS = 10_000;
+
 /** Tensors of a key-value cache: two for each layer, which say nothing one by one. */
 const CACHE = /^(?:past_key_values|past|present)\b/;
 
@@ -46,6 +49,8 @@ export class ModelsView implements vscode.TreeDataProvider<ModelsEntry>, vscode.
   async getChildren(entry?: ModelsEntry): Promise<ModelsEntry[]> {
     if (entry) return entry.kind === "modelEntry" ? this.facts(entry.model) : [];
     try {
+      // Looking into models starts a process; the trajectories come first, unless reading them takes long.
+      if (this.host.models.known.length === 0) await this.trajectoriesFirst();
       const models = await this.host.models.list();
       const problems = settings
         .declaredModels()
@@ -54,6 +59,14 @@ export class ModelsView implements vscode.TreeDataProvider<ModelsEntry>, vscode.
     } catch (error) {
       return [{ kind: "problem", text: this.host.failures.note(error, "list the models").message }];
     }
+  }
+
+  private async trajectoriesFirst(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, PATIENCE_MS)));
+    // What goes wrong there is said in the view of the trajectories.
+    await Promise.race([this.host.library.ready().catch(() => undefined), patience]);
+    clearTimeout(timer);
   }
 
   private facts(model: ModelInfo): ModelsEntry[] {
