@@ -110,6 +110,7 @@ import { modelOutputs, pairScores, rewardBench2 } from "./rewardModelBenches";
 import { uiGenie } from "./uiGenie";
 import { uiS1, uiS1Results } from "./uiS1";
 import { verlAgent, verlAgentSteps } from "./verlAgent";
+import { trackioDatabase } from "./trackio";
 import { wandbTable } from "./wandbTable";
 
 /** The catalogue of formats. A new one is one file here and one line below; the store takes the highest confidence. */
@@ -123,6 +124,7 @@ export const formats: readonly Format[] = [
   verifiersResults,
   trlCompletions,
   wandbTable,
+  trackioDatabase,
   nemoRl,
   nemoGym,
   areal,

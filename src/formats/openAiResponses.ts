@@ -4,6 +4,8 @@ import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import { isList, isObject, objectOf, textOf, titleOf, without } from "./jsonFields";
 import { responseSteps } from "./nemoGym";
 import { outcomeOfRow } from "./outcomeFields";
+import { unpacked } from "./spanMessages";
+import type { Tables } from "./format";
 
 const ITEM_TYPES = new Set(["message", "reasoning", "function_call", "function_call_output"]);
 
@@ -103,30 +105,54 @@ function isItem(value: JsonValue | undefined): value is JsonObject {
   );
 }
 
+const isSessions = (tables: Tables): boolean =>
+  ["session_id", "message_data"].every((name) =>
+    (tables.get("agent_messages") ?? []).some((column) => column.name === name),
+  ) && tables.has("agent_sessions");
+
 /** One conversation as a list of the Responses API's items. */
 export const openAiItems = draftedFormat({
   id: "openai-items",
   title: "OpenAI response items",
   source:
-    "OpenAI Responses API and Agents SDK: a list of message, reasoning, function_call, function_call_output items",
-  containers: ["json"],
+    "OpenAI Responses API and Agents SDK: a list of message, reasoning, function_call, function_call_output items; the SDK's SQLiteSession",
+  containers: ["json", "sqlite"],
   wholeDocument: true,
   grouping: "none",
   nativeTree: false,
 
   detect(head) {
+    if (head.tables !== undefined)
+      return isSessions(head.tables)
+        ? { confidence: 0.9, reason: "tables agent_sessions and agent_messages" }
+        : undefined;
     return head.array === true && isItem(head.firstRecord)
       ? { confidence: 0.5, reason: "a list of the Responses API's items" }
       : undefined;
   },
 
+  databaseRecords: (tables) =>
+    isSessions(tables)
+      ? {
+          records: "SELECT session_id AS key FROM agent_sessions ORDER BY created_at, session_id",
+          lists: { items: "SELECT message_data FROM agent_messages WHERE session_id = ?1 ORDER BY id" },
+        }
+      : undefined,
+
   drafts(record) {
-    const items = record.kind === "value" && isList(record.value) ? record.value.filter(isObject) : [];
+    const value = record.kind === "value" ? record.value : null;
+    const session = isObject(value) ? value : undefined;
+    const stored = isList(session?.["items"]) ? session["items"].filter(isObject) : [];
+    const listed = session === undefined ? value : stored.map((row) => unpacked(row["message_data"]) ?? null);
+    // Without a type, an item is a message.
+    const items = (isList(listed) ? listed.filter(isObject) : []).map((item) =>
+      "type" in item || !("role" in item) ? item : { type: "message", ...item },
+    );
     // What stands before the model's first item was its input.
     const first = items.findIndex((item) => item["type"] !== "message" || item["role"] === "assistant");
     const end = first < 0 ? items.length : first;
     if (items.length === 0)
       throw new Failure("unfit-record", "The document is not a list of items.", "Check the file.");
-    return [draftOf(items.slice(0, end), items.slice(end), {})];
+    return [draftOf(items.slice(0, end), items.slice(end), { ...given("ownId", textOf(session?.["key"])) })];
   },
 });

@@ -120,8 +120,7 @@ function rewardColumns(names: readonly string[]): readonly string[] {
  * The table has no total: the trainer adds the reward functions by `reward_weights`, which are not in the file. With
  * one function the total is known; with several they are added with weight 1, and the source says so.
  */
-function outcomeOf(row: JsonObject): Outcome {
-  const components = componentsOf(row);
+export function outcomeOfFunctions(components: Outcome["components"]): Outcome {
   const names = rewardColumns(Object.keys(components));
   const numbers = names
     .map((name) => components[name])
@@ -140,7 +139,7 @@ function outcomeOf(row: JsonObject): Outcome {
 }
 
 /** What is guessed of a row's reward, and the functions that gave none. */
-function rewardNotes({ components }: Outcome): readonly Note[] {
+export function rewardNotes({ components }: Outcome): readonly Note[] {
   const all = Object.keys(components);
   const names = rewardColumns(all);
   const others = all.filter((name) => !names.includes(name));
@@ -203,7 +202,7 @@ export const trlCompletions: Format = {
   summarise(record, context) {
     const row = rowOf(record);
     const said = saidIn(row);
-    const outcome = outcomeOf(row);
+    const outcome = outcomeOfFunctions(componentsOf(row));
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const advantage = recordedNumber(row["advantage"]);
     return [
@@ -227,7 +226,7 @@ export const trlCompletions: Format = {
     const { steps, notes } = said.steps();
     const trainingStep = wholeNumber(row["step"]) ?? stemNumber(context.path);
     const advantage = recordedNumber(row["advantage"]);
-    const outcome = outcomeOf(row);
+    const outcome = outcomeOfFunctions(componentsOf(row));
     return {
       ...place,
       format: "trl-completions",

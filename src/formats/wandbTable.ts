@@ -4,6 +4,7 @@ import type { Note, Step } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import { isList, isObject, recordedNumber, textOf, titleOf, wholeNumber } from "./jsonFields";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
+import { outcomeOfFunctions, rewardNotes } from "./trlCompletions";
 import { splitMarked, stepsOfMarkedText } from "./turns";
 
 const PROMPT = /^(?:prompts?|inputs?|questions?|query|queries|problem|instruction)$/i;
@@ -84,6 +85,11 @@ function draftOf({ row, step }: Cells, path: string): TrajectoryDraft | undefine
     if (number !== undefined) components[name] = number;
   }
   const advantage = recordedNumber(row["advantage"]);
+  // TRL logs its reward functions and no total.
+  const ofFunctions =
+    rewardName === undefined && advantage !== undefined && Object.keys(components).length > 0
+      ? outcomeOfFunctions(components)
+      : undefined;
   const named = NAMED_STEP.exec(path)?.[1];
   return {
     ...(prompt === ""
@@ -96,10 +102,13 @@ function draftOf({ row, step }: Cells, path: string): TrajectoryDraft | undefine
     ...(promptName === undefined || response === undefined || messages !== undefined
       ? {}
       : { flatText: { prompt, response } }),
-    outcome: { ...(reward === undefined ? {} : { reward, rewardSource: rewardName as string }), components },
+    outcome: ofFunctions ?? {
+      ...(reward === undefined ? {} : { reward, rewardSource: rewardName as string }),
+      components,
+    },
     ...given("advantage", advantage),
     extra: row,
-    notes,
+    notes: ofFunctions === undefined ? notes : [...notes, ...rewardNotes(ofFunctions)],
   };
 }
 
@@ -135,9 +144,14 @@ export const wandbTable = draftedFormat({
   drafts(record, context) {
     if (record.kind !== "value" || !isObject(record.value))
       throw new Failure("unfit-record", "The document is not a table.", "Check the file.");
-    return cellsOf(record.value).flatMap((cells) => {
-      const draft = draftOf(cells, context.path);
-      return draft === undefined ? [] : [draft];
-    });
+    return tableDrafts(record.value, context.path);
   },
 });
+
+/** Trajectories of a table of `columns` and `data` that a tracker kept; rows without a response are none. */
+export function tableDrafts(table: JsonObject, path: string): TrajectoryDraft[] {
+  return cellsOf(table).flatMap((cells) => {
+    const draft = draftOf(cells, path);
+    return draft === undefined ? [] : [draft];
+  });
+}
