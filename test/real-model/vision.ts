@@ -1,7 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { decodePicture } from "../../src/inference/pictures/decodePicture";
 import { loadPictureProcessor } from "../../src/inference/pictures/pictureProcessor";
+import { Failure } from "../../src/model/failure";
 import type { ModelDeclaration } from "../../src/model/modelDeclaration";
 import type { ScoreReport } from "../../src/model/score";
 import type { MediaReference, Trajectory } from "../../src/model/trajectory";
@@ -228,6 +229,18 @@ async function checkVideo(
       means,
       wanted.flatMap((frame) => video.means[frame]!),
       1e-9,
+    );
+    const whole = readFileSync(path);
+    const cut = join(folder, "data", "cut.mp4");
+    writeFileSync(cut, whole.subarray(0, whole.length / 2));
+    const said = await countFrames(cut, "cut.mp4", {}, signal).then(
+      (frames) => `${frames} frames`,
+      (error: unknown) => (error instanceof Failure ? error.message : String(error)),
+    );
+    checks.check(
+      "a video that is cut off",
+      /^The video cut\.mp4 (?:cannot be read|holds no frames)/.test(said),
+      said,
     );
     const part = { from: 1, to: 2 };
     const inPart = await countFrames(path, "video.mp4", part, signal);
