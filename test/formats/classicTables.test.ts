@@ -110,7 +110,11 @@ describe("LeRobot", () => {
     });
     expect(second?.task.prompt).toBe("open");
     expect(second?.steps[0]?.media).toEqual([
-      { kind: "video", path: "videos/observation.images.top/chunk-000/file-002.mp4" },
+      {
+        kind: "video",
+        path: "videos/observation.images.top/chunk-000/file-002.mp4",
+        part: { from: 4.5 },
+      },
     ]);
     expect(second?.extra["videos/observation.images.top/from_timestamp"]).toBe(4.5);
     expect(second?.extra["stats/action/max"]).toBeUndefined();
