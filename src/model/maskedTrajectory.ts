@@ -2,15 +2,19 @@ import { maskCredentials, maskText } from "./credentials";
 import type { TokenColumns, Trajectory } from "./trajectory";
 
 /** Texts of tokens, masked as the text that they make together: a credential is many tokens. */
+export function maskedTokens(texts: readonly string[]): {
+  readonly tokens: readonly string[];
+  readonly count: number;
+} {
+  const { text, count } = maskText(texts.join(""));
+  let at = 0;
+  return { tokens: count === 0 ? texts : texts.map((token) => text.slice(at, (at += token.length))), count };
+}
+
 function maskTokens(tokens: TokenColumns): { readonly tokens: TokenColumns; readonly count: number } {
   if (tokens.text === undefined) return { tokens, count: 0 };
-  const { text, count } = maskText(tokens.text.join(""));
-  if (count === 0) return { tokens, count };
-  let at = 0;
-  return {
-    tokens: { ...tokens, text: tokens.text.map((token) => text.slice(at, (at += token.length))) },
-    count,
-  };
+  const { tokens: text, count } = maskedTokens(tokens.text);
+  return { tokens: count === 0 ? tokens : { ...tokens, text }, count };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { SignalTrack } from "../../services/services";
 import type { Host } from "../host";
 import type { ScoreArray } from "../../model/score";
 import { explanationView } from "./explanationView";
+import { shownTokens } from "../ui/credentialMask";
 import { clampWindow } from "./incoming";
 import { pickSignal } from "./signalPick";
 import { trackMessages } from "./trackMessages";
@@ -127,6 +128,10 @@ export class TrackBoard {
   }: Extract<FromTrajectoryView, { type: "alternatives" }>): Promise<void> {
     const table = (await this.likeliest()).get(this.modelOf(key) ?? "");
     if (!table || !this.channel.isNewest("alternatives", id)) return;
+    const track = this.tracks.find((candidate) => candidate.key === key);
+    const own = (track?.kind === "model" ? track.series.tokenText : undefined) ?? [];
+    const shown = shownTokens(own);
+    const hidden = (row: number): boolean => own[row] !== shown[row];
     const { width, rows, data } = table.logprobs;
     const window = clampWindow(start, end, rows);
     const [from, to] = [window.start * width, window.end * width];
@@ -136,7 +141,12 @@ export class TrackBoard {
       key,
       start: window.start,
       width,
-      text: table.texts.slice(from, to).map((text) => text.slice(0, TOKEN_CHARACTERS)),
+      text: table.texts
+        .slice(from, to)
+        // What stands beside a hidden token may be that very token.
+        .map((text, at) =>
+          hidden(window.start + Math.floor(at / width)) ? "•" : text.slice(0, TOKEN_CHARACTERS),
+        ),
       logprob: Float64Array.from(data.subarray(from, to)),
     });
   }

@@ -7,6 +7,7 @@ import { signals as catalogue } from "../../signals/index";
 import type { Need } from "../../signals/signal";
 import { failureData } from "../../model/failure";
 import { kindTitles } from "../scoring/modelChoice";
+import { shownTokens } from "../ui/credentialMask";
 import { settings } from "../ui/settings";
 
 /** A track that a view shows: a signal of the catalogue, or a series that a model produced. */
@@ -167,7 +168,7 @@ function modelTrack({ key, series, bounds }: Extract<TrackRequest, { kind: "mode
     values: series.values,
     ...(cut === undefined ? {} : { partial: cut }),
     ...(bounds === undefined ? {} : { interval: { low: bounds[0].values, high: bounds[1].values } }),
-    ...(series.tokenText === undefined ? {} : { tokenText: series.tokenText }),
+    ...(series.tokenText === undefined ? {} : { tokenText: shownTokens(series.tokenText) }),
     notes: [series.method],
     explainable: false,
   };
