@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
+import { setTimeout as pause } from "node:timers/promises";
 import { dirname, join } from "node:path";
 import { afterAll, afterEach, beforeEach, describe, expect, it } from "vitest";
 import { memberPath } from "../../../src/store/containers/unpack";
@@ -228,6 +229,23 @@ describe("archives of files", () => {
     ]);
     // Nothing of it stays on the disk.
     expect(below(join(index, "unpacked")).some((file) => file.endsWith("numbers.json"))).toBe(false);
+  });
+
+  it("that appear, change and go while their folder is followed are seen", async () => {
+    const shown = async (): Promise<number[]> =>
+      (await store.datasets()).map(({ trajectories }) => trajectories);
+    const soon = async (expected: number[]): Promise<void> => {
+      const end = Date.now() + 15_000;
+      while (Date.now() < end && JSON.stringify(await shown()) !== JSON.stringify(expected)) await pause(100);
+      expect(await shown()).toEqual(expected);
+    };
+    await store.index([folder], true, () => undefined, new AbortController().signal);
+    const path = write("run.zip", zip([{ name: "rollouts.jsonl", content: rows(1, 3) }]));
+    await soon([3]);
+    writeFileSync(path, zip([{ name: "rollouts.jsonl", content: rows(1, 8) }]));
+    await soon([8]);
+    rmSync(path);
+    await soon([]);
   });
 
   it("that are cut off show the files before the cut, and say so", async () => {
