@@ -169,7 +169,7 @@ async function throughput(): Promise<void> {
     processor.torch += answer.processorSeconds;
   }
   torch?.end();
-  const { bandwidth, arithmetic } = machine.best();
+  const { bandwidth, arithmeticOfCore } = machine.best();
   await machine.release();
   console.log(
     `${sequences} sequences of up to ${length} tokens (${tokens} tokens), batches of ${batch} tokens, ${threads} threads, best of ${rounds} rounds in turns`,
@@ -198,21 +198,18 @@ async function throughput(): Promise<void> {
       `  processor time      ${perToken(processor.ours)} us a token, PyTorch ${perToken(processor.torch)}: ${(processor.torch / processor.ours).toFixed(2)} times the tokens for the same work`,
     );
   }
-  const best = Math.max(...times.ours);
   // Each weight is multiplied and added once a token and read once a run, except the table that tokens are looked up in.
   const onnx = readOnnxFile(join(modelPath, "onnx", "model.onnx"));
   const bytes = onnx.bytes - 4 * vocabulary * (config?.hidden_size ?? 0);
-  const operations = bytes / 2;
-  const byArithmetic = arithmetic / operations;
-  const byMemory = tokens / ((plan.length * bytes) / bandwidth);
+  const micros = (seconds: number): string => (1e6 * seconds).toPrecision(3);
+  const arithmetic = bytes / 2 / arithmeticOfCore;
+  const own = processor.ours / (tokens * rounds);
   console.log(
-    `  bounds              ${byArithmetic.toFixed(0).padStart(8)} tokens/s by arithmetic (${(operations / 1e6).toFixed(1)} million operations a token, a product of matrices runs at ${(arithmetic / 1e9).toFixed(0)} GFLOP/s)`,
+    `  arithmetic bound    ${micros(arithmetic)} us of processor time a token: ${(bytes / 2e6).toFixed(1)} million operations, a product of matrices does ${(arithmeticOfCore / 1e9).toFixed(0)} GFLOP a second of a core; ours takes ${micros(own)} (${(own / arithmetic).toFixed(2)} times the bound)`,
   );
+  const reading = (plan.length * bytes) / bandwidth / tokens;
   console.log(
-    `                      ${byMemory.toFixed(0).padStart(8)} tokens/s by memory (${plan.length} runs read ${(bytes / 1e6).toFixed(1)} MB of weights each at ${(bandwidth / 1e9).toFixed(1)} GB/s)`,
-  );
-  console.log(
-    `  of the lower bound  ${((100 * best) / Math.min(byArithmetic, byMemory)).toFixed(0).padStart(7)}%`,
+    `  memory bound        ${micros(reading)} us a token: ${plan.length} runs read ${(bytes / 1e6).toFixed(1)} MB of weights each at ${(bandwidth / 1e9).toFixed(1)} GB/s; ours takes ${micros(1 / Math.max(...times.ours))}`,
   );
   if (parts.has("generation")) await generation(bytes, bandwidth);
 }
