@@ -188,7 +188,8 @@ export interface Format {
   companions?(path: string, siblings: readonly string[], archive: readonly string[]): readonly string[];
   /**
    * Pickles beside a pickle that hold more of the same records, by paths relative to the file's folder; those that are not
-   * there, or cannot be read, are missing from `RecordContext.plainCompanions`.
+   * there, or cannot be read, are missing from `RecordContext.plainCompanions`. Of a database, its log: it is read again when
+   * that changes.
    */
   plainCompanions?(path: string): readonly string[];
   /** Of a SQLite database: what its records are; undefined when the tables are not there. */

@@ -15,6 +15,7 @@ import {
 } from "./jsonFields";
 import { messagesFrom, unpacked } from "./spanMessages";
 import { traceDrafts, type Span } from "./spanTrace";
+import { writeAheadLog } from "./writeAheadLog";
 
 const has = (tables: Tables, table: string, ...columns: string[]): boolean =>
   columns.every((name) => (tables.get(table) ?? []).some((column) => column.name === name));
@@ -206,6 +207,7 @@ export const mlflowTraces = draftedFormat({
   containers: ["sqlite", "json"],
   grouping: "key",
   nativeTree: false,
+  plainCompanions: writeAheadLog,
 
   detect(head) {
     if (head.tables !== undefined)

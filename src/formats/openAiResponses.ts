@@ -5,6 +5,7 @@ import { isList, isObject, objectOf, textOf, titleOf, without } from "./jsonFiel
 import { responseSteps } from "./nemoGym";
 import { outcomeOfRow } from "./outcomeFields";
 import { unpacked } from "./spanMessages";
+import { writeAheadLog } from "./writeAheadLog";
 import type { Tables } from "./format";
 
 const ITEM_TYPES = new Set(["message", "reasoning", "function_call", "function_call_output"]);
@@ -120,6 +121,7 @@ export const openAiItems = draftedFormat({
   wholeDocument: true,
   grouping: "none",
   nativeTree: false,
+  plainCompanions: writeAheadLog,
 
   detect(head) {
     if (head.tables !== undefined)

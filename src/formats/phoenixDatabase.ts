@@ -7,6 +7,7 @@ import { rawSpan } from "./openInference";
 import { spanOfAttributes } from "./spanAttributes";
 import { unpacked } from "./spanMessages";
 import { traceDrafts } from "./spanTrace";
+import { writeAheadLog } from "./writeAheadLog";
 
 const has = (tables: Tables, table: string, ...columns: string[]): boolean =>
   columns.every((name) => (tables.get(table) ?? []).some((column) => column.name === name));
@@ -68,6 +69,7 @@ export const phoenixDatabase = draftedFormat({
   containers: ["sqlite"],
   grouping: "key",
   nativeTree: false,
+  plainCompanions: writeAheadLog,
 
   detect(head) {
     return head.tables !== undefined && isPhoenix(head.tables)

@@ -6,6 +6,7 @@ import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, wholeNumbe
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 import { unpacked } from "./spanMessages";
 import { tableDrafts } from "./wandbTable";
+import { writeAheadLog } from "./writeAheadLog";
 
 const has = (tables: Tables, table: string, ...columns: string[]): boolean =>
   columns.every((name) => (tables.get(table) ?? []).some((column) => column.name === name));
@@ -70,6 +71,7 @@ export const trackioDatabase = draftedFormat({
   containers: ["sqlite"],
   grouping: "key",
   nativeTree: false,
+  plainCompanions: writeAheadLog,
   recordsAdvantage: "trajectory",
 
   detect(head) {

@@ -11,6 +11,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/model/json";
+import { phoenixDatabase } from "../../src/formats/phoenixDatabase";
+import { companionState } from "../../src/store/containers/companions";
 import { SqliteFile } from "../../src/store/containers/sqliteFile";
 import { lines } from "./draftsOf";
 import { readFile, readParts } from "./readFile";
@@ -113,6 +115,18 @@ describe("Phoenix's database", () => {
     const alone = await SqliteFile.open(copy);
     expect(alone.rows("SELECT count(*) AS rows FROM rows")).toEqual([{ rows: 1 }]);
     alone.close();
+  });
+
+  it("is read again when its log changes, while its own file stays as it was", async () => {
+    const copy = join(folder, "growing.db");
+    copyFileSync("test/formats/fixtures/sqlite/log.db", copy);
+    const states = [companionState(phoenixDatabase, copy)];
+    const log = readFileSync("test/formats/fixtures/sqlite/log.db-wal");
+    for (const length of [2000, log.length]) {
+      writeFileSync(`${copy}-wal`, log.subarray(0, length));
+      states.push(companionState(phoenixDatabase, copy));
+    }
+    expect(new Set(states).size).toBe(3);
   });
 
   it("refuses to write, and passes over views, which would run what their author wrote", async () => {
