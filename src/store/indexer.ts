@@ -164,7 +164,7 @@ export class Indexer {
 
   /** The format that the user's mappings make for a file. */
   private mappedFormat(path: string): Format | undefined {
-    const mapping = this.mappings === undefined ? undefined : mappingFor(this.mappings, path);
+    const mapping = this.mappings === undefined ? undefined : mappingFor(this.mappings, shownPath(path));
     return mapping === undefined ? undefined : formatById(mappingFormatId(mapping));
   }
 
