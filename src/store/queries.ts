@@ -8,6 +8,7 @@ import { readComponentSets } from "./componentSets";
 import { DatasetCounter } from "./datasetCounts";
 import { groupIdOf, parseGroupId, parseTrajectoryId } from "./ids";
 import type { DatasetEntry } from "./indexer";
+import { pageInFileOrder } from "./rowPage";
 import {
   conditionOf,
   FILE_ORDER,
@@ -19,6 +20,11 @@ import {
   type IndexedRow,
 } from "./rowSql";
 import { shownNote, shownPath } from "./unpacked";
+
+/** True for all rows of a dataset in the files' order. */
+function isPlain({ groupId, noContrast, sort }: RowQuery): boolean {
+  return groupId === undefined && noContrast !== true && (sort === undefined || sort === "row");
+}
 
 /** A number, or absent where SQL says NULL. */
 function present<K extends string>(key: K, value: DuckDBValue | undefined): Partial<Record<K, number>> {
@@ -130,6 +136,12 @@ export class Queries {
     const { where, values } = conditionOf(query);
     const from = Math.max(0, Math.floor(start));
     const count = Math.max(0, Math.min(10_000, Math.floor(end) - from));
+    if (query.datasetId !== undefined && values.length === 1 && isPlain(query) && count > 0) {
+      const { datasetId, descending } = query;
+      const ask = (sql: string, some?: DuckDBValue[]): Promise<DuckDBValue[][]> => this.all(sql, some);
+      const page = await pageInFileOrder(ask, datasetId, from, from + count, descending === true);
+      if (page !== undefined) return { rows: await this.complete(page.rows.map(rowOf)), total: page.total };
+    }
     const total = await this.all(`SELECT count(*) FROM ${ROW_TABLES} ${where}`, values);
     const page = await this.all(
       `SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} ${where} ${orderOf(query)} LIMIT ${count} OFFSET ${from}`,
