@@ -4,6 +4,7 @@ import { Failure } from "../../model/failure";
 import type { Host } from "../host";
 import { parseLensUri } from "../lensUris";
 import { TrajectorySession } from "./trajectorySession";
+import { mediaFolders } from "./mediaFolders";
 import { showApp } from "./webviewHtml";
 
 class TrajectoryDocument implements vscode.CustomDocument {
@@ -47,13 +48,14 @@ export class TrajectoryEditor implements vscode.CustomReadonlyEditorProvider<Tra
       if (this.newest?.panel === panel) this.newest = undefined;
     });
     await host.library.ready().catch((error: unknown) => host.failures.note(error, "index the workspace"));
-    // Pictures are shown from the folder of the trajectory's own file and from nowhere else.
+    // Pictures are shown from the folders of the trajectory's own file and of its dataset, and from nowhere else.
     const row = await host.library.services.datasets.row(document.trajectoryId).catch(() => undefined);
+    const folders = row ? await mediaFolders(host, row).catch(() => [dirname(row.path)]) : [];
     showApp(
       panel.webview,
       host.context.extensionUri,
       "trajectory",
-      row ? [vscode.Uri.file(dirname(row.path))] : [],
+      folders.map((folder) => vscode.Uri.file(folder)),
     );
   }
 

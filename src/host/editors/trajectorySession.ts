@@ -1,4 +1,3 @@
-import { dirname } from "node:path";
 import * as vscode from "vscode";
 import { mediaFile } from "../../inference/pictures/mediaFile";
 import { Failure } from "../../model/failure";
@@ -9,6 +8,7 @@ import type { Host } from "../host";
 import { openCode, openGroup, openSource, openTrajectory, openTree } from "../open";
 import { shownTrajectory } from "../ui/credentialMask";
 import { clampWindow, parseFromTrajectoryView } from "./incoming";
+import { mediaFolders } from "./mediaFolders";
 import { PAYLOAD_LIMIT_BYTES, cutText, splitBySize } from "./messageSize";
 import { stepItem } from "./stepWindow";
 import { buildHead } from "./trajectoryHead";
@@ -209,11 +209,13 @@ export class TrajectorySession implements vscode.Disposable {
 
   private async sendSteps(start: number, end: number): Promise<void> {
     const trajectory = await this.load();
-    const folder = dirname(trajectory.source.path);
+    const folders = trajectory.steps.some(({ media }) => media)
+      ? await mediaFolders(this.host, await this.row())
+      : [];
     const window = clampWindow(start, end, trajectory.steps.length);
     const items = trajectory.steps
       .slice(window.start, window.end)
-      .map((step) => stepItem(step, (path) => this.mediaUri(folder, path)));
+      .map((step) => stepItem(step, (path) => this.mediaUri(folders, path)));
     let at = window.start;
     for (const run of splitBySize(items)) {
       this.channel.post({ type: "steps", start: at, items: run });
@@ -222,8 +224,8 @@ export class TrajectorySession implements vscode.Disposable {
     if (items.length === 0) this.channel.post({ type: "steps", start: window.start, items: [] });
   }
 
-  private mediaUri(folder: string, path: string): string | undefined {
-    const file = mediaFile(folder, path);
+  private mediaUri(folders: readonly string[], path: string): string | undefined {
+    const file = folders.map((folder) => mediaFile(folder, path)).find((found) => found !== undefined);
     return file === undefined ? undefined : this.panel.webview.asWebviewUri(vscode.Uri.file(file)).toString();
   }
 
