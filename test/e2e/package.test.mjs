@@ -33,6 +33,8 @@ const expected = [
   /^python\/\w+\.py$/,
   /^dist\/node_modules\/(onnxruntime-node|onnxruntime-common|@duckdb\/node-api|@duckdb\/node-bindings|detect-libc|h5wasm)\//,
   new RegExp(`^dist/node_modules/@duckdb/node-bindings-${target}/`),
+  // Decoders of pictures, the same for every platform.
+  /^dist\/node_modules\/@jsquash\/(jpeg|webp)\/(package\.json|LICENSE|codec\/dec\/(mozjpeg|webp)_dec\.(js|wasm))$/,
 ];
 
 describe("the VSIX", () => {
@@ -56,6 +58,8 @@ describe("the VSIX", () => {
       "dist/userSignalHooks.js",
       "dist/store.js",
       "dist/inference.js",
+      "dist/node_modules/@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm",
+      "dist/node_modules/@jsquash/webp/codec/dec/webp_dec.wasm",
       "dist/cli.js",
       "dist/webview/trajectory.js",
       "dist/webview/dataset.js",
