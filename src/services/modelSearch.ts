@@ -24,7 +24,8 @@ export interface ModelCandidate {
 
 /**
  * Looks for models under folders by what the folders hold: `config.json` with .onnx files beside it or in `onnx/` is
- * a Hugging Face style folder, any other .onnx file stands for itself. Folders that cannot be read are passed over.
+ * a Hugging Face style folder, `encoder.onnx` with `decoder.onnx` one model, any other .onnx file stands for itself. Folders
+ * that cannot be read are passed over.
  */
 export async function searchModels(roots: readonly string[]): Promise<ModelCandidate[]> {
   const found = new Map<string, ModelCandidate>();
@@ -50,7 +51,11 @@ export async function searchModels(roots: readonly string[]): Promise<ModelCandi
       });
       return;
     }
-    for (const file of onnx)
+    // An encoder and its decoder are one model, given by the folder that holds both.
+    const halves = onnx.filter((file) => /^(encoder|decoder|decoder_model)\.onnx$/.test(basename(file)));
+    const pair = halves.length > 1 && halves.some((file) => basename(file) === "encoder.onnx");
+    if (pair) found.set(folder, { path: folder, layout: "onnx-file", bytes: await totalBytes(halves) });
+    for (const file of pair ? onnx.filter((one) => !halves.includes(one)) : onnx)
       found.set(file, { path: file, layout: "onnx-file", bytes: await totalBytes([file]) });
     for (const entry of entries) {
       if (entry.isDirectory() && !SKIPPED.has(entry.name)) await visit(join(folder, entry.name), depth + 1);

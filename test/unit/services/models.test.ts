@@ -106,6 +106,16 @@ describe("searchModels", () => {
     expect(await searchModels([join(root, "control/value.onnx"), join(root, "nowhere")])).toHaveLength(1);
   });
 
+  it("takes an encoder and its decoder as one model", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "halves-"));
+    for (const name of ["encoder.onnx", "decoder.onnx", "value.onnx"])
+      writeFileSync(join(folder, name), "12345");
+    expect(await searchModels([folder])).toEqual([
+      { path: folder, layout: "onnx-file", bytes: 10 },
+      { path: join(folder, "value.onnx"), layout: "onnx-file", bytes: 5 },
+    ]);
+  });
+
   it("names a model after what tells it apart", () => {
     expect(
       ["/a/prm", "/a/value.onnx", "/a/prm/onnx/model.onnx", "/a/tiny/model.onnx"].map(modelName),
