@@ -242,6 +242,16 @@ async function checkVideo(
       /^The video cut\.mp4 (?:cannot be read|holds no frames)/.test(said),
       said,
     );
+    const stopped = new AbortController();
+    setTimeout(() => stopped.abort(), 1);
+    const from = performance.now();
+    await countFrames(path, "video.mp4", {}, stopped.signal).catch(() => undefined);
+    const took = performance.now() - from;
+    checks.check(
+      "a cancelled video lets go",
+      stopped.signal.aborted && took < 10_000,
+      `${took.toFixed(0)} ms`,
+    );
     const part = { from: 1, to: 2 };
     const inPart = await countFrames(path, "video.mp4", part, signal);
     checks.check("a part of the video", inPart === 10, `${inPart} frames in one second of ten a second`);

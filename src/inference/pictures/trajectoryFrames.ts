@@ -155,10 +155,12 @@ async function framesOfVideo(
   const file = fileOf(folders, media.path);
   const { part = {} } = media;
   const total = await countFrames(file, media.path, part, signal);
+  await breathe(signal);
   const steps = trajectory.columns?.steps ?? 0;
   const wanted = evenFrames(total, Math.min(MOST_FRAMES, most ?? (steps > 1 ? steps : DEFAULT_FRAMES)));
   async function* frames(): AsyncGenerator<Frame> {
     for await (const { frame, picture } of videoFrames(file, media.path, part, wanted, signal)) {
+      await breathe(signal);
       yield {
         // A recording has a frame a step; one that has more or fewer is spread over the steps.
         step:

@@ -124,13 +124,15 @@ function start(args: readonly string[], name: string, signal: AbortSignal): Runn
   }, TIMEOUT_S * 1000);
   const stop = (): void => void child.kill("SIGKILL");
   signal.addEventListener("abort", stop, { once: true });
+  if (signal.aborted) stop();
   const ended = new Promise<void>((resolve, reject) => {
     child.once("error", (error) =>
       reject(badVideo(name, `cannot be read, because ffmpeg does not start (${error.message})`)),
     );
     child.once("close", (code) => {
       if (late) reject(badVideo(name, `was not read within ${TIMEOUT_S} seconds`));
-      else if (code === 0 || code === null) resolve();
+      else if (code === 0 || signal.aborted) resolve();
+      else if (code === null) reject(badVideo(name, "was not read to its end, because ffmpeg was ended"));
       else {
         const line = said.trim().split("\n").at(-1)?.slice(0, 200) ?? "";
         reject(badVideo(name, `cannot be read by ffmpeg${line === "" ? "" : ` (${line})`}`));
@@ -168,7 +170,7 @@ export async function countFrames(
     for (const line of lines) if (line.startsWith("frame=")) frames = Number(line.slice(6)) || frames;
   }
   await ended;
-  if (frames === 0) throw badVideo(name, "holds no frames");
+  if (frames === 0 && !signal.aborted) throw badVideo(name, "holds no frames");
   return frames;
 }
 
