@@ -1,13 +1,16 @@
 import { Failure } from "../model/failure";
 import { mappingFormatId, mappingOfFormatId, type ColumnMapping } from "../model/columnMapping";
+import type { JsonObject } from "../model/json";
 import { draftedFormat } from "./draft";
-import type { Container, FileHead, Format, FormatRecord } from "./format";
+import type { Container, DatabaseRecords, FileHead, Format, FormatRecord, Tables } from "./format";
 import { isList, isObject } from "./jsonFields";
 import { mappedEpisodes, mappedGroups } from "./mappedArrays";
 import { episodesOfRows, rowDraft } from "./mappedRows";
 import { fieldAt } from "./mappedSteps";
 import { episodeFormat } from "./numericEpisode";
 import { fieldsOf, isPlainList } from "./plainFields";
+import { unpacked } from "./spanMessages";
+import { writeAheadLog } from "./writeAheadLog";
 
 /** Containers whose fields have names that can be mapped. */
 export const mappableContainers: readonly Container[] = [
@@ -19,7 +22,45 @@ export const mappableContainers: readonly Container[] = [
   "hdf5",
   "arrays",
   "pickle",
+  "sqlite",
 ];
+
+/** The table of a database that has the most of some columns; undefined when none has any. */
+function tableWith(tables: Tables, wanted: readonly string[]): string | undefined {
+  let best: { readonly table: string; readonly count: number } | undefined;
+  for (const [table, columns] of tables) {
+    const names = new Set(columns.map(({ name }) => name));
+    const count = wanted.filter((name) => names.has(name.split(".")[0] ?? "")).length;
+    if (count > (best?.count ?? 0)) best = { table, count };
+  }
+  return best?.table;
+}
+
+const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
+
+/** Rows of the table that a mapping fits, one by one or by episode. */
+function databaseRows(tables: Tables, mapping: Mapped): DatabaseRecords | undefined {
+  const { columns } = mapping;
+  const found = tableWith(tables, Object.values(columns));
+  if (found === undefined) return undefined;
+  const table = quoted(found);
+  if (!stepRows(mapping))
+    return {
+      records: `SELECT rowid AS key FROM ${table} ORDER BY rowid`,
+      lists: { rows: `SELECT * FROM ${table} WHERE rowid = ?1` },
+    };
+  if (columns.episode === undefined)
+    return { records: "SELECT 1 AS key", lists: { rows: `SELECT * FROM ${table} ORDER BY rowid` } };
+  const episode = quoted(columns.episode);
+  return {
+    records: `SELECT ${episode} AS key FROM ${table} WHERE ${episode} IS NOT NULL GROUP BY 1 ORDER BY min(rowid)`,
+    lists: { rows: `SELECT * FROM ${table} WHERE ${episode} = ?1 ORDER BY rowid` },
+  };
+}
+
+/** Texts of a database that are lists or objects are what they say. */
+const unpackedRow = (row: JsonObject): JsonObject =>
+  Object.fromEntries(Object.entries(row).map(([name, value]) => [name, unpacked(value)]));
 
 type Mapped = Pick<ColumnMapping, "columns" | "rows">;
 
@@ -33,6 +74,10 @@ function presentColumns(head: FileHead, columns: ColumnMapping["columns"]): read
     const names = new Set(head.columns.map(({ name }) => name));
     // A path goes on inside a structure.
     return wanted.filter((name) => names.has(name) || names.has(name.split(".")[0] ?? ""));
+  }
+  if (head.tables !== undefined) {
+    const names = (head.tables.get(tableWith(head.tables, wanted) ?? "") ?? []).map(({ name }) => name);
+    return wanted.filter((name) => names.includes(name.split(".")[0] ?? ""));
   }
   if (head.hdf5 !== undefined) return mappedGroups(head.hdf5, columns).length > 0 ? wanted : [];
   if (head.plain !== undefined) {
@@ -61,6 +106,8 @@ export function mappedFormat(mapping: Mapped): Format {
     ...(steps ? { episodeColumns: columns.episode === undefined ? [] : [columns.episode] } : {}),
     ...(steps ? { wholeDocument: true } : {}),
     members: (root: Parameters<NonNullable<Format["members"]>>[0]) => mappedGroups(root, columns),
+    databaseRecords: (tables: Tables) => databaseRows(tables, mapping),
+    plainCompanions: writeAheadLog,
     detect(head: FileHead) {
       const present = presentColumns(head, columns);
       return present.length === 0
@@ -71,7 +118,12 @@ export function mappedFormat(mapping: Mapped): Format {
   const ofRows = draftedFormat({
     ...about,
     drafts(record) {
-      const value = record.kind === "value" ? record.value : null;
+      const given = record.kind === "value" ? record.value : null;
+      // Rows of a database come with the key by which they were asked for.
+      const value =
+        isObject(given) && isList(given["rows"]) && "key" in given && Object.keys(given).length === 2
+          ? given["rows"].filter(isObject).map(unpackedRow)
+          : given;
       if (isList(value)) {
         const rows = value.filter(isObject);
         return steps ? episodesOfRows(rows, columns) : rows.map((row) => rowDraft(row, columns));

@@ -1,6 +1,6 @@
 import type { ColumnKind, ColumnOffer, MappedField, MappingProposal } from "../model/columnMapping";
 import type { JsonValue } from "../model/json";
-import type { FileHead, Hdf5Group } from "./format";
+import type { FileHead, Hdf5Group, TableColumn, Tables } from "./format";
 import { isList, isObject } from "./jsonFields";
 import { mappableContainers } from "./mapped";
 import { messageList } from "./messages";
@@ -133,6 +133,7 @@ export function columnOffers(head: FileHead): readonly ColumnOffer[] {
   if (!mappableContainers.includes(head.container)) return [];
   if (head.columns !== undefined)
     return head.columns.map(({ name, type }) => ({ name, kind: kindOfType(type) }));
+  if (head.tables !== undefined) return proposeMapping(head)?.columns ?? widest(head.tables);
   if (head.hdf5 !== undefined) return offersOfHdf5(head.hdf5);
   if (head.plain !== undefined) {
     const fields = fieldsOf(isPlainList(head.plain) ? head.plain[0] : head.plain);
@@ -149,7 +150,29 @@ export function columnOffers(head: FileHead): readonly ColumnOffer[] {
  * response with its prompt or its reward, observations with actions, or token ids are the least that makes a trajectory.
  */
 export function proposeMapping(head: FileHead): MappingProposal | undefined {
-  const columns = columnOffers(head);
+  if (head.tables === undefined) return proposeFor(head, columnOffers(head));
+  for (const columns of head.tables.values()) {
+    const found = proposeFor(head, offersOfTable(columns));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+const offersOfTable = (columns: readonly TableColumn[]): readonly ColumnOffer[] =>
+  columns.map(({ name, type }) => ({ name, kind: kindOfStored(type) }));
+
+/** SQLite takes any type for a column; these are the ones that mean something. JSON may be anything that a text holds. */
+function kindOfStored(type: string): ColumnKind {
+  if (/INT|REAL|FLOA|DOUB|NUMERIC|DECIMAL/i.test(type)) return "number";
+  return /BOOL/i.test(type) ? "flag" : "text";
+}
+
+function widest(tables: Tables): readonly ColumnOffer[] {
+  const all = [...tables.values()].sort((left, right) => right.length - left.length);
+  return offersOfTable(all[0] ?? []);
+}
+
+function proposeFor(head: FileHead, columns: readonly ColumnOffer[]): MappingProposal | undefined {
   const taken = new Set<string>();
   const mapping: Partial<Record<MappedField, string>> = {};
   const reasons: string[] = [];

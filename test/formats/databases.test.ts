@@ -2,14 +2,19 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import type { FormatRecord } from "../../src/formats/format";
+import { mappedFormat } from "../../src/formats/mapped";
+import type { ColumnMapping } from "../../src/model/columnMapping";
+import { openRecords } from "../../src/store/containers/recordSource";
+import { columnsOf, probe } from "../../src/store/probe";
 import { lines } from "./draftsOf";
 import { readFile, readParts } from "./readFile";
 
 const folder = mkdtempSync(join(tmpdir(), "databases-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A SQLite file that the given statements make, read as the store reads it. */
-async function read(name: string, sql: string) {
+/** A SQLite file that the given statements make. */
+async function database(name: string, sql: string): Promise<string> {
   const { default: load } = await import("@sqlite.org/sqlite-wasm");
   const sqlite = await load();
   const memory = new sqlite.oo1.DB(":memory:");
@@ -17,7 +22,34 @@ async function read(name: string, sql: string) {
   const path = join(folder, name);
   writeFileSync(path, sqlite.capi.sqlite3_js_db_export(memory));
   memory.close();
-  const { records, format, problems } = await readFile(path);
+  return path;
+}
+
+/** What a user's mapping makes of a file. */
+async function mapped(path: string, mapping: Pick<ColumnMapping, "columns" | "rows">) {
+  const format = mappedFormat(mapping);
+  const found = await probe(path, format);
+  if (found.kind !== "readable") throw new Error(`not readable: ${found.kind}`);
+  const source = await openRecords(path, found.stored, format);
+  try {
+    const records = (await source.read(0, source.count)).filter(
+      (one) => one !== undefined && !(one instanceof Error),
+    );
+    return {
+      trajectories: records.flatMap((record, row) => {
+        const context = { path, relativePath: path, row };
+        const read = { row, record: record as FormatRecord, context };
+        return readParts({ ...read, summaries: format.summarise(read.record, context) }, format);
+      }),
+    };
+  } finally {
+    source.close();
+  }
+}
+
+/** A database that the given statements make, read as the store reads it. */
+async function read(name: string, sql: string) {
+  const { records, format, problems } = await readFile(await database(name, sql));
   return {
     id: format?.id,
     problems: problems.map(({ message }) => message),
@@ -118,5 +150,38 @@ describe("other databases", () => {
   it("are of no format, and nothing in them is guessed", async () => {
     const { id } = await read("other.db", "CREATE TABLE moz_places (id INTEGER, url TEXT)");
     expect(id).toBeUndefined();
+  });
+
+  it("can be mapped: rows of the table that has the columns, in order, with missing values missing", async () => {
+    const path = await database(
+      "log.db",
+      `CREATE TABLE settings (name TEXT);
+       CREATE TABLE generations (question TEXT, "model output" TEXT, score REAL, run TEXT);
+       INSERT INTO generations VALUES ('2+2?', '4', 1.5, 'a'), ('2+2?', '5', NULL, 'a'), ('3+3?', '6', 0, 'b')`,
+    );
+    const found = await probe(path);
+    expect(found).toMatchObject({
+      kind: "unknown",
+      proposal: { mapping: { columns: { prompt: "question", response: "model output", reward: "score" } } },
+    });
+    expect((await columnsOf(path)).columns.map(({ name }) => name)).toContain("model output");
+    const { trajectories } = await mapped(path, {
+      columns: { prompt: "question", response: "model output", reward: "score", group: "question" },
+    });
+    expect(trajectories.map(({ outcome }) => outcome.reward)).toEqual([1.5, null, 0]);
+    expect(trajectories[2]?.extra).toEqual({ run: "b" });
+  });
+
+  it("can be mapped by episode where rows are steps", async () => {
+    const path = await database(
+      "steps.db",
+      `CREATE TABLE laps (lap INTEGER, speed REAL, steer REAL, r REAL);
+       INSERT INTO laps VALUES (7, 1, 0.5, 1), (3, 9, 0, 5), (7, 2, 0.25, 2)`,
+    );
+    const { trajectories } = await mapped(path, {
+      columns: { episode: "lap", observation: "speed", action: "steer", reward: "r" },
+      rows: "step",
+    });
+    expect(trajectories.map(({ outcome }) => outcome.reward)).toEqual([3, 5]);
   });
 });
