@@ -4,7 +4,7 @@ import type { Trajectory } from "../model/trajectory";
 import type { InferenceCalls } from "../protocol/inferenceCalls";
 import type { LoadedModel } from "./loadedModel";
 import { contextLength } from "./modelConfig";
-import { alignTokens, type TokenSpan } from "./stepMap";
+import { alignTokens, type AlignedTokens, type TokenSpan } from "./stepMap";
 import { loadTokenizer, type TextTokenizer } from "./tokenizing";
 import { textOf, type StepSpan, type TrajectoryText } from "./trajectoryText";
 
@@ -75,6 +75,9 @@ export async function prepareForServer({
   };
 }
 
+/** What was aligned last: the next rollout of the same prompt, or branch of the same tree, begins alike. */
+const newest = new WeakMap<TextTokenizer, AlignedTokens>();
+
 /** The file's ids, when every one is in the vocabulary and they spell the trajectory's own text (where it has one). */
 function ownTokens(
   model: LoadedModel,
@@ -89,10 +92,11 @@ function ownTokens(
   const text = tokenizer.decode(ids);
   let tokens: TokenSpan[];
   try {
-    tokens = alignTokens(ids, text, tokenizer);
+    tokens = alignTokens(ids, text, tokenizer, newest.get(tokenizer));
   } catch {
     return undefined;
   }
+  newest.set(tokenizer, { ids, text, tokens });
   if (!spellsSameText(trajectory, text, tokenizer)) return undefined;
   const spans = trajectory.steps.flatMap((step): StepSpan[] => {
     if (step.tokenStart === undefined || step.tokenEnd === undefined || step.tokenEnd <= step.tokenStart)

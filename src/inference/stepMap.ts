@@ -49,17 +49,48 @@ function pieceOf(
 /** A character may be spread over several tokens (bytes of an emoji); more than this is a mismatch. */
 const MAX_TOKENS_OF_A_CHARACTER = 12;
 
+/** Tokens that were aligned with a text before. */
+export interface AlignedTokens {
+  readonly ids: readonly number[];
+  readonly text: string;
+  readonly tokens: readonly TokenSpan[];
+}
+
+/**
+ * How many tokens at the beginning stand where they stood in an earlier text: those that both have, up to a place where
+ * the last two stood for whole pieces of text, so that aligning can go on from there.
+ */
+function tokensInCommon(ids: readonly number[], text: string, before: AlignedTokens): number {
+  let count = 0;
+  while (count < ids.length && ids[count] === before.ids[count]) count++;
+  const whole = (index: number): boolean => {
+    const span = before.tokens[index];
+    return span !== undefined && span.end > span.start;
+  };
+  while (count >= 2 && !(whole(count - 1) && whole(count - 2))) count--;
+  if (count < 2) return 0;
+  const { end } = before.tokens[count - 1]!;
+  return text.slice(0, end) === before.text.slice(0, end) ? count : 0;
+}
+
 /**
  * Exact character offsets of tokens, by decoding them a few at a time and checking each piece against the text.
  * A character that several tokens make up belongs to the last of them.
+ * @param before tokens of a text that may begin in the same way, as the rollouts of one prompt do
  * @throws Failure `token-text-mismatch` when the tokens do not spell the text
  */
-export function alignTokens(ids: readonly number[], text: string, decoder: TokenDecoder): TokenSpan[] {
-  const spans: TokenSpan[] = [];
-  let cursor = 0;
+export function alignTokens(
+  ids: readonly number[],
+  text: string,
+  decoder: TokenDecoder,
+  before?: AlignedTokens,
+): TokenSpan[] {
+  const common = before ? tokensInCommon(ids, text, before) : 0;
+  const spans: TokenSpan[] = before && common > 0 ? before.tokens.slice(0, common) : [];
+  let cursor = spans.at(-1)?.end ?? 0;
   // Tokens [context, read) were decoded last and stay as context: some decoders treat the first token differently.
-  let [context, read] = [0, 0];
-  for (let index = 0; index < ids.length; index++) {
+  let [context, read] = common > 0 ? [common - 1, common] : [0, 0];
+  for (let index = common; index < ids.length; index++) {
     const piece = pieceOf(ids, context, read, index, decoder);
     if (piece !== undefined && piece !== "" && text.startsWith(piece, cursor)) {
       spans.push({ start: cursor, end: cursor + piece.length });

@@ -31,6 +31,46 @@ describe("alignTokens", () => {
     expect(spans.at(-1)).toEqual({ start: 5, end: 5 });
   });
 
+  it("goes on from a text that begins alike, with the same offsets", async () => {
+    const tokenizer = await loadTokenizer(fixture("tiny-policy"));
+    const whole = tokenizer.encode("use 3 7 😀 naïve 漢字 to make 24\n8 / 2 = 4 👩‍👩‍👧", false);
+    const tails = ["4 left", "😀", "", "é\n"].map((text) => tokenizer.encode(text, false));
+    let resumed = 0;
+    for (let cut = 1; cut <= whole.length; cut++) {
+      for (const tail of tails) {
+        // Cut inside a character too: what is drawn there depends on what follows.
+        const [ids, other] = [
+          [...whole.slice(0, cut), ...tail],
+          [...whole.slice(0, cut), 1, ...tail],
+        ];
+        const [text, otherText] = [tokenizer.decode(ids), tokenizer.decode(other)];
+        const alone = ((): ReturnType<typeof alignTokens> | string => {
+          try {
+            return alignTokens(ids, text, tokenizer);
+          } catch (error) {
+            return String(error);
+          }
+        })();
+        for (const before of [
+          { ids: whole, text: tokenizer.decode(whole) },
+          { ids: other, text: otherText },
+        ]) {
+          let tokens;
+          try {
+            tokens = alignTokens(before.ids, before.text, tokenizer);
+          } catch {
+            continue;
+          }
+          resumed++;
+          if (typeof alone === "string")
+            expect(() => alignTokens(ids, text, tokenizer, { ...before, tokens })).toThrow();
+          else expect(alignTokens(ids, text, tokenizer, { ...before, tokens })).toEqual(alone);
+        }
+      }
+    }
+    expect(resumed).toBeGreaterThan(100);
+  });
+
   it("refuses tokens that do not spell the text, in one sentence", async () => {
     const tokenizer = await loadTokenizer(fixture("tiny-policy"));
     const ids = tokenizer.encode("use 3 7 8", false);
