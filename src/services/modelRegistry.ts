@@ -75,6 +75,10 @@ export const declarationSchema = v.pipe(
     (entry) => entry.url === undefined || entry.kind !== undefined,
     "a model on a server needs its kind",
   ),
+  v.check(
+    (entry) => entry.api !== "vscode" || entry.kind === undefined || entry.kind === "judge",
+    "the editor's language models are judges",
+  ),
 );
 
 /** What a list of declarations holds, and one sentence for each entry that cannot be used. */
