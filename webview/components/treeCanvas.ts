@@ -17,7 +17,10 @@ import {
 } from "./treeScene";
 
 const ROW = 24;
-const COLUMN = 190;
+/** A column that still holds a number and its sign; wider ones are taken where the whole tree fits then. */
+const COLUMN = 110;
+/** What the labels of the last column get at least. */
+const LAST_LABELS = 60;
 const WIDEST = 300;
 const PADDING = 30;
 /** How much higher than the picture a tree may be for its labels to be worth the scrolling. */
@@ -135,8 +138,10 @@ export class TreeCanvas {
     const width = this.canvas.clientWidth;
     const columns = Math.max(1, this.layout.columns.length);
     // Columns stay wide enough to fill the picture however small the rows get.
-    const natural = Math.max(COLUMN, Math.min(WIDEST, (width - 2 * PADDING) / columns));
-    const narrowest = Math.min(natural, Math.max(10, (width - 2 * PADDING - 60) / columns));
+    // The last column's labels need room too, so that the columns share what is left of the width.
+    const share = (width - 2 * PADDING - LAST_LABELS) / columns;
+    const natural = Math.max(COLUMN, Math.min(WIDEST, share));
+    const narrowest = Math.min(natural, Math.max(10, share));
     const columnPixels = Math.max(narrowest, Math.min(natural, natural * this.rowScale));
     return {
       width,

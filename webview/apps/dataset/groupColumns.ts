@@ -18,8 +18,8 @@ export function groupColumns(facts: GroupFacts): readonly Column[] {
       id: `advantage ${title}`,
       title: `adv ${title}`,
       hint: `advantage, ${convention}`,
-      size: "104px",
-      pixels: 104,
+      size: "124px",
+      pixels: 124,
       dispensable: 1,
       numeric: true,
       create: (cell) => (row) => {

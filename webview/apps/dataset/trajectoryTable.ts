@@ -21,7 +21,8 @@ function inGroup(columns: readonly Column[], own: readonly Column[]): readonly C
   const first = columns.findIndex((column) => column.id !== "member");
   const behind = columns.findIndex((column) => column.id === "reward") + 1;
   return [
-    ...columns.slice(0, first),
+    // Members are told apart by their number: it stays however narrow the table gets.
+    ...columns.slice(0, first).map((column) => ({ ...column, dispensable: 0 })),
     ...texts,
     ...columns.slice(first, behind),
     ...advantages,
@@ -56,6 +57,8 @@ export class TrajectoryTable {
   private query: RowQuery = {};
   private sampled: string | undefined;
   private group: GroupFacts | undefined;
+  /** All columns before those that do not fit are left out; undefined = to be made anew. */
+  private every: readonly Column[] | undefined;
   private readonly scales: TableScales = {
     reward: { low: 0, high: 0 },
     advantage: 0,
@@ -92,6 +95,7 @@ export class TrajectoryTable {
   setGroup(facts: GroupFacts | undefined): void {
     if (facts === this.group) return;
     this.group = facts;
+    this.every = undefined;
     this.shown = [];
     this.fit();
   }
@@ -116,6 +120,7 @@ export class TrajectoryTable {
     if (this.sampled !== undefined && this.columns.length >= columns.length) return;
     this.sampled = ids;
     this.columns = columns;
+    this.every = undefined;
     this.shown = [];
     this.fit();
   }
@@ -128,22 +133,25 @@ export class TrajectoryTable {
   private fit(): void {
     const width = this.element.clientWidth;
     if (width === 0) return;
-    const { group } = this;
-    // The title, the training step and the trainer's own advantage say the same of all members, or less.
-    const told = new Set(["title", "trainingStep", ...(group?.advantages.length ? ["advantage"] : [])]);
-    const columns = group
-      ? inGroup(
-          this.columns.filter((column) => !told.has(column.id)),
-          groupColumns(group),
-        )
-      : this.columns;
-    const shown = fittingColumns(columns, width);
+    const shown = fittingColumns((this.every ??= this.everyColumn()), width);
     if (shown.length === this.shown.length && shown.every((column, index) => column === this.shown[index]))
       return;
     this.shown = shown;
     this.element.style.setProperty("--columns", shown.map((column) => column.size).join(" "));
     this.drawHead();
     this.list.refresh();
+  }
+
+  /** The columns of the rows, or of one group. */
+  private everyColumn(): readonly Column[] {
+    const { group } = this;
+    if (!group) return this.columns;
+    // The title, the training step and the trainer's own advantage say the same of all members, or less.
+    const told = new Set(["title", "trainingStep", ...(group.advantages.length > 0 ? ["advantage"] : [])]);
+    return inGroup(
+      this.columns.filter((column) => !told.has(column.id)),
+      groupColumns(group),
+    );
   }
 
   private drawHead(): void {
