@@ -1,3 +1,4 @@
+import type { DuckDBValue } from "@duckdb/node-api";
 import type { StoredContainer } from "./containers/recordSource";
 
 /** What the index knows of a file. */
@@ -27,6 +28,31 @@ export interface FileEntry {
   revision: number;
   lastGroup: bigint | undefined;
   lastGroupKey: bigint | undefined;
+}
+
+/** The entry of a row of `store.files`. */
+export function fileEntryOf(row: Readonly<Record<string, DuckDBValue>>): FileEntry {
+  return {
+    fileNo: row["file_no"] as number,
+    datasetId: row["dataset_id"] as string,
+    path: row["path"] as string,
+    relativePath: row["relative_path"] as string,
+    hash: row["hash"] as string,
+    container: row["container"] as FileEntry["container"],
+    bytes: row["bytes"] as number,
+    mtimeMs: row["mtime_ms"] as number,
+    inode: row["inode"] as number,
+    headHash: row["head_hash"] as string,
+    tailHash: row["tail_hash"] as string,
+    indexedBytes: row["indexed_bytes"] as number,
+    records: row["records"] as number,
+    openEnd: row["open_end"] as boolean,
+    tornBytes: row["torn_bytes"] as number,
+    companions: row["companions"] as string,
+    revision: row["revision"] as number,
+    lastGroup: (row["last_group"] as bigint | null) ?? undefined,
+    lastGroupKey: (row["last_group_key"] as bigint | null) ?? undefined,
+  };
 }
 
 /** Orders `2.jsonl` before `10.jsonl`: runs of digits are padded. */

@@ -5,7 +5,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import type { Format } from "../formats/format";
 import { formatById } from "../formats/index";
 import { proposalSentence } from "../formats/mappingProposal";
-import { mappingFormatId, mappingOfFormatId, type ColumnMapping } from "../model/columnMapping";
+import type { ColumnMapping } from "../model/columnMapping";
 import { Failure, failureData } from "../model/failure";
 import type { Note } from "../model/trajectory";
 import { CompanionWatch } from "./companionWatch";
@@ -13,15 +13,15 @@ import type { ArchiveKind } from "./containers/archiveEntries";
 import { companionState } from "./containers/companions";
 import { unpack } from "./containers/unpack";
 import { datasetPlace } from "./datasetPaths";
-import { knownEnds } from "./fingerprint";
 import { fileHashOf } from "./ids";
 import type { IndexDatabase } from "./indexDatabase";
-import type { FileEntry } from "./fileEntry";
+import { fileEntryOf, type FileEntry } from "./fileEntry";
 import type { IndexWriter } from "./indexWriter";
 import { Intake } from "./intake";
-import { mappingFor } from "./mappingGlobs";
+import { MappingChoice } from "./mappingChoice";
 import { probe, type Probe } from "./probe";
 import { CLOCK_GRAIN_MS } from "./reading";
+import { Steadiness } from "./steadiness";
 import {
   archiveDepth,
   archiveOf,
@@ -42,8 +42,6 @@ const DEEPEST_ARCHIVE = 3;
 /** Readings of a file that is rewritten under each of them, and the pause between them. */
 const ATTEMPTS = 3;
 const PAUSE_MS = 100;
-/** A file that was rewritten under all of them is left alone for this many times what they took. */
-const REST_SHARE = 4;
 /** Of more files of no known format in one folder, none waits for a file beside it. */
 const UNKNOWN_FILES = 200;
 
@@ -92,10 +90,10 @@ export class Indexer {
   private readonly leftAlone = new Map<string, LeftAlone>();
   private readonly busy = new Map<string, Promise<unknown>>();
   private readonly intake: Intake;
+  private readonly steadiness = new Steadiness();
   private nextFileNo = 1;
   private loading: Promise<void> | undefined;
-  /** Mappings of columns by the user; undefined until somebody has said which there are. */
-  private mappings: readonly ColumnMapping[] | undefined;
+  private readonly mappings = new MappingChoice();
 
   constructor(
     private readonly database: IndexDatabase,
@@ -131,27 +129,7 @@ export class Indexer {
   private async readFiles(): Promise<void> {
     const files = await this.database.reader.runAndReadAll("SELECT * FROM store.files");
     for (const row of files.getRowObjects()) {
-      const file: FileEntry = {
-        fileNo: row["file_no"] as number,
-        datasetId: row["dataset_id"] as string,
-        path: row["path"] as string,
-        relativePath: row["relative_path"] as string,
-        hash: row["hash"] as string,
-        container: row["container"] as FileEntry["container"],
-        bytes: row["bytes"] as number,
-        mtimeMs: row["mtime_ms"] as number,
-        inode: row["inode"] as number,
-        headHash: row["head_hash"] as string,
-        tailHash: row["tail_hash"] as string,
-        indexedBytes: row["indexed_bytes"] as number,
-        records: row["records"] as number,
-        openEnd: row["open_end"] as boolean,
-        tornBytes: row["torn_bytes"] as number,
-        lastGroup: (row["last_group"] as bigint | null) ?? undefined,
-        lastGroupKey: (row["last_group_key"] as bigint | null) ?? undefined,
-        companions: row["companions"] as string,
-        revision: row["revision"] as number,
-      };
+      const file = fileEntryOf(row);
       this.files.set(file.path, file);
       this.nextFileNo = Math.max(this.nextFileNo, file.fileNo + 1);
     }
@@ -159,26 +137,8 @@ export class Indexer {
 
   /** From now on these mappings hold. Files that were read with another one are read anew when they are looked at next. */
   useMappings(mappings: readonly ColumnMapping[]): void {
-    this.mappings = mappings;
+    this.mappings.use(mappings);
   }
-
-  /** The format that the user's mappings make for a file. */
-  private mappedFormat(path: string): Format | undefined {
-    const mapping = this.mappings === undefined ? undefined : mappingFor(this.mappings, shownPath(path));
-    return mapping === undefined ? undefined : formatById(mappingFormatId(mapping));
-  }
-
-  /** True when a file was read with a mapping that no longer holds, or without one that holds now. */
-  private mappingChanged(entry: FileEntry): boolean {
-    if (this.mappings === undefined) return false;
-    const now = this.datasets.get(entry.datasetId)?.format;
-    const wanted = this.mappedFormat(entry.path)?.id;
-    if (wanted === undefined) return now !== undefined && mappingOfFormatId(now) !== undefined;
-    return now !== wanted && this.unfit.get(entry.path) !== wanted;
-  }
-
-  /** Files that a mapping names and does not fit, with the mapping's format. */
-  private readonly unfit = new Map<string, string>();
 
   /** Files that are followed: those in the index, and those that could become data. */
   followedFiles(): string[] {
@@ -266,12 +226,13 @@ export class Indexer {
       const seen = this.files.get(path);
       const isOld = seen !== undefined && (seen.bytes !== known?.size || seen.mtimeMs !== known.mtimeMs);
       stats = known === undefined || isOld ? await stat(path) : known;
-    } catch {
-      await this.remove(path);
+    } catch (error) {
+      if (isMissing(error, path)) await this.remove(path);
+      else this.report(path, error);
       return;
     }
     const entry = this.files.get(path);
-    if (entry !== undefined && Date.now() < (this.rewritten.get(path) ?? 0)) return;
+    if (entry !== undefined && this.steadiness.isResting(path)) return;
     const look = { stats, asked, signal };
     if (entry === undefined) {
       const left = this.leftAlone.get(path);
@@ -279,7 +240,7 @@ export class Indexer {
       await this.addNew(path, look);
       return;
     }
-    if (this.mappingChanged(entry)) {
+    if (this.mappings.hasChanged(path, this.datasets.get(entry.datasetId)?.format)) {
       await this.remove(path);
       await this.addNew(path, look);
       return;
@@ -290,12 +251,12 @@ export class Indexer {
         entry.bytes === stats.size &&
         entry.mtimeMs === stats.mtimeMs &&
         !unfinished &&
-        this.isKnown(entry, stats)
+        this.steadiness.holds(entry, stats)
       )
         return;
       if (
         entry.container === "jsonl" &&
-        !this.rewritten.has(path) &&
+        !this.steadiness.wasRewritten(path) &&
         stats.size >= entry.indexedBytes &&
         (stats.size > entry.bytes || unfinished) &&
         // A reading that was interrupted goes on only where nobody has touched the file since.
@@ -303,7 +264,7 @@ export class Indexer {
       ) {
         const format = this.formatOf(entry);
         if (format !== undefined && (await this.intake.appendLines(entry, format, stats, signal))) {
-          this.noteGrain(entry);
+          this.steadiness.wasRead(entry);
           return;
         }
       }
@@ -314,41 +275,8 @@ export class Indexer {
     }
   }
 
-  /** Files that were rewritten under each reading, with the time before which they are not read again. */
-  private readonly rewritten = new Map<string, number>();
-
-  /** Files that were changed so shortly before they were read that a change after it may not show in their times. */
-  private readonly fresh = new Set<string>();
-
-  private noteGrain(entry: FileEntry): void {
-    if (entry.container === "jsonl" && Date.now() - entry.mtimeMs <= CLOCK_GRAIN_MS)
-      this.fresh.add(entry.path);
-    else this.fresh.delete(entry.path);
-  }
-
-  /** Whether a file of the size and time that the index knows still holds what the index holds. */
-  private isKnown(entry: FileEntry, stats: Stats): boolean {
-    if (entry.container !== "jsonl") return true;
-    // Another file may have been put in its place with the same size and time; some file systems give new numbers to files
-    // that stay, so that the content decides. So it does once the clock has passed a change shortly before the reading.
-    const isDue = this.fresh.has(entry.path) && Date.now() - stats.mtimeMs > CLOCK_GRAIN_MS;
-    if (entry.inode === stats.ino && !isDue) return true;
-    if (knownEnds(entry.path, entry.indexedBytes, entry) === undefined) return false;
-    entry.inode = stats.ino;
-    if (isDue) this.fresh.delete(entry.path);
-    return true;
-  }
-
   private formatOf(entry: FileEntry): Format | undefined {
     return formatById(this.datasets.get(entry.datasetId)?.format ?? "");
-  }
-
-  /** The mapped format that a file was read with, while nobody has said which mappings there are. */
-  private formatOfMapping(entry: FileEntry): Format | undefined {
-    const format = this.formatOf(entry);
-    return this.mappings === undefined && format !== undefined && mappingOfFormatId(format.id) !== undefined
-      ? format
-      : undefined;
   }
 
   /** Forgets the archives under some paths that are gone, with their files. */
@@ -366,8 +294,7 @@ export class Indexer {
   /** Forgets a file that is gone. Only while no other work on it is under way. */
   private async remove(path: string): Promise<void> {
     this.leftAlone.delete(path);
-    this.rewritten.delete(path);
-    this.fresh.delete(path);
+    this.steadiness.forget(path);
     this.companions.forget(path);
     await this.removeMembers(path);
     const entry = this.files.get(path);
@@ -387,7 +314,7 @@ export class Indexer {
 
   /** The state of a file by which it is decided whether to look at it again. */
   private stateOf(path: string, { size, mtimeMs, ino }: Stats): string {
-    return `${size}:${mtimeMs}:${ino}:${this.mappedFormat(path)?.id ?? ""}`;
+    return `${size}:${mtimeMs}:${ino}:${this.mappings.formatFor(path)?.id ?? ""}`;
   }
 
   private async addNew(path: string, look: Look): Promise<void> {
@@ -396,9 +323,10 @@ export class Indexer {
     let note: Note | undefined;
     let unknown = false;
     try {
-      const mapped = this.mappedFormat(path);
+      const mapped = this.mappings.formatFor(path);
       const found = await probe(path, mapped);
-      this.noteUnfit(path, mapped, found);
+      const unfit = this.mappings.noteFit(path, mapped, found);
+      if (unfit !== undefined) this.events.warning(unfit);
       if (found.kind !== "archive") await this.removeMembers(path);
       if (found.kind === "readable") {
         this.leftAlone.delete(path);
@@ -497,20 +425,6 @@ export class Indexer {
     dropUnpacked(path);
   }
 
-  /** Says so when a mapping names a file that has none of its columns. */
-  private noteUnfit(path: string, mapped: Format | undefined, found: Probe): void {
-    if (mapped === undefined || (found.kind === "readable" && found.format.id === mapped.id)) {
-      this.unfit.delete(path);
-      return;
-    }
-    this.unfit.set(path, mapped.id);
-    this.events.warning({
-      code: "unfit-mapping",
-      message: `A mapping of columns names ${basename(path)}, but the file has none of its columns; it is read as if there were no mapping.`,
-      where: path,
-    });
-  }
-
   private async add(path: string, found: Readable, look: Look): Promise<void> {
     const { format, stored } = found;
     const place = datasetPlace(path, format);
@@ -568,11 +482,11 @@ export class Indexer {
     { stats, asked, signal, attempt = 1, beganMs = Date.now() }: Look,
   ): Promise<void> {
     if (stored === "folder") this.folderRead.set(file.path, Date.now());
-    this.rewritten.delete(file.path);
+    this.steadiness.forget(file.path);
     this.companions.note(file.path, format);
     file.companions = companionState(format, file.path);
     if (await this.intake.takeIn(file, format, head, stats, signal)) {
-      this.noteGrain(file);
+      this.steadiness.wasRead(file);
       return;
     }
     if (attempt < ATTEMPTS) {
@@ -598,11 +512,14 @@ export class Indexer {
         },
       ],
     );
-    this.rewritten.set(file.path, Date.now() + REST_SHARE * (Date.now() - beganMs));
+    this.steadiness.rest(file.path, beganMs);
   }
 
   private async reread(entry: FileEntry, look: Look): Promise<void> {
-    const found = await probe(entry.path, this.mappedFormat(entry.path) ?? this.formatOfMapping(entry));
+    const found = await probe(
+      entry.path,
+      this.mappings.formatFor(entry.path) ?? this.mappings.formatKept(this.formatOf(entry)),
+    );
     const place = found.kind === "readable" ? datasetPlace(entry.path, found.format) : undefined;
     if (found.kind !== "readable" || place?.datasetId !== entry.datasetId) {
       await this.remove(entry.path);
@@ -654,7 +571,7 @@ function isMissing(error: unknown, path: string): boolean {
   return (
     error instanceof Error &&
     "code" in error &&
-    error.code === "ENOENT" &&
+    (error.code === "ENOENT" || error.code === "ENOTDIR") &&
     "path" in error &&
     error.path === path
   );
