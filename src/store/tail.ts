@@ -23,7 +23,6 @@ const GRAIN_MS = 2_000;
 /** Times asked for at the same time: one after another would wait for the disk, or for this thread, each time. */
 const ASKED_AT_ONCE = 64;
 
-
 /**
  * Follows folders and files: new, grown, rewritten and removed ones reach the index. The system's own watcher gives
  * speed where it works; polling sizes and times gives certainty everywhere.
