@@ -8,11 +8,10 @@ import type {
   Annotations,
   CreditFunctionNote,
   DatasetNote,
-  Datasets,
   RowNote,
   ScriptNote,
-  Signals,
-} from "./services";
+} from "./annotationsContract";
+import type { Datasets, Signals } from "./services";
 
 /** Folders above a script that are searched for the datasets it writes. */
 const LEVELS_UP = 3;

@@ -10,7 +10,8 @@ import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type { ParquetRows, ScoreStore } from "./datasets";
 import type { PortableScoring } from "./scoring";
-import type { Datasets, RayJob, RayJobs, RayOptions, RayResult, ServicesOptions, Task } from "./services";
+import type { RayJob, RayJobs, RayOptions, RayResult } from "./rayContract";
+import type { Datasets, ServicesOptions, Task } from "./services";
 
 /** Rows of one input file: small, so that a worker that dies takes little with it. */
 const ROWS_PER_FILE = 128;

@@ -3,15 +3,8 @@ import { join, resolve } from "node:path";
 import { Failure } from "../model/failure";
 import type { NumericColumn, Recorded, Trajectory } from "../model/trajectory";
 import { RewardRunner, type RunnerResult, type RunnerRow } from "./rewardRunner";
-import type {
-  Datasets,
-  RecomputedReward,
-  Recompute,
-  RecomputeReport,
-  RecomputeRequest,
-  ServicesOptions,
-  Task,
-} from "./services";
+import type { RecomputedReward, Recompute, RecomputeReport, RecomputeRequest } from "./recomputeContract";
+import type { Datasets, ServicesOptions, Task } from "./services";
 
 /** Trajectories in one request to the interpreter. A batch function sees this many completions at once. */
 const CHUNK = 64;

@@ -2,19 +2,20 @@ import type { ColumnMapping, FileColumns } from "../model/columnMapping";
 import type { ContextPolicy, ModelDeclaration } from "../model/modelDeclaration";
 import type { ModelInfo, Provider, ScoreArray, ScoreReport, ScoreSeries } from "../model/score";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
-import type { Note, Recorded, Trajectory } from "../model/trajectory";
+import type { Note, Trajectory } from "../model/trajectory";
 import type { Tree } from "../model/tree";
 import type { PolicyQuestion, ProviderStatus, ScoreExtras } from "../protocol/inferenceCalls";
 import type { QueryResult, RowQuery, SearchSummary, StoreCalls } from "../protocol/storeCalls";
-import type { Explanation, ParameterValues, SignalResult } from "../signals/signal";
 import type { Comparison } from "../signals/compare/fits";
 import type { Finding } from "../signals/diagnostics/diagnostic";
-import type { UserSignalList } from "./userSignals/userSignals";
-import type { SpecificationDiagnostic } from "../signals/specification/sourceText";
-import type { RuleOutcome } from "../signals/specification/specification";
-import type { CreditFunction } from "../trainers/trainer";
+import type { Explanation, ParameterValues, SignalResult } from "../signals/signal";
+import type { Annotations } from "./annotationsContract";
 import type { Generation } from "./generationContract";
 import type { ChatBackend, JudgeTemplate, Judging } from "./judgingContract";
+import type { RayJobs } from "./rayContract";
+import type { Recompute } from "./recomputeContract";
+import type { Specifications } from "./specificationsContract";
+import type { UserSignalList } from "./userSignals/userSignals";
 
 /** Told while something runs; `cancelled` turns true when the user gave up. */
 export interface Task<P> {
@@ -177,183 +178,6 @@ export interface ScoringState {
   readonly provider?: Provider;
   readonly modelPath?: string;
   readonly message?: string;
-}
-
-/** A prepared Ray Data job in its folder. */
-export interface RayJob {
-  readonly folder: string;
-  readonly modelPath: string;
-  readonly kind: ModelInfo["kind"];
-  readonly trajectories: number;
-  /** Trajectories that the model cannot read, each with one sentence. */
-  readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
-}
-
-export interface RayOptions {
-  /** "local" (a cluster of its own, default), "auto", or "ray://host:port". */
-  readonly address?: string;
-  /** Actors with a model of their own each; default 2. */
-  readonly workers?: number;
-  readonly provider?: "auto" | "cpu" | "cuda";
-  readonly gpusPerWorker?: number;
-}
-
-export interface RayResult {
-  readonly trajectories: number;
-  readonly scored: number;
-  /** Trajectories without a result: the job ended early and can be started again. */
-  readonly missing: number;
-  readonly numbers: number;
-  readonly failures: readonly { readonly trajectoryId: string; readonly message: string }[];
-}
-
-/** Scoring a whole dataset on a Ray cluster: rows are written to a job folder, a script scores them, the results join the index. */
-export interface RayJobs {
-  /** Writes the job's input; an older job in the folder is replaced. @throws Failure */
-  prepare(
-    trajectoryIds: readonly string[],
-    modelPath: string,
-    folder: string,
-    task?: Task<{ done: number; total: number }>,
-  ): Promise<RayJob>;
-  /** Arguments for the Python interpreter that runs the job; starting it again goes on where it stopped. */
-  command(folder: string, options: RayOptions): Promise<readonly string[]>;
-  /** Takes the results that are there into the index. */
-  collect(folder: string, task?: Task<{ done: number; total: number }>): Promise<RayResult>;
-}
-
-/** A reward or advantage function of a source file, and the trainer by whose rules it was recognised. */
-export interface CreditFunctionNote extends CreditFunction {
-  readonly trainerId: string;
-  readonly trainerTitle: string;
-}
-
-/** What the newest rollouts of one dataset say about the code that made them. Absent numbers were not recorded. */
-export interface DatasetNote {
-  readonly dataset: DatasetInfo;
-  /** The newest training step; undefined when the dataset has none. */
-  readonly trainingStep: number | undefined;
-  readonly trajectories: number;
-  readonly rewardMean?: number;
-  readonly rewardStd?: number;
-  /** Share of groups of two or more without contrast at the newest training step. */
-  readonly noContrastShare?: number;
-  /** Means of up to 20 newest training steps, oldest first; of single trajectories when there are no training steps. */
-  readonly series: readonly { readonly label: string; readonly value: number }[];
-  readonly seriesOf: "training steps" | "trajectories";
-  readonly best?: { readonly id: string; readonly reward: number };
-  readonly worst?: { readonly id: string; readonly reward: number };
-}
-
-export interface ScriptNote {
-  readonly functions: readonly CreditFunctionNote[];
-  /** Nearest by path first; empty when nothing that this code could have made is indexed. */
-  readonly datasets: readonly DatasetInfo[];
-}
-
-/** What a hover on one trajectory's line says. */
-export interface RowNote {
-  readonly row: TrajectoryRow;
-  readonly group?: GroupSummary;
-  /** Advantage under the convention of the trainer that writes the format. */
-  readonly advantage?: {
-    readonly value: number;
-    readonly convention: string;
-    readonly request: SignalRequest;
-  };
-  /** Place by reward, from 1 = best; equal rewards share a place. */
-  readonly rank?: { readonly place: number; readonly of: number };
-}
-
-/** What hovers and code lenses say. Reads the index; starts nothing else. */
-export interface Annotations {
-  /** Credit functions of a Python source and the datasets near it. Undefined when there are no such functions. */
-  script(path: string, source: string): Promise<ScriptNote | undefined>;
-  dataset(datasetId: string): Promise<DatasetNote | undefined>;
-  /** The trajectories of one record of a file, usually one. */
-  record(path: string, row: number): Promise<readonly RowNote[]>;
-}
-
-/** Which function to run over which trajectories. */
-export interface RecomputeRequest {
-  readonly trajectoryIds: readonly string[];
-  /** Python file and the name of the reward function in it. */
-  readonly file: string;
-  readonly functionName: string;
-  /** The user's interpreter. */
-  readonly python: string;
-}
-
-/** One trajectory under the user's function. Absent numbers were not recorded, or not given. */
-export interface RecomputedReward {
-  readonly trajectoryId: string;
-  readonly recorded?: Recorded;
-  readonly recomputed?: Recorded;
-  /** recomputed - recorded, where both are numbers. */
-  readonly difference?: number;
-  readonly components: Readonly<
-    Record<string, { readonly recorded?: Recorded; readonly recomputed?: Recorded }>
-  >;
-  /** Reward of each step, for functions of observation and action; NaN where it gave none. */
-  readonly steps?: Float64Array;
-  /** Why there is no reward, one sentence. */
-  readonly message?: string;
-}
-
-export interface RecomputeReport {
-  readonly file: string;
-  readonly functionName: string;
-  readonly python: string;
-  /** How the function is called: on a text, on a batch of completions, on the transitions of an episode. */
-  readonly kind: "text" | "batch" | "transition";
-  readonly seconds: number;
-  readonly rows: readonly RecomputedReward[];
-  /** Same number, other number, one of the two missing, function failed. */
-  readonly equal: number;
-  readonly changed: number;
-  readonly incomparable: number;
-  readonly failed: number;
-  /** Means over the trajectories that have both. */
-  readonly recordedMean?: number;
-  readonly recomputedMean?: number;
-}
-
-/** Rewards recomputed with the user's own Python function. It runs the user's code: only where the workspace is trusted. */
-export interface Recompute {
-  /** @throws Failure when Python cannot be started or the function cannot be imported or called */
-  rewards(request: RecomputeRequest, task?: Task<{ done: number; total: number }>): Promise<RecomputeReport>;
-}
-
-/** A specification, the propositions it speaks of, and the trajectories to check. */
-export interface CheckRequest {
-  readonly language: "ltlf" | "rm";
-  readonly text: string;
-  /** Expressions over a step by name, as in the setting trajectoryLens.propositions. */
-  readonly propositions: Readonly<Record<string, unknown>>;
-  readonly semantics: "as coded" | "corrected";
-  readonly trajectoryIds: readonly string[];
-}
-
-/** How often a formula or machine gave each verdict. */
-export interface CheckRule {
-  readonly name: string;
-  readonly holds: number;
-  readonly fails: number;
-  readonly unknown: number;
-  /** Machines that the trajectory ended before. */
-  readonly running: number;
-}
-
-export interface CheckReport {
-  readonly rules: readonly CheckRule[];
-  readonly trajectories: readonly { readonly id: string; readonly rules: readonly RuleOutcome[] }[];
-  readonly warnings: readonly SpecificationDiagnostic[];
-}
-
-/** Temporal logic and reward machines over trajectories. */
-export interface Specifications {
-  /** @throws Failure `bad-specification`, `bad-proposition` with the place */
-  check(request: CheckRequest, task?: Task<{ done: number; total: number }>): Promise<CheckReport>;
 }
 
 /** One diagnostic over a dataset: how often it spoke, and where it could not be computed. */

@@ -6,7 +6,8 @@ import {
 } from "../signals/specification/specification";
 import { Failure } from "../model/failure";
 import { placeText } from "../signals/specification/sourceText";
-import type { CheckReport, CheckRequest, CheckRule, Datasets, Specifications, Task } from "./services";
+import type { CheckReport, CheckRequest, CheckRule, Specifications } from "./specificationsContract";
+import type { Datasets, Task } from "./services";
 
 /** Trajectories in memory at once. */
 const TOGETHER = 64;

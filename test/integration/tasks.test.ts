@@ -1,7 +1,7 @@
 import { strict as assert } from "node:assert";
 import { mkdirSync, writeFileSync } from "node:fs";
 import * as vscode from "vscode";
-import type { RecomputeReport } from "../../src/services/services";
+import type { RecomputeReport } from "../../src/services/recomputeContract";
 import { api, inWorkspace, workspaceFolder } from "./extension";
 import { test, until } from "./runner";
 

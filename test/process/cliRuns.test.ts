@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { CheckReport, CompareReport, DiagnoseReport } from "../../src/services/services";
+import type { CheckReport } from "../../src/services/specificationsContract";
+import type { CompareReport, DiagnoseReport } from "../../src/services/services";
 
 const program = resolve("dist/cli.js");
 const folder = mkdtempSync(join(tmpdir(), "lens-runs-"));

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Failure } from "../../src/model/failure";
 import { createServices } from "../../src/services/openServices";
 import { pythonJson } from "../../src/services/rewardRunner";
-import type { RecomputeReport, Services } from "../../src/services/services";
+import type { RecomputeReport } from "../../src/services/recomputeContract";
+import type { Services } from "../../src/services/services";
 
 const python = process.platform === "win32" ? "python" : "python3";
 const fixtures = resolve("test/process/fixtures");

@@ -2,7 +2,7 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { parse, type ParseError } from "jsonc-parser";
 import { Failure } from "../../model/failure";
-import type { CheckReport } from "../../services/services";
+import type { CheckReport } from "../../services/specificationsContract";
 import { placeText } from "../../signals/specification/sourceText";
 import { specificationLanguage } from "../../signals/specification/specification";
 import { counted, shownTask } from "../progress";

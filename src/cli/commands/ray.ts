@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { stat } from "node:fs/promises";
 import { Failure } from "../../model/failure";
-import type { RayOptions, RayResult } from "../../services/services";
+import type { RayOptions, RayResult } from "../../services/rayContract";
 import { interruption } from "../interruption";
 import { counted, shownTask } from "../progress";
 import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";

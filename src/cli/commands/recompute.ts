@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { Failure } from "../../model/failure";
-import type { RecomputeReport } from "../../services/services";
+import type { RecomputeReport } from "../../services/recomputeContract";
 import { counted, shownTask } from "../progress";
 import { chosenRows, withIndex, type CommonOptions, type Output } from "../session";
 import { numberText } from "../text";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { Failure } from "../../model/failure";
-import type { RayResult } from "../../services/services";
+import type { RayResult } from "../../services/rayContract";
 import { storageFolder } from "../storage";
 import { pythonInterpreter } from "../tasks/pythonInterpreter";
 import { taskType } from "../tasks/trainTaskProvider";

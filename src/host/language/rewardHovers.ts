@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import type { RowNote } from "../../services/services";
+import type { RowNote } from "../../services/annotationsContract";
 import type { Host } from "../host";
 import { digits, recorded, signedDigits } from "../ui/numbers";
 import { settings } from "../ui/settings";

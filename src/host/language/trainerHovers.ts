@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import type { DatasetNote } from "../../services/services";
+import type { DatasetNote } from "../../services/annotationsContract";
 import type { Host } from "../host";
 import { count, digits, percent } from "../ui/numbers";
 import { settings } from "../ui/settings";

@@ -1,5 +1,5 @@
 import * as vscode from "vscode";
-import type { CreditFunctionNote, DatasetNote } from "../../services/services";
+import type { CreditFunctionNote, DatasetNote } from "../../services/annotationsContract";
 import type { Host } from "../host";
 
 /** How long an answer for one text is reused: lenses and hovers ask several times in a row. */
