@@ -96,8 +96,13 @@ export function addModelCommands(add: AddCommand, emit: Emit): void {
         .option("--after-token <n>", "continue behind this token of the model", wholeNumber)
         .option("--to <folder>", "folder for the branches' file (default: the storage folder)")
         .option("--look-ahead", "grow a look-ahead tree (LATR) of at most --count branches")
-        .option("--branch-above <p>", "look-ahead: probability that a runner-up needs", positive, 0.25)
-        .option("--branch-gap <p>", "look-ahead: largest distance to the likeliest token", positive, 0.15),
+        .option(
+          "--bounds <preset>",
+          "look-ahead: default, math or before-2026-01-23 (see docs/models.md)",
+          "default",
+        )
+        .option("--branch-above <p>", "look-ahead: probability that a runner-up needs", positive)
+        .option("--branch-gap <p>", "look-ahead: bound on the distance to the likeliest token", positive),
       4,
       1,
     ).action(async (path: string, options: ForkOptions) => emit(await forkCommand(path, options), options)),

@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { Failure } from "../../model/failure";
 import type { ForkPoint, GenerationOptions } from "../../protocol/inferenceCalls";
 import type { ForkReport } from "../../services/generationContract";
+import { lookAheadPresets, type LookAheadPreset } from "../../services/lookAheadPresets";
 import { counted, shownTask } from "../progress";
 import { rowOf, withIndex, type CommonOptions, type Output } from "../session";
 import { table } from "../table";
@@ -25,8 +26,10 @@ export interface ForkOptions extends CommonOptions, SamplingOptions {
   readonly afterToken?: number;
   readonly to?: string;
   readonly lookAhead?: boolean;
-  readonly branchAbove: number;
-  readonly branchGap: number;
+  /** Released set of bounds, by id. */
+  readonly bounds: string;
+  readonly branchAbove?: number;
+  readonly branchGap?: number;
 }
 
 export const samplingOf = (options: SamplingOptions): GenerationOptions => {
@@ -52,6 +55,21 @@ function pointOf({ afterStep, afterToken }: ForkOptions): ForkPoint {
   return afterStep === undefined ? { afterToken: afterToken! } : { afterStep };
 }
 
+function boundsOf({ bounds, branchAbove, branchGap }: ForkOptions): LookAheadPreset["rule"] {
+  const preset = lookAheadPresets.find(({ id }) => id === bounds);
+  if (!preset)
+    throw new Failure(
+      "bad-arguments",
+      `There are no bounds “${bounds}”.`,
+      `Choose one of ${lookAheadPresets.map(({ id }) => id).join(", ")}.`,
+    );
+  return {
+    ...preset.rule,
+    ...(branchAbove === undefined ? {} : { absolute: branchAbove }),
+    ...(branchGap === undefined ? {} : { relative: branchGap }),
+  };
+}
+
 /** Continues one trajectory from a step or token; the branches are kept in a file of their own. */
 export function forkCommand(path: string, options: ForkOptions): Promise<Output> {
   const provider = providerOption(options.provider);
@@ -73,14 +91,7 @@ export function forkCommand(path: string, options: ForkOptions): Promise<Output>
             ...request,
             maxNewTokens: sampling.maxNewTokens,
             stop: sampling.stop,
-            rule: {
-              absolute: options.branchAbove,
-              relative: options.branchGap,
-              gap: "below",
-              capacity: sampling.count,
-              ages: [20, 30, 50],
-              edit: 0.4,
-            },
+            rule: { ...boundsOf(options), capacity: sampling.count },
           },
           task,
         )
