@@ -7,7 +7,12 @@ import { libraries, startFeed } from "./cudaFeed.mjs";
 import { openSession } from "./session.mjs";
 
 const e2e = inject("e2e");
-const binding = join(e2e.installed, "dist/node_modules/onnxruntime-node/bin/napi-v6", process.platform, process.arch);
+const binding = join(
+  e2e.installed,
+  "dist/node_modules/onnxruntime-node/bin/napi-v6",
+  process.platform,
+  process.arch,
+);
 const names = Object.keys(libraries);
 const supported = process.platform === "linux" && process.arch === "x64";
 
@@ -18,7 +23,9 @@ describe.runIf(supported)("setting up the CUDA provider", () => {
 
   const placed = () => names.filter((name) => existsSync(join(binding, name)));
   const kept = () => {
-    const folder = readdirSync(e2e.folder, { recursive: true }).find((path) => /globalStorage[/\\][^/\\]*trajectory-lens[/\\]cuda$/.test(path));
+    const folder = readdirSync(e2e.folder, { recursive: true }).find((path) =>
+      /globalStorage[/\\][^/\\]*trajectory-lens[/\\]cuda$/.test(path),
+    );
     return folder === undefined ? [] : readdirSync(join(e2e.folder, folder));
   };
   /** Runs the command and answers the first question. */
@@ -30,7 +37,10 @@ describe.runIf(supported)("setting up the CUDA provider", () => {
   };
   const useFeed = async (index) => {
     const settings = JSON.parse(readFileSync(e2e.settingsFile, "utf8"));
-    writeFileSync(e2e.settingsFile, `${JSON.stringify({ ...settings, "trajectoryLens.cuda.feed": index }, null, 2)}\n`);
+    writeFileSync(
+      e2e.settingsFile,
+      `${JSON.stringify({ ...settings, "trajectoryLens.cuda.feed": index }, null, 2)}\n`,
+    );
     // The workbench reads its settings in its own time; the dialog names the feed's host.
     const host = new URL(index).host;
     await session.workbench.until(`the feed ${host} to be in use`, async () => {
@@ -70,7 +80,9 @@ describe.runIf(supported)("setting up the CUDA provider", () => {
   it("offline, says what to copy where, and copies the place", async () => {
     await begin("Copy Path");
     const said = await session.workbench.notification(/Get Microsoft\.ML\.OnnxRuntime\.Gpu\.Linux/);
-    expect(said).toContain(`copy libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so from its folder runtimes/linux-x64/native to ${binding}`);
+    expect(said).toContain(
+      `copy libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so from its folder runtimes/linux-x64/native to ${binding}`,
+    );
     expect(await session.page.evaluate(() => navigator.clipboard.readText())).toBe(binding);
     // A port on which nobody listens.
     await useFeed("http://127.0.0.1:9/v3/index.json");
@@ -107,7 +119,9 @@ describe.runIf(supported)("setting up the CUDA provider", () => {
     await begin("Look Up the Download");
     await session.workbench.dialog(/Download \d+ MiB/);
     await session.workbench.press("Download and Install");
-    await session.workbench.until("the download to begin", async () => feed.requests.includes("/package.nupkg"));
+    await session.workbench.until("the download to begin", async () =>
+      feed.requests.includes("/package.nupkg"),
+    );
     await session.workbench.cancelProgress(/Downloading the CUDA provider/);
     await session.workbench.until("nothing to be left", async () => kept().length === 0);
     expect(placed()).toEqual([]);

@@ -11,7 +11,9 @@ const id = "microsoft.ml.onnxruntime.gpu.linux";
 
 /** What the provider's files hold here. */
 export const libraries = {
-  "libonnxruntime_providers_cuda.so": Buffer.from("not a library, but as many bytes as a small one ".repeat(40_000)),
+  "libonnxruntime_providers_cuda.so": Buffer.from(
+    "not a library, but as many bytes as a small one ".repeat(40_000),
+  ),
   "libonnxruntime_providers_shared.so": Buffer.from("neither is this ".repeat(1000)),
 };
 
@@ -40,11 +42,20 @@ export async function startFeed(folder) {
       response.writeHead(200, { "content-type": "application/json" });
       response.end(JSON.stringify(value));
     };
-    if (path === "/v3/index.json") send({ version: "3.0.0", resources: [{ "@id": `${base}/registration/`, "@type": "RegistrationsBaseUrl/3.6.0" }] });
-    else if (path.startsWith(`/registration/${id}/`)) send({ catalogEntry: `${base}/catalogue.json`, packageContent: `${base}/package.nupkg` });
+    if (path === "/v3/index.json")
+      send({
+        version: "3.0.0",
+        resources: [{ "@id": `${base}/registration/`, "@type": "RegistrationsBaseUrl/3.6.0" }],
+      });
+    else if (path.startsWith(`/registration/${id}/`))
+      send({ catalogEntry: `${base}/catalogue.json`, packageContent: `${base}/package.nupkg` });
     else if (path === "/catalogue.json") {
       const named = behaviour.wrongChecksum ? Buffer.from("another package") : body;
-      send({ packageHash: createHash("sha512").update(named).digest("base64"), packageHashAlgorithm: "SHA512", packageSize: body.length });
+      send({
+        packageHash: createHash("sha512").update(named).digest("base64"),
+        packageHashAlgorithm: "SHA512",
+        packageSize: body.length,
+      });
     } else if (path === "/package.nupkg") {
       response.writeHead(200, { "content-type": "application/octet-stream" });
       if (!behaviour.slow) response.end(body);
