@@ -43,6 +43,14 @@ const producers: readonly Producer[] = [
     packages: ["mini-swe-agent"],
     modules: ["minisweagent"],
   },
+  { name: "MLflow", script: "write_mlflow.py", packages: ["mlflow"], modules: ["mlflow"], own: "mlflow" },
+  {
+    name: "trackio",
+    script: "write_trackio.py",
+    packages: ["trackio", "pandas"],
+    modules: ["trackio", "pandas"],
+    own: "trackio",
+  },
   // These two pin old versions of Gymnasium.
   {
     name: "imitation",
