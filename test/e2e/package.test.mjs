@@ -23,7 +23,7 @@ const expected = [
   /^(readme|changelog)\.md$/i,
   /^license(\.txt)?$/i,
   /^thirdpartynotices\.txt$/i,
-  /^dist\/((extension|signals|formats|specification|compare|zipMembers)\.cjs|(store|inference|cli|userSignals|userSignalHooks)\.js)$/,
+  /^dist\/((extension|commands|signals|formats|specification|compare|zipMembers)\.cjs|(store|inference|cli|userSignals|userSignalHooks)\.js)$/,
   // Libraries of the data process, loaded when they are used.
   /^dist\/(duckdb|arrow|protobuf|re2|yaml)\.cjs$/,
   /^dist\/webview\/(trajectory|dataset|tree)\.(js|css)$/,
