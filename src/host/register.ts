@@ -183,7 +183,7 @@ export function register(context: vscode.ExtensionContext, distFolder: string): 
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (["index", "columnMappings"].some((name) => settings.affects(event, name)) && library.started)
         void library.refresh().catch((error: unknown) => failures.show(error, "index the workspace"));
-      if (["models", "modelFolders", "provider"].some((name) => settings.affects(event, name)))
+      if (["models", "judge", "modelFolders", "provider"].some((name) => settings.affects(event, name)))
         host.models.refresh();
       if (["view", "signals", "maskCredentials"].some((name) => settings.affects(event, name)))
         tree.refresh();

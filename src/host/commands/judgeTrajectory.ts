@@ -105,6 +105,8 @@ async function pickJudge(): Promise<string | undefined> {
 
 async function pickTemplate(parts: CommandParts): Promise<JudgeTemplate | undefined> {
   const { templates } = parts.host.library.services.judging;
+  const [problem] = settings.judgeTemplates().problems;
+  if (problem !== undefined) void vscode.window.showWarningMessage(problem);
   const picked = await vscode.window.showQuickPick(
     templates.map((template) => ({
       label: template.title,

@@ -52,9 +52,9 @@ export class ModelsView implements vscode.TreeDataProvider<ModelsEntry>, vscode.
       // Looking into models starts a process; the trajectories come first, unless reading them takes long.
       if (this.host.models.known.length === 0) await this.trajectoriesFirst();
       const models = await this.host.models.list();
-      const problems = settings
-        .declaredModels()
-        .problems.map((text): ModelsEntry => ({ kind: "problem", text }));
+      const problems = [settings.declaredModels(), settings.judgeTemplates()]
+        .flatMap((read) => read.problems)
+        .map((text): ModelsEntry => ({ kind: "problem", text }));
       return [...problems, ...models.map((model): ModelsEntry => ({ kind: "modelEntry", model }))];
     } catch (error) {
       return [{ kind: "problem", text: this.host.failures.note(error, "list the models").message }];

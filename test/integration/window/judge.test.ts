@@ -259,3 +259,42 @@ test("judge: without a model, or with a name that no model has, it says what to 
     assert.match(await hands().notification(/offers no language model/), /open-family.*declare a server/);
   });
 });
+
+test("judge: a prompt of one's own is asked as it is written, and a wrong one is named", () =>
+  withJudge("open-family", async (chat) => {
+    const { parts } = await api();
+    const configuration = vscode.workspace.getConfiguration("trajectoryLens");
+    await configuration.update(
+      "judge.templates",
+      [
+        { id: "broken", user: "{step}", level: "token", parser: { kind: "number", minimum: 0, maximum: 1 } },
+        {
+          id: "yes-or-no",
+          title: "Is it short?",
+          user: "Is this short? {response}",
+          level: "trajectory",
+          parser: { kind: "choice", choices: { yes: 1, no: 0 } },
+          maxTokens: 3,
+        },
+      ],
+      vscode.ConfigurationTarget.Global,
+    );
+    try {
+      const [one] = await fresh(1);
+      chat.behave({ kind: "say", text: "Yes." });
+      const report = await judge([one!.id], "yes-or-no");
+      assert.deepEqual(report?.failures, []);
+      assert.deepEqual([...(report?.series[0]?.values ?? [])], [1]);
+      const [request] = chat.told().requests;
+      assert.match(request?.prompt ?? "", /^Is this short\? \S/);
+      assert.deepEqual(request?.modelOptions, { temperature: 0, max_tokens: 3 });
+      const said = await hands().notification(/judge\.templates\[0\]/);
+      assert.match(said, /level cannot be used/);
+      const entries = await parts.models.getChildren();
+      const problems = entries.flatMap((entry) => (entry.kind === "problem" ? [entry.text] : []));
+      assert.deepEqual(problems, [said]);
+      return said;
+    } finally {
+      await configuration.update("judge.templates", undefined, vscode.ConfigurationTarget.Global);
+    }
+  }));
