@@ -1,3 +1,4 @@
+import { setTimeout } from "node:timers/promises";
 import { Failure } from "../../model/failure";
 
 /** Bytes of a reply that are read; log-probabilities of a long text stay far below. */
@@ -34,16 +35,55 @@ function serverMessage(text: string): string {
 
 const oneLine = (text: string): string => text.replace(/\s+/g, " ").trim().slice(0, 300);
 
+/** Times that a server which has too much to do is asked, and how long one wait between them may be. */
+const ATTEMPTS = 4;
+const MOST_WAIT_MS = 60_000;
+
+/** How long a busy server asks to wait: its Retry-After in seconds or as a date; undefined where it does not say. */
+function retryAfterMs(header: string | null): number | undefined {
+  if (header === null || header.trim() === "") return undefined;
+  const seconds = Number(header);
+  const ms = Number.isNaN(seconds) ? Date.parse(header) - Date.now() : seconds * 1000;
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly retryAfter?: number;
+}
+
 /**
- * Asks a server that the user named.
+ * Asks a server that the user named. One that says it has too much to do (429, or 503 with Retry-After) is asked again
+ * after the time that it names, else after 1, 2 and 4 seconds.
  * @param body sent as JSON; undefined = GET
- * @throws Failure `server-unreachable`, `server-refused` (with what it said), `server-reply` or `cancelled`
+ * @throws Failure `server-unreachable`, `server-refused` (with what it said), `server-busy`, `server-reply`, `server-timeout`
+ *   or `cancelled`
  */
 export async function askServer(url: string, body: unknown, options: HttpOptions): Promise<unknown> {
+  for (let attempt = 1; ; attempt++) {
+    const answer = await exchange(url, body, options);
+    const busy = answer.status === 429 || (answer.status === 503 && answer.retryAfter !== undefined);
+    if (!busy) return contentsOf(url, answer);
+    const wait = answer.retryAfter ?? 1000 * 2 ** (attempt - 1);
+    if (attempt === ATTEMPTS || wait > MOST_WAIT_MS)
+      throw new Failure(
+        "server-busy",
+        `${url} takes no more requests now (${answer.status}): ${oneLine(serverMessage(answer.text)) || "nothing more"}.`,
+        "It limits how often or how much it is asked; start again later, only what is missing is asked then.",
+      );
+    try {
+      await setTimeout(wait, undefined, options.signal ? { signal: options.signal } : {});
+    } catch {
+      throw new Failure("cancelled", "The request was cancelled.", "Start it again when you want it.");
+    }
+  }
+}
+
+/** One request. @throws Failure as {@link askServer}, but not for what the server answers */
+async function exchange(url: string, body: unknown, options: HttpOptions): Promise<Answer> {
   const timeout = AbortSignal.timeout(options.timeoutMs ?? TIMEOUT_MS);
   const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  let text: string;
-  let status: number;
   try {
     const response = await fetch(url, {
       method: body === undefined ? "GET" : "POST",
@@ -56,10 +96,14 @@ export async function askServer(url: string, body: unknown, options: HttpOptions
       redirect: "error",
       signal,
     });
-    status = response.status;
     if (Number(response.headers.get("content-length") ?? 0) > MOST_BYTES)
       throw new Failure("server-reply", `The reply of ${url} is too large.`, "Ask for less at once.");
-    text = await response.text();
+    const retryAfter = retryAfterMs(response.headers.get("retry-after"));
+    return {
+      status: response.status,
+      text: await response.text(),
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+    };
   } catch (error) {
     if (error instanceof Failure) throw error;
     if (options.signal?.aborted)
@@ -78,6 +122,10 @@ export async function askServer(url: string, body: unknown, options: HttpOptions
       "Start the server, or correct its address in trajectoryLens.models.",
     );
   }
+}
+
+/** What a server answered, read as JSON. @throws Failure `server-refused` or `server-reply` */
+function contentsOf(url: string, { status, text }: Answer): unknown {
   if (status >= 400) {
     throw new Failure(
       "server-refused",
