@@ -31,7 +31,7 @@ const expected = [
   /^media\/[\w/-]+\.(svg|png|md)$/,
   /^syntaxes\/[\w.-]+\.json$/,
   /^python\/\w+\.py$/,
-  /^dist\/node_modules\/(onnxruntime-node|onnxruntime-common|@duckdb\/node-api|@duckdb\/node-bindings|detect-libc|h5wasm)\//,
+  /^dist\/node_modules\/(onnxruntime-node|onnxruntime-common|@duckdb\/node-api|@duckdb\/node-bindings|detect-libc|h5wasm|@sqlite\.org\/sqlite-wasm)\//,
   new RegExp(`^dist/node_modules/@duckdb/node-bindings-${target}/`),
   // Decoders of pictures, the same for every platform.
   /^dist\/node_modules\/@jsquash\/(jpeg|webp)\/(package\.json|LICENSE|codec\/dec\/(mozjpeg|webp)_dec\.(js|wasm))$/,
