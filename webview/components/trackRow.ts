@@ -113,7 +113,7 @@ export class TrackRow {
     if (hasPresets)
       this.presets.setChoices(
         [
-          ...(own ? [{ id: "", title: track.convention }] : []),
+          ...(own ? [{ id: "", title: track.convention || "own parameters" }] : []),
           ...track.presets!.map(({ id, title }) => ({ id, title })),
         ],
         own ? "" : track.presetId,
