@@ -68,10 +68,17 @@ export function passCosts(models: readonly LoadedModel[], maxTokens: number): Pa
       const heads = model.files.config?.num_attention_heads ?? (Number(past?.shape[1]) || 8);
       return PAIR_FACTOR * 2 * pastInputs(model).length * heads * (Number(past?.shape[3]) || 64);
     }),
-    copy: COPY_PER_BYTE * cacheBytesPerToken(models),
+    // Exports with grouped queries repeat keys and values for every head.
+    copy: COPY_PER_BYTE * sum((model) => cacheBytesPerToken([model]) * queriesPerKey(model)),
     run: RUN_PER_WEIGHT_BYTE * bytes + RUN_FIXED * models.length,
     maxTokens,
   };
+}
+
+function queriesPerKey(model: LoadedModel): number {
+  const keys = Number(pastInputs(model)[0]?.shape[1]) || model.files.config?.num_key_value_heads;
+  const queries = model.files.config?.num_attention_heads;
+  return keys && queries ? Math.max(1, queries / keys) : 1;
 }
 
 /** Small products, the mask and Softmax make a product of attention so much dearer than one with weights. */
