@@ -17,6 +17,15 @@ import { remoteNumbers } from "./remotePooling";
 import { policySeries, remoteLogprobs } from "./remotePolicy";
 import { remoteText, type PrepareText, type RemoteText } from "./remoteText";
 
+/** Failures that the next trajectory would meet too. */
+const FOR_ALL: ReadonlySet<string> = new Set([
+  "cancelled",
+  "server-unreachable",
+  "server-busy",
+  "server-logprobs",
+  "missing-tokenizer",
+]);
+
 /** Requests under way at once; a server batches them itself. */
 const AT_ONCE = 4;
 
@@ -84,11 +93,8 @@ export class RemoteScoring {
           tokens += numbers.tokens;
         } catch (error) {
           const failure = failureData(error);
-          // What fails for one text goes on with the next; a server that is not there fails for all.
-          if (
-            ["cancelled", "server-unreachable", "server-logprobs", "missing-tokenizer"].includes(failure.code)
-          )
-            throw error;
+          // What fails for one text goes on with the next; a server that is not there or takes no more fails for all.
+          if (FOR_ALL.has(failure.code)) throw error;
           failures.push({ trajectoryId: id, message: failure.message });
         }
       }
