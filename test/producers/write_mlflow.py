@@ -9,7 +9,10 @@ from mlflow.entities import AssessmentSource, SpanType
 out = folder()
 database = out / "mlruns.db"
 mlflow.set_tracking_uri(f"sqlite:///{database}")
-experiment = mlflow.set_experiment("agent-loop").experiment_id
+# Without a place for artifacts MLflow makes one in the working folder.
+artifacts = (out / "artifacts").as_uri()
+experiment = mlflow.create_experiment("agent-loop", artifact_location=artifacts)
+mlflow.set_experiment("agent-loop")
 
 
 def call(argument: int) -> dict:
