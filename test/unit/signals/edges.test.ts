@@ -29,7 +29,7 @@ describe("missing is never zero", () => {
   it("keeps undefined, null, NaN and 0 apart in the recorded reward", () => {
     const result = run(recordedReward, { trajectory: episode("a", [undefined, null, NaN, 0, 1]) });
     expect(valuesOf(result)).toEqual([NaN, NaN, NaN, NaN, 0, 1]);
-    expect("notes" in result && result.notes.join()).toContain("1 steps are recorded as null");
+    expect("notes" in result && result.notes.join()).toContain("1 step is recorded as null");
     const bare = run(recordedReward, { trajectory: episode("b", [undefined]) });
     expect("values" in bare && bare.level).toBe("trajectory");
     expect(run(recordedReward, { trajectory: trajectory("c") })).toMatchObject({ missing: ["rewards"] });
