@@ -62,22 +62,27 @@ async function setUp(parts: CommandParts, state: CudaState, storage: string): Pr
   );
   if (answer === "Copy Path") await copyPath(state);
   if (answer !== agree) return;
-  if (!kept) {
-    const found = await working("Looking up the CUDA provider", (signal) =>
-      findCudaPackage(runtime, { index: feed.href, signal }),
-    );
-    if (!(await agreed(found, storage))) return;
-    await working("Downloading the CUDA provider", (signal, report) =>
-      fetchCuda(
-        storage,
-        runtime,
-        found,
-        { signal, report: ({ done, total, message }) => report(done / total, message) },
-        feed.href,
-      ),
-    );
-  }
-  await working("Installing the CUDA provider", () => placeCuda(storage, runtime));
+  const found = kept
+    ? undefined
+    : await working("Looking up the CUDA provider", (signal) =>
+        findCudaPackage(runtime, { index: feed.href, signal }),
+      );
+  if (found !== undefined && !(await agreed(found, storage))) return;
+  // One notification for both: of many within a second, VS Code shows none of the last, which says that it is in place.
+  await working(
+    found === undefined ? "Installing the CUDA provider" : "Downloading the CUDA provider",
+    async (signal, report) => {
+      if (found !== undefined)
+        await fetchCuda(
+          storage,
+          runtime,
+          found,
+          { signal, report: ({ done, total, message }) => report(done / total, message) },
+          feed.href,
+        );
+      await placeCuda(storage, runtime);
+    },
+  );
   await tellInstalled(parts, { ...state, missing: [] });
 }
 
