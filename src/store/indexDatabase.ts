@@ -70,11 +70,15 @@ const VIEWS = [
      GROUP BY r.group_no, f.dataset_id, r.training_step`,
 ];
 
-/** Nothing that a query says can reach files, the network or the settings. */
+/**
+ * Nothing that a query says can reach files, the network or the settings. What is logged is brought into the file by the writer
+ * when it rests: DuckDB's own threshold of 16 MB does it many times while a run is indexed, each time for half a second.
+ */
 const LOCKED = {
   enable_external_access: "false",
   autoinstall_known_extensions: "false",
   autoload_known_extensions: "false",
+  checkpoint_threshold: "256MB",
   lock_configuration: "true",
 };
 

@@ -7,6 +7,10 @@ import { appendRows, appendSteps, rowTypes } from "./rowColumns";
 import type { SummaryBlock } from "./summaryBlock";
 import { ColumnAppender, type AppendColumn } from "./vectors";
 
+/** Rows after which what DuckDB has logged is brought into its file, once nothing is being written for a while. */
+const ROWS_TO_SETTLE = 20_000;
+const SETTLE_MS = 500;
+
 /** A transaction costs as much as thousands of rows, so what waits is written together, up to this. */
 const TOGETHER = 256;
 
@@ -27,6 +31,8 @@ export class IndexWriter {
   private queue: Promise<unknown> = Promise.resolve();
   private readonly pending: PendingAppend[] = [];
   private sets: ComponentSets | undefined;
+  private unsettledRows = 0;
+  private settling: NodeJS.Timeout | undefined;
 
   private constructor(
     private readonly connection: DuckDBConnection,
@@ -103,6 +109,20 @@ export class IndexWriter {
       return;
     }
     for (const [index, { resolve }] of taken.entries()) resolve(added[index] ?? 0);
+    this.unsettledRows += added.reduce((sum, count) => sum + count, 0);
+    clearTimeout(this.settling);
+    if (this.unsettledRows < ROWS_TO_SETTLE) return;
+    this.settling = setTimeout(() => this.settle(), SETTLE_MS);
+    this.settling.unref();
+  }
+
+  /** Does between two transactions what DuckDB would do during them, so that a process that is killed later reopens at once. */
+  private settle(): void {
+    this.unsettledRows = 0;
+    this.queue = this.queue.then(async () => {
+      // Refused while something else writes, or after closing: DuckDB then does it at its own time.
+      await this.connection.run("CHECKPOINT").catch(() => undefined);
+    });
   }
 
   private async appendAll(
