@@ -73,8 +73,8 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
   if (json !== undefined) return { stored: json.container, parts: json };
   const text = textOf(head);
   if (text === undefined) return undefined;
-  if (isYaml(path, text)) {
-    const { value } = readYaml(path);
+  const value = isYaml(path, text) ? yamlValue(path, text) : undefined;
+  if (typeof value === "object" && value !== null) {
     const list = Array.isArray(value) ? (value as readonly JsonValue[]) : undefined;
     const [first] = list ?? [value];
     return {
@@ -95,6 +95,16 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
     if (found !== undefined) return found;
   }
   return { stored: "text", parts: { container: "text", text } };
+}
+
+/** What a YAML file holds; undefined for a table under the name of one, which YAML takes for a text or cannot read. */
+function yamlValue(path: string, text: string): JsonValue | undefined {
+  try {
+    return readYaml(path).value;
+  } catch (error) {
+    if (looksLikeTable(path, text)) return undefined;
+    throw error;
+  }
 }
 
 /** No format reads these: their files are read one by one. */
