@@ -1,10 +1,10 @@
-import { statSync } from "node:fs";
 import { Failure, failureData } from "../../model/failure";
 import type { PlainValue } from "../../model/plain";
 import type { Note } from "../../model/trajectory";
 import { readMatFile, readNpyFile, readNpz } from "./arraysFile";
 import { FileBytes, MemoryBytes } from "./byteSource";
 import { compressionOf, inflated } from "./compressed";
+import { LastContents } from "./lastContents";
 import { isMatlab } from "./matlabFile";
 import { isNpy, npyArray } from "./npyArray";
 import { isTorchArchive, readPickleBytes, readTorchArchive } from "./torchFile";
@@ -12,34 +12,21 @@ import { ZipArchive } from "./zipArchive";
 
 /** A pickle larger than this is not read: it is read as a whole. */
 const LARGEST_PICKLE = 2 ** 30;
-/** Detection, indexing and showing read the same file one after another. */
-const KEPT = 2;
 
 export interface PlainContent {
   readonly value: PlainValue;
   readonly notes: readonly Note[];
 }
 
-const kept = new Map<string, PlainContent>();
+const contents = new LastContents<PlainContent>(2);
 
 /**
  * What a pickle, a torch file or a file of arrays holds. The last files stay in memory.
  * @throws Failure when it cannot be read
  */
 export async function plainContent(path: string): Promise<PlainContent> {
-  const stats = statSync(path);
-  const key = `${path}\n${stats.size}\n${stats.mtimeMs}`;
-  const known = kept.get(key);
-  if (known !== undefined) {
-    kept.delete(key);
-    kept.set(key, known);
-    return known;
-  }
-  // Two large contents at once would double what this takes.
-  if (kept.size >= KEPT) kept.delete(kept.keys().next().value ?? "");
-  const content = await load(path);
-  kept.set(key, content);
-  return content;
+  const { key, content } = contents.find(path);
+  return content ?? contents.keep(key, await load(path));
 }
 
 async function load(path: string): Promise<PlainContent> {

@@ -3,6 +3,7 @@ import { Failure } from "../../model/failure";
 import type { JsonValue } from "../../model/json";
 import type { Note } from "../../model/trajectory";
 import { FileBytes } from "./byteSource";
+import { LastContents } from "./lastContents";
 
 /** Reading YAML takes a second a megabyte. */
 const LARGEST_YAML = 64 * 2 ** 20;
@@ -29,12 +30,19 @@ export interface YamlContent {
   readonly notes: readonly Note[];
 }
 
+const contents = new LastContents<YamlContent>(1);
+
 /**
  * A YAML file as plain data, as PyYAML writes it (YAML 1.1). Tags of Python objects are passed over and nothing is built
  * from them. Of a file that is cut off or damaged, what comes before is kept; the element that was being written is left out.
  * @throws Failure when nothing can be read, or its references would multiply beyond bounds
  */
 export function readYaml(path: string): YamlContent {
+  const { key, content } = contents.find(path);
+  return content ?? contents.keep(key, parseFile(path));
+}
+
+function parseFile(path: string): YamlContent {
   const source = FileBytes.of(path);
   if (source.size > LARGEST_YAML)
     throw new Failure(
