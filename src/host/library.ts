@@ -116,8 +116,8 @@ export class Library implements vscode.Disposable {
     return this.services.datasets.list();
   }
 
-  async dataset(id: string): Promise<DatasetInfo | undefined> {
-    return (await this.services.datasets.list()).find((dataset) => dataset.id === id);
+  dataset(id: string): Promise<DatasetInfo | undefined> {
+    return this.services.datasets.dataset(id);
   }
 
   /**

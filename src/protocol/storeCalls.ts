@@ -104,6 +104,7 @@ export type StoreCalls = {
   /** Columns of a file that a mapping could name, with a guess of what they are. */
   columns: { params: { path: string }; result: FileColumns };
   datasets: { params: Record<string, never>; result: readonly DatasetInfo[] };
+  dataset: { params: { id: string }; result: DatasetInfo | null };
   /** Datasets that hold the file. */
   datasetOfFile: { params: { path: string }; result: DatasetInfo | null };
   rows: {

@@ -79,7 +79,7 @@ export class IndexAnnotations implements Annotations {
   }
 
   async dataset(datasetId: string): Promise<DatasetNote | undefined> {
-    const dataset = (await this.datasets.list()).find((candidate) => candidate.id === datasetId);
+    const dataset = await this.datasets.dataset(datasetId);
     if (!dataset) return undefined;
     const steps = await this.datasets.trainingSteps(datasetId);
     const newest = newestStep(steps);
@@ -131,7 +131,7 @@ export class IndexAnnotations implements Annotations {
   }
 
   private async advantage(row: TrajectoryRow): Promise<RowNote["advantage"]> {
-    const dataset = (await this.datasets.list()).find((candidate) => candidate.id === row.datasetId);
+    const dataset = await this.datasets.dataset(row.datasetId);
     const request = dataset && groupEstimator(dataset.format);
     // One line has room for one number: estimators of single steps are for the tracks.
     if (request?.signalId !== "grpo") return undefined;

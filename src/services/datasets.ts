@@ -110,6 +110,10 @@ export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
     return this.supervisor.call("datasets", {});
   }
 
+  async dataset(id: string): Promise<DatasetInfo | undefined> {
+    return (await this.supervisor.call("dataset", { id })) ?? undefined;
+  }
+
   async ofFile(path: string): Promise<DatasetInfo | undefined> {
     return (await this.supervisor.call("datasetOfFile", { path: resolve(path) })) ?? undefined;
   }

@@ -38,6 +38,8 @@ export interface Datasets {
   /** Columns of a file that a mapping could name, with a guess of what they are. */
   columns(path: string): Promise<FileColumns>;
   list(): Promise<readonly DatasetInfo[]>;
+  /** One of them, without counting the others. */
+  dataset(id: string): Promise<DatasetInfo | undefined>;
   ofFile(path: string): Promise<DatasetInfo | undefined>;
   rows(
     query: RowQuery,

@@ -182,7 +182,7 @@ const readsSeries = ({ needs, inputs }: Signal): boolean =>
 
 /** An indexed dataset. @throws Failure `unknown-dataset` */
 export async function datasetById(datasets: Datasets, id: string): Promise<DatasetInfo> {
-  const found = (await datasets.list()).find((candidate) => candidate.id === id);
+  const found = await datasets.dataset(id);
   if (found) return found;
   throw new Failure("unknown-dataset", `There is no dataset ${id}.`, "Index its files again.");
 }

@@ -48,6 +48,7 @@ const handlers: Handlers = {
     (await store()).index(paths, watch, progress, signal, mappings),
   columns: ({ path }) => columnsOf(path),
   datasets: async () => (await store()).datasets(),
+  dataset: async ({ id }) => (await store()).dataset(id),
   datasetOfFile: async ({ path }) => (await store()).datasetOfFile(path),
   rows: async ({ query, start, end }) => (await store()).queries.rows(query, start, end),
   row: async ({ id }) => (await store()).queries.row(id),

@@ -108,6 +108,11 @@ export class Store {
     closeIndex(this.database);
   }
 
+  async dataset(id: string): Promise<DatasetInfo | null> {
+    const entry = this.indexer.datasets.get(id);
+    return entry === undefined ? null : this.queries.dataset(entry);
+  }
+
   async datasets(): Promise<DatasetInfo[]> {
     return this.queries.datasets(this.indexer.datasets.values());
   }

@@ -15,10 +15,10 @@ import { planBatches } from "../../src/inference/batching";
 import { prefixForest } from "../../src/inference/prefixForest";
 import { readModelConfig } from "../../src/inference/modelConfig";
 import type { ScoreReport } from "../../src/model/score";
-import type { Trajectory } from "../../src/model/trajectory";
 import { machineBounds } from "./machineBounds";
 import { readOnnxFile } from "../../src/inference/onnxFile";
 import { InferenceClient } from "../process/inferenceClient";
+import { draws, tokenTrajectory } from "../process/tokenTrajectories";
 
 const { values: options } = parseArgs({
   options: {
@@ -54,33 +54,10 @@ const config = readModelConfig(modelPath);
 if (!config?.vocab_size) throw new Error(`${modelPath} has no config.json with vocab_size`);
 const vocabulary = config.vocab_size;
 
-/** Repeatable whole numbers below `limit`. */
-let seed = 1;
-const draw = (limit: number): number => {
-  seed = (seed * 48_271) % 2_147_483_647;
-  return seed % limit;
-};
+const draw = draws(1);
 /** Ids below 400 are ordinary tokens in every vocabulary used here, and none is special past 3. */
 const token = (): number => 3 + draw(Math.min(vocabulary, 400) - 3);
 const randomIds = (n: number): number[] => Array.from({ length: n }, token);
-
-const trajectoryOf = (ids: readonly number[], index: number): Trajectory => ({
-  id: `t${index}`,
-  datasetId: "bench",
-  format: "bench",
-  source: { path: "bench", row: index, part: 0 },
-  task: {},
-  steps: [],
-  tokens: {
-    count: ids.length,
-    ids: Int32Array.from(ids),
-    mask: new Uint8Array(ids.length).fill(1),
-    series: {},
-  },
-  outcome: { components: {} },
-  extra: {},
-  notes: [],
-});
 
 const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)]!;
@@ -89,7 +66,7 @@ const ours = (rows: readonly (readonly number[])[], sharePrefixes: boolean): Pro
   client.call("score", {
     modelPath,
     provider: "cpu",
-    trajectories: rows.map(trajectoryOf),
+    trajectories: rows.map(tokenTrajectory),
     maxBatchTokens: batch,
     sharePrefixes,
   });
@@ -225,7 +202,7 @@ async function generation(bytes: number, bandwidth: number): Promise<void> {
     const { continuations } = await client.call("generate", {
       modelPath,
       provider: "cpu",
-      trajectory: trajectoryOf(ids, 0),
+      trajectory: tokenTrajectory(ids, 0),
       point: { afterToken: 15 },
       options: { count: 1, temperature: 1, topP: 1, maxNewTokens, stop: [], seed: from },
     });

@@ -1,33 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { readBranchingModel } from "../../src/inference/branchingGraph";
 import type { ScoreReport } from "../../src/model/score";
-import type { Trajectory } from "../../src/model/trajectory";
 import { fixture, InferenceClient } from "./inferenceClient";
+import { draws, tokenTrajectory } from "./tokenTrajectories";
 
-let seed = 17;
-const draw = (limit: number): number => {
-  seed = (seed * 48_271) % 2_147_483_647;
-  return seed % limit;
-};
+const draw = draws(17);
 const stretch = (length: number): number[] => Array.from({ length }, () => 3 + draw(60));
-
-const trajectoryOf = (ids: readonly number[], index: number): Trajectory => ({
-  id: `t${index}`,
-  datasetId: "d",
-  format: "f",
-  source: { path: "x", row: index, part: 0 },
-  task: {},
-  steps: [],
-  tokens: {
-    count: ids.length,
-    ids: Int32Array.from(ids),
-    mask: new Uint8Array(ids.length).fill(1),
-    series: {},
-  },
-  outcome: { components: {} },
-  extra: {},
-  notes: [],
-});
 
 /** Leaves of a tree whose nodes have 5 to 9 tokens, some of them chains, some one above the other. */
 function tree(nodes: number): number[][] {
@@ -56,7 +34,7 @@ describe("shared prefixes", () => {
     client.call("score", {
       modelPath: fixture(model),
       provider: "cpu",
-      trajectories: sequences.map(trajectoryOf),
+      trajectories: sequences.map(tokenTrajectory),
       sharePrefixes,
       ...extra,
     });
