@@ -6,6 +6,7 @@ import type { ScoreArray, ScoreSeries } from "../../model/score";
 import type { Step, Trajectory } from "../../model/trajectory";
 import { askServer, endpoint, serverRoot, type HttpOptions } from "./http";
 import type { RemoteText } from "./remoteText";
+import type { ServerReading } from "./serverReading";
 
 export interface RemoteNumbers {
   readonly series: readonly ScoreSeries[];
@@ -52,13 +53,14 @@ const textOfStep = (step: Step): string =>
  * @throws Failure in one sentence
  */
 export async function remoteNumbers(
+  reading: Exclude<ServerReading, "completions" | "kserve">,
   declaration: ModelDeclaration,
   modelPath: string,
   trajectory: Trajectory,
   prepared: RemoteText,
   options: HttpOptions,
 ): Promise<RemoteNumbers> {
-  const { url: base, api, kind } = declaration;
+  const { url: base, kind } = declaration;
   const model = declaration.model === undefined ? {} : { model: declaration.model };
   const common = {
     trajectoryId: trajectory.id,
@@ -79,8 +81,8 @@ export async function remoteNumbers(
     ],
     arrays: [],
   });
-  if (kind === "embedding") return embeddings(declaration, trajectory, common, options);
-  if (api === "vllm-score") {
+  if (reading === "embeddings") return embeddings(declaration, trajectory, common, options);
+  if (reading === "score") {
     const url = endpoint(serverRoot(base!), "score");
     const first = prepared.spans.find((span) => span.policy)?.start ?? 0;
     const body = {
@@ -92,7 +94,7 @@ export async function remoteNumbers(
     const [entry] = read(url, scoreSchema, await askServer(url, body, options)).data;
     return whole(entry!.score, "score", `prompt against response at ${url}`);
   }
-  if (api === "vllm-classify") {
+  if (reading === "classify") {
     const url = endpoint(serverRoot(base!), "classify");
     const body = { ...model, ...unsquashed(declaration), input: [prepared.text] };
     const { probs } = read(url, classifySchema, await askServer(url, body, options)).data[0]!;

@@ -1,9 +1,7 @@
-import { createHash } from "node:crypto";
 import { Failure, failureData } from "../../model/failure";
 import type { ModelDeclaration } from "../../model/modelDeclaration";
 import type { Provider, ScoreArray, ScoreReport, ScoreSeries } from "../../model/score";
 import type { Trajectory } from "../../model/trajectory";
-import { trajectoryHash } from "../contentHash";
 import type { ScoreStore } from "../datasets";
 import { modelKey, ModelRegistry } from "../modelRegistry";
 import { bareText, sampleTrajectories } from "../sampleTrajectories";
@@ -16,6 +14,7 @@ import { kserveSeries } from "./kserve";
 import { remoteNumbers } from "./remotePooling";
 import { policySeries, remoteLogprobs } from "./remotePolicy";
 import { remoteText, type PrepareText, type RemoteText } from "./remoteText";
+import { remoteKey, serverReading } from "./serverReading";
 
 /** Failures that the next trajectory would meet too. */
 const FOR_ALL: ReadonlySet<string> = new Set([
@@ -71,7 +70,7 @@ export class RemoteScoring {
     let [done, cached, tokens] = [0, 0, 0];
     await inParallel(trajectoryIds, AT_ONCE, task?.signal, async (id) => {
       const trajectory = await this.datasets.trajectory(id);
-      const key = cacheKey(trajectory, declaration);
+      const key = remoteKey(trajectory, declaration);
       const known = (await this.datasets.cachedScores([key]))[0] ?? [];
       const own = known.filter((one) => one.trajectoryId === id);
       const tables = declaration.kind === "embedding" ? await this.tables.of(id, key) : [];
@@ -122,7 +121,8 @@ export class RemoteScoring {
     http: HttpOptions,
   ): Promise<Numbers> {
     const path = modelKey(declaration);
-    if (declaration.api === "kserve") {
+    const reading = serverReading(declaration);
+    if (reading === "kserve") {
       const series = await kserveSeries(
         declaration,
         path,
@@ -133,13 +133,13 @@ export class RemoteScoring {
       return { series, arrays: [], tokens: series[0]?.values.length ?? 0 };
     }
     const prepared = await remoteText(declaration, trajectory, this.prepare);
-    if (declaration.kind === "policy-lm") {
+    if (reading === "completions") {
       await this.echo.check(declaration, http, this.tokenIds(declaration, prepared));
       const found = await remoteLogprobs(declaration, prepared, http);
       const series = policySeries(declaration, path, trajectory, prepared, found);
       return { series, arrays: [], tokens: found.tokens.length };
     }
-    const { series, arrays } = await remoteNumbers(declaration, path, trajectory, prepared, http);
+    const { series, arrays } = await remoteNumbers(reading, declaration, path, trajectory, prepared, http);
     return { series, arrays, tokens: prepared.tokens?.ids.length ?? 0 };
   }
 
@@ -178,12 +178,4 @@ export class RemoteScoring {
       return { model, results: [], problem: failureData(error).message };
     }
   }
-}
-
-/** A server's weights cannot be seen, so the key holds its address, the model's name there, and how it is read. */
-function cacheKey(trajectory: Trajectory, declaration: ModelDeclaration): string {
-  const { name: _name, pricePerMillion: _price, generation: _generation, ...rest } = declaration;
-  return createHash("sha256")
-    .update(`${trajectoryHash(trajectory)}\nremote, echo checked\n${JSON.stringify(rest)}`)
-    .digest("hex");
 }
