@@ -73,7 +73,7 @@ const lazyCatalogues = {
 
 // What the data process needs for some files and queries alone. It starts in the time that a user waits for a known index, so
 // these are bundles of their own as well, loaded when something of them is first used.
-const libraries = { "apache-arrow": "arrow", "protobufjs/light.js": "protobuf", re2js: "re2", yaml: "yaml" };
+const libraries = { "apache-arrow": "arrow", "protobufjs/light.js": "protobuf", re2js: "re2", yaml: "yaml", "@msgpack/msgpack": "messagepack" };
 const lazyLibraries = {
   name: "lazy-libraries",
   setup(builder) {

@@ -15,7 +15,7 @@ export type Container =
   | "csv"
   /** Arrow IPC files and streams: rows. */
   | "arrow"
-  /** Pickles and torch.save files, plain or gzipped: one document of plain values. */
+  /** Pickles, torch.save files and MessagePack, plain or compressed: one document of plain values. */
   | "pickle"
   /** npy, npz and MATLAB files: one map from names to arrays. */
   | "arrays"

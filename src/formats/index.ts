@@ -52,6 +52,7 @@ import { hdf5Episodes } from "./hdf5Episodes";
 import { episodeArrays, episodePickles, imitationRollouts, stableBaselines2 } from "./plainEpisodes";
 import { preferencePairs } from "./preferencePairs";
 import { generatedBranches } from "./generatedBranches";
+import { primeRlBatches } from "./primeRlBatches";
 import { primeRlSamples } from "./primeRlSamples";
 import { primeRlTokens } from "./primeRlTokens";
 import { qualityDiversity } from "./qualityDiversity";
@@ -119,6 +120,7 @@ export const formats: readonly Format[] = [
   verlAgent,
   verlAgentSteps,
   primeRlTokens,
+  primeRlBatches,
   primeRlSamples,
   verifiersTraces,
   verifiersResults,

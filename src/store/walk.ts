@@ -36,6 +36,8 @@ const SKIPPED_FILES =
   /\.(?:py|pyc|pyi|ipynb|ts|tsx|js|mjs|cjs|jsx|map|css|scss|html?|md|rst|png|jpe?g|gif|webp|svg|ico|mp4|webm|mov|wav|mp3|pdf|woff2?|ttf|so|dll|dylib|exe|o|a|c|cc|cpp|h|hpp|cu|rs|go|java|sh|bat|toml|lock|ya?ml|ini|cfg|safetensors|onnx|bin|gguf|xz|7z|whl|jar|duckdb|wal|vsix|lockb|tsbuildinfo)$/i;
 /** YAML is configuration, unless it is called by a number as the steps of ART's oldest logs are. */
 const NUMBERED_YAML = /^\d+\.ya?ml$/i;
+/** So are weights in `.bin`, unless they are called as prime-rl calls its batches. */
+const BATCH_NAMES = /^(?:rank_\d+|rollouts)\.bin$/i;
 const SKIPPED_NAMES = new Set([
   "package.json",
   "package-lock.json",
@@ -124,7 +126,10 @@ export const isSkippedFolder = (name: string): boolean => SKIPPED_FOLDERS.has(na
 
 /** False for names that are never data. */
 export function isCandidate(name: string): boolean {
-  return (!SKIPPED_FILES.test(name) || NUMBERED_YAML.test(name)) && !SKIPPED_NAMES.has(name);
+  return (
+    (!SKIPPED_FILES.test(name) || NUMBERED_YAML.test(name) || BATCH_NAMES.test(name)) &&
+    !SKIPPED_NAMES.has(name)
+  );
 }
 
 async function look(path: string, isLink: boolean, listener: WalkListener): Promise<FoundFile | undefined> {
@@ -151,7 +156,7 @@ export function couldBeData(path: string): boolean {
     if (got === 0) return true;
     const text = bytes.toString("latin1", 0, got).replace(/^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*/, "");
     return (
-      /^(?:[{[<]|null\s|PAR1|\u0089HDF|version https:\/\/git-lfs|SQLite format 3\u0000|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/.test(
+      /^(?:[{[<]|null\s|PAR1|\u0089HDF|version https:\/\/git-lfs|SQLite format 3\u0000|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|(?:[\u0090-\u009f]|\u00dc..|\u00dd.{4})[\u0090-\u009f\u00dc\u00dd]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/s.test(
         text,
       ) || /\.(?:tfrecord\S*|csv|tsv|txt|pkl|log|ya?ml|tar)$/i.test(path)
     );

@@ -6,7 +6,7 @@ import type { CreditFunction, Launch, Trainer } from "./trainer";
 export const primeRl: Trainer = {
   id: "prime-rl",
   title: "prime-rl",
-  formats: ["prime-rl-tokens"],
+  formats: ["prime-rl-tokens", "prime-rl-batches"],
   presets: { grpo: "prime-rl" },
 
   creditFunctions(_path, source) {

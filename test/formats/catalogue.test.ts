@@ -18,6 +18,7 @@ const ownTest = new Set([
   "inspect-eval",
   "verl",
   "prime-rl-tokens",
+  "prime-rl-batches",
   "trl-completions",
   "spo-tree",
   "minari",

@@ -6,6 +6,7 @@ import { FileBytes, MemoryBytes } from "./byteSource";
 import { compressionOf, inflated } from "./compressed";
 import { LastContents } from "./lastContents";
 import { isMatlab } from "./matlabFile";
+import { isMessagePack, readMessagePack } from "./messagePackFile";
 import { isNpy, npyArray } from "./npyArray";
 import { isTorchArchive, readPickleBytes, readTorchArchive } from "./torchFile";
 import { ZipArchive } from "./zipArchive";
@@ -37,7 +38,9 @@ async function load(path: string): Promise<PlainContent> {
     const { bytes, notes } = await inflated(path, compression);
     const content = isNpy(bytes)
       ? unnamed(bytes, path)
-      : await naming(path, "compressed pickle", () => readPickleBytes(bytes, path));
+      : isMessagePack(bytes)
+        ? await naming(path, "compressed MessagePack file", () => readMessagePack(bytes, path))
+        : await naming(path, "compressed pickle", () => readPickleBytes(bytes, path));
     return { ...content, notes: [...notes, ...content.notes] };
   }
   if (head[0] === 0x50 && head[1] === 0x4b) {
@@ -53,6 +56,8 @@ async function load(path: string): Promise<PlainContent> {
       `${path} is a pickle of ${Math.round(source.size / 2 ** 20)} MB.`,
       `Pickles of up to ${LARGEST_PICKLE / 2 ** 20} MB are read.`,
     );
+  if (isMessagePack(head))
+    return naming(path, "MessagePack file", () => readMessagePack(source.read(0, source.size), path));
   return naming(path, "pickle", () => readPickleBytes(source.read(0, source.size), path));
 }
 

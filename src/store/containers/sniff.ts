@@ -10,6 +10,7 @@ import { FileBytes, MemoryBytes, type ByteSource } from "./byteSource";
 import { compressionOf, inflatedHead } from "./compressed";
 import { csvColumns, looksLikeTable } from "./csvFile";
 import { isMatlab } from "./matlabFile";
+import { isMessagePack } from "./messagePackFile";
 import { isNpy } from "./npyArray";
 import { plainContent } from "./plainContent";
 import type { StoredContainer } from "./recordSource";
@@ -54,6 +55,7 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
   if (isSqlite(head)) return database(path);
   if (isNpy(head) || isMatlab(head)) return plain(path, "arrays");
   if (isPickle(path, head)) return plain(path, "pickle");
+  if (isMessagePack(head)) return plain(path, "pickle");
   if (isArrow(head)) return { stored: "arrow", parts: { container: "arrow", columns: arrowColumns(path) } };
   if (isTar(head)) return TAR;
   const compression = compressionOf(head);
@@ -61,7 +63,8 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
     const content = await inflatedHead(path, compression, INFLATED_BYTES);
     if (isTar(content)) return TAR;
     if (isNpy(content)) return plain(path, "arrays");
-    if (isPickle(path, content.subarray(0, TEXT_BYTES), false)) return plain(path, "pickle");
+    if (isPickle(path, content.subarray(0, TEXT_BYTES), false) || isMessagePack(content))
+      return plain(path, "pickle");
     const json = probeText(path.replace(/\.(?:gz|zst|zstd)$/i, ""), new MemoryBytes(content));
     if (json !== undefined)
       return { stored: json.container === "jsonl" ? "compressed-jsonl" : "compressed-json", parts: json };
