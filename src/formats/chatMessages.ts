@@ -4,7 +4,7 @@ import type { Outcome } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import type { FileHead, FormatRecord } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
-import { isMessage, messageList, messageSteps, promptOfMessages } from "./messages";
+import { contentOf, isMessage, messageList, messageSteps, promptOfMessages, roleOf } from "./messages";
 import { outcomeOfRow } from "./outcomeFields";
 
 /** Names that people give to a list of messages, the commonest first. */
@@ -20,7 +20,11 @@ const CONVERSATIONS = [
   "chat_history",
   "transcript",
   "traj",
+  // Gemini's requests.
+  "contents",
 ] as const;
+/** The system's words beside the conversation, as requests of Anthropic and Gemini hold them. */
+const SYSTEMS = ["system", "systemInstruction", "system_instruction"] as const;
 const ANSWERS = ["completion", "response", "output"] as const;
 const MAPPED = new Set<string>([...CONVERSATIONS, ...ANSWERS, "prompt", "input", "tools"]);
 
@@ -38,7 +42,7 @@ function conversationOf(value: JsonValue | undefined): Conversation | undefined 
   if (!isObject(value)) return undefined;
   for (const field of CONVERSATIONS) {
     const whole = messageList(value[field]);
-    if (whole !== undefined) return { messages: whole, fields: [field] };
+    if (whole !== undefined) return withSystem(value, whole, field);
   }
   const asked = ["prompt", "input"].find((field) => messageList(value[field]) !== undefined);
   const answer = ANSWERS.find((field) => saidIn(value[field]) !== undefined);
@@ -47,6 +51,18 @@ function conversationOf(value: JsonValue | undefined): Conversation | undefined 
   return asked === undefined || answer === undefined || prompt === undefined || said === undefined
     ? undefined
     : { messages: [...prompt, ...said], prompt: prompt.length, fields: [asked, answer] };
+}
+
+function withSystem(row: JsonObject, messages: readonly JsonObject[], field: string): Conversation {
+  const own = SYSTEMS.find((key) => systemText(row[key]) !== "");
+  if (own === undefined || messages.some((message) => roleOf(message) === "system"))
+    return { messages, fields: [field] };
+  return { messages: [{ role: "system", content: systemText(row[own]) }, ...messages], fields: [field, own] };
+}
+
+function systemText(value: JsonValue | undefined): string {
+  const parts = isObject(value) ? value["parts"] : value;
+  return typeof parts === "string" || isList(parts) ? contentOf(parts).text : "";
 }
 
 /** The policy's answer to a prompt of messages: messages, one message, or a text. */

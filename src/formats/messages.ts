@@ -2,6 +2,7 @@ import type { JsonObject, JsonValue } from "../model/json";
 import type { MediaReference, Step, StepRole, ToolCall } from "../model/trajectory";
 import { parseJson } from "./jsonText";
 import { isList, isObject, textOf, without } from "./jsonFields";
+import { inOneShape } from "./messageShapes";
 
 /** Names that chat formats give to who speaks. */
 const ROLES: Readonly<Record<string, StepRole>> = {
@@ -88,7 +89,8 @@ function isLooseMessage(value: JsonValue): boolean {
 
 /**
  * A list of messages, also where it was stored as JSON text. Empty lists are no conversation. Beside messages of known roles
- * others may stand: an evaluator's, or one without words.
+ * others may stand: an evaluator's, or one without words. Messages in parts, and those of other libraries, come in OpenAI's
+ * shape: what a tool gave is a message of its own then, so that the list may be longer.
  */
 export function messageList(value: JsonValue | undefined): readonly JsonObject[] | undefined {
   let list = value;
@@ -99,8 +101,10 @@ export function messageList(value: JsonValue | undefined): readonly JsonObject[]
       return undefined;
     }
   }
-  return isList(list) && list.some(isMessage) && list.every((one) => isMessage(one) || isLooseMessage(one))
-    ? (list as readonly JsonObject[])
+  if (!isList(list)) return undefined;
+  const messages = inOneShape(list);
+  return messages.some(isMessage) && messages.every((one) => isMessage(one) || isLooseMessage(one))
+    ? (messages as readonly JsonObject[])
     : undefined;
 }
 
