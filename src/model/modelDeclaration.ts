@@ -19,6 +19,8 @@ export type ServerApi =
   | "vllm-pooling"
   /** vLLM `/classify`. */
   | "vllm-classify"
+  /** SGLang's own `/classify`: the output of a reward model. */
+  | "sglang-classify"
   /** KServe v2 REST, as Triton serves ONNX models. */
   | "kserve"
   /** The language models of the editor itself (judges only). */

@@ -35,7 +35,15 @@ export const declarationSchema = v.pipe(
     path: v.optional(text),
     url: v.optional(v.pipe(text, v.url())),
     api: v.optional(
-      v.picklist(["openai", "vllm-score", "vllm-pooling", "vllm-classify", "kserve", "vscode"]),
+      v.picklist([
+        "openai",
+        "vllm-score",
+        "vllm-pooling",
+        "vllm-classify",
+        "sglang-classify",
+        "kserve",
+        "vscode",
+      ]),
     ),
     model: v.optional(text),
     kind: v.optional(v.picklist(kinds)),

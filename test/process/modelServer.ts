@@ -7,6 +7,7 @@ interface Body {
   readonly model?: string;
   readonly prompt?: string | readonly number[];
   readonly input?: string | readonly number[] | readonly string[];
+  readonly text?: string;
   readonly text_1?: string;
   readonly text_2?: string;
   readonly messages?: readonly { readonly role: string; readonly content: string }[];
@@ -14,6 +15,9 @@ interface Body {
   /** vLLM squashes the outputs of classifiers unless this is false. */
   readonly use_activation?: boolean;
   readonly echo?: boolean;
+  readonly logprobs?: number;
+  /** SGLang's own `/classify`. */
+  readonly input_ids?: readonly number[];
   readonly inputs?: readonly {
     readonly name: string;
     readonly shape: readonly number[];
@@ -23,7 +27,14 @@ interface Body {
 }
 
 /**
- * A server that speaks the protocols of OpenAI, vLLM and KServe v2 over real models: the numbers come from the
+ * What differs between servers that all say they speak OpenAI's protocol. vLLM puts `prompt_logprobs` beside the echo
+ * and the token that begins a sequence before a text; SGLang puts that token too, knows no offsets (-1), and its
+ * `/classify` is another one than vLLM's.
+ */
+export type Speaks = "openai" | "vllm" | "sglang";
+
+/**
+ * A server that speaks the protocols of OpenAI, vLLM, SGLang and KServe v2 over real models: the numbers come from the
  * inference process (and, for KServe, from onnxruntime itself), so that they must equal the local ones.
  */
 export class ModelServer {
@@ -35,7 +46,7 @@ export class ModelServer {
 
   /** @param options `shifted`: echo with each token the probability that it has behind itself, as some servers do */
   static async start(
-    options: { readonly key?: string; readonly shifted?: boolean } = {},
+    options: { readonly key?: string; readonly shifted?: boolean; readonly speaks?: Speaks } = {},
   ): Promise<ModelServer> {
     const client = new InferenceClient();
     const requests: { path: string; authorization: string | undefined }[] = [];
@@ -49,7 +60,7 @@ export class ModelServer {
         send(401, { error: { message: "wrong key", code: 401 } });
         return;
       }
-      answer(client, request, options.shifted ?? false).then(
+      answer(client, request, options.shifted ?? false, options.speaks ?? "openai").then(
         (body) => (body === undefined ? send(404, { detail: "Not Found" }) : send(200, body)),
         (error: unknown) => send(500, { error: { message: (error as Error).message } }),
       );
@@ -98,7 +109,84 @@ async function behindThemselves(client: InferenceClient, ids: readonly number[])
   });
 }
 
-async function answer(client: InferenceClient, request: IncomingMessage, shifted: boolean): Promise<unknown> {
+/** The list that vLLM's endpoints of one kind of result each, and OpenAI's embeddings, answer with. */
+const list = (prefix: string, data: readonly object[]): object => ({
+  id: `${prefix}-1`,
+  object: "list",
+  created: 1,
+  model: "model",
+  data,
+  usage: { prompt_tokens: 1, total_tokens: 1 },
+});
+
+/** The text that a server puts before a text on its own account. */
+const BEGINNING = "<s>";
+
+interface EchoedTokens {
+  readonly tokens: readonly string[];
+  /** NaN where there is none. */
+  readonly logprobs: readonly number[];
+  readonly ids: readonly number[];
+}
+
+/** A completion in the shape of the server that speaks. */
+function completion(model: string | undefined, speaks: Speaks, echoed: EchoedTokens, sent: number): object {
+  const { tokens, logprobs, ids } = echoed;
+  const json = (value: number): number | null => (Number.isNaN(value) ? null : value);
+  let offset = 0;
+  const top = tokens.map((token, i) =>
+    Number.isNaN(logprobs[i]!) ? null : { [token]: json(logprobs[i]!), [`${token}?`]: logprobs[i]! - 1 },
+  );
+  return {
+    id: "cmpl-1",
+    object: "text_completion",
+    created: 1,
+    model: model ?? "model",
+    choices: [
+      {
+        index: 0,
+        text: tokens.join(""),
+        finish_reason: "length",
+        logprobs: {
+          tokens,
+          token_logprobs: logprobs.map(json),
+          // As Python counts: code points.
+          text_offset: tokens.map((token) => {
+            const at = offset;
+            offset += [...token].length;
+            return speaks === "sglang" ? -1 : at;
+          }),
+          ...(speaks === "openai" ? {} : { top_logprobs: top }),
+        },
+        // vLLM fills it whenever log-probabilities are echoed: the token itself, then the likeliest one.
+        ...(speaks === "vllm"
+          ? {
+              stop_reason: null,
+              prompt_logprobs:
+                sent === 0
+                  ? null
+                  : tokens.slice(0, sent).map((token, i) =>
+                      i === 0
+                        ? null
+                        : {
+                            [ids[i]!]: { logprob: json(logprobs[i]!), rank: 2, decoded_token: token },
+                            [ids[i]! === 0 ? 1 : 0]: { logprob: -0.01, rank: 1, decoded_token: `${token}!` },
+                          },
+                    ),
+            }
+          : {}),
+      },
+    ],
+    usage: { prompt_tokens: sent, completion_tokens: 1, total_tokens: sent + 1 },
+  };
+}
+
+async function answer(
+  client: InferenceClient,
+  request: IncomingMessage,
+  shifted: boolean,
+  speaks: Speaks,
+): Promise<unknown> {
   const body = await bodyOf(request);
   const policy = fixture("tiny-policy");
   const prepare = (text: string) =>
@@ -135,31 +223,19 @@ async function answer(client: InferenceClient, request: IncomingMessage, shifted
       const report = body.echo ? await score("tiny-policy", ofIds(ids)) : undefined;
       const echoed = report?.series.find((series) => series.name === "logprob");
       const values = shifted && report ? await behindThemselves(client, ids) : echoed?.values;
-      const tokens = [...(echoed?.tokenText ?? []), text];
-      let offset = 0;
-      return {
-        object: "text_completion",
-        model: body.model,
-        choices: [
-          {
-            index: 0,
-            text: tokens.join(""),
-            logprobs: {
-              tokens,
-              token_logprobs: [
-                ...[...(values ?? [])].map((value) => (Number.isNaN(value) ? null : value)),
-                generated[0],
-              ],
-              // As Python counts: code points.
-              text_offset: tokens.map((token) => {
-                const at = offset;
-                offset += [...token].length;
-                return at;
-              }),
-            },
-          },
-        ],
-      };
+      // Of a text these servers read one more token at its beginning; behind it the first one has a probability.
+      const begins = speaks !== "openai" && typeof prompt === "string";
+      const own = [...(values ?? [])];
+      return completion(
+        body.model,
+        speaks,
+        {
+          tokens: [...(begins && echoed ? [BEGINNING] : []), ...(echoed?.tokenText ?? []), text],
+          logprobs: [...(begins && echoed ? [NaN, -1.5, ...own.slice(1)] : own), generated[0]!],
+          ids: begins ? [1, ...ids] : ids,
+        },
+        echoed ? ids.length + (begins ? 1 : 0) : 0,
+      );
     }
     case "/v1/chat/completions": {
       const prompt = body.messages!.map((message) => message.content).join("\n");
@@ -178,21 +254,43 @@ async function answer(client: InferenceClient, request: IncomingMessage, shifted
           seed: 0,
         },
       });
+      const [count, made] = [ids.length, continuations[0]!.ids.length];
       return {
-        choices: [{ index: 0, message: { role: "assistant", content: continuations[0]!.text } }],
-        usage: { prompt_tokens: ids.length, completion_tokens: continuations[0]!.ids.length },
+        id: "chatcmpl-1",
+        object: "chat.completion",
+        created: 1,
+        model: body.model,
+        choices: [
+          {
+            index: 0,
+            message: { role: "assistant", content: continuations[0]!.text, refusal: null },
+            logprobs: null,
+            finish_reason: "length",
+          },
+        ],
+        usage: { prompt_tokens: count, completion_tokens: made, total_tokens: count + made },
       };
     }
     case "/score": {
       const report = await score("tiny-reward", textTrajectory("s", body.text_1!, [body.text_2!]));
-      return { data: [{ index: 0, object: "score", score: report.series[0]!.values[0] }] };
+      return list("score", [{ index: 0, object: "score", score: report.series[0]!.values[0] }]);
     }
     case "/classify": {
+      if (speaks === "sglang") {
+        if (body.text === undefined && body.input_ids === undefined)
+          throw new Error("Either text, input_ids or input_embeds should be provided.");
+        const text = body.text ?? "";
+        const report = await score(
+          "tiny-reward",
+          body.input_ids ? ofIds(body.input_ids) : textTrajectory("s", text, []),
+        );
+        return { embedding: [report.series[0]!.values[0]], meta_info: { id: "1", prompt_tokens: 1 } };
+      }
       const report = await score("tiny-reward", textTrajectory("s", (body.input as string[])[0]!, []));
       const logit = report.series[0]!.values[0]!;
       const p = 1 / (1 + Math.exp(-logit));
       const probs = body.use_activation === false ? [-logit, logit] : [1 - p, p];
-      return { data: [{ index: 0, label: "LABEL_1", probs, num_classes: 2 }] };
+      return list("classify", [{ index: 0, label: "LABEL_1", probs, num_classes: 2 }]);
     }
     case "/pooling": {
       const ids = body.input as readonly number[];
@@ -201,19 +299,20 @@ async function answer(client: InferenceClient, request: IncomingMessage, shifted
       const rows = [...values].map((value) => [
         body.use_activation === false ? value : 1 / (1 + Math.exp(-value)),
       ]);
-      return { data: [{ index: 0, object: "pooling", data: rows }] };
+      return list("pool", [{ index: 0, object: "pooling", data: rows }]);
     }
     case "/v1/embeddings": {
       const texts = body.input as readonly string[];
       const steps = texts.map((text, index) => ({ index, role: "assistant" as const, action: text }));
       const report = await score("tiny-embedding", { ...textTrajectory("e", "", []), steps });
       const { data, width } = report.arrays![0]!;
-      return {
-        data: texts.map((_, index) => ({
-          index,
-          embedding: [...data.slice(index * width, (index + 1) * width)],
-        })),
-      };
+      const entries = texts.map((_, index) => ({
+        object: "embedding",
+        index,
+        embedding: [...data.slice(index * width, (index + 1) * width)],
+      }));
+      // The order of a list is not promised: each entry says which text it is about.
+      return list("embd", entries.reverse());
     }
     default:
       return kserve(request.url ?? "", body);
@@ -235,7 +334,13 @@ async function kserve(url: string, body: Body): Promise<unknown> {
         shape: one.isTensor ? one.shape.map((size) => (typeof size === "number" ? size : -1)) : [],
       }));
     if (!match[2])
-      return { name: match[1], inputs: info(session.inputMetadata), outputs: info(session.outputMetadata) };
+      return {
+        name: match[1],
+        versions: ["1"],
+        platform: "onnx_onnxv1",
+        inputs: info(session.inputMetadata),
+        outputs: info(session.outputMetadata),
+      };
     const feeds = Object.fromEntries(
       body.inputs!.map((input) => [
         input.name,
@@ -247,6 +352,7 @@ async function kserve(url: string, body: Body): Promise<unknown> {
     const outputs = await session.run(feeds, body.outputs?.map((one) => one.name) ?? session.outputNames);
     return {
       model_name: match[1],
+      model_version: "1",
       outputs: Object.entries(outputs).map(([name, tensor]) => ({
         name,
         datatype: "FP32",

@@ -197,6 +197,44 @@ describe("models that the settings declare", () => {
     expect(server.requests.length).toBe(asked);
   });
 
+  it("read each server as it answers: vLLM's prompt_logprobs, SGLang's missing offsets and its own rewards", async () => {
+    const own = await services.scoring.score(ids, policy, "cpu");
+    for (const speaks of ["vllm", "sglang"] as const) {
+      const other = await ModelServer.start({ speaks });
+      try {
+        declared = [
+          { name: "text", url: other.url, kind: "policy-lm" },
+          { name: "ids", url: other.url, kind: "policy-lm", tokenizer: policy },
+          { name: "reward", url: other.url, kind: "scalar-reward", api: "sglang-classify" },
+          {
+            name: "reward of ids",
+            url: other.url,
+            kind: "scalar-reward",
+            api: "sglang-classify",
+            tokenizer: policy,
+          },
+        ];
+        for (const name of ["text", "ids"]) {
+          const remote = await services.scoring.score(ids, name, "auto");
+          for (const id of ids) {
+            // Without a tokenizer, the token that begins a sequence has a place of its own before the text.
+            const before = name === "text" ? [NaN] : [];
+            near(values(remote, "logprob", id), [...before, ...values(own, "logprob", id)]);
+            const rank = remote.series.find((one) => one.name === "rank" && one.trajectoryId === id);
+            if (speaks === "sglang") expect(rank).toBeUndefined();
+            else expect(new Set(rank!.values)).toEqual(new Set([NaN, 2]));
+          }
+        }
+        if (speaks === "vllm") continue;
+        const reward = values(await services.scoring.score(ids, fixture("tiny-reward"), "cpu"), "reward");
+        for (const name of ["reward", "reward of ids"])
+          near(values(await services.scoring.score(ids, name, "auto"), "reward"), reward);
+      } finally {
+        await other.close();
+      }
+    }
+  });
+
   it("say in one sentence what a server refuses, lacks, or is not there for", async () => {
     const sentence = async (declaration: ModelDeclaration): Promise<string> => {
       declared = [{ name: "server", kind: "policy-lm", ...declaration }];

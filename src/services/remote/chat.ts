@@ -3,10 +3,18 @@ import { Failure } from "../../model/failure";
 import type { ModelDeclaration } from "../../model/modelDeclaration";
 import type { ChatBackend } from "../judgingContract";
 import { askServer, endpoint } from "./http";
+import { readReply } from "./serverReply";
 
 const chatSchema = v.object({
   choices: v.pipe(
-    v.array(v.looseObject({ message: v.looseObject({ content: v.nullable(v.string()) }) })),
+    v.array(
+      v.looseObject({
+        message: v.looseObject({
+          content: v.nullish(v.string()),
+          refusal: v.nullish(v.string()),
+        }),
+      }),
+    ),
     v.minLength(1),
   ),
   usage: v.optional(
@@ -19,8 +27,23 @@ const chatSchema = v.object({
   ),
 });
 
+/** How a server calls the most tokens of a reply: OpenAI's newer models refuse the older name, older servers the newer. */
+type Limit = "max_tokens" | "max_completion_tokens";
+
 /** `/v1/chat/completions` of a server. */
 export function serverBackend(declaration: ModelDeclaration, key: string | undefined): ChatBackend {
+  let limit: Limit = "max_tokens";
+  const ask = async (url: string, body: object, maxTokens: number, signal: AbortSignal): Promise<unknown> => {
+    const tried = limit;
+    try {
+      return await askServer(url, { ...body, [tried]: maxTokens }, { key, signal });
+    } catch (error) {
+      const told = error instanceof Failure && error.code === "server-refused" ? error.message : "";
+      if (tried !== "max_tokens" || !told.includes("max_completion_tokens")) throw error;
+      limit = "max_completion_tokens";
+      return askServer(url, { ...body, [limit]: maxTokens }, { key, signal });
+    }
+  };
   return {
     async complete({ system, user, maxTokens, temperature }, signal) {
       const url = endpoint(declaration.url!, "chat/completions");
@@ -30,19 +53,12 @@ export function serverBackend(declaration: ModelDeclaration, key: string | undef
           ...(system === undefined || system === "" ? [] : [{ role: "system", content: system }]),
           { role: "user", content: user },
         ],
-        max_tokens: maxTokens,
         temperature,
       };
-      const parsed = v.safeParse(chatSchema, await askServer(url, body, { key, signal }));
-      if (!parsed.success)
-        throw new Failure(
-          "server-reply",
-          `${url} answered in another shape than /v1/chat/completions has.`,
-          "Check the kind of server (api).",
-        );
-      const { choices, usage } = parsed.output;
+      const reply = await ask(url, body, maxTokens, signal);
+      const { choices, usage } = readReply(url, "/v1/chat/completions", chatSchema, reply);
       return {
-        text: choices[0]!.message.content ?? "",
+        text: choices[0]!.message.content ?? choices[0]!.message.refusal ?? "",
         ...(usage?.prompt_tokens === undefined ? {} : { inputTokens: usage.prompt_tokens }),
         ...(usage?.completion_tokens === undefined ? {} : { outputTokens: usage.completion_tokens }),
       };

@@ -1,30 +1,40 @@
 import * as v from "valibot";
-import { Failure } from "../../model/failure";
 import { askServer, type HttpOptions } from "./http";
+import { readReply } from "./serverReply";
 
-const number = v.nullable(v.number());
+/** vLLM writes -9999 for a probability of 0, because JSON has no infinity. */
+const logprob = v.pipe(
+  v.number(),
+  v.transform((value) => (value === -9999 ? -Infinity : value)),
+);
+const number = v.nullable(logprob);
 
 const promptEntry = v.looseObject({
-  logprob: v.number(),
-  rank: v.optional(number),
+  logprob,
+  rank: v.optional(v.nullable(v.number())),
   decoded_token: v.optional(v.nullable(v.string())),
 });
+
+/** OpenAI's lists, one entry a token: of the prompt too where it was echoed. */
+const echoSchema = v.looseObject({
+  tokens: v.array(v.string()),
+  token_logprobs: v.array(number),
+  text_offset: v.optional(v.array(v.number())),
+  top_logprobs: v.optional(v.nullable(v.array(v.nullable(v.record(v.string(), number))))),
+});
+
+/** What some servers put in place of the lists, about generated tokens alone: llama.cpp's `content`, TGI's bare numbers. */
+const generatedAlone = v.pipe(
+  v.union([v.looseObject({ content: v.array(v.unknown()) }), v.array(v.number())]),
+  v.transform(() => undefined),
+);
 
 /** The part of `/v1/completions` that is read: OpenAI's echoed log-probabilities, or vLLM's `prompt_logprobs`. */
 const completionSchema = v.object({
   choices: v.pipe(
     v.array(
       v.looseObject({
-        logprobs: v.optional(
-          v.nullable(
-            v.looseObject({
-              tokens: v.array(v.string()),
-              token_logprobs: v.array(number),
-              text_offset: v.optional(v.array(v.number())),
-              top_logprobs: v.optional(v.nullable(v.array(v.nullable(v.record(v.string(), number))))),
-            }),
-          ),
-        ),
+        logprobs: v.optional(v.nullable(v.union([echoSchema, generatedAlone]))),
         prompt_logprobs: v.optional(v.nullable(v.array(v.nullable(v.record(v.string(), promptEntry))))),
       }),
     ),
@@ -45,12 +55,5 @@ export type PromptLogprobs = NonNullable<Completion["prompt_logprobs"]>;
  */
 export async function complete(url: string, body: object, options: HttpOptions): Promise<Completion> {
   const reply = await askServer(url, { ...body, max_tokens: 1, temperature: 0, logprobs: 1 }, options);
-  const result = v.safeParse(completionSchema, reply);
-  if (result.success) return result.output.choices[0]!;
-  const [issue] = result.issues;
-  throw new Failure(
-    "server-reply",
-    `${url} answered in another shape than /v1/completions has (${v.getDotPath(issue) ?? "reply"}: ${issue.message}).`,
-    "Check the kind of server (api).",
-  );
+  return readReply(url, "/v1/completions", completionSchema, reply).choices[0]!;
 }

@@ -6,6 +6,11 @@ import { replySpans } from "./remoteText";
 
 /** Largest difference, in nats, between a token's log-probability when generated and when echoed. */
 const TOLERANCE = 1e-2;
+/**
+ * Difference up to which another token is tried: of logits in bfloat16 each is off by up to 1/16 from 16 on, and a longer
+ * batch rounds them otherwise. Twice as close as that is no accident: wrong numbers differ by whole nats.
+ */
+const ROUNDING = 0.25;
 
 /** Tried in turn: the likeliest next token may be the end of the text, or half of a character. */
 const texts = ["The capital of France is", "1 + 1 =", "Once upon a time there was a", "a b c d e f g"];
@@ -105,6 +110,7 @@ async function probe(
 ): Promise<void> {
   const url = endpoint(declaration.url!, "completions");
   const model = declaration.model === undefined ? {} : { model: declaration.model };
+  let close = 0;
   for (const opening of openings) {
     const { prompt, shown } = opening;
     const generated = generatedToken(shown, await complete(url, { ...model, prompt }, options));
@@ -115,7 +121,13 @@ async function probe(
     if (!reply.logprobs && !reply.prompt_logprobs) return;
     const echoed = echoedToken(opening, generated.text, reply);
     if (!echoed) continue;
-    if (Math.abs(echoed.logprob - generated.logprob) <= TOLERANCE) return;
+    const difference = Math.abs(echoed.logprob - generated.logprob);
+    if (difference <= TOLERANCE) return;
+    if (difference <= ROUNDING) {
+      close++;
+      if (close === 2) return;
+      continue;
+    }
     const shifted =
       echoed.before !== undefined && Math.abs(echoed.before - generated.logprob) <= TOLERANCE
         ? ": it echoes with each token the probabilities of the token after it"
@@ -126,6 +138,7 @@ async function probe(
       HINT,
     );
   }
+  if (close > 0) return;
   throw new Failure(
     "server-logprobs",
     `Whether ${url} gives right log-probabilities of a text cannot be found out: no token that it generates comes back as one token when it is echoed; ${INSTEAD}.`,

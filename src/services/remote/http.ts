@@ -18,12 +18,14 @@ export const endpoint = (base: string, path: string): string => `${base.replace(
 /** Base address without `/v1`: vLLM serves some endpoints beside it. */
 export const serverRoot = (base: string): string => base.replace(/\/+$/, "").replace(/\/v1$/, "");
 
-/** What a server says about an error: OpenAI's `error.message`, FastAPI's `detail`, KServe's `error`. */
+/** What a server says about an error: OpenAI's `error.message`, FastAPI's `detail` (a text, or a list of what does not fit), KServe's `error`. */
 function serverMessage(text: string): string {
   try {
     const json = JSON.parse(text) as { error?: unknown; detail?: unknown; message?: unknown };
     for (const part of [json.error, json.detail, json.message]) {
       if (typeof part === "string") return part;
+      if (Array.isArray(part))
+        return part.map((one: { msg?: unknown }) => String(one.msg ?? JSON.stringify(one))).join("; ");
       if (typeof part === "object" && part !== null && "message" in part)
         return String((part as { message: unknown }).message);
     }

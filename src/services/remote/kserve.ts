@@ -7,6 +7,7 @@ import type { ScoreSeries } from "../../model/score";
 import type { ColumnRole, Trajectory } from "../../model/trajectory";
 import { askServer, endpoint, serverRoot, type HttpOptions } from "./http";
 import type { RemoteText } from "./remoteText";
+import { readReply } from "./serverReply";
 
 const tensorInfo = v.looseObject({ name: v.string(), datatype: v.string(), shape: v.array(v.number()) });
 const metadataSchema = v.looseObject({ inputs: v.array(tensorInfo), outputs: v.array(tensorInfo) });
@@ -29,15 +30,22 @@ type Reply = v.InferOutput<typeof inferSchema>["outputs"][number];
 
 const isText = (metadata: Metadata): boolean => metadata.inputs.some((input) => input.name === "input_ids");
 
-function read<T extends v.GenericSchema>(url: string, schema: T, reply: unknown): v.InferOutput<T> {
-  const result = v.safeParse(schema, reply);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  throw new Failure(
-    "server-reply",
-    `${url} does not answer as KServe v2 does (${v.getDotPath(issue) ?? "reply"}: ${issue.message}).`,
-    "Check the kind of server (api).",
-  );
+/**
+ * An input tensor as the protocol writes it: flat, row-major, truth values as `true` and `false`.
+ * @throws Failure `bad-numbers` for NaN and infinities, which JSON does not have
+ */
+function inputTensor(
+  { name, datatype }: TensorInfo,
+  shape: readonly number[],
+  data: readonly number[],
+): object {
+  if (data.some((value) => !Number.isFinite(value)))
+    throw new Failure(
+      "bad-numbers",
+      `What the input ${name} takes has NaN or infinite values, which cannot be sent as JSON.`,
+      "Score this trajectory with the model's own file.",
+    );
+  return { name, datatype, shape, data: datatype === "BOOL" ? data.map((value) => value !== 0) : data };
 }
 
 /** Rows of the episode's columns of a role, side by side. */
@@ -78,7 +86,7 @@ export async function kserveSeries(
     serverRoot(declaration.url!.replace(/\/v2\/*$/, "")),
     `v2/models/${encodeURIComponent(declaration.model)}`,
   );
-  const metadata = read(base, metadataSchema, await askServer(base, undefined, options));
+  const metadata = readReply(base, "KServe v2", metadataSchema, await askServer(base, undefined, options));
   const text = isText(metadata) ? await prepare() : undefined;
   if (text && !text.tokens)
     throw new Failure(
@@ -93,7 +101,7 @@ export async function kserveSeries(
   const wanted = declaration.output ?? metadata.outputs.find((one) => SCORES.test(one.name))?.name;
   const body = { inputs, ...(wanted === undefined ? {} : { outputs: [{ name: wanted }] }) };
   const url = `${base}/infer`;
-  const outputs = read(url, inferSchema, await askServer(url, body, options)).outputs;
+  const outputs = readReply(url, "KServe v2", inferSchema, await askServer(url, body, options)).outputs;
   const output = outputs.find((one) => one.name === wanted) ?? outputs[0]!;
   if (output.data.length !== output.shape.reduce((product, size) => product * size, 1))
     throw new Failure(
@@ -129,13 +137,13 @@ function textInput(input: TensorInfo, ids: readonly number[]): object {
       `The model on the server takes ${input.name}, which cannot be filled (expected input_ids, attention_mask, position_ids).`,
       "Export it without a cache.",
     );
-  return { name: input.name, datatype: input.datatype, shape: [1, n], data };
+  return inputTensor(input, [1, n], data);
 }
 
 function episodeInput(input: TensorInfo, trajectory: Trajectory, steps: number): object {
   const role: ColumnRole = /^act/i.test(input.name) ? "action" : "observation";
   const { width, data } = rowsOf(trajectory, role, steps);
-  return { name: input.name, datatype: input.datatype, shape: [steps, width], data };
+  return inputTensor(input, [steps, width], data);
 }
 
 type Common = Pick<ScoreSeries, "trajectoryId" | "modelPath" | "modelKind" | "provider">;

@@ -33,13 +33,13 @@ export async function remoteLogprobs(
     },
     options,
   );
-  if (choice.prompt_logprobs) return fromPromptLogprobs(url, choice.prompt_logprobs, prepared);
-  const logprobs = choice.logprobs;
+  const { logprobs, prompt_logprobs: list } = choice;
+  if (list && prepared.tokens) return fromPromptLogprobs(url, list, prepared.tokens);
   if (!logprobs)
     throw new Failure(
       "server-reply",
       `${url} gave no log-probabilities of the text (echo with logprobs).`,
-      "Use a server that echoes log-probabilities, such as vLLM.",
+      "Use a server that echoes log-probabilities, such as vLLM or SGLang.",
     );
   const spans = prepared.tokens?.spans ?? replySpans(prepared.text, logprobs.tokens, logprobs.text_offset);
   if (!spans || spans.length > logprobs.token_logprobs.length)
@@ -59,27 +59,37 @@ export async function remoteLogprobs(
     tokens: logprobs.tokens.slice(0, spans.length),
     spans,
     logprob: Float64Array.from(spans, (_, i) => (i === 0 ? NaN : (logprobs.token_logprobs[i] ?? NaN))),
+    ...(list ? { rank: Float64Array.from(spans, (_, i) => rankOf(list[i], logprobs.tokens[i])) } : {}),
   };
 }
 
-/** vLLM lists the token itself first, then the likeliest ones. */
-function fromPromptLogprobs(url: string, list: PromptLogprobs, prepared: RemoteText): RemoteLogprobs {
-  const ids = prepared.tokens?.ids;
-  const own = list.map((entry, i) => {
-    if (!entry) return undefined;
-    const id = ids?.[i];
-    return id === undefined ? Object.values(entry)[0] : entry[String(id)];
-  });
-  const tokens = own.map((entry) => entry?.decoded_token ?? "");
-  const spans = prepared.tokens?.spans;
-  if (!spans || spans.length !== list.length)
+/** Rank of a token that is known by its text alone; NaN where two tokens have that text. */
+function rankOf(entries: PromptLogprobs[number] | undefined, token: string | undefined): number {
+  const own = Object.values(entries ?? {}).filter((entry) => entry.decoded_token === token);
+  return own.length === 1 ? (own[0]!.rank ?? NaN) : NaN;
+}
+
+/**
+ * Log-probabilities by token id: JavaScript puts keys that are numbers in order, so that vLLM's own order, the token itself
+ * first, is lost.
+ */
+function fromPromptLogprobs(
+  url: string,
+  list: PromptLogprobs,
+  { ids, spans }: NonNullable<RemoteText["tokens"]>,
+): RemoteLogprobs {
+  const own = list.map((entries, i) => entries?.[String(ids[i])]);
+  const missing = list.findIndex((entries, i) => entries && !own[i]);
+  if (list.length !== ids.length || missing >= 0)
     throw new Failure(
       "server-reply",
-      `${url} gives prompt_logprobs, which can only be placed with the model's tokenizer.`,
-      "Name the model's tokenizer folder in its declaration (tokenizer).",
+      list.length === ids.length
+        ? `${url} gives no log-probability for token ${missing} (id ${ids[missing]}).`
+        : `${url} gives log-probabilities of ${list.length} tokens where ${ids.length} were sent.`,
+      "Declare the tokenizer of the very model that the server has.",
     );
   return {
-    tokens,
+    tokens: own.map((entry) => entry?.decoded_token ?? ""),
     spans,
     logprob: Float64Array.from(own, (entry) => entry?.logprob ?? NaN),
     rank: Float64Array.from(own, (entry) => entry?.rank ?? NaN),

@@ -11,8 +11,9 @@ import { EchoProbe, type TokenIds } from "./echoProbe";
 import type { HttpOptions } from "./http";
 import { inParallel } from "./inParallel";
 import { kserveSeries } from "./kserve";
-import { remoteNumbers } from "./remotePooling";
+import { remoteEmbeddings } from "./remoteEmbeddings";
 import { policySeries, remoteLogprobs } from "./remotePolicy";
+import { rewardSeries } from "./remoteRewards";
 import { remoteText, type PrepareText, type RemoteText } from "./remoteText";
 import { remoteKey, serverReading } from "./serverReading";
 
@@ -132,6 +133,10 @@ export class RemoteScoring {
       );
       return { series, arrays: [], tokens: series[0]?.values.length ?? 0 };
     }
+    if (reading === "embeddings") {
+      const table = await remoteEmbeddings(declaration, path, trajectory, http);
+      return { series: [], arrays: [table], tokens: 0 };
+    }
     const prepared = await remoteText(declaration, trajectory, this.prepare);
     if (reading === "completions") {
       await this.echo.check(declaration, http, this.tokenIds(declaration, prepared));
@@ -139,8 +144,8 @@ export class RemoteScoring {
       const series = policySeries(declaration, path, trajectory, prepared, found);
       return { series, arrays: [], tokens: found.tokens.length };
     }
-    const { series, arrays } = await remoteNumbers(reading, declaration, path, trajectory, prepared, http);
-    return { series, arrays, tokens: prepared.tokens?.ids.length ?? 0 };
+    const series = await rewardSeries(reading, declaration, path, trajectory, prepared, http);
+    return { series: [series], arrays: [], tokens: prepared.tokens?.ids.length ?? 0 };
   }
 
   /** What is going to be sent, for the probe; undefined where it is text. */

@@ -37,25 +37,42 @@ export async function remoteText(
   return { text, spans, method, tokens: { ids: [...ids], spans: tokens } };
 }
 
+interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Places of tokens that spell a text one after the other; undefined where they do not. */
+function spelled(text: string, tokens: readonly string[]): Span[] | undefined {
+  let cursor = 0;
+  const spans: Span[] = [];
+  for (const token of tokens) {
+    if (!text.startsWith(token, cursor)) return undefined;
+    spans.push({ start: cursor, end: cursor + token.length });
+    cursor += token.length;
+    if (cursor >= text.length) return spans;
+  }
+  return undefined;
+}
+
 /**
  * Where the tokens of a reply stand in the text that was sent: by their own texts where these spell it, else by the
- * offsets that the server gives, which count code points as Python does.
+ * offsets that the server gives, which count code points as Python does. A token that the server put before the text (the
+ * beginning of a sequence) has an empty place there.
  * @returns undefined when the tokens are not those of the text
  */
 export function replySpans(
   text: string,
   tokens: readonly string[],
   offsets: readonly number[] | undefined,
-): readonly { readonly start: number; readonly end: number }[] | undefined {
-  let cursor = 0;
-  const spans: { start: number; end: number }[] = [];
-  for (const token of tokens) {
-    if (!text.startsWith(token, cursor)) break;
-    spans.push({ start: cursor, end: cursor + token.length });
-    cursor += token.length;
-    if (cursor >= text.length) return spans;
-  }
+): readonly Span[] | undefined {
+  const own = spelled(text, tokens);
+  if (own) return own;
+  const behindFirst = spelled(text, tokens.slice(1));
+  if (behindFirst) return [{ start: 0, end: 0 }, ...behindFirst];
   if (!offsets || offsets.length !== tokens.length) return undefined;
+  // SGLang writes -1 for offsets that it does not know.
+  if (offsets.some((offset) => offset < 0)) return undefined;
   const units = [0];
   for (const character of text) units.push(units.at(-1)! + character.length);
   const inside = offsets.filter((offset) => offset < units.length - 1);
@@ -79,10 +96,11 @@ const ASCII = /^[!-~]+$/;
 export function contradiction(
   text: string,
   tokens: readonly string[],
-  spans: readonly { readonly start: number; readonly end: number }[],
+  spans: readonly Span[],
 ): number | undefined {
   const bare = (token: string): string => token.replace(/^[\s\u2581\u0120]+|\s+$/g, "").toLowerCase();
   const at = spans.findIndex(({ start, end }, i) => {
+    if (end === 0) return false;
     const [given, sent] = [bare(tokens[i] ?? ""), bare(text.slice(start, end))];
     return given !== sent && ASCII.test(given) && !UNREADABLE.test(given);
   });

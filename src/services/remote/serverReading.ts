@@ -9,18 +9,20 @@ import { trajectoryHash } from "../contentHash";
  * The ways in which numbers are got from servers, each with the version of its reading: raised when the same server would
  * now give other numbers for the same declaration, so that numbers of the old reading are not answered from the index.
  *
- * Second readings: `/score`, `/classify` and `/pooling` once came squashed whatever the declaration said.
+ * Second readings: `/score`, `/classify` and `/pooling` once came squashed whatever the declaration said; a probability of 0 in
+ * `/v1/completions` was read as one of e^-9999. Third: the good one of two numbers of `/pooling` was always the second.
  */
 export const READING_VERSIONS = {
-  completions: 1,
+  completions: 2,
   embeddings: 1,
   score: 2,
   classify: 2,
-  pooling: 2,
+  pooling: 3,
+  reward: 1,
   kserve: 1,
 } as const;
 
-/** How a server is asked for numbers, by the last part of the endpoint. */
+/** How a server is asked for numbers: by the last part of the endpoint, but `reward` for SGLang's `/classify`. */
 export type ServerReading = keyof typeof READING_VERSIONS;
 
 const REWARDS: readonly ModelKind[] = ["scalar-reward", "process-reward"];
@@ -32,6 +34,7 @@ const READINGS: Readonly<
   openai: { "policy-lm": "completions", embedding: "embeddings" },
   "vllm-score": { "scalar-reward": "score" },
   "vllm-classify": { "scalar-reward": "classify" },
+  "sglang-classify": { "scalar-reward": "reward" },
   "vllm-pooling": { "scalar-reward": "pooling", "process-reward": "pooling", embedding: "embeddings" },
   kserve: "kserve",
 };

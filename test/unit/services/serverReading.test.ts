@@ -22,6 +22,7 @@ const servers: readonly ModelDeclaration[] = [
   { url, kind: "embedding" },
   { url, kind: "scalar-reward", api: "vllm-score" },
   { url, kind: "scalar-reward", api: "vllm-classify" },
+  { url, kind: "scalar-reward", api: "sglang-classify" },
   { url, kind: "process-reward", api: "vllm-pooling" },
   { url, kind: "value", api: "kserve" },
 ];
@@ -33,6 +34,7 @@ describe("what a server is asked for", () => {
       "embeddings",
       "score",
       "classify",
+      "reward",
       "pooling",
       "kserve",
     ]);
