@@ -25,6 +25,7 @@ import { chatList, chatMessages } from "./chatMessages";
 import { d3rlpy } from "./d3rlpy";
 import { d3rlpyFlat, d4rl } from "./d4rl";
 import { evaluations } from "./evaluations";
+import { claudeCode } from "./claudeCode";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -253,6 +254,7 @@ export const formats: readonly Format[] = [
   shareGpt,
   chatMessages,
   chatList,
+  claudeCode,
   generatedBranches,
 ];
 

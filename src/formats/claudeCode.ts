@@ -1,0 +1,251 @@
+import { Failure } from "../model/failure";
+import type { JsonObject, JsonValue } from "../model/json";
+import type { Outcome } from "../model/trajectory";
+import { addNumbers, linesOf, sessionDraft, sharedFields, UNGRADED_SESSION } from "./agentSession";
+import { threadsOf } from "./claudeCodeThreads";
+import { draftedFormat, given, type TrajectoryDraft } from "./draft";
+import { isList, isObject, recordedNumber, textOf, without } from "./jsonFields";
+import { inOneShape } from "./messageShapes";
+
+/** Fields of a line that say which session it is of, and where and by what it ran. */
+const SESSION_FIELDS = [
+  "sessionId",
+  "session_id",
+  "cwd",
+  "version",
+  "gitBranch",
+  "userType",
+  "entrypoint",
+  "agentId",
+  "slug",
+  "isSidechain",
+] as const;
+
+/** Kinds of lines that are no turn of the conversation. */
+const ASIDE = new Set([
+  "summary",
+  "file-history-snapshot",
+  "queue-operation",
+  "progress",
+  "last-prompt",
+  "custom-title",
+  "ai-title",
+  "agent-name",
+  "permission-mode",
+  "tag",
+]);
+
+const TOKENS = {
+  input_tokens: "input_tokens",
+  output_tokens: "output_tokens",
+  cache_creation_input_tokens: "cache_creation_input_tokens",
+  cache_read_input_tokens: "cache_read_input_tokens",
+  // Qwen Code counts as Gemini's interface does.
+  promptTokenCount: "input_tokens",
+  candidatesTokenCount: "output_tokens",
+  cachedContentTokenCount: "cache_read_input_tokens",
+};
+
+const isTurn = (line: JsonObject): boolean =>
+  isObject(line["message"]) && ["user", "assistant", "tool_result"].includes(textOf(line["type"]) ?? "");
+
+const isLine = (line: JsonObject): boolean => {
+  const type = textOf(line["type"]) ?? "";
+  const session = "sessionId" in line || "session_id" in line;
+  if (isTurn(line)) return session || "parentUuid" in line || "parent_tool_use_id" in line;
+  if (type === "system") return session && ("subtype" in line || "parentUuid" in line);
+  if (type === "summary") return "leafUuid" in line;
+  if (type === "file-history-snapshot") return "snapshot" in line;
+  if (type === "result") return session && ("num_turns" in line || "duration_ms" in line);
+  return session && (ASIDE.has(type) || type === "attachment");
+};
+
+/** The lines of a document: a list of them, or the export of a session on the web, which keeps them in a field. */
+function documentLines(value: JsonValue): JsonValue {
+  return isObject(value) && isList(value["loglines"]) ? value["loglines"] : value;
+}
+
+/** Text of a content that no turn has: reminders, hooks and what else the terminal showed the model. */
+function asideMessage(line: JsonObject): JsonObject | undefined {
+  const attached = line["attachment"];
+  if (line["type"] === "attachment" && isObject(attached)) {
+    const text = textOf(attached["content"]) ?? JSON.stringify(attached, null, 2);
+    return { role: "environment", ...without(line, new Set(["message"])), content: text };
+  }
+  const content = textOf(line["content"]);
+  return line["type"] === "system" && content !== undefined && content !== ""
+    ? { role: "environment", ...line, content }
+    : undefined;
+}
+
+/** Cursor's agent writes a call as `{shellToolCall: {args, result}}`, when it begins and again when it has ended. */
+function cursorMessages(line: JsonObject): JsonObject[] {
+  const call = isObject(line["tool_call"]) ? line["tool_call"] : {};
+  const [kind, inner] = Object.entries(call).find(([, value]) => isObject(value)) ?? [];
+  if (kind === undefined || !isObject(inner)) return [];
+  const id = line["call_id"] ?? null;
+  const named = isObject(call["function"]) ? call["function"] : undefined;
+  const name = textOf(named?.["name"]) ?? kind.replace(/ToolCall$/, "");
+  const called = {
+    role: "assistant",
+    content: "",
+    tool_calls: [{ id, name, arguments: named?.["arguments"] ?? inner["args"] ?? null }],
+  };
+  return inner["result"] === undefined
+    ? [called]
+    : [called, { role: "tool", content: inner["result"], tool_call_id: id, name }];
+}
+
+/** The conversation of some lines in their order; the blocks of one answer, written one a line, are one message. */
+function messagesOfLines(lines: readonly JsonObject[], shared: JsonObject): readonly JsonObject[] {
+  const skip = new Set(["message", "type", ...Object.keys(shared)]);
+  const messages: JsonObject[] = [];
+  let open: { id: string; blocks: Set<string>; at: number } | undefined;
+  const ended = new Set(
+    lines.flatMap((line) =>
+      line["type"] === "tool_call" && line["subtype"] === "completed"
+        ? [JSON.stringify(line["call_id"])]
+        : [],
+    ),
+  );
+  for (const line of lines) {
+    if (!isTurn(line)) {
+      const aside = asideMessage(line);
+      if (aside !== undefined) messages.push(without(aside, new Set(["type", ...Object.keys(shared)])));
+      if (
+        line["type"] === "tool_call" &&
+        !(line["subtype"] === "started" && ended.has(JSON.stringify(line["call_id"])))
+      )
+        messages.push(...cursorMessages(line));
+      open = undefined;
+      continue;
+    }
+    const message = isObject(line["message"]) ? line["message"] : {};
+    const id = textOf(message["id"]);
+    const blocks = isList(message["content"]) ? message["content"] : undefined;
+    const last = open === undefined ? undefined : messages[open.at];
+    if (open !== undefined && last !== undefined && id === open.id && blocks !== undefined) {
+      const known = open.blocks;
+      const fresh = blocks.filter((block) => !known.has(JSON.stringify(block)));
+      for (const block of fresh) known.add(JSON.stringify(block));
+      const before = isList(last["content"]) ? last["content"] : [];
+      messages[open.at] = {
+        ...last,
+        ...without(message, new Set(["content"])),
+        content: [...before, ...fresh],
+      };
+      continue;
+    }
+    const { role: ownRole, ...said } = message;
+    const role = textOf(ownRole) ?? textOf(line["type"]) ?? "user";
+    messages.push({
+      ...without(line, skip),
+      ...without(said, new Set(["type"])),
+      role: role === "tool_result" ? "user" : role,
+    });
+    open =
+      id === undefined || blocks === undefined
+        ? undefined
+        : { id, blocks: new Set(blocks.map((block) => JSON.stringify(block))), at: messages.length - 1 };
+  }
+  return inOneShape(
+    messages.map((message) =>
+      "content" in message || "parts" in message ? message : { ...message, content: "" },
+    ),
+  ) as readonly JsonObject[];
+}
+
+/** Tokens of the answers, each counted once though its lines repeat them; with what the last line says of the whole run. */
+function outcomeOf(lines: readonly JsonObject[], result: JsonObject | undefined): Outcome {
+  const usages = new Map<string, JsonValue>();
+  let stop: string | undefined;
+  for (const [index, line] of lines.entries()) {
+    const message = isObject(line["message"]) ? line["message"] : {};
+    if (line["type"] !== "assistant") continue;
+    const usage = message["usage"] ?? line["usageMetadata"];
+    if (usage !== undefined) usages.set(textOf(message["id"]) ?? `line ${index}`, usage);
+    stop = textOf(message["stop_reason"]) ?? stop;
+  }
+  const components: Record<string, number | null> = {};
+  for (const usage of usages.values()) addNumbers(components, usage, TOKENS);
+  if (result !== undefined)
+    for (const name of ["total_cost_usd", "num_turns", "duration_ms", "duration_api_ms"]) {
+      const number = recordedNumber(result[name]);
+      if (number !== undefined) components[name] = number;
+    }
+  const end = textOf(result?.["subtype"]) ?? stop;
+  return {
+    ...given("stopReason", end),
+    ...(end === undefined ? {} : { truncated: /max_(?:turns|tokens|budget)/.test(end) }),
+    components,
+  };
+}
+
+/** Sessions of Claude Code as it keeps them and as it streams them, and of the agents that write the same lines. */
+export const claudeCode = draftedFormat({
+  id: "claude-code",
+  title: "Claude Code sessions",
+  source:
+    "Claude Code ~/.claude/projects/*/*.jsonl and `--output-format stream-json`; Qwen Code chats/*.jsonl; Cursor's agent `--output-format stream-json`",
+  containers: ["json"],
+  wholeDocument: true,
+  grouping: "key",
+  nativeTree: false,
+
+  detect(head) {
+    const row = head.firstRecord;
+    if (!isObject(row)) return undefined;
+    if (head.array !== true) {
+      const first = isList(row["loglines"]) ? row["loglines"].find(isObject) : undefined;
+      return first !== undefined && isTurn(first)
+        ? { confidence: 0.8, reason: "loglines of an exported session" }
+        : undefined;
+    }
+    if (!isLine(row)) return undefined;
+    return { confidence: 0.9, reason: `a line of a session, of type ${textOf(row["type"]) ?? ""}` };
+  },
+
+  drafts(record) {
+    const value = record.kind === "value" ? record.value : null;
+    const { lines, others } = linesOf(documentLines(value));
+    const result = lines.findLast((line) => line["type"] === "result");
+    const threads = threadsOf(lines);
+    if (threads.every(({ lines: own }) => !own.some(isTurn)))
+      throw new Failure(
+        "missing-field",
+        "The session holds no turn of a user or of the model.",
+        "Wait for it to begin, or check the file.",
+      );
+    const asides = [
+      ...lines.filter(
+        (line) => !isTurn(line) && asideMessage(line) === undefined && line["type"] !== "tool_call",
+      ),
+      ...others,
+    ];
+    return threads
+      .filter(({ lines: own }) => own.some(isTurn))
+      .map((thread, index): TrajectoryDraft => {
+        const shared = sharedFields(thread.lines, SESSION_FIELDS);
+        const id = textOf(shared["sessionId"]) ?? textOf(shared["session_id"]);
+        const summary = lines.find(
+          (line) => line["type"] === "summary" && thread.lines.some(({ uuid }) => uuid === line["leafUuid"]),
+        );
+        const ways = threads.filter((one) => one.agent === undefined).length;
+        return sessionDraft({
+          // Ways that one session went are a group, so that its tree shows where they part.
+          groupKey: thread.agent === undefined && ways > 1 ? id : undefined,
+          messages: messagesOfLines(thread.lines, shared),
+          id: thread.agent === undefined ? id : `${id ?? ""}/${thread.agent}`,
+          label: thread.agent === undefined ? undefined : "sub-agent",
+          parentId: thread.agent === undefined ? undefined : id,
+          outcome: outcomeOf(thread.lines, thread.agent === undefined ? result : undefined),
+          extra: {
+            ...shared,
+            ...given("summary", summary?.["summary"]),
+            ...(index === 0 && asides.length > 0 ? { other_entries: asides } : {}),
+          },
+          notes: [UNGRADED_SESSION, ...thread.notes],
+        });
+      });
+  },
+});
