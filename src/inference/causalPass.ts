@@ -1,4 +1,3 @@
-import { Failure } from "../model/failure";
 import {
   branchLimits,
   cheapestPacking,
@@ -9,14 +8,24 @@ import {
   type WaveLimits,
 } from "./branchPlan";
 import { fillRow, layoutOf, stretchesTo, type FilledRow } from "./branchRows";
+import { breathe } from "./breathe";
 import type { CausalOptions, CausalResult } from "./causalOptions";
-import { BranchPoint, readDistributions, type RowNumbers, type TokenStatistics } from "./distribution";
+import { BranchPoint, type TokenStatistics } from "./distribution";
 import type { LoadedModel } from "./loadedModel";
 import { checkLogits, logitsOutput } from "./logits";
-import { addHidden, emptyResult, passCosts, portionsOf, rowOf, type NodeResult, type Run } from "./passParts";
+import { passCosts, portionsOf } from "./passCosts";
+import {
+  addHidden,
+  nodeStatistics,
+  readRun,
+  rowOf,
+  sequenceStatistics,
+  type NodeResult,
+  type Run,
+} from "./passNumbers";
 import { branchesExactly, reusesPrefixExactly } from "./prefixCheck";
 import { prefixForest, type PrefixForest, type PrefixNode } from "./prefixForest";
-import { extraWidths, readExtras } from "./rowExtras";
+import { extraWidths } from "./rowExtras";
 import { asFloats } from "./tensors";
 import {
   canPad,
@@ -137,7 +146,7 @@ class Pass {
     const asked = new Map(
       rows.flatMap(({ row }) => row.members.map((index) => [index, this.askedOf(index)])),
     );
-    const read = await this.readRun(runs[0]!, rows, width, asked);
+    const read = await readRun(runs[0]!, rows, width, asked, this.models[0]!.session.threads);
     const past = Math.max(...planned.map((row) => row.past));
     for (const [r, filled] of rows.entries()) {
       const ends = new Map<number, readonly BranchPoint[]>();
@@ -158,13 +167,14 @@ class Pass {
             : filled.offsets.has(node.parent)
               ? endOf(node.parent)
               : this.ends.get(node.parent);
-        this.results[index] = this.statistics(
-          node,
+        this.results[index] = nodeStatistics(
+          { ids: this.sequences[node.representative]!, start: node.start, asked: asked.get(index)! },
           runs,
           read,
           r * width + offset,
           before,
-          asked.get(index)!,
+          this.options.extras,
+          this.widths,
         );
         addHidden(
           this.options.hidden ?? [],
@@ -245,96 +255,11 @@ class Pass {
     return asked;
   }
 
-  /**
-   * Reads the distribution behind every token of a run at the token that follows it in its node; undefined when nobody
-   * asks. Entry r * width + i belongs to token i of row r.
-   */
-  private async readRun(
-    run: Run,
-    rows: readonly FilledRow[],
-    width: number,
-    asked: ReadonlyMap<number, Uint8Array>,
-  ): Promise<RowNumbers | undefined> {
-    const targets = new BigInt64Array(rows.length * width);
-    let any = false;
-    rows.forEach(({ ids, offsets }, r) => {
-      for (const [index, offset] of offsets) {
-        const flags = asked.get(index)!;
-        for (let i = 1; i < flags.length; i++) {
-          if (flags[i] === 0) continue;
-          any = true;
-          const token = ids[offset + i]!;
-          if (token < run.vocabulary) targets[r * width + offset + i - 1] = BigInt(token);
-        }
-      }
-    });
-    const { threads } = this.models[0]!.session;
-    return any ? readDistributions(run.values, run.vocabulary, targets, threads) : undefined;
-  }
-
-  /**
-   * @param offset the run's row of logits behind the node's first token
-   * @param before what the models say before the node's first token
-   */
-  private statistics(
-    node: PrefixNode,
-    [first, second]: readonly Run[],
-    read: RowNumbers | undefined,
-    offset: number,
-    before: readonly BranchPoint[] | undefined,
-    asked: Uint8Array,
-  ): NodeResult {
-    const { vocabulary } = first!;
-    const result = emptyResult(asked.length, this.widths);
-    const ids = this.sequences[node.representative]!;
-    const { extras } = this.options;
-    if (before && asked[0] === 1) {
-      before[0]!.read(ids[node.start]!, result, 0);
-      if (extras)
-        readExtras(extras, before[0]!.logits, before[1]?.logits, ids[node.start]!, result.tables, 0);
-    }
-    for (let i = 1; i < asked.length && read; i++) {
-      const token = ids[node.start + i]!;
-      if (token >= vocabulary || asked[i] === 0) continue;
-      const row = offset + i - 1;
-      result.logprob[i] = read.logprob[row]!;
-      result.entropy[i] = read.entropy[row]!;
-      result.rank[i] = Number.isNaN(result.logprob[i]!) ? NaN : read.rank[row]!;
-      if (extras)
-        readExtras(extras, rowOf(first!, row), second && rowOf(second, row), token, result.tables, i);
-    }
-    return result;
-  }
-
-  /** Numbers of one sequence, put together from the nodes on its path. */
+  /** Numbers of one sequence. */
   collect(sequence: number): TokenStatistics {
-    const length = this.sequences[sequence]!.length;
-    const all = emptyResult(length, this.widths);
-    for (let index = this.forest.leafOf[sequence]!; index >= 0; index = this.forest.nodes[index]!.parent) {
-      const node = this.forest.nodes[index]!;
-      const part = this.results[index]!;
-      for (const [layer, { width, data }] of part.hidden) {
-        const whole = all.hidden.get(layer) ?? { width, data: new Float32Array(length * width) };
-        whole.data.set(data.subarray(0, (node.end - node.start) * width), node.start * width);
-        all.hidden.set(layer, whole);
-      }
-      for (let i = 0; i < node.end - node.start; i++) {
-        if (this.wanted[sequence]![node.start + i] !== 1) continue;
-        all.logprob[node.start + i] = part.logprob[i]!;
-        all.entropy[node.start + i] = part.entropy[i]!;
-        all.rank[node.start + i] = part.rank[i]!;
-        for (const [name, { width, data }] of part.tables)
-          all.tables.get(name)!.data.set(data.subarray(i * width, (i + 1) * width), (node.start + i) * width);
-      }
-    }
+    const [{ length }, wanted] = [this.sequences[sequence]!, this.wanted[sequence]!];
+    const all = sequenceStatistics(this.forest, this.results, sequence, length, wanted, this.widths);
     const captured = this.captured.get(sequence);
     return captured ? { ...all, captured } : all;
   }
-}
-
-/** Lets messages (a cancellation) in between two runs, which themselves block the thread. */
-export async function breathe(signal: AbortSignal): Promise<void> {
-  await new Promise((resolve) => setImmediate(resolve));
-  if (signal.aborted)
-    throw new Failure("cancelled", "Scoring was cancelled.", "Start it again when you want it.");
 }

@@ -6,7 +6,7 @@ import { Failure } from "../model/failure";
 import type { ScoreArray } from "../model/score";
 import type { Step } from "../model/trajectory";
 import { planBatches } from "./batching";
-import { breathe } from "./causalPass";
+import { breathe } from "./breathe";
 import { pool, unitVector, type TokenPooling } from "./embeddingVectors";
 import type { LoadedModel } from "./loadedModel";
 import { fitText } from "./preparedText";

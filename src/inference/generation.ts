@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
 import type { Continuation, GenerationOptions } from "../protocol/inferenceCalls";
-import { breathe } from "./causalPass";
+import { breathe } from "./breathe";
 import type { LoadedModel } from "./loadedModel";
 import { logitsOutput } from "./logits";
 import { contextLength } from "./modelConfig";

@@ -1,7 +1,7 @@
 import { Failure } from "../model/failure";
 import type { InferenceCalls, LookAheadBranch, LookAheadRule } from "../protocol/inferenceCalls";
 import { latrPrune, latrRoots, latrStep, removeRows, type LatrState } from "../signals/agentic/latr";
-import { breathe } from "./causalPass";
+import { breathe } from "./breathe";
 import { openForGeneration } from "./forking";
 import { tokensBefore } from "./forkPoint";
 import { Engine, endIds, roomFor } from "./generation";

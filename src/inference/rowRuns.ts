@@ -1,6 +1,6 @@
 import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
-import { breathe } from "./causalPass";
+import { breathe } from "./breathe";
 import type { InputRows } from "./episodeInputs";
 import type { LoadedModel } from "./loadedModel";
 import type { ScoreContext } from "./scorer";

@@ -1,6 +1,6 @@
 import { Failure } from "../model/failure";
 import { planBatches } from "./batching";
-import { breathe } from "./causalPass";
+import { breathe } from "./breathe";
 import type { LoadedModel } from "./loadedModel";
 import { padTokenId } from "./modelConfig";
 import type { ScoreContext } from "./scorer";

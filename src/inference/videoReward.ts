@@ -1,6 +1,6 @@
 import type { Tensor } from "onnxruntime-node";
 import { Failure } from "../model/failure";
-import { breathe } from "./causalPass";
+import { breathe } from "./breathe";
 import { columnsOf } from "./episodeInputs";
 import { readPictureRewards } from "./pictureRewards";
 import { pixelLayout, type PixelLayout } from "./pictures/pixelInputs";

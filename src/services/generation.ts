@@ -1,10 +1,10 @@
 import { isAbsolute, join, resolve } from "node:path";
 import { Failure } from "../model/failure";
-import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type { Tree } from "../model/tree";
-import type { ForkPoint, StateValue } from "../protocol/inferenceCalls";
-import { BranchFiles, branchOf, newBranchId, type BranchRecord } from "./branchFiles";
+import type { StateValue } from "../protocol/inferenceCalls";
+import { BranchFiles, branchOf, type BranchRecord } from "./branchFiles";
+import { forkRecords, lookAheadRecords } from "./branchRecords";
 import type { ScoreStore } from "./datasets";
 import { withGenerated } from "./generatedTree";
 import type {
@@ -18,12 +18,11 @@ import type {
   ValueRequest,
 } from "./generationContract";
 import { Listeners } from "./listeners";
-import { ruleText } from "./lookAheadPresets";
 import type { ModelRegistry } from "./modelRegistry";
 import { RewardRunner } from "./rewardRunner";
 import type { ProcessScoring } from "./scoring";
 import type { Datasets, ServicesOptions, Task, Unsubscribe } from "./services";
-import { defaultSteps, graded } from "./stateValues";
+import { defaultSteps, graded, valueSeries } from "./stateValues";
 
 /** Continues trajectories through the inference process and keeps what came of it in files of its own. */
 export class ProcessGeneration implements Generation {
@@ -60,23 +59,7 @@ export class ProcessGeneration implements Generation {
         callOptions(task),
       ),
     );
-    const { temperature, topP, seed, maxNewTokens } = request.options;
-    const how = `temperature ${temperature}, top-p ${topP}, seed ${seed}, at most ${maxNewTokens} new tokens`;
-    const created = new Date().toISOString();
-    const records = result.continuations.map((continuation): BranchRecord => ({
-      ...origin(trajectory, request.point),
-      id: newBranchId(),
-      prefix: result.prefix,
-      text: continuation.text,
-      tokens: continuation.ids.length,
-      logprob: continuation.logprobs.reduce((sum, value) => sum + value, 0),
-      stop_reason: continuation.stopReason,
-      status: "generated",
-      model: model.name,
-      provider: result.provider,
-      how,
-      created,
-    }));
+    const records = forkRecords(trajectory, request, model.name, result);
     return { ...(await this.keep(trajectory, request.folder, records)), ...cost(result), model: model.path };
   }
 
@@ -99,33 +82,7 @@ export class ProcessGeneration implements Generation {
         callOptions(task),
       ),
     );
-    const created = new Date().toISOString();
-    const how = `LATR look-ahead, greedy, ${ruleText(rule)}`;
-    const ids = result.branches.map(newBranchId);
-    const records = result.branches.map((branch, i): BranchRecord => {
-      const parent = branch.parent < 0 ? undefined : result.branches[branch.parent]!;
-      const probabilities = branch.forkProbabilities
-        ? `, opened at p ${branch.forkProbabilities[1].toPrecision(3)} beside ${branch.forkProbabilities[0].toPrecision(3)}`
-        : "";
-      return {
-        ...origin(trajectory, point),
-        id: ids[i]!,
-        ...(parent === undefined
-          ? {}
-          : { parent_branch: ids[branch.parent]!, parent_characters: branch.birthCharacters }),
-        prefix: result.prefix + branch.text.slice(0, branch.birthCharacters),
-        text: branch.text.slice(branch.birthCharacters),
-        tokens: branch.ids.length - branch.birthStep,
-        logprob: branch.logprob,
-        stop_reason: branch.stopReason,
-        status: branch.stopReason === "pruned" ? "pruned" : "generated",
-        ...(branch.reason === undefined ? {} : { reason: `pruned: ${branch.reason}` }),
-        model: model.name,
-        provider: result.provider,
-        how: `${how}${probabilities}, ${branch.suppressed} suppressed`,
-        created,
-      };
-    });
+    const records = lookAheadRecords(trajectory, request, model.name, result);
     return { ...(await this.keep(trajectory, request.folder, records)), ...cost(result), model: model.path };
   }
 
@@ -166,54 +123,18 @@ export class ProcessGeneration implements Generation {
       const values: StateValue[] = [];
       for (const value of result.values)
         values.push(runner ? await graded(value, trajectory, runner) : value);
-      await this.keepValues(trajectory, model.path, result.provider, values, request);
+      const series = valueSeries(trajectory, model.path, result.provider, values, request);
+      // Under one key: the newest values of a model take the place of its earlier ones.
+      const key = `mc_value ${trajectory.id} ${model.path}`;
+      await this.datasets.putScores(
+        series,
+        series.map(() => key),
+      );
       const { provider, tokens, seconds, loadSeconds } = result;
       return { provider, model: model.path, values, tokens, seconds, loadSeconds };
     } finally {
       runner?.dispose();
     }
-  }
-
-  /** Values as a step series, so that they are a track like any model's. */
-  private async keepValues(
-    trajectory: Trajectory,
-    modelPath: string,
-    provider: ScoreSeries["provider"],
-    values: readonly StateValue[],
-    request: ValueRequest,
-  ): Promise<void> {
-    const perStep = (of: (value: StateValue) => number): Float64Array => {
-      const series = new Float64Array(trajectory.steps.length).fill(NaN);
-      for (const value of values) if (value.afterStep < series.length) series[value.afterStep] = of(value);
-      return series;
-    };
-    // Equal rewards bound no mean: there is no number for the track then.
-    const bounded = (bound: number): number => (Number.isFinite(bound) ? bound : NaN);
-    const intervals = [
-      ...new Set(
-        values.flatMap(({ method }) =>
-          method === undefined ? [] : [method === "no spread" ? "none where all rewards are equal" : method],
-        ),
-      ),
-    ];
-    const base = {
-      trajectoryId: trajectory.id,
-      level: "step" as const,
-      unit: request.grader.kind === "python" ? "reward" : "share of continuations",
-      modelPath,
-      modelKind: "policy-lm" as const,
-      provider,
-      method: `mean over ${request.options.count} continuations from behind each step, graded by ${request.grader.kind}, temperature ${request.options.temperature}; 95 % interval: ${intervals.join(" or ")}`,
-    };
-    const key = `mc_value ${trajectory.id} ${modelPath}`;
-    await this.datasets.putScores(
-      [
-        { ...base, name: "mc_value", values: perStep(({ value }) => value) },
-        { ...base, name: "mc_value_low", values: perStep(({ interval }) => bounded(interval[0])) },
-        { ...base, name: "mc_value_high", values: perStep(({ interval }) => bounded(interval[1])) },
-      ],
-      [key, key, key],
-    );
   }
 
   async branches(of: {
@@ -304,27 +225,3 @@ const cost = ({
   seconds,
   loadSeconds,
 });
-
-/** Fields that say where a branch leaves its trajectory. */
-function origin(
-  trajectory: Trajectory,
-  point: ForkPoint,
-): Pick<BranchRecord, "trajectory_lens" | "trajectory_id" | "group_id" | "after_step" | "after_token"> {
-  const step =
-    "afterStep" in point
-      ? point.afterStep
-      : (trajectory.steps.find(
-          ({ tokenStart, tokenEnd }) =>
-            tokenStart !== undefined &&
-            tokenEnd !== undefined &&
-            point.afterToken >= tokenStart &&
-            point.afterToken < tokenEnd,
-        )?.index ?? 0);
-  return {
-    trajectory_lens: "branch",
-    trajectory_id: trajectory.id,
-    ...(trajectory.groupId === undefined ? {} : { group_id: trajectory.groupId }),
-    after_step: step,
-    ...("afterToken" in point ? { after_token: point.afterToken } : {}),
-  };
-}

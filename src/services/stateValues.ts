@@ -1,7 +1,9 @@
 import { wilsonInterval } from "../inference/graders";
 import { Failure } from "../model/failure";
+import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type { StateValue } from "../protocol/inferenceCalls";
+import type { ValueRequest } from "./generationContract";
 import { meanInterval, unseenShare } from "./meanInterval";
 import { runnerRow } from "./recompute";
 import type { RewardRunner } from "./rewardRunner";
@@ -46,4 +48,45 @@ export async function graded(
   const { mean, interval, spread } = meanInterval(rewards);
   if (spread || rewards.length === 0) return { ...base, value: mean, interval, method: "Student t" };
   return { ...base, value: mean, interval, method: "no spread", othersAtMost: unseenShare(rewards.length) };
+}
+
+/**
+ * Values of states as step series, so that they are a track like any model's: `mc_value`, and its 95 % interval as
+ * `mc_value_low` and `mc_value_high`. NaN behind steps that were not valued.
+ */
+export function valueSeries(
+  trajectory: Trajectory,
+  modelPath: string,
+  provider: ScoreSeries["provider"],
+  values: readonly StateValue[],
+  request: ValueRequest,
+): readonly ScoreSeries[] {
+  const perStep = (of: (value: StateValue) => number): Float64Array => {
+    const series = new Float64Array(trajectory.steps.length).fill(NaN);
+    for (const value of values) if (value.afterStep < series.length) series[value.afterStep] = of(value);
+    return series;
+  };
+  // Equal rewards bound no mean: there is no number for the track then.
+  const bounded = (bound: number): number => (Number.isFinite(bound) ? bound : NaN);
+  const intervals = [
+    ...new Set(
+      values.flatMap(({ method }) =>
+        method === undefined ? [] : [method === "no spread" ? "none where all rewards are equal" : method],
+      ),
+    ),
+  ];
+  const base = {
+    trajectoryId: trajectory.id,
+    level: "step" as const,
+    unit: request.grader.kind === "python" ? "reward" : "share of continuations",
+    modelPath,
+    modelKind: "policy-lm" as const,
+    provider,
+    method: `mean over ${request.options.count} continuations from behind each step, graded by ${request.grader.kind}, temperature ${request.options.temperature}; 95 % interval: ${intervals.join(" or ")}`,
+  };
+  return [
+    { ...base, name: "mc_value", values: perStep(({ value }) => value) },
+    { ...base, name: "mc_value_low", values: perStep(({ interval }) => bounded(interval[0])) },
+    { ...base, name: "mc_value_high", values: perStep(({ interval }) => bounded(interval[1])) },
+  ];
 }

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { Failure } from "../../model/failure";
 import type { MediaReference, Trajectory } from "../../model/trajectory";
-import { breathe } from "../causalPass";
+import { breathe } from "../breathe";
 import { decodePicture, type Picture } from "./decodePicture";
 import { mediaFile } from "./mediaFile";
 import { countFrames, evenFrames, MOST_FRAMES, videoFrames } from "./videoFrames";

@@ -1,12 +1,6 @@
-import type { Tensor } from "onnxruntime-node";
-import { Failure } from "../model/failure";
 import type { PassCosts } from "./branchPlan";
-import type { HiddenOutput } from "./causalOptions";
-import type { TokenStatistics } from "./distribution";
 import type { LoadedModel } from "./loadedModel";
 import type { PrefixForest } from "./prefixForest";
-import type { TokenTable } from "./rowExtras";
-import { asFloats } from "./tensors";
 import { pastInputs } from "./textBatch";
 
 /** Bytes of keys and values kept at one time for later reuse. */
@@ -89,58 +83,3 @@ const COPY_PER_BYTE = 55;
 const RUN_PER_WEIGHT_BYTE = 10;
 /** Starting the operators of a run takes about half a millisecond. */
 const RUN_FIXED = 5e7;
-
-/** What one run of one model over a batch gave. */
-export interface Run {
-  readonly outputs: Readonly<Record<string, Tensor>>;
-  /** Logits, row-major [rows * width, vocabulary]. */
-  readonly values: Float32Array | Float64Array;
-  readonly vocabulary: number;
-}
-
-export const rowOf = ({ values, vocabulary }: Run, row: number): Float32Array | Float64Array =>
-  values.subarray(row * vocabulary, (row + 1) * vocabulary);
-
-/** Numbers of the tokens of one node. */
-export interface NodeResult extends TokenStatistics {
-  readonly tables: Map<string, TokenTable>;
-  readonly hidden: Map<number, { readonly width: number; readonly data: Float32Array }>;
-}
-
-export function emptyResult(length: number, widths: ReadonlyMap<string, number>): NodeResult {
-  const empty = (size: number): Float64Array => new Float64Array(size).fill(NaN);
-  return {
-    logprob: empty(length),
-    entropy: empty(length),
-    rank: empty(length),
-    tables: new Map([...widths].map(([name, width]) => [name, { width, data: empty(length * width) }])),
-    hidden: new Map(),
-  };
-}
-
-/** Hidden states of `length` of one row's tokens, from token `offset` on. */
-export function addHidden(
-  wanted: readonly HiddenOutput[],
-  result: NodeResult,
-  outputs: Readonly<Record<string, Tensor>>,
-  row: number,
-  offset: number,
-  length: number,
-): void {
-  for (const { layer, output, stacked } of wanted) {
-    const tensor = outputs[output]!;
-    const dims = stacked === undefined ? tensor.dims : tensor.dims.slice(1);
-    if (dims.length !== 3)
-      throw new Failure(
-        "bad-output",
-        `The model returned ${output} of shape [${tensor.dims.join(", ")}]; expected [batch, sequence, width].`,
-        "Export hidden states as [batch, sequence, width] per layer, or stacked along a first axis.",
-      );
-    const [batch, width, size] = dims as [number, number, number];
-    const from = (((stacked ?? 0) * batch + row) * width + offset) * size;
-    result.hidden.set(layer, {
-      width: size,
-      data: Float32Array.from(asFloats(tensor).subarray(from, from + length * size)),
-    });
-  }
-}
