@@ -7,8 +7,10 @@ import type {
 } from "../../../src/protocol/webviewMessages";
 import { el } from "../../components/element";
 import { HelpOverlay } from "../../components/helpOverlay";
+import { actOnKey, type KeyActions } from "../../components/keyActions";
 import { LongTracks } from "../../components/longTracks";
 import type { Channel } from "../../components/messages";
+import { RestingCursor } from "../../components/restingCursor";
 import { StatusLine } from "../../components/statusLine";
 import { StepDetail } from "../../components/stepDetail";
 import { headlineAdvantage, newestScore, stepTracks } from "../../components/stepSeries";
@@ -19,6 +21,7 @@ import { Header } from "./header";
 import { TRAJECTORY_KEYS } from "./keys";
 import { Layout, type LayoutState } from "./layout";
 import { StepsPane } from "./stepsPane";
+import { tokenPositions } from "./tokenPositions";
 import { TokensPane } from "./tokensPane";
 
 /** Where the user is; what VS Code keeps between visits. */
@@ -39,9 +42,6 @@ const DEFAULT_LAYOUT: LayoutState = {
   bottomTab: "tracks",
 };
 
-/** Milliseconds that the cursor must rest before other views are told. */
-const REST_MS = 60;
-
 /** The trajectory editor: one cursor, and every pane follows it. */
 export class TrajectoryView {
   private readonly status = new StatusLine();
@@ -59,7 +59,7 @@ export class TrajectoryView {
   private trackData: readonly TrackData[] = [];
   private step = 0;
   private token: number | undefined;
-  private cursorTimer = 0;
+  private readonly resting = new RestingCursor();
   /** A score has just been made whose tracks have not arrived yet. */
   private scored = false;
 
@@ -284,12 +284,7 @@ export class TrajectoryView {
     this.showStep();
     this.askExplanation();
     this.channel.keep({ step: this.step });
-    if (!tell) return;
-    clearTimeout(this.cursorTimer);
-    this.cursorTimer = window.setTimeout(
-      () => this.channel.post({ type: "cursor", stepIndex: this.step }),
-      REST_MS,
-    );
+    if (tell) this.resting.moved(() => this.channel.post({ type: "cursor", stepIndex: this.step }));
   }
 
   private showStep(): void {
@@ -311,16 +306,7 @@ export class TrajectoryView {
   private tokenPositions(): Float64Array | undefined {
     const { head } = this;
     if (!head || head.tokenCount === 0 || !this.steps.complete) return undefined;
-    const positions = new Float64Array(head.tokenCount).fill(NaN);
-    let told = false;
-    for (const [index, item] of this.steps.items()) {
-      const { tokenStart, tokenEnd } = item.step;
-      if (tokenStart === undefined || tokenEnd === undefined) continue;
-      told = true;
-      for (let token = tokenStart; token < tokenEnd; token++)
-        positions[token] = index + (token + 0.5 - tokenStart) / (tokenEnd - tokenStart);
-    }
-    return told ? positions : undefined;
+    return tokenPositions(head.tokenCount, this.steps.items());
   }
 
   private askExplanation(): void {
@@ -366,7 +352,7 @@ export class TrajectoryView {
       const step = this.steps.beside(offset);
       if (step !== undefined) this.moveTo(step, true);
     };
-    const actions: Readonly<Record<string, () => void>> = {
+    const actions: KeyActions = {
       j: () => stepBy(1),
       k: () => stepBy(-1),
       J: () => post({ type: "next", offset: 1 }),
@@ -383,8 +369,6 @@ export class TrajectoryView {
       "/": () => this.steps.focusFilter(),
       "?": () => this.help.toggle(),
     };
-    const action = Object.hasOwn(actions, key) ? actions[key] : undefined;
-    action?.();
-    return action !== undefined;
+    return actOnKey(actions, key);
   }
 }

@@ -1,18 +1,24 @@
 import type { Tree, TreeNode } from "../../../src/model/tree";
 import type { FromTreeView, ToTreeView } from "../../../src/protocol/webviewMessages";
-import { button, textField, type Field } from "../../components/controls";
+import { button } from "../../components/controls";
 import { el, setText } from "../../components/element";
 import { count, oneLine, plural } from "../../components/format";
 import { HelpOverlay } from "../../components/helpOverlay";
+import { actOnKey, type KeyActions } from "../../components/keyActions";
 import type { Channel } from "../../components/messages";
+import { RestingCursor } from "../../components/restingCursor";
 import { splitter } from "../../components/splitter";
 import { StatusLine } from "../../components/statusLine";
 import { TreeCanvas } from "../../components/treeCanvas";
 import { ancestry, wayDown } from "../../components/treeLayout";
 import { TreeLegend } from "../../components/treeLegend";
 import type { VirtualList } from "../../components/virtualList";
+import { TREE_KEYS } from "./keys";
 import { NodeDetail, nodeWords } from "./nodeDetail";
+import { NodeFinder } from "./nodeFinder";
+import { NodeHover } from "./nodeHover";
 import { pathList } from "./pathList";
+import { treeFacts } from "./treeFacts";
 import { TreeLoader } from "./treeLoader";
 
 /** Where the user is; what VS Code keeps between visits. */
@@ -22,22 +28,8 @@ export interface TreeViewState {
   sideWidth: number;
 }
 
-const KEYS: readonly (readonly [string, string])[] = [
-  ["← →", "parent, child"],
-  ["↑ ↓", "neighbours in the same column"],
-  ["j k", "next, previous node of the path"],
-  ["Enter", "open the trajectory at this node"],
-  ["+ -", "zoom; the wheel does too"],
-  ["0", "show all"],
-  ["/", "find in the texts"],
-  ["n N", "next, previous match"],
-  ["?", "these keys"],
-];
-
 /** From this width on the whole legend takes two lines at most. */
 const ROOM_FOR_LEGEND = 1100;
-/** Milliseconds that the cursor must rest before other views are told. */
-const REST_MS = 60;
 
 /** The branching tree of a group or a search, with the selected path beside it. */
 export class TreeView {
@@ -46,22 +38,20 @@ export class TreeView {
   private readonly facts = el("div", { class: "facts" });
   private readonly canvas: TreeCanvas;
   private readonly legend = new TreeLegend(window.innerWidth >= ROOM_FOR_LEGEND);
-  private readonly hover = el("div", { class: "tree-hover", hidden: true });
+  private readonly hover = new NodeHover();
   private readonly list: VirtualList;
   private readonly detail: NodeDetail;
   private readonly spoken = el("div", { class: "visually-hidden", role: "status" });
-  private readonly findField: Field;
-  private readonly findCount = el("span", { class: "quiet number" });
-  private readonly help = new HelpOverlay("Keys of the branching tree", KEYS);
+  private readonly finder: NodeFinder;
+  private readonly help = new HelpOverlay("Keys of the branching tree", TREE_KEYS);
   private readonly side: HTMLElement;
   private readonly loader: TreeLoader;
   private tree: Omit<Tree, "nodes"> | undefined;
   private nodes: readonly TreeNode[] = [];
   private path: number[] = [];
   private selected = -1;
-  private matches: number[] = [];
   private wanted: { trajectoryId: string; stepIndex: number | undefined } | undefined;
-  private cursorTimer = 0;
+  private readonly resting = new RestingCursor();
 
   constructor(
     root: HTMLElement,
@@ -78,7 +68,7 @@ export class TreeView {
     this.canvas = new TreeCanvas({
       onSelect: (index) => this.select(index, true),
       onOpen: (index) => this.open(index),
-      onHover: (index, x, y) => this.drawHover(index, x, y),
+      onHover: (index, x, y) => this.hover.show(this.nodes[index], x, y, this.canvas.element),
     });
     this.list = pathList(
       () => ({ path: this.path, nodes: this.nodes, scales: this.canvas.treeScales }),
@@ -90,14 +80,14 @@ export class TreeView {
       fork: (index) => this.fork(index),
       copy: (text) => channel.post({ type: "copy", text }),
     });
-    this.findField = textField({
-      label: "Find in the texts",
-      placeholder: "find (/)",
-      onInput: (text) => this.find(text),
-      onEnter: (back) => this.nextMatch(back ? -1 : 1),
-      onEscape: () => this.canvas.focus(),
+    this.finder = new NodeFinder({
+      nodes: () => this.nodes,
+      onFound: (matches) => this.canvas.setFound(matches),
+      selected: () => this.selected,
+      select: (index) => this.select(index, true),
+      leave: () => this.canvas.focus(),
     });
-    this.canvas.element.append(this.hover);
+    this.canvas.element.append(this.hover.element);
     this.side = el(
       "section",
       { class: "pane side-pane" },
@@ -141,8 +131,8 @@ export class TreeView {
       el(
         "div",
         { class: "header-actions", role: "toolbar", aria: { label: "Actions" } },
-        this.findField.element,
-        this.findCount,
+        this.finder.field,
+        this.finder.count,
         tool("Show all", "screen-full", "Show all (0)", () => this.canvas.fit()),
         tool("Keys", "keyboard", "Keys (?)", () => this.help.toggle()),
       ),
@@ -207,23 +197,7 @@ export class TreeView {
     if (!tree) return;
     document.title = tree.title;
     setText(this.title, oneLine(tree.title, 120));
-    const complete = nodes.length === total && total > 0;
-    const number = (test: (node: TreeNode) => boolean): number => (complete ? nodes.filter(test).length : 0);
-    const apart = number((node) => node.status === "pruned" || node.status === "suppressed");
-    const made = number((node) => node.status === "generated");
-    const facts = [
-      plural(total, "node"),
-      ...(complete
-        ? [
-            plural(
-              number((node) => node.leaf),
-              "end",
-            ),
-          ]
-        : []),
-      ...(apart > 0 ? [`${count(apart)} pruned or suppressed`] : []),
-      ...(made > 0 ? [`${count(made)} generated here`] : []),
-    ];
+    const facts = treeFacts(nodes, total);
     const origin = tree.origin === "file" ? "tree of the file" : "shared prefixes of the group";
     this.facts.replaceChildren(
       el("span", { class: "quiet", text: origin }),
@@ -272,11 +246,9 @@ export class TreeView {
 
   private tellCursor(stepIndex: number | undefined): void {
     const { trajectoryId } = this;
-    clearTimeout(this.cursorTimer);
-    if (trajectoryId === undefined || stepIndex === undefined) return;
-    this.cursorTimer = window.setTimeout(
-      () => this.channel.post({ type: "cursor", trajectoryId, stepIndex }),
-      REST_MS,
+    const known = trajectoryId !== undefined && stepIndex !== undefined;
+    this.resting.moved(
+      known ? () => this.channel.post({ type: "cursor", trajectoryId, stepIndex }) : undefined,
     );
   }
 
@@ -294,40 +266,6 @@ export class TreeView {
       this.channel.post({ type: "fork", trajectoryId, stepIndex: this.nodes[index]?.stepIndex ?? 0 });
   }
 
-  private drawHover(index: number, x: number, y: number): void {
-    const node = this.nodes[index];
-    this.hover.hidden = !node;
-    if (!node) return;
-    this.hover.replaceChildren(
-      el("div", { class: "number strong", text: nodeWords(node) }),
-      el("div", { text: oneLine(node.text, 240) }),
-    );
-    const { width, height } = this.canvas.element.getBoundingClientRect();
-    const { offsetWidth, offsetHeight } = this.hover;
-    this.hover.style.left = `${Math.min(x + 14, Math.max(0, width - offsetWidth - 8))}px`;
-    this.hover.style.top = `${y + 18 + offsetHeight > height ? y - offsetHeight - 10 : y + 18}px`;
-  }
-
-  private find(text: string): void {
-    const small = text.trim().toLowerCase();
-    this.matches =
-      small === ""
-        ? []
-        : this.nodes.flatMap((node, index) => (node.text.toLowerCase().includes(small) ? [index] : []));
-    this.canvas.setFound(new Set(this.matches));
-    setText(this.findCount, small === "" ? "" : plural(this.matches.length, "match"));
-  }
-
-  private nextMatch(offset: 1 | -1): void {
-    const { matches } = this;
-    if (matches.length === 0) return;
-    const after = matches.findIndex((index) => index > this.selected);
-    const at = matches.indexOf(this.selected);
-    let next = at + offset;
-    if (at < 0) next = offset > 0 ? Math.max(0, after) : (after < 0 ? matches.length : after) - 1;
-    this.select(matches[(next + matches.length) % matches.length]!, true);
-  }
-
   private setSideWidth(width: number): void {
     this.side.style.setProperty("--side", `${Math.max(200, Math.min(700, width))}px`);
   }
@@ -338,18 +276,16 @@ export class TreeView {
       const next = this.path[this.path.indexOf(this.selected) + offset];
       if (next !== undefined) this.select(next, true);
     };
-    const actions: Readonly<Record<string, () => void>> = {
+    const actions: KeyActions = {
       j: () => stepBy(1),
       k: () => stepBy(-1),
-      "/": () => this.findField.focus(),
-      n: () => this.nextMatch(1),
-      N: () => this.nextMatch(-1),
+      "/": () => this.finder.focus(),
+      n: () => this.finder.next(1),
+      N: () => this.finder.next(-1),
       "?": () => this.help.toggle(),
       f: () => this.fork(this.selected),
       "0": () => this.canvas.fit(),
     };
-    const action = Object.hasOwn(actions, key) ? actions[key] : undefined;
-    action?.();
-    return action !== undefined;
+    return actOnKey(actions, key);
   }
 }
