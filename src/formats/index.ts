@@ -26,6 +26,7 @@ import { d3rlpy } from "./d3rlpy";
 import { d3rlpyFlat, d4rl } from "./d4rl";
 import { evaluations } from "./evaluations";
 import { claudeCode } from "./claudeCode";
+import { codex } from "./codex";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -255,6 +256,7 @@ export const formats: readonly Format[] = [
   chatMessages,
   chatList,
   claudeCode,
+  codex,
   generatedBranches,
 ];
 
