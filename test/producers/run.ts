@@ -35,6 +35,14 @@ const producers: readonly Producer[] = [
     modules: ["stable_baselines3", "pandas"],
   },
   { name: "TRL", script: "write_trl.py", packages: ["trl"], modules: ["trl", "transformers", "datasets"] },
+  { name: "datasets", script: "write_datasets.py", packages: ["datasets"], modules: ["datasets"] },
+  {
+    name: "data frames",
+    script: "write_dataframes.py",
+    packages: ["pandas", "polars", "duckdb"],
+    modules: ["pandas", "polars", "duckdb"],
+    own: "records",
+  },
   { name: "Inspect AI", script: "write_inspect.py", packages: ["inspect-ai"], modules: ["inspect_ai"] },
   { name: "verifiers", script: "write_verifiers.py", packages: ["verifiers"], modules: ["verifiers"] },
   {
