@@ -27,6 +27,9 @@ import { d3rlpyFlat, d4rl } from "./d4rl";
 import { evaluations } from "./evaluations";
 import { claudeCode } from "./claudeCode";
 import { codex } from "./codex";
+import { geminiCli } from "./geminiCli";
+import { openCode } from "./openCode";
+import { goose } from "./goose";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -71,6 +74,7 @@ import { spoTree } from "./spoTree";
 import { prm800k, processBench } from "./stepLabels";
 import { sweAgent } from "./sweAgent";
 import { tau2Bench, tauBench } from "./tauBench";
+import { tianshouHdf5 } from "./tianshouBuffer";
 import { tfAgents } from "./tfAgents";
 import { experienceBatch, skyRlBatch, verlDataProto } from "./trainingBatches";
 import { trlCompletions } from "./trlCompletions";
@@ -108,6 +112,7 @@ import { openCua } from "./openCua";
 import { osGenesis, osGenesisInstructions } from "./osGenesis";
 import { osWorld } from "./osWorld";
 import { plannerRun } from "./plannerRun";
+import { replayBuffers } from "./replayBuffers";
 import { rewardBenchScores } from "./rewardBenchScores";
 import { modelOutputs, pairScores, rewardBench2 } from "./rewardModelBenches";
 import { uiGenie } from "./uiGenie";
@@ -177,6 +182,8 @@ export const formats: readonly Format[] = [
   imitationDataset,
   imitationRollouts,
   stableBaselines2,
+  replayBuffers,
+  tianshouHdf5,
   episodePickles,
   episodeArrays,
   episodeTables,
@@ -257,6 +264,9 @@ export const formats: readonly Format[] = [
   chatList,
   claudeCode,
   codex,
+  geminiCli,
+  openCode,
+  goose,
   generatedBranches,
 ];
 
