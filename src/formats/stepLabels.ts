@@ -184,7 +184,9 @@ export const processBench = draftedFormat({
   detect(head) {
     if (head.container === "parquet") {
       const names = new Set(head.columns?.map((column) => column.name));
-      return ["problem", "steps", "final_answer_correct", "label"].every((name) => names.has(name))
+      const steps = head.columns?.find((column) => column.name === "steps")?.type ?? "";
+      return steps.endsWith("[]") &&
+        ["problem", "steps", "final_answer_correct", "label"].every((name) => names.has(name))
         ? { confidence: 0.95, reason: "columns problem, steps, label, final_answer_correct" }
         : undefined;
     }

@@ -48,6 +48,9 @@ const UNITS: Readonly<Record<StoredContainer, string>> = {
   sqlite: "Record",
   yaml: "Element",
   folder: "Folder",
+  "rows-in-json": "Element",
+  "rows-in-pickle": "Element",
+  "rows-in-table": "Row",
 };
 
 /** Takes the records of a file into the index, container by container. */

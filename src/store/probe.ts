@@ -13,6 +13,7 @@ import { companionsOf } from "./containers/companions";
 import { folderLeader } from "./containers/folder";
 import type { StoredContainer } from "./containers/recordSource";
 import { sniff, type Sniffed } from "./containers/sniff";
+import { byCells, byHeldRows, canSummarise, followedByDocument } from "./probeRows";
 import { sampledRecords } from "./sampledRecords";
 import { siblingsOf } from "./siblings";
 import { beheadedStart, textStart } from "./textRecords";
@@ -76,12 +77,33 @@ export async function probe(path: string, mapped?: Format): Promise<Probe> {
   const sniffed = await sniff(path, bytes, probeText);
   if (sniffed === undefined) return { kind: "other" };
   try {
+    const following =
+      mapped === undefined && followedByDocument(path, sniffed)
+        ? await byHeldRows(path, size, sniffed)
+        : undefined;
+    if (following !== undefined) return following;
     const found = choose(path, size, sniffed, mapped);
+    const { firstRecord } = sniffed.parts;
+    // Columns by their names may look like the one record of a format, which then cannot read it.
+    if (
+      mapped === undefined &&
+      found.kind === "readable" &&
+      found.stored === "json" &&
+      sniffed.parts.array !== true &&
+      firstRecord !== undefined &&
+      !canSummarise(found.format, path, firstRecord, 0)
+    ) {
+      const held = await byHeldRows(path, size, sniffed);
+      if (held !== undefined) return held;
+    }
     if (confidenceOf(found) >= (mapped === undefined ? sureOf(sniffed) : SURE)) return found;
     const other = otherReading(path, sniffed);
     const again = other === undefined ? found : choose(path, size, other, mapped);
     const first = confidenceOf(again) > confidenceOf(found) ? again : found;
-    return mapped === undefined ? await byFurtherRecords(path, size, sniffed, first) : first;
+    if (mapped !== undefined) return first;
+    const further = await byFurtherRecords(path, size, sniffed, first);
+    if (sniffed.parts.columns !== undefined) return (await byCells(path, size, further)) ?? further;
+    return further.kind === "unknown" ? ((await byHeldRows(path, size, sniffed)) ?? further) : further;
   } finally {
     sniffed.close?.();
   }

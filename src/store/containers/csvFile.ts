@@ -7,7 +7,7 @@ import type { Note } from "../../model/trajectory";
 import { plainValue } from "../duckdb";
 import { scratchConnection } from "../parquet";
 import { FileBytes } from "./byteSource";
-import { compressionOf } from "./compressed";
+import { compressionOf, inflatedHead } from "./compressed";
 
 /** Rows of a table by number. */
 export interface TableRows {
@@ -63,11 +63,7 @@ let last:
 export async function csvColumns(path: string): Promise<readonly TableColumn[]> {
   const connection = await scratchConnection();
   try {
-    const described = await connection.runAndReadAll(
-      `DESCRIBE SELECT * FROM ${readerOf(FileBytes.of(path)).sql}`,
-      [path],
-    );
-    return described.getRows().map((row) => ({ name: String(row[0]), type: String(row[1]) }));
+    return (await selectionOf(connection, path)).columns;
   } catch (error) {
     throw unreadable(path, error);
   } finally {
@@ -75,13 +71,53 @@ export async function csvColumns(path: string): Promise<readonly TableColumn[]> 
   }
 }
 
-/** DuckDB's table function for a file, with `$1` for its path, and how many lines of remarks it leaves out. */
-function readerOf(source: FileBytes): { readonly sql: string; readonly skip: number } {
-  const head = source.read(0, HEAD_BYTES).toString("utf8");
+/** A header whose first column has no name: pandas' `to_csv` writes its index so. */
+const UNNAMED_INDEX =
+  /^([,;\t])(?:"[^"\n]*"|[A-Za-z_][^"\n]*?)(?:\1(?:"[^"\n]*"|[A-Za-z_][^"\n]*?))*\r?\n\d+\1/;
+/** Columns of words: an answer "4" is a text in every trainer's own file, whatever a sniffer makes of it. */
+const WORDS =
+  /^(?:prompts?|inputs?|questions?|query|problem|instruction|completions?|responses?|outputs?|answers?|generation|text|content|chosen|rejected|(?:system|user|model)_?(?:prompt|response|output)|ground_?truths?|gts?|solution|uid)$/i;
+
+interface Selection {
+  readonly columns: readonly TableColumn[];
+  /** What comes behind SELECT, with `$1` for the path. */
+  readonly sql: string;
+}
+
+/** The columns of a file as they are read: words stay words where others beside them are, an index without a name is `index`. */
+async function selectionOf(connection: DuckDBConnection, path: string): Promise<Selection> {
+  const { sql, index } = await readerOf(path);
+  const described = await connection.runAndReadAll(`DESCRIBE SELECT * FROM ${sql}`, [path]);
+  const columns = described.getRows().map((row) => ({ name: String(row[0]), type: String(row[1]) }));
+  const words = columns.filter(({ name }) => WORDS.test(name));
+  const numeric = words.filter(({ type }) => type !== "VARCHAR");
+  const asWords = numeric.length < words.length ? numeric : [];
+  const types = asWords.map(({ name }) => `'${name.replaceAll("'", "''")}': 'VARCHAR'`).join(", ");
+  const from = types === "" ? sql : `${sql.slice(0, -1)}, types = {${types}})`;
+  const unnamed =
+    index && /^column0+$/.test(columns[0]?.name ?? "") && columns.every(({ name }) => name !== "index");
+  return {
+    columns: columns.map(({ name, type }, place) => ({
+      name: unnamed && place === 0 ? "index" : name,
+      type: asWords.some((own) => own.name === name) ? "VARCHAR" : type,
+    })),
+    sql: `${unnamed ? `${columns[0]?.name} AS "index", * EXCLUDE (${columns[0]?.name})` : "*"} FROM ${from}`,
+  };
+}
+
+/** DuckDB's table function for a file, with `$1` for its path, and whether its first column is an index without a name. */
+async function readerOf(path: string): Promise<{ readonly sql: string; readonly index: boolean }> {
+  const source = FileBytes.of(path);
   const compression = compressionOf(source.read(0, 4));
-  const skip = compression === undefined ? remarkLines(head).length : 0;
+  const bytes =
+    compression === undefined
+      ? source.read(0, HEAD_BYTES)
+      : await inflatedHead(path, compression, HEAD_BYTES);
+  const head = bytes.toString("utf8").replace(/^\ufeff/, "");
+  const skip = remarkLines(head).length;
   // One line that does not fit would make the sniffer doubt the separator of all others.
-  const separator = compression === undefined ? separatorOf(head) : undefined;
+  const separator = separatorOf(head);
+  const index = UNNAMED_INDEX.test(head);
   const options = [
     `skip = ${skip}`,
     "store_rejects = true",
@@ -92,10 +128,16 @@ function readerOf(source: FileBytes): { readonly sql: string; readonly skip: num
     "parallel = false",
     // A Monitor file ends its line of settings in LF and its rows in CR LF, which the strict reader refuses.
     ...(/[^\r]\n/.test(head) && head.includes("\r\n") ? ["strict_mode = false"] : []),
-    ...(separator === undefined ? [] : [`delim = '${separator}'`]),
+    ...(index
+      ? [`delim = '${head[0]}'`, "header = true"]
+      : separator === undefined
+        ? []
+        : [`delim = '${separator}'`]),
+    // Quotes that are doubled within quotes, as all writers of tables do, are told from JSON's own escapes in a cell.
+    ...(/(?:^|[,;\t\n])"(?:[^"]|"")*""/.test(head) ? [`quote = '"'`, `escape = '"'`] : []),
     ...(compression === undefined ? [] : [`compression = '${compression}'`]),
   ];
-  return { sql: `read_csv($1, ${options.join(", ")})`, skip };
+  return { sql: `read_csv($1, ${options.join(", ")})`, index };
 }
 
 /**
@@ -117,21 +159,17 @@ export async function csvTable(path: string): Promise<TableRows> {
     );
   const connection = await scratchConnection();
   try {
-    const { sql } = readerOf(FileBytes.of(path));
+    const { sql, columns } = await selectionOf(connection, path);
     await connection.run(
-      `CREATE TEMP TABLE csv_rows AS SELECT row_number() OVER () - 1 AS "row no", * FROM ${sql}`,
+      `CREATE TEMP TABLE csv_rows AS SELECT row_number() OVER () - 1 AS "row no", ${sql}`,
       [path],
     );
-    const described = await connection.runAndReadAll("DESCRIBE csv_rows");
     const counted = await connection.runAndReadAll("SELECT count(*) FROM csv_rows");
     const rejects = await connection.runAndReadAll(
       "SELECT line, any_value(error_message) FROM reject_errors GROUP BY line ORDER BY line LIMIT 100",
     );
     const rows: TableRows = {
-      columns: described
-        .getRows()
-        .slice(1)
-        .map((row) => ({ name: String(row[0]), type: String(row[1]) })),
+      columns,
       count: Number(counted.getRows()[0]?.[0] ?? 0),
       notes: rejects.getRows().map(([line, message]): Note => {
         const number = Number(line as bigint);

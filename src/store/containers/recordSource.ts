@@ -18,14 +18,26 @@ import { folderMembers } from "./folder";
 import { textRecords } from "./jsonRecords";
 import { each, LARGEST_DOCUMENT, oneRecord, type Opened, type RecordSource } from "./openedRecords";
 import { plainContent } from "./plainContent";
+import { unpackedTable } from "./tableCells";
 import { MOST_WHOLE_ROWS, rowRecords, runRecords, tableRecords } from "./tableRecords";
 import { tfRecords, type TfRecords } from "./tfRecordFile";
 import { SqliteFile } from "./sqliteFile";
+import { unwrappedRecords } from "./unwrapped";
 import { readYaml } from "./yamlFile";
 import { ZipArchive } from "./zipArchive";
 
 /** Containers as the store keeps them: what a format sees may be compressed, or a folder. */
-export type StoredContainer = Container | "compressed-json" | "compressed-jsonl" | "yaml" | "folder";
+export type StoredContainer =
+  | Container
+  | "compressed-json"
+  | "compressed-jsonl"
+  | "yaml"
+  | "folder"
+  /** One document to formats, whose rows lie somewhere in it. */
+  | "rows-in-json"
+  | "rows-in-pickle"
+  /** A table whose cells hold lists and objects as text. */
+  | "rows-in-table";
 
 const LARGEST_TEXT = 64 * 2 ** 20;
 
@@ -121,6 +133,11 @@ async function open(path: string, container: StoredContainer, format: Format): P
     }
     case "tar":
       throw new Failure("tar", `${path} is an archive of files.`, "They are read one by one.");
+    case "rows-in-table":
+      return unpackedTable(path);
+    case "rows-in-json":
+    case "rows-in-pickle":
+      return unwrappedRecords(path, container === "rows-in-json" ? "json" : "pickle", format);
     case "folder":
       return folderRecord(path, format);
     case "compressed-json":
