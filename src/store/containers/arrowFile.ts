@@ -5,41 +5,32 @@ import {
   RecordBatchReader,
   Table,
   tableFromIPC,
-  type Data,
   type RecordBatch,
 } from "apache-arrow";
-import { decompress as unzstd } from "fzstd";
 import { basename } from "node:path";
 import type { TableColumn } from "../../formats/format";
 import { Failure } from "../../model/failure";
 import type { JsonObject, JsonValue } from "../../model/json";
 import type { Note } from "../../model/trajectory";
 import { plainInteger } from "../duckdb";
-import { soundMessages } from "./arrowMessages";
+import { arrowDecoder, unlz4Buffer, unzstdBuffer } from "./arrowCompression";
+import { checkData } from "./arrowData";
+import { FILE_START, isArrowFile, isSoundFooter, soundBlocks, soundMessages } from "./arrowMessages";
 import { FileBytes } from "./byteSource";
 import type { TableRows } from "./csvFile";
-import { unlz4 } from "./lz4Frame";
 
+/** What is read of a file, and what its compressed columns may grow to. */
 const LARGEST_FILE = 1.5 * 2 ** 30;
-const LONGEST_BATCH = 2 ** 28;
 
 /** Tells the library what decompresses buffers. Not before a file asks for it: the library is large, and loaded when it is used. */
 function registerDecoders(): void {
-  compressionRegistry.set(CompressionType.ZSTD, { decode: aligned(unzstd) });
-  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: aligned(unlz4) });
-}
-
-/** Buffers become typed arrays, which may not begin at an odd byte. */
-function aligned(decode: (bytes: Uint8Array) => Uint8Array): (bytes: Uint8Array) => Uint8Array {
-  return (bytes) => {
-    const content = decode(bytes);
-    return content.byteOffset % 8 === 0 ? content : Uint8Array.from(content);
-  };
+  compressionRegistry.set(CompressionType.ZSTD, { decode: arrowDecoder(unzstdBuffer) });
+  compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: arrowDecoder(unlz4Buffer) });
 }
 
 /** True for an Arrow IPC file, or a stream: the mark of a message, its length, and the table of a flatbuffer behind it. */
 export function isArrow(bytes: Buffer): boolean {
-  if (bytes.toString("latin1", 0, 6) === "ARROW1") return true;
+  if (isArrowFile(bytes)) return true;
   if (bytes.length < 16 || bytes.readUInt32LE(0) !== 0xffffffff) return false;
   const length = bytes.readUInt32LE(4);
   const root = bytes.readUInt32LE(8);
@@ -60,13 +51,23 @@ function readTable(path: string): { readonly table: Table; readonly notes: reado
       `Convert it to Parquet: Arrow files are read up to ${LARGEST_FILE / 2 ** 20} MB.`,
     );
   const bytes = source.read(0, source.size);
-  // A file is a stream between two marks.
-  const stream = bytes.toString("latin1", 0, 6) === "ARROW1" ? bytes.subarray(8) : bytes;
+  const isFile = isArrowFile(bytes);
+  const stream = isFile ? bytes.subarray(FILE_START) : bytes;
   const sound = soundMessages(stream);
+  const listed = isFile && !sound.whole ? soundBlocks(bytes) : undefined;
+  const grown = listed ?? sound.grown;
+  if (grown > LARGEST_FILE)
+    throw new Failure(
+      "large-arrow",
+      `${path} is an Arrow file that grows to ${Math.round(grown / 2 ** 20)} MB when it is decompressed.`,
+      `Convert it to Parquet: Arrow files are read up to ${LARGEST_FILE / 2 ** 20} MB.`,
+    );
+  const hasFooter = listed !== undefined || !isFile || isSoundFooter(bytes, sound.starts);
   try {
-    if (!sound.whole) throw new Error("a message is damaged or cut off");
+    if (!sound.whole && listed === undefined) throw new Error("a message is damaged or cut off");
+    if (!hasFooter) throw new Error("its table of contents is damaged or cut off");
     const table = tableFromIPC(bytes);
-    for (const batch of table.batches) checkLengths(batch.data);
+    for (const batch of table.batches) checkData(batch.data);
     return { table, notes: [] };
   } catch (error) {
     // What the library stumbles over tells a reader nothing.
@@ -94,34 +95,13 @@ function readTable(path: string): { readonly table: Table; readonly notes: reado
   }
 }
 
-/** A damaged length would make rows out of nothing. @throws Failure when a column is longer than its buffers */
-function checkLengths(data: Data): void {
-  const { type, length, values, valueOffsets } = data as Data & {
-    readonly values?: ArrayLike<unknown>;
-    readonly valueOffsets?: ArrayLike<unknown>;
-  };
-  const short =
-    length < 0 ||
-    length > LONGEST_BATCH ||
-    (valueOffsets !== undefined && length > 0 && valueOffsets.length < length + 1) ||
-    (values !== undefined && DataType.isBool(type) && values.length * 8 < length) ||
-    (values !== undefined && (DataType.isInt(type) || DataType.isFloat(type)) && values.length < length);
-  if (short)
-    throw new Failure(
-      "damaged-arrow",
-      `a column has fewer than its ${length} values`,
-      "The file is damaged.",
-    );
-  for (const child of data.children) checkLengths(child as Data);
-}
-
 /** Record batches of a stream before the first that cannot be read. */
 function wholeBatches(stream: Buffer): Table | undefined {
   const batches: RecordBatch[] = [];
   try {
     const reader = RecordBatchReader.from(Uint8Array.from(stream));
     for (const batch of reader) {
-      checkLengths(batch.data);
+      checkData(batch.data);
       batches.push(batch);
     }
   } catch {

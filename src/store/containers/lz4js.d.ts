@@ -1,5 +1,13 @@
 declare module "lz4js" {
-  /** Bytes that a frame may take at most when it is decompressed. */
-  export function decompressBound(frame: Uint8Array): number;
-  export function decompress(frame: Uint8Array, maxSize?: number): Uint8Array | number[];
+  /**
+   * Decompresses `sLength` bytes of a block from `sIndex` on into `dst` from `dIndex` on.
+   * @returns where the content ends in `dst`; what is behind its end is not written
+   */
+  export function decompressBlock(
+    src: Uint8Array,
+    dst: Uint8Array,
+    sIndex: number,
+    sLength: number,
+    dIndex: number,
+  ): number;
 }
