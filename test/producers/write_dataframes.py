@@ -1,5 +1,6 @@
 """pandas, polars and DuckDB write chats and completions with the writers that people use; expected is what each reads back."""
 
+import ast
 import json
 import math
 
@@ -85,6 +86,10 @@ frame.to_json(out / "pandas-unicode.jsonl.gz", orient="records", lines=True, for
 chats("pandas-unicode.jsonl.gz", pd.read_json(out / "pandas-unicode.jsonl.gz", lines=True).to_dict("records"))
 frame.to_json(out / "pandas-records.json", orient="records", indent=2)
 chats("pandas-records.json", pd.read_json(out / "pandas-records.json").to_dict("records"))
+for orient in ("columns", "index", "split", "table"):
+    name = f"pandas-{orient}.json"
+    frame.to_json(out / name, orient=orient, double_precision=15)
+    chats(name, pd.read_json(out / name, orient=orient, precise_float=True).to_dict("records"))
 frame.to_parquet(out / "pandas.parquet")
 chats("pandas.parquet", pd.read_parquet(out / "pandas.parquet").to_dict("records"))
 frame.to_feather(out / "pandas.feather")
@@ -95,6 +100,10 @@ flat.to_csv(out / "pandas.tsv", sep="\t", index=False)
 completions("pandas.tsv", pd.read_csv(out / "pandas.tsv", sep="\t").to_dict("records"))
 flat.to_json(out / "pandas-flat.jsonl", orient="records", lines=True, double_precision=15)
 completions("pandas-flat.jsonl", pd.read_json(out / "pandas-flat.jsonl", lines=True, precise_float=True).to_dict("records"))
+# Without more, a list of messages is written as Python writes it.
+frame.to_csv(out / "pandas-python.csv", index=False)
+back = pd.read_csv(out / "pandas-python.csv")
+chats("pandas-python.csv", back.assign(messages=back["messages"].map(ast.literal_eval)).to_dict("records"))
 # Messages as JSON text in a column, as people keep them in tables.
 texts = frame.assign(messages=frame["messages"].map(lambda one: json.dumps(one, ensure_ascii=False)))
 texts.to_csv(out / "pandas-json.csv", index=False)
