@@ -30,6 +30,9 @@ import { codex } from "./codex";
 import { geminiCli } from "./geminiCli";
 import { openCode } from "./openCode";
 import { goose } from "./goose";
+import { lmEvalHarness } from "./lmEvalHarness";
+import { evalScope } from "./evalScope";
+import { helm } from "./helm";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -206,6 +209,9 @@ export const formats: readonly Format[] = [
   openHandsConversation,
   inspectEval,
   inspectJson,
+  lmEvalHarness,
+  evalScope,
+  helm,
   otlp,
   langSmith,
   langfuse,
