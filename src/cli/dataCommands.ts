@@ -37,7 +37,11 @@ export function addDataCommands(add: AddCommand, emit: Emit, print: (line: strin
       )
       .argument("<path>", "file or folder")
       .option("--id <id>", "id of the trajectory, as `query` and `index` give it")
-      .option("--row <n>", "record of the file, from 0", wholeNumber)
+      .option(
+        "--row <n>",
+        "record of the file, from 0 (of a file in an archive: show runs.zip/step_1/0.jsonl)",
+        wholeNumber,
+      )
       .option("--part <n>", "trajectory inside the record, from 0", wholeNumber)
       .action(async (path: string, options: ShowOptions) => emit(await showCommand(path, options), options)),
   );

@@ -1,4 +1,5 @@
 import type { DuckDBConnection, DuckDBInstance, DuckDBValue } from "@duckdb/node-api";
+import { sep } from "node:path";
 import { formatById } from "../formats/index";
 import { Failure } from "../model/failure";
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../model/summary";
@@ -19,7 +20,7 @@ import {
   rowPlace,
   type IndexedRow,
 } from "./rowSql";
-import { shownNote, shownPath } from "./unpacked";
+import { shownNote, shownPath, unpackedPlaces } from "./unpacked";
 
 /** True for all rows of a dataset in the files' order. */
 function isPlain({ groupId, noContrast, sort }: RowQuery): boolean {
@@ -162,9 +163,29 @@ export class Queries {
   async rowAt(path: string, row: number, part: number): Promise<TrajectoryRow | null> {
     const found = await this.all(
       `SELECT ${ROW_COLUMNS} FROM ${ROW_TABLES} WHERE f.path = $1 AND r.row_no = $2 AND r.part = $3`,
-      [path, row, part],
+      [await this.fileOf(path), row, part],
     );
     return (await this.complete(found.map(rowOf)))[0] ?? null;
+  }
+
+  /** The file that a path means: itself, a file in an archive, or the only one of an archive. @throws Failure for one of many */
+  private async fileOf(path: string): Promise<string> {
+    const places = unpackedPlaces(path);
+    if (places.length === 0) return path;
+    const files = await this.all(
+      `SELECT f.path FROM store.files f WHERE f.records > 0 AND (${places
+        .map((_, index) => `f.path = $${2 * index + 1} OR starts_with(f.path, $${2 * index + 2})`)
+        .join(" OR ")}) ORDER BY f.sort_key`,
+      places.flatMap((place) => [place, place + sep]),
+    );
+    const shown = files.map(([file]) => shownPath(file as string));
+    if (shown.length > 1 && !shown.includes(path))
+      throw new Failure(
+        "several-files",
+        `${path} holds ${shown.length} files, each of which counts its own records.`,
+        `Name one of them, such as ${shown[0]}.`,
+      );
+    return (files[0]?.[0] as string | undefined) ?? path;
   }
 
   /** Adds what lies in other tables: components, and the place in the group. */

@@ -142,6 +142,19 @@ export function shownPath(path: string): string {
   return around === undefined ? path : shownPath(dirname(around.path));
 }
 
+/**
+ * Where a path that the user knows really lies: the file of an archive, or for an archive the folders with its files (more than
+ * one for archives in archives). Empty for paths outside of archives.
+ */
+export function unpackedPlaces(shown: string): readonly string[] {
+  const places = unpackedArchives().flatMap(({ path, root }) => {
+    const own = shownPath(path);
+    if (own === shown || own.startsWith(shown + sep)) return [root];
+    return shown.startsWith(own + sep) ? [root + shown.slice(own.length)] : [];
+  });
+  return [...new Set(places)];
+}
+
 /** A text in which paths of unpacked files stand as the user knows them. */
 export function shownText(text: string): string {
   if (!text.includes(folder)) return text;

@@ -11,7 +11,11 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { buffer } from "node:stream/consumers";
+import { crc32 } from "node:zlib";
+import { pack } from "tar-stream";
 import { beforeAll, describe, expect, it } from "vitest";
+import { zipOf } from "../formats/fuzzInputs";
 
 const program = resolve("dist/cli.js");
 const rollouts = resolve("test/process/fixtures/verl");
@@ -198,6 +202,31 @@ describe("a verl run", () => {
     expect(await json("show", file, "--id", shown.id)).toEqual(shown);
     const text = await run("show", file, "--row", "2");
     expect(text.stdout).toContain("4 * 6 = 24");
+  });
+
+  it("shows a record of an archive's only file, and of one that is named", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lens-zip-"));
+    const content = readFileSync(join(rollouts, "1.jsonl"));
+    const zip = join(folder, "one.zip");
+    writeFileSync(zip, zipOf("1.jsonl", content, { size: content.length, crc: crc32(content) }));
+    const tar = join(folder, "two.tar");
+    const packed = pack();
+    for (const name of ["1.jsonl", "2.jsonl"])
+      packed.entry({ name: `run/${name}` }, readFileSync(join(rollouts, name)));
+    packed.finalize();
+    writeFileSync(tar, await buffer(packed));
+    interface Shown {
+      trainingStep: number;
+      source: { row: number };
+    }
+    expect(await json<Shown>("show", zip, "--row", "2")).toMatchObject({ source: { row: 2 } });
+    expect(await json<Shown>("show", join(tar, "run", "2.jsonl"), "--row", "1")).toMatchObject({
+      trainingStep: 2,
+      source: { row: 1 },
+    });
+    const { code, hint } = await failure("show", tar, "--row", "1");
+    expect([code, hint]).toEqual(["several-files", expect.stringContaining(join(tar, "run", "1.jsonl"))]);
+    expect((await failure("show", join(tar, "run", "9.jsonl"), "--row", "1")).code).toBe("unknown-row");
   });
 
   it("computes GRPO under verl's and TRL's convention, to the last digit, and explains it", async () => {

@@ -1,4 +1,4 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { stat } from "node:fs/promises";
 import { Failure } from "../../model/failure";
 import type { Step, Trajectory } from "../../model/trajectory";
@@ -12,7 +12,7 @@ export interface ShowOptions extends CommonOptions {
 }
 
 /** One trajectory in full. */
-export function showCommand(path: string, options: ShowOptions): Promise<Output> {
+export async function showCommand(path: string, options: ShowOptions): Promise<Output> {
   if ((options.id === undefined) === (options.row === undefined)) {
     throw new Failure(
       "bad-arguments",
@@ -20,7 +20,7 @@ export function showCommand(path: string, options: ShowOptions): Promise<Output>
       "Give --id ID, or --row N for the N-th record of a file, from 0.",
     );
   }
-  return withIndex([path], options, async (opened) => {
+  return withIndex([await indexedPath(path)], options, async (opened) => {
     const id = options.id ?? (await idAtRow(opened, resolve(path), options.row ?? 0, options.part ?? 0));
     await rowOf(opened, id);
     const trajectory = await opened.services.datasets.trajectory(id);
@@ -28,8 +28,17 @@ export function showCommand(path: string, options: ShowOptions): Promise<Output>
   });
 }
 
+/** The archive for a path that leads into one (`runs.zip/step_1/0.jsonl`); any other path is what it is. */
+async function indexedPath(path: string): Promise<string> {
+  for (let outer = path; outer !== dirname(outer); outer = dirname(outer)) {
+    const stats = await stat(outer).catch(() => undefined);
+    if (stats !== undefined) return stats.isFile() ? outer : path;
+  }
+  return path;
+}
+
 async function idAtRow({ services }: Opened, path: string, row: number, part: number): Promise<string> {
-  if ((await stat(path)).isDirectory()) {
+  if ((await stat(path).catch(() => undefined))?.isDirectory() === true) {
     throw new Failure(
       "bad-arguments",
       `${path} is a folder, and --row counts the records of one file.`,
