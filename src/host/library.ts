@@ -1,8 +1,10 @@
-import { resolve } from "node:path";
+import { stat } from "node:fs/promises";
+import { isAbsolute, resolve } from "node:path";
 import * as vscode from "vscode";
 import type { ColumnMapping } from "../model/columnMapping";
 import { Failure } from "../model/failure";
 import type { DatasetInfo } from "../model/summary";
+import type { Note } from "../model/trajectory";
 import type { Services } from "../services/services";
 import type { Failures } from "./ui/failures";
 import { settings } from "./ui/settings";
@@ -13,7 +15,15 @@ const LIVE_MS = 30_000;
 export type LibraryChange =
   | { readonly kind: "changed"; readonly dataset: DatasetInfo; readonly addedRows: number }
   | { readonly kind: "removed"; readonly datasetId: string }
+  /** Something is to be said of files that no dataset was made of. */
+  | { readonly kind: "leftOut" }
   | { readonly kind: "all" };
+
+/** A file that no dataset was made of, and why. */
+export interface LeftOutFile {
+  readonly path: string;
+  readonly note: Note;
+}
 
 /**
  * What is indexed for this window. The services, and with them the data process, start with the first question, not
@@ -29,6 +39,8 @@ export class Library implements vscode.Disposable {
   /** True once the workspace has been walked for the first time. */
   private walked = false;
   private readonly timers = new Set<NodeJS.Timeout>();
+  /** What was said last of a file that no dataset was made of, by its path. */
+  private readonly leftOut = new Map<string, Note>();
 
   constructor(
     private readonly create: () => Services,
@@ -51,9 +63,10 @@ export class Library implements vscode.Disposable {
       if (this.walked && change.addedRows > 0 && young) this.markLive(change.dataset);
       this.changes.fire({ kind: "changed", dataset: change.dataset, addedRows: change.addedRows });
     });
-    services.datasets.onWarning((note) =>
-      this.log.warn(note.where ? `${note.message} (${note.where})` : note.message),
-    );
+    services.datasets.onWarning((note) => {
+      this.log.warn(note.where ? `${note.message} (${note.where})` : note.message);
+      this.noteLeftOut([note]);
+    });
     return services;
   }
 
@@ -93,6 +106,7 @@ export class Library implements vscode.Disposable {
           { location: { viewId: "trajectoryLens.trajectories" } },
           () => this.services.datasets.index(roots, this.indexOptions(), {}),
         );
+        this.noteLeftOut(result.warnings);
         for (const warning of result.warnings)
           this.log.warn(warning.where ? `${warning.message} (${warning.where})` : warning.message);
         this.log.info(
@@ -131,6 +145,7 @@ export class Library implements vscode.Disposable {
     const known = await this.services.datasets.ofFile(path);
     if (known) return known;
     const result = await this.services.datasets.index([path], this.indexOptions(), report ? { report } : {});
+    this.noteLeftOut(result.warnings);
     const found =
       (await this.services.datasets.ofFile(path)) ??
       result.datasets.find((dataset) => dataset.path === resolve(path)) ??
@@ -146,12 +161,43 @@ export class Library implements vscode.Disposable {
         unmapped.message,
         "Run the command Map Columns of a File on it; nothing is read by a guess.",
       );
-    const why = result.warnings[0]?.message;
+    const why = result.warnings[0];
+    const unknown = why === undefined || why.code === "unknown-format";
     throw new Failure(
-      "no-trajectories",
-      why ?? `No trajectories were recognised in ${path}.`,
-      "The formats that are recognised are listed in the README; open the file as text to look at it.",
+      unknown ? "unknown-format" : why.code,
+      why?.message ?? `No trajectories were recognised in ${path}.`,
+      unknown
+        ? "The formats that are recognised are listed in the README; the columns of any other table can be mapped."
+        : why.code === "empty-file"
+          ? "What is written to it appears here by itself."
+          : "",
     );
+  }
+
+  /**
+   * Files that were looked at and hold nothing that can be shown, with the reason, in the order of their paths.
+   * @param limit no more than so many
+   */
+  async leftOutFiles(limit: number): Promise<readonly LeftOutFile[]> {
+    const found: LeftOutFile[] = [];
+    const byPath = [...this.leftOut].sort(([one], [other]) => one.localeCompare(other));
+    for (const [path, note] of byPath) {
+      if (found.length >= limit) break;
+      const file = await stat(path).catch(() => undefined);
+      // Mended, removed, or part of a run by now.
+      if (file?.isFile() !== true || (await this.services.datasets.ofFile(path)) !== undefined)
+        this.leftOut.delete(path);
+      else found.push({ path, note });
+    }
+    return found;
+  }
+
+  private noteLeftOut(notes: readonly Note[]): void {
+    for (const note of notes) {
+      if (note.where === undefined || !isAbsolute(note.where)) continue;
+      this.leftOut.set(note.where, note);
+    }
+    if (this.walked && notes.length > 0) this.changes.fire({ kind: "leftOut" });
   }
 
   /** Adds files or folders by the user's own wish. */
@@ -176,6 +222,7 @@ export class Library implements vscode.Disposable {
     this.indexing = undefined;
     this.walked = false;
     this.grown.clear();
+    this.leftOut.clear();
     await running?.dispose();
     await clean();
     this.changes.fire({ kind: "all" });

@@ -260,7 +260,13 @@ export type ToDatasetView =
         readonly values: readonly number[];
       }[];
     }
-  | { readonly type: "error"; readonly message: string; readonly hint: string };
+  | {
+      readonly type: "error";
+      readonly message: string;
+      readonly hint: string;
+      /** What the view can offer against it. */
+      readonly action?: "mapColumns";
+    };
 
 export type FromDatasetView =
   | { readonly type: "ready" }
@@ -283,6 +289,8 @@ export type FromDatasetView =
   | { readonly type: "open"; readonly trajectoryId: string; readonly beside: boolean }
   | { readonly type: "openTree"; readonly groupId: string }
   | { readonly type: "score"; readonly trajectoryIds: readonly string[] }
+  | { readonly type: "mapColumns" }
+  | { readonly type: "search" }
   | { readonly type: "openAsText" }
   | { readonly type: "copy"; readonly text: string };
 

@@ -28,8 +28,10 @@ export class StatusLine {
     this.element.hidden = true;
   }
 
-  error(message: string, hint: string): void {
+  /** @param action what can be done about it, as a button behind the sentence */
+  error(message: string, hint: string, action?: HTMLElement): void {
     this.say("error", hint === "" ? message : `${message} ${hint}`);
+    if (action) this.sentence.append(action);
     this.sentence.setAttribute("role", "alert");
   }
 

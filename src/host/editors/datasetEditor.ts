@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import * as vscode from "vscode";
 import type { DatasetInfo, TrainingStepSummary, TrajectoryRow } from "../../model/summary";
 import type { FromDatasetView, ToDatasetView } from "../../protocol/webviewMessages";
@@ -64,6 +65,8 @@ class DatasetSession implements vscode.Disposable {
   private readonly disposables: vscode.Disposable[] = [];
   private dataset: DatasetInfo | undefined;
   private refreshTimer: NodeJS.Timeout | undefined;
+  /** The file could not be read when it was opened: it is tried again when something is read. */
+  private unread = false;
 
   constructor(
     private readonly host: Host,
@@ -79,10 +82,13 @@ class DatasetSession implements vscode.Disposable {
     );
     this.disposables.push(
       host.library.onChange((change) => {
-        if (change.kind === "changed" && change.dataset.id === this.dataset?.id) {
+        if (this.unread) {
+          this.retry().catch((error: unknown) => this.channel.error(error, "open the file again"));
+        } else if (change.kind === "changed" && change.dataset.id === this.dataset?.id) {
           this.dataset = change.dataset;
           this.refreshSoon();
         } else if (change.kind === "removed" && change.datasetId === this.dataset?.id) {
+          if (this.uri.scheme === "file" && existsSync(this.uri.fsPath)) return this.readAnew();
           this.channel.post({
             type: "error",
             message: `${this.dataset.name} is gone: its files were removed.`,
@@ -124,6 +130,12 @@ class DatasetSession implements vscode.Disposable {
           trajectoryIds: message.trajectoryIds,
         });
         return;
+      case "mapColumns":
+        await vscode.commands.executeCommand("trajectoryLens.mapColumns", this.uri);
+        return;
+      case "search":
+        await vscode.commands.executeCommand("trajectoryLens.searchRun", this.uri);
+        return;
       case "openAsText":
         return openAsText(this.uri.scheme === "file" ? this.uri : vscode.Uri.file((await this.load()).path));
       case "copy":
@@ -133,7 +145,15 @@ class DatasetSession implements vscode.Disposable {
   }
 
   private async start(): Promise<void> {
-    const dataset = await this.load();
+    const dataset = await this.load().catch(async (error: unknown) => {
+      this.unread = true;
+      const { message, hint, code } = this.host.failures.note(error, `open ${this.uri.path}`);
+      const action = (await this.mappable(code)) ? { action: "mapColumns" as const } : {};
+      this.channel.post({ type: "error", message, hint, ...action });
+      return undefined;
+    });
+    if (!dataset) return;
+    this.unread = false;
     const what = parseLensUri(this.uri);
     if (what?.kind === "dataset") {
       const { datasetId: _id, ...filter } = what.query;
@@ -148,6 +168,32 @@ class DatasetSession implements vscode.Disposable {
         });
     }
     await this.sendDataset(dataset);
+  }
+
+  /** True for a file of no known format that has columns which could be told what they are. */
+  private async mappable(code: string): Promise<boolean> {
+    if (this.uri.scheme !== "file" || (code !== "unknown-format" && code !== "unmapped-columns"))
+      return false;
+    const found = await this.host.library.services.datasets.columns(this.uri.fsPath).catch(() => undefined);
+    return found !== undefined && found.columns.length > 0;
+  }
+
+  /** Starts after all, once a dataset holds what was opened: a file that was empty, torn or of no known format. */
+  private async retry(): Promise<void> {
+    const what = parseLensUri(this.uri);
+    const { library } = this.host;
+    const found = await (what?.kind === "dataset"
+      ? library.dataset(what.datasetId)
+      : library.services.datasets.ofFile(this.uri.fsPath));
+    if (!found || !this.unread) return;
+    this.dataset = found;
+    await this.start();
+  }
+
+  /** The file is there and its dataset is not: it is read in another way now, with another mapping or none. */
+  private readAnew(): void {
+    this.dataset = undefined;
+    this.start().catch((error: unknown) => this.channel.error(error, "open the file again"));
   }
 
   private async load(): Promise<DatasetInfo> {

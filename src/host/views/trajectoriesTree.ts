@@ -15,6 +15,9 @@ import {
 } from "./trajectoryNodes";
 import { treeItem } from "./treeItems";
 
+/** Files without trajectories that are named, at most. */
+const LEFT_OUT_FILES = 100;
+
 /** How often the view is redrawn while a run grows, at most. */
 const REDRAW_MS = 300;
 
@@ -133,7 +136,9 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
       this.shownDatasets.set(dataset.id, entry);
       entries.push(entry);
     }
-    return entries;
+    if (isFiltered(this.filter)) return entries;
+    const files = await this.host.library.leftOutFiles(LEFT_OUT_FILES);
+    return files.length === 0 ? entries : [...entries, { kind: "leftOut", key: "leftOut", files }];
   }
 
   private async countRows(query: RowQuery): Promise<number> {
@@ -155,6 +160,8 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
         );
       case "group":
         return this.inGroup(entry.dataset, entry.group.groupId, entry.key);
+      case "leftOut":
+        return entry.files.map((file) => ({ kind: "leftOutFile", key: `leftOut/${file.path}`, file }));
       default:
         return [];
     }

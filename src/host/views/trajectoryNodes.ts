@@ -1,8 +1,17 @@
 import type { DatasetInfo, GroupSummary, TrainingStepSummary, TrajectoryRow } from "../../model/summary";
 import type { RowQuery } from "../../protocol/storeCalls";
+import type { LeftOutFile } from "../library";
 
 /** Entries of the Trajectories view. */
-export type TreeEntry = DatasetEntry | StepEntry | GroupEntry | TrajectoryEntry | MoreEntry | FailureEntry;
+export type TreeEntry =
+  | DatasetEntry
+  | StepEntry
+  | GroupEntry
+  | TrajectoryEntry
+  | MoreEntry
+  | FailureEntry
+  | LeftOutEntry
+  | LeftOutFileEntry;
 
 export interface DatasetEntry {
   readonly kind: "dataset";
@@ -49,6 +58,19 @@ export interface FailureEntry {
   readonly key: string;
   readonly message: string;
   readonly hint: string;
+}
+
+/** Files that hold nothing that can be shown, together at the end of the view. */
+export interface LeftOutEntry {
+  readonly kind: "leftOut";
+  readonly key: string;
+  readonly files: readonly LeftOutFile[];
+}
+
+export interface LeftOutFileEntry {
+  readonly kind: "leftOutFile";
+  readonly key: string;
+  readonly file: LeftOutFile;
 }
 
 /** What the reader asked to see; absent = everything. */

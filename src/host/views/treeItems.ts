@@ -1,4 +1,6 @@
+import { basename } from "node:path";
 import * as vscode from "vscode";
+import { mappingOfFormatId } from "../../model/columnMapping";
 import { shownText } from "../ui/credentialMask";
 import { bytes, count, counted, digits, percent, recorded, signedDigits } from "../ui/numbers";
 import type { DatasetEntry, GroupEntry, StepEntry, TrajectoryEntry, TreeEntry } from "./trajectoryNodes";
@@ -44,6 +46,35 @@ function draw(entry: TreeEntry, live: boolean): vscode.TreeItem {
       item.contextValue = "more";
       return item;
     }
+    case "leftOut": {
+      const item = new vscode.TreeItem("not read", Collapsed);
+      item.description = counted(entry.files.length, "file");
+      item.iconPath = new vscode.ThemeIcon("circle-slash");
+      item.tooltip = "Files that look like data and hold nothing that can be shown, each with the reason";
+      item.contextValue = "leftOut";
+      return item;
+    }
+    case "leftOutFile": {
+      const { path, note } = entry.file;
+      const item = new vscode.TreeItem(basename(path), None);
+      // The sentence goes on from the name.
+      item.description = [path, basename(path)].reduce(
+        (text, name) => (text.startsWith(`${name} `) ? text.slice(name.length + 1) : text),
+        note.message,
+      );
+      item.tooltip = lines([path, note.message]);
+      item.iconPath =
+        note.code === "unmapped-columns"
+          ? new vscode.ThemeIcon("table")
+          : new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
+      item.contextValue = "leftOutFile";
+      item.command = {
+        command: "trajectoryLens.openDataset",
+        title: "Open as Trajectories",
+        arguments: [vscode.Uri.file(path)],
+      };
+      return item;
+    }
     case "failure": {
       const item = new vscode.TreeItem(entry.message, None);
       item.iconPath = new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"));
@@ -57,6 +88,12 @@ function draw(entry: TreeEntry, live: boolean): vscode.TreeItem {
 /** A dataset's name; files of generated branches are named by a hash that tells nobody anything. */
 export const datasetLabel = ({ format, name }: DatasetEntry["dataset"]): string =>
   format === "generated-branches" ? "generated branches" : name;
+
+/** A format in a word; what branches are their name says, and a mapping's id would list its columns. */
+function shortFormat(format: string): string | undefined {
+  if (format === "generated-branches") return undefined;
+  return mappingOfFormatId(format) === undefined ? format : "mapped";
+}
 
 function datasetItem({ dataset, folder }: DatasetEntry, live: boolean): vscode.TreeItem {
   const item = new vscode.TreeItem(datasetLabel(dataset), Collapsed);
@@ -73,7 +110,7 @@ function datasetItem({ dataset, folder }: DatasetEntry, live: boolean): vscode.T
       : `${dataset.numeric ? "return" : "mean"} ${digits(dataset.rewardMean)}`;
   item.description = joined([
     folder,
-    dataset.format === "generated-branches" ? undefined : dataset.format,
+    shortFormat(dataset.format),
     size,
     dataset.trainingSteps > 1 ? undefined : reward,
     live ? "live" : undefined,
@@ -86,7 +123,13 @@ function datasetItem({ dataset, folder }: DatasetEntry, live: boolean): vscode.T
   item.tooltip = lines([
     dataset.path,
     `${dataset.formatTitle}, ${counted(dataset.files, "file")}, ${bytes(dataset.bytes)}`,
-    `${counted(dataset.trajectories, "trajectory", "trajectories")}, ${counted(dataset.steps, "step")}, ${counted(dataset.groups, "group")}`,
+    [
+      counted(dataset.trajectories, "trajectory", "trajectories"),
+      dataset.steps === 0 ? "no steps recorded" : counted(dataset.steps, "step"),
+      dataset.groups === 0 ? undefined : counted(dataset.groups, "group"),
+    ]
+      .filter((part) => part !== undefined)
+      .join(", "),
     ...dataset.warnings.slice(0, 5).map((note) => note.message),
   ]);
   return item;
@@ -163,7 +206,8 @@ function trajectoryItem({ row, dataset, advantage }: TrajectoryEntry): vscode.Tr
     None,
   );
   const word = row.success === true ? "pass" : row.success === false ? "fail" : undefined;
-  const steps = counted(row.stepCount, "step");
+  // Some files keep the outcome of an episode and not its steps.
+  const steps = row.stepCount === 0 ? undefined : counted(row.stepCount, "step");
   item.description = joined([
     [word, recorded(row.reward)].filter((part) => part !== undefined).join(" ") || "no reward",
     advantage === undefined ? undefined : signedDigits(advantage.value),

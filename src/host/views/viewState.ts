@@ -17,7 +17,7 @@ const sortWords: Readonly<Record<TreeSort, string>> = {
 };
 
 /** What stands beside the view's title while it is filtered or sorted. */
-export function describeView(filter: TreeFilter, sort: TreeSort): string {
+function describeView(filter: TreeFilter, sort: TreeSort): string {
   const parts = [
     filter.text === undefined ? "" : `"${filter.text}"`,
     filter.outcome === undefined ? "" : outcomeWords[filter.outcome],

@@ -10,7 +10,7 @@ export class DatasetHeader {
   private readonly title = el("h1", { class: "title" });
   private readonly facts = el("div", { class: "facts" });
 
-  constructor(actions: { openAsText(): void; help(): void }) {
+  constructor(actions: { openAsText(): void; search(): void; help(): void }) {
     this.element = el(
       "header",
       { class: "header header-line" },
@@ -19,6 +19,13 @@ export class DatasetHeader {
       el(
         "div",
         { class: "header-actions", role: "toolbar", aria: { label: "Actions" } },
+        button({
+          label: "Search",
+          icon: "search",
+          title: "Search the texts of the whole run (Ctrl+Shift+F)",
+          class: "collapses",
+          onClick: () => actions.search(),
+        }).element,
         button({
           label: "Open as text",
           icon: "go-to-file",
@@ -37,7 +44,9 @@ export class DatasetHeader {
     );
   }
 
+  /** Says what is going on while there is no dataset. */
   say(title: string): void {
+    this.facts.replaceChildren();
     setText(this.title, title);
   }
 

@@ -5,6 +5,7 @@ import {
   type FromDatasetView,
   type ToDatasetView,
 } from "../../../src/protocol/webviewMessages";
+import { button } from "../../components/controls";
 import { el } from "../../components/element";
 import { HelpOverlay } from "../../components/helpOverlay";
 import type { Channel } from "../../components/messages";
@@ -29,6 +30,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["Enter", "open the trajectory, or a group's members"],
   ["Ctrl+Enter", "open beside"],
   ["/", "filter by title"],
+  ["Ctrl+Shift+F", "search the texts of the whole run"],
   ["g", "trajectories or groups"],
   ["t", "branching tree of the group"],
   ["s", "score the trajectory at the cursor"],
@@ -47,6 +49,7 @@ export class DatasetView {
   private readonly rows: RowsPane;
   private readonly requests: RowRequests;
   private readonly help = new HelpOverlay("Keys of the dataset editor", KEYS);
+  private readonly body = el("main", { class: "dataset-body" });
   private dataset: DatasetInfo | undefined;
   private steps: readonly TrainingStepSummary[] = [];
   private query: RowQuery;
@@ -61,6 +64,7 @@ export class DatasetView {
     this.requests = new RowRequests(post);
     this.header = new DatasetHeader({
       openAsText: () => post({ type: "openAsText" }),
+      search: () => post({ type: "search" }),
       help: () => this.help.toggle(),
     });
     this.rows = new RowsPane(
@@ -79,13 +83,14 @@ export class DatasetView {
         this.requests.ask({ ...stepPart(this.query), ...filter }, 0, 1, (total) => counted(total)),
       onFilter: (filter) => this.showOnly(filter ?? {}),
     });
+    this.body.append(this.findings.element, this.rows.element);
     root.replaceChildren(
       this.status.element,
       this.header.element,
       this.status.sentence,
       this.multiples.element,
       this.returns.element,
-      el("main", { class: "dataset-body" }, this.findings.element, this.rows.element),
+      this.body,
       this.help.element,
     );
     this.status.busy(undefined);
@@ -112,10 +117,27 @@ export class DatasetView {
       }
       case "error":
         this.status.idle();
-        this.status.error(message.message, message.hint);
-        if (!this.dataset) this.header.say("This dataset could not be read");
+        this.status.error(message.message, message.hint, this.remedy(message.action));
+        // What can be mapped is not read at all: rows of an earlier mapping would be rows of nothing.
+        if (!this.dataset || message.action) {
+          this.dataset = undefined;
+          this.header.say("Nothing to show");
+          this.multiples.element.hidden = true;
+          this.returns.element.hidden = true;
+          this.body.hidden = true;
+        }
         return;
     }
+  }
+
+  private remedy(action: "mapColumns" | undefined): HTMLElement | undefined {
+    if (action === undefined) return undefined;
+    return button({
+      label: "Map columns",
+      icon: "table",
+      title: "Say which column is the prompt, the response, the reward",
+      onClick: () => this.channel.post({ type: "mapColumns" }),
+    }).element;
   }
 
   private setDataset(dataset: DatasetInfo, steps: readonly TrainingStepSummary[], live: boolean): void {
@@ -124,6 +146,7 @@ export class DatasetView {
     const grown = this.dataset?.trajectories !== dataset.trajectories;
     this.dataset = dataset;
     this.steps = steps;
+    this.body.hidden = false;
     this.header.set(dataset, live);
     this.multiples.set(steps, dataset.components);
     this.multiples.setBrushed(this.brushed());

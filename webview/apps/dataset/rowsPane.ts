@@ -79,7 +79,7 @@ export class RowsPane {
     this.chips = new FilterChips((query) => actions.onQuery(query));
     this.field = textField({
       label: "Filter by title",
-      placeholder: "filter (/)",
+      placeholder: "filter by title (/)",
       onInput: (text) => {
         clearTimeout(this.typing);
         this.typing = window.setTimeout(() => actions.onQuery(withText(this.query, text)), TYPING_MS);
