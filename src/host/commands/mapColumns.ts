@@ -2,12 +2,15 @@ import { basename } from "node:path";
 import * as vscode from "vscode";
 import {
   mappedFieldNames,
+  mappingFormatId,
   mappedFields,
   type ColumnMapping,
   type FileColumns,
   type MappedField,
 } from "../../model/columnMapping";
 import { Failure } from "../../model/failure";
+import type { Host } from "../host";
+import { viewTypes } from "../lensUris";
 import { settings } from "../ui/settings";
 import { counted } from "../ui/numbers";
 import type { Command } from "./command";
@@ -20,13 +23,13 @@ interface Draft {
 
 type FormItem = vscode.QuickPickItem &
   (
-    | { readonly does: "save" | "files" | "rows" }
+    | { readonly does: "save" | "files" | "rows" | "remove" }
     | { readonly does: "field"; readonly field: MappedField }
     | { readonly does: "nothing" }
   );
 
 /** The form: what is mapped first, then what could be, one entry a field. */
-function formItems(draft: Draft): FormItem[] {
+function formItems(draft: Draft, kept: boolean): FormItem[] {
   const entry = (field: MappedField): FormItem => ({
     does: "field",
     field,
@@ -58,6 +61,16 @@ function formItems(draft: Draft): FormItem[] {
       label: "$(list-ordered) One row is",
       description: draft.rows === "step" ? "a step of an episode" : "a whole trajectory",
     },
+    ...(kept
+      ? [
+          {
+            does: "remove" as const,
+            label: "$(trash) Remove mapping",
+            detail:
+              "Takes it out of the settings; the files are then read as they are recognised by themselves",
+          },
+        ]
+      : []),
     separator("Mapped"),
     ...mapped.map(entry),
     separator("Not mapped"),
@@ -85,23 +98,27 @@ async function chooseColumn(draft: Draft, field: MappedField, { columns }: FileC
   else draft.columns[field] = chosen.column;
 }
 
-/** Lets the user change the draft until it is saved; undefined when the form is left. */
+/** Lets the user change the draft until it is saved or removed; undefined when the form is left. */
 async function fillForm(
   path: string,
   draft: Draft,
   columns: FileColumns,
-): Promise<ColumnMapping | undefined> {
+  kept: ColumnMapping | undefined,
+): Promise<ColumnMapping | "remove" | undefined> {
   for (;;) {
-    const item = await vscode.window.showQuickPick(formItems(draft), {
+    const item = await vscode.window.showQuickPick(formItems(draft, kept !== undefined), {
       title: `Map Columns of ${basename(path)}`,
       placeHolder:
-        columns.proposal === undefined
-          ? "Say which column is what; nothing is guessed for this file"
-          : "Guessed from names and values: check it, then save",
+        kept !== undefined
+          ? "As the settings have it: change it, then save"
+          : columns.proposal === undefined
+            ? "Say which column is what; nothing is guessed for this file"
+            : "Guessed from names and values: check it, then save",
       matchOnDescription: true,
       matchOnDetail: true,
     });
     if (item === undefined || item.does === "nothing") return undefined;
+    if (item.does === "remove") return "remove";
     if (item.does === "field") await chooseColumn(draft, item.field, columns);
     else if (item.does === "rows") draft.rows = draft.rows === "step" ? "trajectory" : "step";
     else if (item.does === "files") {
@@ -121,9 +138,11 @@ async function fillForm(
 /** Files that open as text and can be mapped. */
 const MAPPABLE = /\.(jsonl|ndjson|json|csv|tsv)$/iu;
 
-/** The file in question: the command's argument, the active editor's, or one that is asked for. */
+/** The file in question: the command's argument, that of the active table or text editor, or one that is asked for. */
 async function fileOf(argument: unknown): Promise<vscode.Uri | undefined> {
   if (argument instanceof vscode.Uri) return argument;
+  const table = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
+  if (table instanceof vscode.TabInputCustom && table.uri.scheme === "file") return table.uri;
   const active = vscode.window.activeTextEditor?.document.uri;
   if (active?.scheme === "file" && MAPPABLE.test(active.path)) return active;
   const [chosen] =
@@ -142,6 +161,16 @@ function globFor(path: string): string {
   return relative.replace(/[^/]+$/, (name) => name.replace(/[[\](){}!*?]/g, "?").replace(/\d+/g, "*"));
 }
 
+/** The mapping of the settings that the file is read with, or that was made for it and does not fit. */
+async function mappingInUse(host: Host, uri: vscode.Uri): Promise<ColumnMapping | undefined> {
+  const { mappings } = settings.columnMappings();
+  const format = (await host.library.services.datasets.ofFile(uri.fsPath))?.format;
+  return (
+    mappings.find((mapping) => mappingFormatId(mapping) === format) ??
+    mappings.find(({ files }) => files === globFor(uri.fsPath))
+  );
+}
+
 export const mapColumnsCommand: Command = {
   what: "map the columns of the file",
   make:
@@ -156,15 +185,26 @@ export const mapColumnsCommand: Command = {
           `${basename(uri.fsPath)} has no columns with names.`,
           "Tables, JSON objects, HDF5 files, npz files and pickles of named arrays can be mapped.",
         );
+      const kept = await mappingInUse(host, uri);
+      const start = kept ?? found.proposal?.mapping;
       const draft: Draft = {
-        files: globFor(uri.fsPath),
-        rows: found.proposal?.mapping.rows ?? "trajectory",
-        columns: { ...found.proposal?.mapping.columns },
+        files: kept?.files ?? globFor(uri.fsPath),
+        rows: start?.rows ?? (start?.columns.episode === undefined ? "trajectory" : "step"),
+        columns: { ...start?.columns },
       };
-      const mapping = await fillForm(uri.fsPath, draft, found);
+      const mapping = await fillForm(uri.fsPath, draft, found, kept);
       if (!mapping) return;
+      // The mapping that the form began with gives way, also where its files were changed.
+      if (kept !== undefined && (mapping === "remove" || mapping.files !== kept.files))
+        await settings.dropMapping(kept.files);
+      if (mapping === "remove") {
+        await host.library.add([uri.fsPath]);
+        return;
+      }
       await settings.keepMapping(mapping);
-      const datasets = await host.library.add([uri.fsPath]);
-      vscode.window.setStatusBarMessage(`${counted(datasets.length, "dataset")} read with the mapping`, 5000);
+      await host.library.add([uri.fsPath]);
+      // Fails with the reason where nothing could be read by it.
+      await host.library.ofFile(uri.fsPath);
+      await vscode.commands.executeCommand("vscode.openWith", uri, viewTypes.dataset);
     },
 };

@@ -70,6 +70,19 @@ export const settings = {
         : vscode.ConfigurationTarget.Workspace;
     await vscode.workspace.getConfiguration(section).update("columnMappings", [mapping, ...others], target);
   },
+  /** Takes the mapping for these files out of the settings that hold it. */
+  dropMapping: async (files: string): Promise<void> => {
+    const configuration = vscode.workspace.getConfiguration(section);
+    const held = configuration.inspect<readonly unknown[]>("columnMappings");
+    for (const [entries, target] of [
+      [held?.workspaceValue, vscode.ConfigurationTarget.Workspace],
+      [held?.globalValue, vscode.ConfigurationTarget.Global],
+    ] as const) {
+      const left = entries?.filter((entry) => (entry as { files?: unknown } | null)?.files !== files);
+      if (left === undefined || left.length === entries?.length) continue;
+      await configuration.update("columnMappings", left.length === 0 ? undefined : left, target);
+    }
+  },
   indexAutomatically: (): boolean => read("index.automatic", true),
   maskCredentials: (): boolean => read("maskCredentials", true),
   modelFolders: (): string[] => folders("modelFolders"),
