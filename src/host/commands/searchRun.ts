@@ -4,6 +4,7 @@ import type { SearchHit, SearchPattern, SearchSummary, StoreCalls } from "../../
 import { openTrajectory } from "../open";
 import { shownText } from "../ui/credentialMask";
 import { isCancellation } from "../ui/failures";
+import { count, counted } from "../ui/numbers";
 import type { Command, CommandParts } from "./command";
 import { resolveTarget } from "./target";
 
@@ -80,6 +81,8 @@ function askForHit(
   initial: string,
 ): Promise<SearchHit | undefined> {
   const pick = vscode.window.createQuickPick<HitItem>();
+  // Hits keep the order in which the run holds them. The property is not in the typings; where it is not known it does nothing.
+  (pick as vscode.QuickPick<HitItem> & { sortByLabel?: boolean }).sortByLabel = false;
   const chosen = { regex: false, matchCase: false, wholeWord: false };
   let running: AbortController | undefined;
   let pause: NodeJS.Timeout | undefined;
@@ -178,7 +181,10 @@ async function streamHits(
         items.push(...hits.map(itemOf));
         if (performance.now() - drawn < DRAW_MS) return;
         drawn = performance.now();
-        show(items, `${count(items.length)} hits, ${count(searched)} of ${count(total)} trajectories`);
+        show(
+          items,
+          `${counted(items.length, "hit")}, ${count(searched)} of ${counted(total, "trajectory", "trajectories")}`,
+        );
       },
     },
   );
@@ -186,9 +192,11 @@ async function streamHits(
 }
 
 function summaryText({ matches, trajectories, truncated, unreadable }: SearchSummary): string {
-  const parts = [`${count(matches)} matches in ${count(trajectories)} trajectories`];
+  const parts = [
+    `${counted(matches, "match", "matches")} in ${counted(trajectories, "trajectory", "trajectories")}`,
+  ];
   if (truncated) parts.push(`stopped at ${SHOWN} hits`);
-  if (unreadable > 0) parts.push(`${count(unreadable)} records have changed on the disk`);
+  if (unreadable > 0) parts.push(`${counted(unreadable, "record")} changed on the disk`);
   return parts.join(", ");
 }
 
@@ -197,7 +205,8 @@ function itemOf(hit: SearchHit): HitItem {
   const step = hit.trainingStep === undefined ? "" : `training step ${hit.trainingStep}, `;
   return {
     label: plain(shownText(`${before}${match}${after}`)),
-    description: `step ${hit.stepIndex}, ${hit.field === "toolCalls" ? "tool calls" : hit.field}`,
+    // Steps are counted from 1, as in the trajectory editor.
+    description: `step ${hit.stepIndex + 1}, ${hit.field === "toolCalls" ? "tool calls" : hit.field}`,
     detail: plain(shownText(`${step}#${hit.row} · ${hit.title}`)),
     hit,
   };
@@ -205,5 +214,3 @@ function itemOf(hit: SearchHit): HitItem {
 
 /** Labels turn `$(name)` into icons; text of trajectories must stay text. */
 const plain = (text: string): string => text.replaceAll("$(", "$\u200b(");
-
-const count = (value: number): string => value.toLocaleString("en-US");
