@@ -192,14 +192,15 @@ export class ColumnPlots {
       const label = plot.shape.labels?.[dimension];
       setText(
         item.lastElementChild as HTMLElement,
-        `${label !== undefined ? `${label} ` : shown.length > 1 ? `[${dimension}] ` : ""}${significant(value)}`,
+        `${label !== undefined ? `${label} ` : shown.length > 1 ? `[${dimension}] ` : ""}${flag(plot.shape) ? exact(value) : significant(value)}`,
       );
       setTitle(
         item,
         `${plot.shape.name}${label !== undefined ? ` ${label}` : `[${dimension}]`} = ${exact(value)}`,
       );
       const swatch = item.firstElementChild as HTMLElement;
-      swatch.hidden = plot.shape.width > LINES;
+      // One line alone needs no legend, and a heat map has none.
+      swatch.hidden = plot.shape.width === 1 || plot.shape.width > LINES;
       swatch.style.borderTopColor =
         plot.shape.width === 1 ? theme().positive : theme().series[dimension % theme().series.length]!;
       swatch.style.borderTopStyle =

@@ -79,17 +79,16 @@ export function percent(share: number | undefined): string {
   return value < 10 || value > 99 ? `${value.toFixed(1)}%` : `${value.toFixed(0)}%`;
 }
 
-/** Bytes in binary steps. */
+/** Bytes in powers of 1,000, as the Trajectories view writes them: "3.1 MB". */
 export function bytes(value: number): string {
-  if (value < 1024) return `${value} B`;
-  const units = ["KB", "MB", "GB", "TB"];
+  const units = ["B", "kB", "MB", "GB", "TB"];
   let scaled = value;
-  let unit = -1;
-  do {
-    scaled /= 1024;
-    unit++;
-  } while (scaled >= 1024 && unit < units.length - 1);
-  return `${scaled < 10 ? scaled.toFixed(1) : scaled.toFixed(0)} ${units[unit]}`;
+  let unit = 0;
+  while (scaled >= 1000 && unit < units.length - 1) {
+    scaled /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? scaled : scaled.toPrecision(scaled >= 100 ? 3 : 2)} ${units[unit]}`;
 }
 
 /** Text on one line, cut at `limit` characters, for lists. */

@@ -131,7 +131,8 @@ function listed(parts: readonly Node[]): ElementChild[] {
   const simple = parts.every(
     (part) => part.kind === "number" || part.kind === "symbol" || part.kind === "negate",
   );
-  const drawn = (part: Node): HTMLElement => draw(part, 0, false);
+  // A term goes to the next line as a whole where it fits there.
+  const drawn = (part: Node): HTMLElement => el("span", { class: "formula-term" }, draw(part, 0, false));
   if (parts.length <= (simple ? NUMBERS : TERMS))
     return parts.flatMap((part, index) => [index > 0 ? ", " : "", drawn(part)]);
   return [

@@ -1,5 +1,5 @@
 /** Tallest element that browsers lay out exactly; above it, scroll positions are scaled. */
-export const TALLEST_PIXELS = 8_000_000;
+const TALLEST_PIXELS = 8_000_000;
 
 /**
  * Maps rows to a scroll bar of limited height. Positions are kept in "virtual" pixels (row height times row), which

@@ -32,7 +32,7 @@ export function stepKind(step: Step): string {
 }
 
 /** First words of a step. */
-export function stepWords(step: Step): string {
+function stepWords(step: Step): string {
   const call = step.toolCalls?.[0];
   const text = [step.action, step.thought, step.observation].find(
     (part) => part !== undefined && part.trim() !== "",

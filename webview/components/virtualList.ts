@@ -2,7 +2,7 @@ import { oncePerFrame, onResize } from "./canvas";
 import { el } from "./element";
 import { ScrollSpace } from "./scrollSpace";
 
-export const ROW_HEIGHT = 22;
+const ROW_HEIGHT = 22;
 
 /** One reusable row: `update` puts another index into it. */
 export interface RowView {

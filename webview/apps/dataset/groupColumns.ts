@@ -1,6 +1,7 @@
 import type { ToDatasetView } from "../../../src/protocol/webviewMessages";
 import { el, setText, setTitle } from "../../components/element";
 import { ABSENT, aligned, count, exact, oneLine } from "../../components/format";
+import { drawBar } from "../../components/stepList";
 import type { Column } from "./columns";
 
 /** What the host tells of one group. */
@@ -22,10 +23,22 @@ export function groupColumns(facts: GroupFacts): readonly Column[] {
       pixels: 124,
       dispensable: 1,
       numeric: true,
-      create: (cell) => (row) => {
-        const value = values[places.get(row.id) ?? -1] ?? NaN;
-        setText(cell, Number.isFinite(value) ? aligned(value, largest, true) : ABSENT);
-        setTitle(cell, Number.isFinite(value) ? `${exact(value)}, ${convention}` : "no advantage");
+      create: (cell) => {
+        const text = el("span", { class: "number" });
+        const fill = el("span", { class: "bar-fill" });
+        const bar = el("span", { class: "bar", aria: { hidden: "true" } }, fill);
+        cell.classList.add("with-bar");
+        cell.append(text, bar);
+        return (row) => {
+          const value = values[places.get(row.id) ?? -1] ?? NaN;
+          const known = Number.isFinite(value);
+          setText(text, known ? aligned(value, largest, true) : ABSENT);
+          setTitle(cell, known ? `${exact(value)}, ${convention}` : "no advantage");
+          drawBar(bar, fill, known ? value : undefined, {
+            signed: true,
+            limits: largest > 0 ? { low: -largest, high: largest } : undefined,
+          });
+        };
       },
     };
   });

@@ -4,7 +4,7 @@ import { el } from "../../components/element";
 import { count, exact, oneLine, plural, significant } from "../../components/format";
 
 /** What a group teaches, in one sentence; "" where nothing stands out. */
-export function groupSentence(rows: readonly TrajectoryRow[]): string {
+function groupSentence(rows: readonly TrajectoryRow[]): string {
   const rewards = rows.map((row) => row.reward).filter((reward) => typeof reward === "number");
   if (rows.length < 2 || rewards.length < rows.length)
     return rewards.length < rows.length && rewards.length > 0

@@ -127,6 +127,7 @@ export class Header {
         ? `${chosen.kind} model ${chosen.path}, click to choose another`
         : "Choose the model that scores",
     );
+    this.element.classList.toggle("long", (head.row.groupSize ?? 1) > 1);
     this.drawFacts();
     this.drawStrip();
   }
@@ -176,7 +177,7 @@ export class Header {
       el("span", {
         class: "number quiet",
         text:
-          plural(head.stepCount, "step") +
+          (head.stepCount === 0 ? "no steps recorded" : plural(head.stepCount, "step")) +
           (head.tokenCount > 0 ? `, ${plural(head.tokenCount, "token")}` : ""),
       }),
       head.groundTruth !== undefined &&
@@ -226,7 +227,7 @@ export class Header {
     const value = this.advantage?.values?.[0] ?? recorded;
     if (value === undefined) return undefined;
     const convention = this.advantage ? this.advantage.convention : "recorded by the file";
-    const below = typeof value === "number" && value < 0;
+    const side = typeof value !== "number" || value === 0 ? "" : value < 0 ? "below" : "above";
     return el(
       "button",
       {
@@ -235,7 +236,7 @@ export class Header {
         on: { click: () => this.actions.explainHeadline() },
       },
       el("span", { class: "quiet", text: "adv " }),
-      el("span", { class: `number strong ${below ? "below" : "above"}`, text: withSign(value) }),
+      el("span", { class: `number strong ${side}`.trimEnd(), text: withSign(value) }),
       el("span", { class: "quiet fact-convention", text: ` ${convention}` }),
     );
   }

@@ -1,7 +1,7 @@
 import type { StepWindowItem } from "../../../src/protocol/webviewMessages";
 
 /** True when any text of a step holds `wanted`, in any case. */
-export function stepMatches(item: StepWindowItem, wanted: string): boolean {
+function stepMatches(item: StepWindowItem, wanted: string): boolean {
   const { action, thought, observation, role, kind, toolCalls } = item.step;
   const small = wanted.toLowerCase();
   return [action, thought, observation, role, kind, ...(toolCalls ?? []).map((call) => call.name)].some(
