@@ -33,6 +33,7 @@ import { goose } from "./goose";
 import { lmEvalHarness } from "./lmEvalHarness";
 import { evalScope } from "./evalScope";
 import { helm } from "./helm";
+import { terminalBench, asciicast } from "./terminalBench";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -67,6 +68,8 @@ import { qualityDiversity } from "./qualityDiversity";
 import { rllm } from "./rllm";
 import { rlLoggingBoard } from "./rlLoggingBoard";
 import { rlds } from "./rlds";
+import { rllibBatches, rllibSteps } from "./rllib";
+import { rllibEpisodes } from "./rllibEpisodes";
 import { robomimic } from "./robomimic";
 import { rocketStates } from "./rocketStates";
 import { shareGpt } from "./shareGpt";
@@ -185,6 +188,9 @@ export const formats: readonly Format[] = [
   imitationDataset,
   imitationRollouts,
   stableBaselines2,
+  rllibBatches,
+  rllibSteps,
+  rllibEpisodes,
   replayBuffers,
   tianshouHdf5,
   episodePickles,
@@ -222,6 +228,8 @@ export const formats: readonly Format[] = [
   openAiItems,
   atif,
   atifStream,
+  terminalBench,
+  asciicast,
   tauBench,
   tau2Bench,
   prm800k,

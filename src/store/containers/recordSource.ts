@@ -17,6 +17,7 @@ import { csvTable } from "./csvFile";
 import { folderMembers } from "./folder";
 import { textRecords } from "./jsonRecords";
 import { each, LARGEST_DOCUMENT, oneRecord, type Opened, type RecordSource } from "./openedRecords";
+import "./packedTexts";
 import { plainContent } from "./plainContent";
 import { unpackedTable } from "./tableCells";
 import { MOST_WHOLE_ROWS, rowRecords, runRecords, tableRecords } from "./tableRecords";
