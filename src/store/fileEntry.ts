@@ -30,28 +30,40 @@ export interface FileEntry {
   lastGroupKey: bigint | undefined;
 }
 
-/** The entry of a row of `store.files`. */
-export function fileEntryOf(row: Readonly<Record<string, DuckDBValue>>): FileEntry {
+/**
+ * Columns of `store.files` as `fileEntryOf` reads them. The texts come as one: decoding eight of each of 100,000 files takes twice
+ * as long as all the rest of opening them.
+ */
+export const FILE_COLUMNS = `concat_ws(chr(0), path, relative_path, dataset_id, hash, container, head_hash, tail_hash, companions),
+  file_no, bytes, mtime_ms, inode, indexed_bytes, records, open_end, torn_bytes, last_group, last_group_key, revision`;
+
+/** The entry of a row of `store.files`, given its FILE_COLUMNS. */
+export function fileEntryOf(row: readonly DuckDBValue[]): FileEntry {
+  const [texts, fileNo, bytes, mtimeMs, inode, indexedBytes, records, openEnd, tornBytes, ...groups] = row;
+  const [path, relativePath, datasetId, hash, container, headHash, tailHash, companions] = (
+    texts as string
+  ).split("\0");
+  const [lastGroup, lastGroupKey, revision] = groups;
   return {
-    fileNo: row["file_no"] as number,
-    datasetId: row["dataset_id"] as string,
-    path: row["path"] as string,
-    relativePath: row["relative_path"] as string,
-    hash: row["hash"] as string,
-    container: row["container"] as FileEntry["container"],
-    bytes: row["bytes"] as number,
-    mtimeMs: row["mtime_ms"] as number,
-    inode: row["inode"] as number,
-    headHash: row["head_hash"] as string,
-    tailHash: row["tail_hash"] as string,
-    indexedBytes: row["indexed_bytes"] as number,
-    records: row["records"] as number,
-    openEnd: row["open_end"] as boolean,
-    tornBytes: row["torn_bytes"] as number,
-    companions: row["companions"] as string,
-    revision: row["revision"] as number,
-    lastGroup: (row["last_group"] as bigint | null) ?? undefined,
-    lastGroupKey: (row["last_group_key"] as bigint | null) ?? undefined,
+    fileNo: fileNo as number,
+    datasetId: datasetId as string,
+    path: path as string,
+    relativePath: relativePath as string,
+    hash: hash as string,
+    container: container as FileEntry["container"],
+    bytes: bytes as number,
+    mtimeMs: mtimeMs as number,
+    inode: inode as number,
+    headHash: headHash as string,
+    tailHash: tailHash as string,
+    indexedBytes: indexedBytes as number,
+    records: records as number,
+    openEnd: openEnd as boolean,
+    tornBytes: tornBytes as number,
+    companions: companions as string,
+    revision: revision as number,
+    lastGroup: (lastGroup as bigint | null) ?? undefined,
+    lastGroupKey: (lastGroupKey as bigint | null) ?? undefined,
   };
 }
 

@@ -1,11 +1,12 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import type { Grouping } from "../formats/format";
 import type { Note } from "../model/trajectory";
-import { sortKey, type FileEntry } from "./fileEntry";
+import type { FileEntry } from "./fileEntry";
+import { writeFileStates } from "./fileStates";
 import { ComponentSets } from "./componentSets";
 import { appendRows, appendSteps, rowTypes } from "./rowColumns";
 import type { SummaryBlock } from "./summaryBlock";
-import { ColumnAppender, type AppendColumn } from "./vectors";
+import { ColumnAppender } from "./vectors";
 
 /** Rows after which what DuckDB has logged is brought into its file, once nothing is being written for a while. */
 const ROWS_TO_SETTLE = 20_000;
@@ -13,6 +14,16 @@ const SETTLE_MS = 500;
 
 /** A transaction costs as much as thousands of rows, so what waits is written together, up to this. */
 const TOGETHER = 256;
+/** Dropping looks at all rows each time, so that more files together are cheaper. */
+const DROPPED_TOGETHER = 4096;
+
+interface PendingDrop {
+  readonly file: FileEntry;
+  /** True when the file itself is forgotten, not only what was read of it. */
+  readonly forget: boolean;
+  resolve(): void;
+  reject(error: unknown): void;
+}
 
 interface PendingAppend {
   readonly file: FileEntry;
@@ -30,6 +41,7 @@ export class IndexWriter {
   private nextTno: bigint;
   private queue: Promise<unknown> = Promise.resolve();
   private readonly pending: PendingAppend[] = [];
+  private readonly drops: PendingDrop[] = [];
   private sets: ComponentSets | undefined;
   private unsettledRows = 0;
   private settling: NodeJS.Timeout | undefined;
@@ -168,26 +180,43 @@ export class IndexWriter {
   }
 
   /** Drops the rows of a file, and the scores of its trajectories, before it is read anew. */
-  async clearFile(file: FileEntry): Promise<void> {
-    await this.transaction(async (connection) => {
-      await deleteRows(connection, file.fileNo);
-      await connection.run("DELETE FROM store.scores WHERE trajectory_id LIKE $1", [`${file.hash}:%`]);
-      file.revision++;
-      file.indexedBytes = 0;
-      file.records = 0;
-      file.openEnd = false;
-      file.tornBytes = 0;
-      file.lastGroup = undefined;
-      file.lastGroupKey = undefined;
-      await writeFileStates(connection, [file]);
+  clearFile(file: FileEntry): Promise<void> {
+    return this.drop(file, false);
+  }
+
+  /** Drops the rows of a file, and the file. Scores stay: a file that was moved away may come back. */
+  removeFile(file: FileEntry): Promise<void> {
+    return this.drop(file, true);
+  }
+
+  /** Files that go at the same time share a transaction: a run of thousands that is removed or written anew is one of them. */
+  private drop(file: FileEntry, forget: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.drops.push({ file, forget, resolve, reject });
+      if (this.drops.length === 1) void this.writeDrops();
     });
   }
 
-  async removeFile(file: FileEntry): Promise<void> {
-    await this.transaction(async (connection) => {
-      await deleteRows(connection, file.fileNo);
-      await connection.run("DELETE FROM store.files WHERE file_no = $1", [file.fileNo]);
-    });
+  private async writeDrops(): Promise<void> {
+    let taken: PendingDrop[] = [];
+    const before: (() => void)[] = [];
+    try {
+      await this.transaction(async (connection) => {
+        taken = this.drops.splice(0, DROPPED_TOGETHER);
+        if (taken.length === 0) return;
+        if (this.drops.length > 0) queueMicrotask(() => void this.writeDrops());
+        for (const { file } of taken) {
+          const state = { ...file };
+          before.push(() => Object.assign(file, state));
+        }
+        await dropFiles(connection, taken);
+      });
+    } catch (error) {
+      for (const restore of before) restore();
+      for (const { reject } of taken) reject(error);
+      return;
+    }
+    for (const { resolve } of taken) resolve();
   }
 
   async replaceWarnings(file: FileEntry, codes: readonly string[], notes: readonly Note[]): Promise<void> {
@@ -202,85 +231,32 @@ export class IndexWriter {
   }
 }
 
-async function writeFileStates(connection: DuckDBConnection, files: readonly FileEntry[]): Promise<void> {
+async function dropFiles(connection: DuckDBConnection, drops: readonly PendingDrop[]): Promise<void> {
+  const numbers = drops.map(({ file }) => file.fileNo).join(", ");
   await connection.run(
-    `DELETE FROM store.files WHERE file_no IN (${files.map((file) => file.fileNo).join(", ")})`,
+    `DELETE FROM store.steps WHERE tno IN (SELECT tno FROM store.rows WHERE file_no IN (${numbers}))`,
   );
-  const appender = await ColumnAppender.open(
-    connection,
-    "files",
-    ({ BOOLEAN, DOUBLE, INTEGER, UBIGINT, VARCHAR }) => [
-      INTEGER,
-      VARCHAR,
-      VARCHAR,
-      VARCHAR,
-      VARCHAR,
-      VARCHAR,
-      VARCHAR,
-      DOUBLE,
-      DOUBLE,
-      DOUBLE,
-      VARCHAR,
-      VARCHAR,
-      DOUBLE,
-      INTEGER,
-      BOOLEAN,
-      DOUBLE,
-      UBIGINT,
-      UBIGINT,
-      VARCHAR,
-      DOUBLE,
-    ],
-  );
-  const at = (row: number): FileEntry => files[row] as FileEntry;
-  const texts = (text: (file: FileEntry) => string): AppendColumn => ({
-    kind: "texts",
-    text: (row) => text(at(row)),
-  });
-  const doubles = (value: (file: FileEntry) => number): AppendColumn => ({
-    kind: "numbers",
-    data: Float64Array.from(files, value),
-  });
-  const groups = (value: (file: FileEntry) => bigint | undefined): AppendColumn => ({
-    kind: "numbers",
-    data: BigUint64Array.from(files, (file) => value(file) ?? 0n),
-    isNull: (row) => value(at(row)) === undefined,
-  });
-  appender.append(
-    [
-      { kind: "numbers", data: Int32Array.from(files, (file) => file.fileNo) },
-      texts((file) => file.datasetId),
-      texts((file) => file.path),
-      texts((file) => file.relativePath),
-      texts((file) => file.hash),
-      texts((file) => sortKey(file.relativePath)),
-      texts((file) => file.container),
-      doubles((file) => file.bytes),
-      doubles((file) => file.mtimeMs),
-      doubles((file) => file.inode),
-      texts((file) => file.headHash),
-      texts((file) => file.tailHash),
-      doubles((file) => file.indexedBytes),
-      { kind: "numbers", data: Int32Array.from(files, (file) => file.records) },
-      { kind: "numbers", data: Uint8Array.from(files, (file) => (file.openEnd ? 1 : 0)) },
-      doubles((file) => file.tornBytes),
-      groups((file) => file.lastGroup),
-      groups((file) => file.lastGroupKey),
-      texts((file) => file.companions),
-      doubles((file) => file.revision),
-    ],
-    files.length,
-  );
-  appender.close();
-}
-
-async function deleteRows(connection: DuckDBConnection, fileNo: number): Promise<void> {
-  await connection.run(
-    "DELETE FROM store.steps WHERE tno IN (SELECT tno FROM store.rows WHERE file_no = $1)",
-    [fileNo],
-  );
-  await connection.run("DELETE FROM store.rows WHERE file_no = $1", [fileNo]);
-  await connection.run("DELETE FROM store.warnings WHERE file_no = $1", [fileNo]);
+  await connection.run(`DELETE FROM store.rows WHERE file_no IN (${numbers})`);
+  await connection.run(`DELETE FROM store.warnings WHERE file_no IN (${numbers})`);
+  const cleared = drops.filter(({ forget }) => !forget).map(({ file }) => file);
+  if (cleared.length > 0) {
+    const hashes = cleared.map(({ hash }) => `'${hash}'`).join(", ");
+    await connection.run(`DELETE FROM store.scores WHERE split_part(trajectory_id, ':', 1) IN (${hashes})`);
+    for (const file of cleared) {
+      file.revision++;
+      file.indexedBytes = 0;
+      file.records = 0;
+      file.openEnd = false;
+      file.tornBytes = 0;
+      file.lastGroup = undefined;
+      file.lastGroupKey = undefined;
+    }
+    await writeFileStates(connection, cleared);
+  }
+  if (cleared.length < drops.length) {
+    const forgotten = drops.filter(({ forget }) => forget).map(({ file }) => file.fileNo);
+    await connection.run(`DELETE FROM store.files WHERE file_no IN (${forgotten.join(", ")})`);
+  }
 }
 
 async function insertWarning(

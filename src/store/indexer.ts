@@ -15,12 +15,14 @@ import { unpack } from "./containers/unpack";
 import { datasetPlace } from "./datasetPaths";
 import { fileHashOf } from "./ids";
 import type { IndexDatabase } from "./indexDatabase";
-import { fileEntryOf, type FileEntry } from "./fileEntry";
+import { FILE_COLUMNS, fileEntryOf, type FileEntry } from "./fileEntry";
 import type { IndexWriter } from "./indexWriter";
 import { Intake } from "./intake";
+import { KnownFiles } from "./knownFiles";
 import { MappingChoice } from "./mappingChoice";
 import { probe, type Probe } from "./probe";
 import { CLOCK_GRAIN_MS } from "./reading";
+import { SLICE_MS, Slices } from "./slices";
 import { Steadiness } from "./steadiness";
 import {
   archiveDepth,
@@ -83,7 +85,7 @@ export interface IndexerEvents {
 
 /** Brings files into the index and keeps them up to date. One file is worked on by one caller at a time. */
 export class Indexer {
-  readonly files = new Map<string, FileEntry>();
+  readonly files = new KnownFiles();
   readonly datasets = new Map<string, DatasetEntry>();
   readonly companions = new CompanionWatch();
   /** Files looked at and left alone, with the state in which that was decided. */
@@ -127,11 +129,16 @@ export class Indexer {
   }
 
   private async readFiles(): Promise<void> {
-    const files = await this.database.reader.runAndReadAll("SELECT * FROM store.files");
-    for (const row of files.getRowObjects()) {
-      const file = fileEntryOf(row);
-      this.files.set(file.path, file);
-      this.nextFileNo = Math.max(this.nextFileNo, file.fileNo + 1);
+    const files = await this.database.reader.run(`SELECT ${FILE_COLUMNS} FROM store.files`);
+    // Pages of rows are asked for at the same time, by the view that has just opened.
+    const slices = new Slices(SLICE_MS);
+    for (const chunk of await files.fetchAllChunks()) {
+      for (const row of chunk.getRows()) {
+        const file = fileEntryOf(row);
+        this.files.add(file);
+        this.nextFileNo = Math.max(this.nextFileNo, file.fileNo + 1);
+      }
+      await slices.turn();
     }
   }
 
@@ -143,7 +150,7 @@ export class Indexer {
   /** Files that are followed: those in the index, and those that could become data. */
   followedFiles(): string[] {
     // Files of archives change with their archive alone.
-    return [...this.files.keys(), ...this.leftAlone.keys()].filter((path) => archiveDepth(path) === 0);
+    return [...this.files.paths(), ...this.leftAlone.keys()].filter((path) => archiveDepth(path) === 0);
   }
 
   /** True when a file has never been looked at. */
@@ -301,11 +308,12 @@ export class Indexer {
     if (entry === undefined) return;
     this.files.delete(path);
     await this.writer.removeFile(entry);
-    if ([...this.files.values()].some((file) => file.datasetId === entry.datasetId)) {
+    if (this.files.countOf(entry.datasetId) > 0) {
       this.events.changed(entry.datasetId, 0);
       return;
     }
-    this.datasets.delete(entry.datasetId);
+    // Of files that go at the same time, one takes the dataset with it.
+    if (!this.datasets.delete(entry.datasetId)) return;
     await this.writer.transaction((connection) =>
       connection.run("DELETE FROM store.datasets WHERE dataset_id = $1", [entry.datasetId]),
     );
@@ -400,11 +408,11 @@ export class Indexer {
         await this.refresh(file.path, file.stats, false, signal);
     }
     const inside = unpacked.root + sep;
-    for (const member of [...this.files.keys()])
+    for (const member of [...this.files.paths()])
       if (member.startsWith(inside) && !found.has(member)) await this.remove(member);
     const notes = this.looseNotes().filter(({ where = "" }) => where.startsWith(inside));
     const [problem] = unpacked.problems;
-    if (![...this.files.keys()].some((member) => member.startsWith(inside) || archiveOf(member) === path)) {
+    if (![...this.files.paths()].some((member) => member.startsWith(inside) || archiveOf(member) === path)) {
       await this.removeMembers(path);
       dropUnpacked(path, { ...unpacked, useful: false });
       return notes[0] === undefined ? nothing : named(notes[0].message.replaceAll(inside, ""), notes[0].code);
@@ -421,7 +429,7 @@ export class Indexer {
     for (const { path: inner } of unpackedArchives())
       if (inner.startsWith(inside)) await this.removeMembers(inner);
     for (const member of [...this.leftAlone.keys()]) if (member.startsWith(inside)) await this.remove(member);
-    for (const member of [...this.files.keys()]) if (member.startsWith(inside)) await this.remove(member);
+    for (const member of [...this.files.paths()]) if (member.startsWith(inside)) await this.remove(member);
     dropUnpacked(path);
   }
 
@@ -468,7 +476,7 @@ export class Indexer {
       companions: "",
       revision: 0,
     };
-    this.files.set(path, file);
+    this.files.add(file);
     await this.takeWhole(file, found, look);
   }
 

@@ -1,5 +1,8 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 
+/** Files are looked at for this long before anything else has its turn: answers and what is written wait for that. */
+export const SLICE_MS = 8;
+
 /**
  * Lets many pieces of work that never wait by themselves share the thread with the rest: after some time, all of them wait until
  * the rest had its turn.

@@ -10,12 +10,12 @@ import { closeIndex, isDamage, openIndex, removeIndex, type IndexDatabase } from
 import { Indexer } from "./indexer";
 import { IndexWriter } from "./indexWriter";
 import { Queries } from "./queries";
-import { Slices } from "./slices";
+import { SLICE_MS, Slices } from "./slices";
 import { Scores } from "./scores";
 import { search } from "./search";
 import { Follower } from "./tail";
 import { TrajectoryReader } from "./trajectories";
-import { Turns } from "./turns";
+import { eachInTurns, LARGE_AT_ONCE, LARGE_BYTES, Turns } from "./turns";
 import { archiveOf, setUnpackFolder, shownNote, shownPath } from "./unpacked";
 import { couldBeData, type FoundFile } from "./walk";
 import { WorkerPool } from "./workerPool";
@@ -27,11 +27,6 @@ const FILES_AT_ONCE = 256;
 /** The first files are taken in alone until somebody was told of their rows, but for no longer than this. */
 const FIRST_FILES = 16;
 const FIRST_MS = 1_000;
-/** Files above this size take turns: more of them at once would only be in each other's way. */
-const LARGE_BYTES = 2 ** 20;
-const LARGE_AT_ONCE = 4;
-/** Files are looked at for this long before anything else has its turn: answers and what is written wait for that. */
-const SLICE_MS = 8;
 
 export type Emit = <K extends keyof StoreEvents>(name: K, payload: StoreEvents[K]) => void;
 
@@ -164,6 +159,7 @@ export class Store {
     const large = new Turns(LARGE_AT_ONCE);
     const slices = new Slices(SLICE_MS);
     let looked = 0;
+    const seen = new Set<string>();
     let goOn = (): void => undefined;
     const first = new Promise<void>((resolve) => (goOn = resolve));
     this.onTold.add(goOn);
@@ -179,6 +175,7 @@ export class Store {
           break;
         }
         total++;
+        seen.add(file.path);
         timer ??= setTimeout(goOn, FIRST_MS);
         if (signal.aborted)
           throw new Failure("cancelled", "Indexing was cancelled.", "Index again to go on where it stopped.");
@@ -213,7 +210,7 @@ export class Store {
         return shown === root || shown.startsWith(root.endsWith(sep) ? root : root + sep);
       });
     await this.indexer.forgetArchives(isUnder);
-    await this.forgetMissing(paths);
+    await this.forgetMissing(paths, seen);
     this.tellAll();
     if (watch) this.follower.start();
     const ids = new Set(
@@ -234,16 +231,18 @@ export class Store {
     for (const path of paths) yield* this.follower.files(path, watch);
   }
 
-  /** Files that the index holds under these paths and that are gone from the disk. */
-  private async forgetMissing(paths: readonly string[]): Promise<void> {
-    for (const path of [...this.indexer.files.keys()]) {
-      if (!paths.some((root) => path === root || path.startsWith(root + sep))) continue;
+  /** Forgets files that the index holds under these paths and that are gone from the disk; those just seen are not. */
+  private async forgetMissing(paths: readonly string[], seen: ReadonlySet<string>): Promise<void> {
+    const unseen = [...this.indexer.files.paths()].filter(
+      (path) => !seen.has(path) && paths.some((root) => path === root || path.startsWith(root + sep)),
+    );
+    await eachInTurns(unseen, FILES_AT_ONCE, async (path) => {
       try {
         await stat(path);
       } catch {
         await this.indexer.refresh(path, undefined, false);
       }
-    }
+    });
   }
 
   private changed(datasetId: string, addedRows: number): void {

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Note } from "../model/trajectory";
 import type { Indexer } from "./indexer";
+import { eachInTurns, LARGE_AT_ONCE, LARGE_BYTES, Turns } from "./turns";
 import { couldBeData, isCandidate, walk, type FoundFile } from "./walk";
 
 /** Poll at least this often: growth has to show within 2 s, also where the system tells nothing (NFS). */
@@ -22,6 +23,8 @@ const TOLD_MS = 50;
 const GRAIN_MS = 2_000;
 /** Times asked for at the same time: one after another would wait for the disk, or for this thread, each time. */
 const ASKED_AT_ONCE = 64;
+/** Files taken in or forgotten at the same time: what they change in the meantime shares a transaction. */
+const FILES_AT_ONCE = 256;
 
 /**
  * Follows folders and files: new, grown, rewritten and removed ones reach the index. The system's own watcher gives
@@ -43,6 +46,7 @@ export class Follower {
   private readingCompanions = false;
   private companionsAfter = 0;
   private following = false;
+  private readonly large = new Turns(LARGE_AT_ONCE);
 
   constructor(
     private readonly indexer: Indexer,
@@ -91,7 +95,7 @@ export class Follower {
   /** Watches the folders that hold data, so that most changes are seen at once. */
   private watchFolders(): void {
     const wanted = new Set<string>();
-    for (const path of this.indexer.files.keys()) {
+    for (const path of this.indexer.files.paths()) {
       wanted.add(dirname(path));
       if (wanted.size >= WATCHED_FOLDERS) break;
     }
@@ -129,7 +133,7 @@ export class Follower {
     this.toldTimer = undefined;
     const paths = [...this.told];
     this.told.clear();
-    for (const path of paths) {
+    await eachInTurns(paths, FILES_AT_ONCE, async (path) => {
       if (this.closed) return;
       this.indexer.companions.touched(path);
       let stats;
@@ -137,17 +141,17 @@ export class Follower {
         stats = await stat(path);
       } catch {
         this.lastChange.delete(path);
-        await this.indexer.refresh(path, undefined, false).catch((error: unknown) => this.fail(path, error));
-        continue;
+        await this.refresh(path, undefined);
+        return;
       }
       // A new folder: the next round lists the one around it.
       if (stats.isDirectory()) this.schedule(TOLD_MS);
-      if (!stats.isFile() || !isCandidate(basename(path))) continue;
+      if (!stats.isFile() || !isCandidate(basename(path))) return;
       // Beside a file that was followed alone, others are none of ours.
-      if (this.indexer.isNew(path) && (!this.folders.has(dirname(path)) || !couldBeData(path))) continue;
+      if (this.indexer.isNew(path) && (!this.folders.has(dirname(path)) || !couldBeData(path))) return;
       this.lastChange.set(path, { mtimeMs: stats.mtimeMs, size: stats.size });
-      await this.indexer.refresh(path, stats, false).catch((error: unknown) => this.fail(path, error));
-    }
+      await this.refresh(path, stats);
+    });
     if (this.closed) return;
     this.watchFolders();
     void this.followCompanions();
@@ -230,12 +234,9 @@ export class Follower {
       if (stats.mtimeMs === this.folders.get(folder)) continue;
       this.indexer.companions.touchedFolder(folder);
       // Lists the folder and what is new below it; known folders below have their own turn.
-      for await (const file of this.files(folder, true, true)) {
-        if (this.indexer.isNew(file.path) && couldBeData(file.path))
-          await this.indexer
-            .refresh(file.path, file.stats, false)
-            .catch((error: unknown) => this.fail(file.path, error));
-      }
+      await eachInTurns(this.files(folder, true, true), FILES_AT_ONCE, async ({ path, stats: found }) => {
+        if (this.indexer.isNew(path) && couldBeData(path)) await this.refresh(path, found);
+      });
     }
   }
 
@@ -252,19 +253,26 @@ export class Follower {
       const last = this.lastChange.get(path);
       return last === undefined || now - last.mtimeMs <= QUIET_MS || this.round % QUIET_ROUNDS === 0;
     };
-    for await (const [path, stats] of this.statsOf(this.indexer.followedFiles().filter(isDue))) {
+    const asked = this.statsOf(this.indexer.followedFiles().filter(isDue));
+    await eachInTurns(asked, FILES_AT_ONCE, async ([path, stats]) => {
       if (this.closed) return;
       const last = this.lastChange.get(path);
       if (stats === undefined) {
         this.lastChange.delete(path);
-        await this.indexer.refresh(path, undefined, false).catch((error: unknown) => this.fail(path, error));
-        continue;
+        await this.refresh(path, undefined);
+        return;
       }
       if (last !== undefined && (last.mtimeMs !== stats.mtimeMs || last.size !== stats.size))
         this.indexer.companions.touched(path);
       this.lastChange.set(path, { mtimeMs: stats.mtimeMs, size: stats.size });
-      await this.indexer.refresh(path, stats, false).catch((error: unknown) => this.fail(path, error));
-    }
+      await this.refresh(path, stats);
+    });
+  }
+
+  private async refresh(path: string, stats: Stats | undefined): Promise<void> {
+    const look = (): Promise<void> => this.indexer.refresh(path, stats, false);
+    const isLarge = stats !== undefined && stats.size > LARGE_BYTES;
+    await (isLarge ? this.large.run(look) : look()).catch((error: unknown) => this.fail(path, error));
   }
 
   private fail(path: string, error: unknown): void {

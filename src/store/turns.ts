@@ -1,3 +1,7 @@
+/** Files above this size take turns: more of them at once would only be in each other's way. */
+export const LARGE_BYTES = 2 ** 20;
+export const LARGE_AT_ONCE = 4;
+
 /** Lets a number of tasks run at a time; the others wait for their turn in order. */
 export class Turns {
   private readonly waiting: (() => void)[] = [];
@@ -16,4 +20,24 @@ export class Turns {
       else next();
     }
   }
+}
+
+/** Does work on each of some values, on a number of them at a time, in order. The first failure ends it. */
+export async function eachInTurns<T>(
+  values: Iterable<T> | AsyncIterable<T>,
+  atOnce: number,
+  work: (value: T) => Promise<void>,
+): Promise<void> {
+  const iterator =
+    Symbol.asyncIterator in values ? values[Symbol.asyncIterator]() : values[Symbol.iterator]();
+  let ended = false;
+  const worker = async (): Promise<void> => {
+    while (!ended) {
+      const next = await iterator.next();
+      if (next.done === true) ended = true;
+      else if (!ended)
+        await work(next.value).catch((error: unknown) => ((ended = true), Promise.reject(error)));
+    }
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }

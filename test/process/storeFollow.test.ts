@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   utimesSync,
   writeFileSync,
@@ -52,6 +53,46 @@ async function inIndex(client: StoreClient): Promise<string[]> {
   });
   return rows.map(([text]) => String(text)).sort();
 }
+
+describe("runs of many files that change at once", () => {
+  const FILES = 600;
+  const write = (data: string, score: number): void => {
+    for (let file = 0; file < FILES; file++) writeFileSync(join(data, `${file}.jsonl`), line(score + file));
+  };
+
+  it("reads all of them anew, keeps those of other runs, and forgets a run once", async () => {
+    const client = await open();
+    const root = folder();
+    const [run, other] = [join(root, "run"), join(root, "other")];
+    for (const data of [run, other]) mkdirSync(data);
+    write(run, 0);
+    writeFileSync(join(other, "0.jsonl"), line(7));
+    const first = await client.call("index", { paths: [root], watch: true });
+    expect(first.datasets.map(({ files, trajectories }) => [files, trajectories])).toEqual([
+      [1, 1],
+      [FILES, FILES],
+    ]);
+    write(run, 100_000);
+    const now = [...onDisk(run), ...onDisk(other)].sort();
+    await eventually(
+      () => inIndex(client),
+      (rows) => JSON.stringify(rows) === JSON.stringify(now),
+    );
+    rmSync(run, { recursive: true });
+    await eventually(
+      () => inIndex(client),
+      (rows) => rows.length === 1,
+    );
+    await eventually(
+      () => client.events.filter(({ name }) => name === "datasetRemoved").map(({ payload }) => payload),
+      (removed) => removed.length > 0,
+    );
+    await client.call("index", { paths: [root], watch: true });
+    const runs = await client.call("datasets", {});
+    expect(runs.map(({ files, trajectories }) => [files, trajectories])).toEqual([[1, 1]]);
+    expect(client.events.filter(({ name }) => name === "datasetRemoved")).toHaveLength(1);
+  });
+});
 
 describe("following files that do not only grow", () => {
   it.each([3, 11])(

@@ -170,13 +170,14 @@ describe("a file that is rewritten while it is read", () => {
     expect(await scores()).toEqual([]);
     expect(await notes()).toEqual(["rewritten-file"]);
     pool.between = () => undefined;
-    for (let attempt = 0; attempt < 100 && (await scores()).length === 0; attempt++) {
+    // It rests for four times what its readings took, which on a busy machine is long.
+    while ((await scores()).length === 0) {
       await new Promise((next) => setTimeout(next, 100));
       await indexer.refresh(file, undefined, false);
     }
     expect(await scores()).toEqual(onDisk(file));
     expect(await notes()).toEqual([]);
-  }, 30_000);
+  }, 180_000);
 
   it("goes while its rows are being written, and leaves none", async () => {
     const { file, indexer, writer, scores } = await bench();
@@ -191,7 +192,7 @@ describe("a file that is rewritten while it is read", () => {
     release();
     await Promise.all([held, reading, gone]);
     expect(await scores()).toEqual([]);
-    expect(indexer.files.size).toBe(0);
+    expect([...indexer.files.paths()]).toEqual([]);
   });
 
   it("keeps its size and time through a change within the clock's grain", async () => {
