@@ -13,6 +13,7 @@ import type { GroupMember } from "../signals/signal";
 import { prefixTree } from "../signals/prefixTree";
 import { groupMember, signalGroup } from "./groups";
 import { Listeners } from "./listeners";
+import { compiledCodeIn } from "./processes/childProgram";
 import type { CallOptions } from "./processes/pendingCall";
 import { Supervisor, type LogLevel } from "./processes/supervisor";
 import type { Datasets, ServicesOptions, Task, Unsubscribe } from "./services";
@@ -62,6 +63,7 @@ export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
     this.supervisor = new Supervisor<StoreCalls>({
       name: "the data process",
       entry: join(options.distFolder, "store.js"),
+      env: compiledCodeIn(options.storageFolder),
       ...(options.nodePath === undefined ? {} : { nodePath: options.nodePath }),
       ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
       keepAlive: () => this.watched.size > 0,

@@ -3,6 +3,7 @@ import { Failure, failureData } from "../model/failure";
 import type { ModelInfo, Provider } from "../model/score";
 import type { InferenceCalls, ProviderStatus } from "../protocol/inferenceCalls";
 import { Listeners } from "./listeners";
+import { compiledCodeIn } from "./processes/childProgram";
 import type { CallOptions } from "./processes/pendingCall";
 import { Supervisor } from "./processes/supervisor";
 import type { ScoringState, ServicesOptions, Unsubscribe } from "./services";
@@ -23,6 +24,7 @@ export class InferenceProcess {
     this.supervisor = new Supervisor<InferenceCalls>({
       name: "the inference process",
       entry: join(options.distFolder, "inference.js"),
+      env: compiledCodeIn(options.storageFolder),
       ...(options.nodePath === undefined ? {} : { nodePath: options.nodePath }),
       ...(options.idleMs === undefined ? {} : { idleMs: options.idleMs }),
       concurrency: 1,
