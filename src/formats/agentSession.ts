@@ -1,7 +1,7 @@
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Note, Outcome } from "../model/trajectory";
 import { given, type TrajectoryDraft } from "./draft";
-import { isList, isObject, recordedNumber, titleOf } from "./jsonFields";
+import { isList, isObject, recordedNumber, textOf, titleOf } from "./jsonFields";
 import { contentOf, messageSteps, roleOf, spokenOf } from "./messages";
 
 /** Session logs of coding agents hold what was said and done, never how it was graded. */
@@ -14,6 +14,13 @@ export const UNGRADED_SESSION: Note = {
 const INJECTED =
   /^\s*<(?:command-|local-command|bash-|system-reminder|environment_context|user_instructions|session_context)|^Caveat: The messages below/;
 
+/** What is known of a session from outside its log: how the trial that it was run in ended. */
+export interface GradedBy {
+  readonly outcome: Outcome;
+  readonly extra: JsonObject;
+  readonly notes: readonly Note[];
+}
+
 export interface Session {
   readonly messages: readonly JsonObject[];
   readonly id?: string | undefined;
@@ -24,6 +31,7 @@ export interface Session {
   readonly outcome: Outcome;
   readonly extra: JsonObject;
   readonly notes?: readonly Note[];
+  readonly graded?: GradedBy | undefined;
 }
 
 /** The first words of the user that no program put there. */
@@ -37,17 +45,24 @@ function promptOf(messages: readonly JsonObject[]): string | undefined {
 
 /** One session of a coding agent as a trajectory. */
 export function sessionDraft(session: Session): TrajectoryDraft {
-  const { messages, id, label, parentId, groupKey, outcome, extra, notes = [UNGRADED_SESSION] } = session;
+  const { messages, id, label, parentId, groupKey, outcome, extra, graded } = session;
+  const notes = [...(graded?.notes ?? [UNGRADED_SESSION]), ...(session.notes ?? [])];
   const prompt = promptOf(messages);
+  const trial = graded?.extra["trial"];
+  const task = isObject(trial) ? textOf(trial["task_name"]) : undefined;
   return {
     ...given("ownId", id),
     ...given("parentId", parentId),
-    ...given("groupKey", groupKey),
+    ...given("groupKey", groupKey ?? task),
     title: titleOf([label, prompt].filter((part) => part !== undefined).join(": ")),
-    task: { ...given("prompt", prompt) },
+    task: { ...given("id", task), ...given("prompt", prompt) },
     steps: messageSteps(messages),
-    outcome,
-    extra,
+    outcome: {
+      ...outcome,
+      ...graded?.outcome,
+      components: { ...outcome.components, ...graded?.outcome.components },
+    },
+    extra: { ...extra, ...graded?.extra },
     notes,
   };
 }

@@ -1,11 +1,12 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Outcome } from "../model/trajectory";
-import { addNumbers, linesOf, sessionDraft, sharedFields, UNGRADED_SESSION } from "./agentSession";
+import { addNumbers, linesOf, sessionDraft, sharedFields } from "./agentSession";
 import { threadsOf } from "./claudeCodeThreads";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import { isList, isObject, recordedNumber, textOf, without } from "./jsonFields";
 import { inOneShape } from "./messageShapes";
+import { gradeOfTrial, trialCompanions } from "./sessionTrial";
 
 /** Fields of a line that say which session it is of, and where and by what it ran. */
 const SESSION_FIELDS = [
@@ -191,6 +192,7 @@ export const claudeCode = draftedFormat({
   wholeDocument: true,
   grouping: "key",
   nativeTree: false,
+  companions: trialCompanions,
 
   detect(head) {
     const row = head.firstRecord;
@@ -205,7 +207,7 @@ export const claudeCode = draftedFormat({
     return { confidence: 0.9, reason: `a line of a session, of type ${textOf(row["type"]) ?? ""}` };
   },
 
-  drafts(record) {
+  drafts(record, context) {
     const value = record.kind === "value" ? record.value : null;
     const { lines, others } = linesOf(documentLines(value));
     const result = lines.findLast((line) => line["type"] === "result");
@@ -244,7 +246,8 @@ export const claudeCode = draftedFormat({
             ...given("summary", summary?.["summary"]),
             ...(index === 0 && asides.length > 0 ? { other_entries: asides } : {}),
           },
-          notes: [UNGRADED_SESSION, ...thread.notes],
+          notes: thread.notes,
+          graded: thread.agent === undefined ? gradeOfTrial(context.path, context.companions) : undefined,
         });
       });
   },

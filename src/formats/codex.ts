@@ -6,6 +6,7 @@ import { itemOfEvent, itemsOfThreadItem } from "./codexEvents";
 import { messagesOfItems } from "./codexItems";
 import { draftedFormat, given } from "./draft";
 import { isList, isObject, textOf, without } from "./jsonFields";
+import { gradeOfTrial, trialCompanions } from "./sessionTrial";
 
 const ENTRY_TYPES = new Set(["session_meta", "response_item", "event_msg", "turn_context", "compacted"]);
 const ITEM = /^(?:message|reasoning|(?:\w+_)?call|\w+_call_output)$/;
@@ -129,8 +130,9 @@ export const codex = draftedFormat({
     "OpenAI Codex ~/.codex/sessions/**/rollout-*.jsonl (also before they had types) and `codex exec --json`",
   containers: ["json"],
   wholeDocument: true,
-  grouping: "none",
+  grouping: "key",
   nativeTree: false,
+  companions: trialCompanions,
 
   detect(head) {
     const row = head.firstRecord;
@@ -148,7 +150,7 @@ export const codex = draftedFormat({
     return isEvent(row) ? { confidence: 0.5, reason: "events with an id and a typed msg" } : undefined;
   },
 
-  drafts(record) {
+  drafts(record, context) {
     const value = record.kind === "value" ? record.value : null;
     const whole =
       isObject(value) && isObject(value["session"])
@@ -187,6 +189,7 @@ export const codex = draftedFormat({
         id: textOf(meta?.["id"]),
         parentId: parentOf(meta),
         outcome,
+        graded: gradeOfTrial(context.path, context.companions),
         extra: {
           ...(meta === undefined
             ? {}

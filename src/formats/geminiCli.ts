@@ -4,6 +4,7 @@ import type { Outcome } from "../model/trajectory";
 import { addNumbers, linesOf, sessionDraft } from "./agentSession";
 import { draftedFormat, given } from "./draft";
 import { isList, isObject, recordedNumber, textOf, without } from "./jsonFields";
+import { gradeOfTrial, trialCompanions } from "./sessionTrial";
 import { inOneShape } from "./messageShapes";
 
 const TOKENS = {
@@ -170,8 +171,9 @@ export const geminiCli = draftedFormat({
     "google-gemini/gemini-cli ~/.gemini/tmp/*/chats/session-*.json and .jsonl, `--output-format stream-json`",
   containers: ["json"],
   wholeDocument: true,
-  grouping: "none",
+  grouping: "key",
   nativeTree: false,
+  companions: trialCompanions,
 
   detect(head) {
     const row = head.firstRecord;
@@ -183,7 +185,7 @@ export const geminiCli = draftedFormat({
       : undefined;
   },
 
-  drafts(record) {
+  drafts(record, context) {
     const value = record.kind === "value" ? record.value : null;
     const { lines, others } = linesOf(value);
     const streamed = lines.some(
@@ -217,6 +219,7 @@ export const geminiCli = draftedFormat({
         id: textOf(header["sessionId"]) ?? textOf(header["session_id"]),
         label: header["kind"] === "subagent" ? "sub-agent" : undefined,
         outcome,
+        graded: gradeOfTrial(context.path, context.companions),
         extra: {
           ...without(header, new Set(["messages", "type"])),
           ...(result === undefined ? {} : { result: without(result, new Set(["type", "status"])) }),

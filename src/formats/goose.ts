@@ -5,6 +5,7 @@ import { draftedFormat } from "./draft";
 import type { Tables } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
 import { messageList } from "./messages";
+import { gradeOfTrial, trialCompanions } from "./sessionTrial";
 import { unpacked } from "./spanMessages";
 import { writeAheadLog } from "./writeAheadLog";
 
@@ -31,8 +32,9 @@ export const goose = draftedFormat({
   source: "block/goose ~/.local/share/goose/sessions/*.jsonl and sessions.db",
   containers: ["json", "sqlite"],
   wholeDocument: true,
-  grouping: "none",
+  grouping: "key",
   nativeTree: false,
+  companions: trialCompanions,
   plainCompanions: writeAheadLog,
 
   detect(head) {
@@ -78,7 +80,13 @@ export const goose = draftedFormat({
     addNumbers(components, header, TOKENS);
     const name = /([^/\\]+)\.jsonl$/.exec(context.path)?.[1];
     return [
-      sessionDraft({ messages, id: textOf(header["id"]) ?? name, outcome: { components }, extra: header }),
+      sessionDraft({
+        messages,
+        id: textOf(header["id"]) ?? name,
+        outcome: { components },
+        extra: header,
+        graded: gradeOfTrial(context.path, context.companions),
+      }),
     ];
   },
 });

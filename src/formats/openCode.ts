@@ -5,6 +5,7 @@ import { addNumbers, linesOf, sessionDraft } from "./agentSession";
 import { draftedFormat, given } from "./draft";
 import type { Tables } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
+import { gradeOfTrial, trialCompanions } from "./sessionTrial";
 import { inOneShape } from "./messageShapes";
 import { unpacked } from "./spanMessages";
 import { writeAheadLog } from "./writeAheadLog";
@@ -82,8 +83,9 @@ export const openCode = draftedFormat({
   source: "sst/opencode `opencode export`, `opencode run --format json`, and its database opencode.db",
   containers: ["json", "sqlite"],
   wholeDocument: true,
-  grouping: "none",
+  grouping: "key",
   nativeTree: false,
+  companions: trialCompanions,
   plainCompanions: writeAheadLog,
 
   detect(head) {
@@ -111,7 +113,7 @@ export const openCode = draftedFormat({
         }
       : undefined,
 
-  drafts(record) {
+  drafts(record, context) {
     const value = record.kind === "value" ? record.value : null;
     const { lines } = linesOf(value);
     const row = isObject(value) ? value : {};
@@ -155,6 +157,7 @@ export const openCode = draftedFormat({
         id: textOf(session["id"]) ?? textOf(lines.find((line) => "sessionID" in line)?.["sessionID"]),
         parentId: textOf(session["parentID"]) ?? textOf(session["parent_id"]),
         outcome,
+        graded: gradeOfTrial(context.path, context.companions),
         extra: {
           ...session,
           ...(marked.length === 0 ? {} : { marks: marked }),

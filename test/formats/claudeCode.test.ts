@@ -212,6 +212,31 @@ describe("sessions of Claude Code", () => {
     ]);
   });
 
+  it("takes the grade of the Harbor trial that it was run in, however deep its log lies, and none of a trial without one", () => {
+    const path = "/jobs/t/agent/sessions/projects/-app/s.jsonl";
+    const names = claudeCode.companions?.(path, [], []) ?? [];
+    expect(names[0]).toBe("../../../../result.json");
+    expect(claudeCode.companions?.("/home/me/.claude/projects/-app/s.jsonl", [], [])).toEqual([]);
+    const graded = (result: JsonObject) =>
+      readValue(claudeCode, fixture, { path, companions: new Map([[names[0]!, result]]) }).trajectories[0];
+    const trial = {
+      trial_name: "t__1",
+      verifier_result: { rewards: { reward: 0 } },
+      agent_result: { cost_usd: 0.5 },
+    };
+    expect(graded(trial)?.outcome).toMatchObject({
+      reward: 0,
+      success: false,
+      components: { input_tokens: 9, output_tokens: 19, cost_usd: 0.5 },
+    });
+    expect(graded(trial)?.task).toEqual({ id: "t", prompt: "Fix the adder" });
+    expect(graded(trial)?.notes.map((note) => note.code)).toEqual(["branched-session"]);
+    expect(graded({ exception_info: { exception_type: "AgentTimeoutError" } })).toMatchObject({
+      outcome: { stopReason: "AgentTimeoutError", truncated: true },
+      notes: [{ code: "no-reward" }, { code: "branched-session" }],
+    });
+  });
+
   it("refuses a session without a turn, and leaves other lists of messages alone", () => {
     expect(() => readValue(claudeCode, [{ type: "summary", summary: "S", leafUuid: "x" }])).toThrow(
       /no turn/,
