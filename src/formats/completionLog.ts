@@ -47,6 +47,10 @@ export const completionLog = draftedFormat({
       output,
       "step",
       "global_step",
+      // Weights & Biases' own columns, in exports of a run's history.
+      "_step",
+      "_runtime",
+      "_timestamp",
       ...(truth === undefined ? [] : [truth]),
     ]);
     return [
@@ -57,10 +61,13 @@ export const completionLog = draftedFormat({
         task: { ...draft.task, ...given("groundTruth", truth === undefined ? undefined : row[truth]) },
         ...given(
           "trainingStep",
-          wholeNumber(row["step"]) ?? wholeNumber(row["global_step"]) ?? stemNumber(context.path),
+          wholeNumber(row["step"]) ??
+            wholeNumber(row["global_step"]) ??
+            wholeNumber(row["_step"]) ??
+            stemNumber(context.path),
         ),
         outcome: outcomeOfRow(row, mapped),
-        extra: without(row, mapped),
+        extra: without(row, new Set([...mapped].filter((name) => !/^_(?:runtime|timestamp)$/.test(name)))),
       },
     ];
   },

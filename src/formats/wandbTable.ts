@@ -2,17 +2,16 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Note, Step } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
-import { isList, isObject, recordedNumber, textOf, titleOf, wholeNumber } from "./jsonFields";
+import { isList, isObject, recordedFlag, recordedNumber, textOf, titleOf, wholeNumber } from "./jsonFields";
+import { rolesOf, type ColumnRoles } from "./trackedColumns";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 import { outcomeOfFunctions, rewardNotes } from "./trlCompletions";
-import { splitMarked, stepsOfMarkedText } from "./turns";
+import { splitMarked, splitPrompt, stepsOfMarkedText } from "./turns";
 
-const PROMPT = /^(?:prompts?|inputs?|questions?|query|queries|problem|instruction)$/i;
-const RESPONSE =
-  /^(?:completions?|responses?|outputs?|text|texts|trajectory|generation|generated|answer_text)$/i;
-const REWARD = /^(?:rewards?|scores?|total_reward|reward_sum)$/i;
-const STEP = /^(?:step|global_step|training_step|iteration)$/i;
 const NAMED_STEP = /_(\d+)_[0-9a-f]{8,}\.table\.json$/;
+/** Names that an increment of a table has as an artifact: `3-1700000000000.completions.table.json`. */
+const INCREMENT = /^(.*[/\\])?\d+-\d{10,}\.([^/\\]+\.table\.json)$/;
+const VALIDATION = /(?:^|[/\\_-])(?:val|valid|validation|eval|evaluation|test)(?:[/\\_-]|$)/i;
 
 interface Cells {
   readonly row: JsonObject;
@@ -20,17 +19,21 @@ interface Cells {
 }
 
 /** Rows of a table; a wide row (`input_1, output_1, score_1, input_2, ...`, as validation generations are logged) is several. */
-function cellsOf(document: JsonObject): readonly Cells[] {
+function cellsOf(document: JsonObject): { readonly cells: readonly Cells[]; readonly roles: ColumnRoles } {
   const names = (isList(document["columns"]) ? document["columns"] : []).map(String);
-  const rows = (isList(document["data"]) ? document["data"] : []).filter(isList);
-  const wide = names.some((name) => /^(?:input|output)_1$/.test(name));
-  return rows.flatMap((cells): Cells[] => {
+  const data = (isList(document["data"]) ? document["data"] : []).filter(isList);
+  const rows = data.map((cells) => {
     const row: Record<string, JsonValue | undefined> = {};
     // Two columns may share a name ("text", "text"): the later ones are numbered.
     for (const [index, name] of names.entries()) row[name in row ? `${name}#${index}` : name] = cells[index];
-    const stepName = names.find((name) => STEP.test(name));
-    const step = stepName === undefined ? undefined : wholeNumber(row[stepName]);
-    if (!wide) return [{ row, step }];
+    return row;
+  });
+  const own = rolesOf(Object.keys(rows[0] ?? {}), rows);
+  const stepOf = (row: JsonObject): number | undefined =>
+    own.step === undefined ? undefined : wholeNumber(row[own.step]);
+  const wide = names.some((name) => /^(?:input|output|prompt|response|completion)_1$/i.test(name));
+  if (!wide) return { cells: rows.map((row) => ({ row, step: stepOf(row) })), roles: own };
+  const cells = rows.flatMap((row): Cells[] => {
     const parts = new Map<string, Record<string, JsonValue | undefined>>();
     for (const [name, value] of Object.entries(row)) {
       const match = /^(.+)_(\d+)$/.exec(name);
@@ -39,8 +42,10 @@ function cellsOf(document: JsonObject): readonly Cells[] {
       part[match[1]] = value;
       parts.set(match[2], part);
     }
-    return [...parts.values()].map((part) => ({ row: part, step }));
+    return [...parts.values()].map((part) => ({ row: part, step: stepOf(row) }));
   });
+  const parts = cells.map(({ row }) => row);
+  return { cells, roles: rolesOf(Object.keys(parts[0] ?? {}), parts) };
 }
 
 /** A prompt of messages comes before what was said, unless that begins with it. */
@@ -52,35 +57,49 @@ function conversation(prompt: JsonValue | undefined, messages: readonly JsonObje
     : messageSteps([...asked, ...messages], asked.length);
 }
 
-function draftOf({ row, step }: Cells, path: string): TrajectoryDraft | undefined {
-  const names = Object.keys(row);
-  const texts = names.filter((name) => typeof row[name] === "string");
-  const promptName = names.find((name) => PROMPT.test(name));
-  const responseName = names.find((name) => RESPONSE.test(name)) ?? texts.find((name) => name !== promptName);
-  const rewardName = names.find((name) => REWARD.test(name));
-  const reward = rewardName === undefined ? undefined : recordedNumber(row[rewardName]);
+/** A text that holds a whole conversation: its roles are kept as special tokens, or as bare lines. */
+function wholeConversation(
+  text: string,
+): { readonly steps: readonly Step[]; readonly notes: readonly Note[] } | undefined {
+  const marked = splitMarked(text, "user");
+  const bare = marked === undefined ? splitPrompt(text) : undefined;
+  const turns = marked ?? (bare?.guessed === true ? bare.turns : undefined);
+  if (turns === undefined) return undefined;
+  return {
+    steps: messageSteps(turns.map((turn) => ({ role: turn.role, content: turn.text }))),
+    notes:
+      bare === undefined
+        ? []
+        : [{ code: "guessed-turns", message: "Turns are guessed from lines that hold a role's name alone." }],
+  };
+}
+
+function draftOf({ row, step }: Cells, roles: ColumnRoles, path: string): TrajectoryDraft | undefined {
+  const asked = roles.prompt === undefined ? undefined : row[roles.prompt];
+  const responseName = roles.response ?? longestText(row, roles);
   const messages = responseName === undefined ? undefined : messageList(row[responseName]);
   const response = responseName === undefined ? undefined : textOf(row[responseName]);
   if (messages === undefined && response === undefined) return undefined;
-  let prompt =
-    promptName === undefined
-      ? ""
-      : (textOf(row[promptName]) ?? promptOfMessages(messageList(row[promptName]) ?? []) ?? "");
-  let steps;
+  let prompt = textOf(asked) ?? promptOfMessages(messageList(asked) ?? []) ?? "";
+  if (typeof asked === "string") prompt = promptOfMessages(messageList(asked) ?? []) ?? asked;
+  let steps: readonly Step[];
   let notes: readonly Note[] = [];
-  if (messages !== undefined)
-    steps = conversation(promptName === undefined ? undefined : row[promptName], messages);
+  if (messages !== undefined) steps = conversation(asked, messages);
   else {
     // Without a prompt column the whole conversation is one text.
-    const whole = promptName === undefined ? splitMarked(response ?? "", "user") : undefined;
-    if (whole === undefined) ({ steps, notes } = stepsOfMarkedText(prompt, response ?? ""));
-    else steps = messageSteps(whole.map((turn) => ({ role: turn.role, content: turn.text })));
+    const whole = asked === undefined ? wholeConversation(response ?? "") : undefined;
+    if (whole !== undefined) ({ steps, notes } = whole);
+    else if (messageList(asked) !== undefined)
+      steps = conversation(asked, [{ role: "assistant", content: response ?? "" }]);
+    else ({ steps, notes } = stepsOfMarkedText(prompt, response ?? ""));
   }
   if (prompt === "") prompt = steps.find((one) => one.role === "user")?.observation ?? "";
+  const { reward: rewardName, success: successName } = roles;
+  const reward = rewardName === undefined ? undefined : recordedNumber(row[rewardName]);
+  const apart = new Set([rewardName, successName, roles.step, roles.id, roles.truth, "advantage"]);
   const components: Record<string, number | null> = {};
-  for (const name of names) {
-    if (name === rewardName || name === "advantage" || STEP.test(name) || typeof row[name] === "string")
-      continue;
+  for (const name of Object.keys(row)) {
+    if (apart.has(name) || typeof row[name] === "string") continue;
     const number = recordedNumber(row[name]);
     if (number !== undefined) components[name] = number;
   }
@@ -91,26 +110,48 @@ function draftOf({ row, step }: Cells, path: string): TrajectoryDraft | undefine
       ? outcomeOfFunctions(components)
       : undefined;
   const named = NAMED_STEP.exec(path)?.[1];
+  const id = roles.id === undefined ? undefined : row[roles.id];
   return {
+    ...(typeof id === "string" || typeof id === "number" ? { ownId: String(id) } : {}),
     ...(prompt === ""
       ? {}
       : { groupKey: prompt, groupGuess: "rows of one training step with the same prompt" }),
     title: titleOf(prompt),
-    task: { prompt },
+    task: { prompt, ...given("groundTruth", roles.truth === undefined ? undefined : row[roles.truth]) },
     ...given("trainingStep", step ?? (named === undefined ? undefined : Number(named))),
+    ...(VALIDATION.test(tableName(path)) ? { split: "val" } : {}),
     steps,
-    ...(promptName === undefined || response === undefined || messages !== undefined
+    ...(typeof asked !== "string" ||
+    messageList(asked) !== undefined ||
+    response === undefined ||
+    messages !== undefined
       ? {}
       : { flatText: { prompt, response } }),
-    outcome: ofFunctions ?? {
-      ...(reward === undefined ? {} : { reward, rewardSource: rewardName as string }),
-      components,
+    outcome: {
+      ...(ofFunctions ?? {
+        ...(reward === undefined ? {} : { reward, rewardSource: rewardName as string }),
+        components,
+      }),
+      ...given("success", successName === undefined ? undefined : recordedFlag(row[successName])),
     },
     ...given("advantage", advantage),
     extra: row,
     notes: ofFunctions === undefined ? notes : [...notes, ...rewardNotes(ofFunctions)],
   };
 }
+
+/** Where only a prompt is known, the longest of the other texts. */
+function longestText(row: JsonObject, roles: ColumnRoles): string | undefined {
+  if (roles.prompt === undefined) return undefined;
+  const texts = Object.entries(row).filter(
+    ([name, value]) => typeof value === "string" && name !== roles.prompt && name !== roles.truth,
+  );
+  return texts.sort(([, a], [, b]) => String(b).length - String(a).length)[0]?.[0];
+}
+
+/** The name that a table was logged under, with its folders: `val/generations`. */
+const tableName = (path: string): string =>
+  /media[/\\]table[/\\](.*)$/.exec(path)?.[1]?.replace(NAMED_STEP, "") ?? "";
 
 /** Tables that Weights & Biases keeps on disk: what TRL, OpenRLHF, SkyRL, Atropos and verl log there. */
 export const wandbTable = draftedFormat({
@@ -124,13 +165,11 @@ export const wandbTable = draftedFormat({
   detect(head) {
     const row = head.firstRecord;
     if (!isObject(row) || !isList(row["columns"]) || !isList(row["data"])) return undefined;
+    const { roles } = cellsOf({ ...row, data: row["data"].slice(0, 20) });
+    if (roles.response === undefined && roles.prompt === undefined) return undefined;
     const names = row["columns"].map(String);
-    const telling = names.some(
-      (name) => RESPONSE.test(name.replace(/_\d+$/, "")) || PROMPT.test(name.replace(/_\d+$/, "")),
-    );
-    if (!telling) return undefined;
     return {
-      confidence: /media[/\\]table/.test(head.path) ? 0.9 : 0.5,
+      confidence: /media[/\\]table|\.table\.json$/.test(head.path) ? 0.9 : 0.5,
       reason: `a table with the columns ${names.slice(0, 4).join(", ")}`,
     };
   },
@@ -138,7 +177,8 @@ export const wandbTable = draftedFormat({
   datasetPath(path) {
     // `<name>_<step>_<hash>.table.json`: the tables of one name are one dataset.
     const match = /^(.*[/\\][^/\\]+?)_\d+_[0-9a-f]{8,}\.table\.json$/.exec(path);
-    return match?.[1] ?? path;
+    const increment = INCREMENT.exec(path);
+    return match?.[1] ?? (increment === null ? path : `${increment[1] ?? ""}${increment[2] ?? ""}`);
   },
 
   drafts(record, context) {
@@ -150,8 +190,9 @@ export const wandbTable = draftedFormat({
 
 /** Trajectories of a table of `columns` and `data` that a tracker kept; rows without a response are none. */
 export function tableDrafts(table: JsonObject, path: string): TrajectoryDraft[] {
-  return cellsOf(table).flatMap((cells) => {
-    const draft = draftOf(cells, path);
+  const { cells, roles } = cellsOf(table);
+  return cells.flatMap((one) => {
+    const draft = draftOf(one, roles, path);
     return draft === undefined ? [] : [draft];
   });
 }
