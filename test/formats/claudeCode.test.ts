@@ -221,6 +221,7 @@ describe("sessions of Claude Code", () => {
       readValue(claudeCode, fixture, { path, companions: new Map([[names[0]!, result]]) }).trajectories[0];
     const trial = {
       trial_name: "t__1",
+      task_name: "t",
       verifier_result: { rewards: { reward: 0 } },
       agent_result: { cost_usd: 0.5 },
     };
