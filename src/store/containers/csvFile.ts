@@ -7,6 +7,7 @@ import type { Note } from "../../model/trajectory";
 import { plainValue } from "../duckdb";
 import { scratchConnection } from "../parquet";
 import { FileBytes } from "./byteSource";
+import { spacedTable, spacedWidth } from "./spacedTable";
 import { compressionOf, inflatedHead } from "./compressed";
 
 /** Rows of a table by number. */
@@ -37,7 +38,11 @@ export function remarkLines(text: string): readonly string[] {
  * semicolons. DuckDB decides.
  */
 export function looksLikeTable(path: string, text: string): boolean {
-  return /\.(?:csv|tsv)(?:\.gz|\.zst)?$/i.test(path) || separatorOf(text) !== undefined;
+  return (
+    /\.(?:csv|tsv)(?:\.gz|\.zst)?$/i.test(path) ||
+    separatorOf(text) !== undefined ||
+    spacedWidth(text) !== undefined
+  );
 }
 
 /** The separator of which the first lines hold the same number, two or more; undefined when none is so even. */
@@ -117,8 +122,9 @@ async function readerOf(path: string): Promise<{ readonly sql: string; readonly 
   const skip = remarkLines(head).length;
   // One line that does not fit would make the sniffer doubt the separator of all others.
   const separator = separatorOf(head);
+  const spaced = separator === undefined ? spacedWidth(head) : undefined;
   const index = UNNAMED_INDEX.test(head);
-  const options = [
+  const reading = [
     `skip = ${skip}`,
     "store_rejects = true",
     "ignore_errors = true",
@@ -126,6 +132,11 @@ async function readerOf(path: string): Promise<{ readonly sql: string; readonly 
     `buffer_size = ${2 * LONGEST_LINE}`,
     // Rows keep the file's order.
     "parallel = false",
+    ...(compression === undefined ? [] : [`compression = '${compression}'`]),
+  ];
+  if (spaced !== undefined) return { sql: spacedTable(spaced, reading), index: false };
+  const options = [
+    ...reading,
     // A Monitor file ends its line of settings in LF and its rows in CR LF, which the strict reader refuses.
     ...(/[^\r]\n/.test(head) && head.includes("\r\n") ? ["strict_mode = false"] : []),
     ...(index
@@ -135,7 +146,6 @@ async function readerOf(path: string): Promise<{ readonly sql: string; readonly 
         : [`delim = '${separator}'`]),
     // Quotes that are doubled within quotes, as all writers of tables do, are told from JSON's own escapes in a cell.
     ...(/(?:^|[,;\t\n])"(?:[^"]|"")*""/.test(head) ? [`quote = '"'`, `escape = '"'`] : []),
-    ...(compression === undefined ? [] : [`compression = '${compression}'`]),
   ];
   return { sql: `read_csv($1, ${options.join(", ")})`, index };
 }
