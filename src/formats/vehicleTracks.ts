@@ -1,24 +1,39 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { PlainValue } from "../model/plain";
+import { given } from "./draft";
+import type { RecordContext } from "./format";
 import { isList, isObject, recordedNumber } from "./jsonFields";
 import { columnOfNumbers, type EpisodeColumn } from "./episodeColumns";
 import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 import { fieldsOf, isPlainList, numbersIn, type Numbers } from "./plainFields";
 import { rowsAsColumns } from "./rowsAsColumns";
+import {
+  isNgsimText,
+  layoutOf,
+  LAYOUTS,
+  metaFiles,
+  metaRows,
+  namedNgsimRow,
+  withoutThousands,
+  type VehicleLayout,
+} from "./vehicleLayouts";
 
-/** Columns of NGSIM's vehicle trajectories and of highD's tracks that place a vehicle; the rest is what it did. */
-const NGSIM = ["Vehicle_ID", "Frame_ID", "Local_X", "Local_Y"] as const;
-const HIGHD = ["frame", "id", "x", "y", "xVelocity", "yVelocity"] as const;
+/** Places and motions of a vehicle are what a predictor sees. */
+const SEEN =
+  /^(?:local_[xy]|[xy](?:Center)?|v_vel|v_acc|v[xy]|psi_rad|heading|(?:[xy]|lon|lat)(?:velocity|acceleration))$/i;
 
-const lower = (names: Iterable<string>): ReadonlySet<string> =>
-  new Set([...names].map((name) => name.toLowerCase()));
-
-/** Places and motions of other vehicles and of this one are what a predictor sees. */
-const SEEN = /^(local_[xy]|x|y|v_vel|v_acc|[xy](velocity|acceleration))$/i;
+interface Track {
+  readonly rows: readonly JsonObject[];
+  readonly id: string;
+  readonly frame: string;
+}
 
 /** A vehicle's frames, one a row. */
-function trackEpisode(rows: readonly JsonObject[], idColumn: string, frameColumn: string): NumericEpisode {
+function trackEpisode(
+  { rows, id: idColumn, frame: frameColumn }: Track,
+  layout: VehicleLayout,
+): NumericEpisode {
   const first = rows[0] ?? {};
   const id = recordedNumber(first[idColumn]);
   if (typeof id !== "number")
@@ -37,33 +52,106 @@ function trackEpisode(rows: readonly JsonObject[], idColumn: string, frameColumn
     extra: {
       vehicle: id,
       frames: [frame(first), frame(rows.at(-1))],
+      ...given("units", layout.units),
       ...(Object.keys(nulls).length === 0 ? {} : { null_rows: nulls }),
     },
+  };
+}
+
+/** An episode with what is known of its vehicle and its recording. */
+function withMeta(
+  episode: NumericEpisode,
+  companions: RecordContext["companions"],
+  path: string,
+): NumericEpisode {
+  const [tracks, recording] = metaFiles(path).map((name) => metaRows(companions, name));
+  const id = episode.extra["vehicle"];
+  const track = tracks?.find((row) => row["id"] === id || row["trackId"] === id);
+  const [whole] = recording ?? [];
+  if (track === undefined && whole === undefined) return episode;
+  const kind = track?.["class"];
+  const frames = recordedNumber(track?.["numFrames"]);
+  return {
+    ...episode,
+    ...(typeof kind === "string" ? { title: `${kind.toLowerCase()} ${episode.title}` } : {}),
+    extra: {
+      ...episode.extra,
+      ...given("track", track),
+      ...given("recording", whole),
+    },
+    notes: [
+      ...(episode.notes ?? []),
+      ...(typeof frames === "number" && frames !== episode.steps
+        ? [
+            {
+              code: "other-length",
+              message: `The table of vehicles says ${frames} frames, and there are ${episode.steps} here.`,
+            },
+          ]
+        : []),
+    ],
   };
 }
 
 const nameLike = (row: JsonObject | undefined, wanted: string): string =>
   Object.keys(row ?? {}).find((name) => name.toLowerCase() === wanted.toLowerCase()) ?? wanted;
 
-/** NGSIM and highD as tables of text: consecutive rows of one vehicle are its trajectory. */
+/** A number is used again in another period: there frames go back, or the count of frames is another one. */
+function tracksIn(rows: readonly JsonObject[], layout: VehicleLayout): readonly Track[] {
+  const [id, frame, total] = [layout.id, layout.frame, "Total_Frames"].map((name) =>
+    nameLike(rows[0], name),
+  ) as [string, string, string];
+  const tracks: JsonObject[][] = [];
+  for (const row of rows) {
+    const own = tracks.at(-1);
+    const before = own?.at(-1);
+    const back = Number(row[frame]) < Number(before?.[frame]);
+    if (own === undefined || back || before?.[total] !== row[total]) tracks.push([row]);
+    else own.push(row);
+  }
+  return tracks.map((own) => ({ rows: own, id, frame }));
+}
+
+/** NGSIM, highD and data sets of their kind as tables of text: consecutive rows of one vehicle are its trajectory. */
 export const vehicleTracks = episodeFormat({
   id: "vehicle-tracks",
   title: "Vehicle trajectories (NGSIM, highD)",
-  source: "NGSIM vehicle trajectory data, highD *_tracks.csv; used by BAT",
+  source:
+    "NGSIM trajectories-*.txt and CSV exports, highD, inD, rounD, exiD *_tracks.csv, INTERACTION; used by BAT",
   containers: ["csv", "parquet"],
-  episodeColumns: ["Vehicle_ID", "vehicle_id", "Vehicle_id", "id"],
-  detect({ columns }) {
-    const names = lower((columns ?? []).map(({ name }) => name));
-    const has = (wanted: readonly string[]): boolean => wanted.every((name) => names.has(name.toLowerCase()));
-    if (has(NGSIM)) return { confidence: 0.9, reason: "columns Vehicle_ID, Frame_ID, Local_X, Local_Y" };
-    if (has(HIGHD)) return { confidence: 0.9, reason: "columns frame, id, x, y, xVelocity, yVelocity" };
-    return undefined;
+  episodeColumns: [
+    ...["Vehicle_ID", "vehicle_id", "Vehicle_id", "Location", "location", "id"],
+    ...["recordingId", "trackId", "case_id", "track_id", "column00"],
+  ],
+  companions: (path) => metaFiles(path),
+  detect(head) {
+    const layout = layoutOf((head.columns ?? []).map(({ name }) => name));
+    if (layout !== undefined)
+      return { confidence: 0.9, reason: `columns ${layout.needs.slice(0, 4).join(", ")}` };
+    return isNgsimText(head)
+      ? { confidence: 0.9, reason: "18 numbers a line: vehicle, frame, frames, time in milliseconds, x, y" }
+      : undefined;
   },
-  episodes(record) {
-    const rows = record.kind === "value" && isList(record.value) ? record.value.filter(isObject) : [];
-    const ngsim = nameLike(rows[0], "Vehicle_ID");
-    const idColumn = rows[0]?.[ngsim] === undefined ? "id" : ngsim;
-    return [trackEpisode(rows, idColumn, nameLike(rows[0], idColumn === "id" ? "frame" : "Frame_ID"))];
+  episodes(record, context) {
+    const listed = record.kind === "value" && isList(record.value) ? record.value.filter(isObject) : [];
+    const found = layoutOf(Object.keys(listed[0] ?? {}));
+    const layout = found ?? (LAYOUTS[0] as VehicleLayout);
+    const rows = found === undefined ? listed.map(namedNgsimRow) : listed.map(withoutThousands);
+    return tracksIn(rows, layout).map((track) => {
+      const episode = withMeta(trackEpisode(track, layout), context.companions, context.path);
+      return found === undefined
+        ? {
+            ...episode,
+            notes: [
+              ...(episode.notes ?? []),
+              {
+                code: "guessed-columns",
+                message: "The file has no header: its columns are named as NGSIM orders them.",
+              },
+            ],
+          }
+        : episode;
+    });
   },
 });
 
