@@ -34,10 +34,12 @@ import { lmEvalHarness } from "./lmEvalHarness";
 import { evalScope } from "./evalScope";
 import { helm } from "./helm";
 import { terminalBench, asciicast } from "./terminalBench";
+import { apiCalls } from "./apiCalls";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
 import { mappedFormatById } from "./mapped";
+import { milesColumns, milesTrajectory } from "./miles";
 import { minari } from "./minari";
 import { minariTables } from "./minariTables";
 import { miniSweAgent } from "./miniSweAgent";
@@ -148,6 +150,8 @@ export const formats: readonly Format[] = [
   skyRlEval,
   slimeRollout,
   slimeTrain,
+  milesTrajectory,
+  milesColumns,
   verlDataProto,
   skyRlBatch,
   experienceBatch,
@@ -226,6 +230,7 @@ export const formats: readonly Format[] = [
   mlflowTraces,
   openAiResponses,
   openAiItems,
+  apiCalls,
   atif,
   atifStream,
   terminalBench,
