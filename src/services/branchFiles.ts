@@ -2,6 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import * as v from "valibot";
+import { Failure, failureData } from "../model/failure";
 import type { GeneratedBranch } from "./generationContract";
 
 const branchSchema = v.looseObject({
@@ -41,7 +42,11 @@ export class BranchFiles {
   /** Folders that the user named, remembered beside the branches. */
   private readonly named: string;
 
-  constructor(storageFolder: string) {
+  /** @param warn told of files whose branches cannot be shown */
+  constructor(
+    storageFolder: string,
+    private readonly warn: (message: string) => void,
+  ) {
     this.own = join(storageFolder, "branches");
     this.named = join(storageFolder, "branches", "folders.json");
   }
@@ -62,21 +67,18 @@ export class BranchFiles {
   }
 
   private async folders(): Promise<readonly string[]> {
-    try {
-      const parsed = v.safeParse(v.array(v.string()), JSON.parse(await readFile(this.named, "utf8")));
-      return parsed.success ? parsed.output : [];
-    } catch {
-      return [];
-    }
+    const parsed = v.safeParse(v.array(v.string()), parse(await textIfThere(this.named)));
+    return parsed.success ? parsed.output : [];
   }
 
+  /** @throws Failure when the file is there and cannot be read: it is never written anew over what it holds */
   async append(file: string, records: readonly BranchRecord[]): Promise<void> {
-    const before = await readFile(file, "utf8").catch(() => "");
+    const before = await textIfThere(file);
     const lines = records.map((record) => JSON.stringify(record)).join("\n");
     await replace(file, `${before}${before === "" || before.endsWith("\n") ? "" : "\n"}${lines}\n`);
   }
 
-  /** All branches of all files; lines that are no branches are passed over. */
+  /** All branches of all files; lines that are no branches are passed over, and files that cannot be read are told of. */
   async all(): Promise<
     readonly { readonly file: string; readonly row: number; readonly record: BranchRecord }[]
   > {
@@ -85,43 +87,69 @@ export class BranchFiles {
       for (const name of (await readdir(folder).catch(() => [])).sort()) {
         if (!/^branches-[0-9a-f]{12}\.jsonl$/.test(name)) continue;
         const file = join(folder, name);
-        (await readRecords(file)).forEach((record, row) => {
-          if (record) found.push({ file, row, record });
-        });
+        try {
+          (await readLines(file)).forEach(({ record }, row) => {
+            if (record) found.push({ file, row, record });
+          });
+        } catch (error) {
+          this.warn(failureData(error).message);
+        }
       }
     }
     return found;
   }
 
-  /** Removes a branch and those that left it; an empty file goes too. @returns the trajectory and how many went */
+  /**
+   * Removes a branch and those that left it; an empty file goes too. Other lines stay as they are, whatever they hold.
+   * @returns the trajectory and how many went
+   */
   async remove(id: string): Promise<{ trajectoryId: string; file: string; removed: number } | undefined> {
     const target = (await this.all()).find(({ record }) => record.id === id);
     if (!target) return undefined;
-    const records = (await readRecords(target.file)).filter((record) => record !== undefined);
+    const lines = await readLines(target.file);
     const gone = new Set([id]);
-    for (const record of records) {
-      if (record.parent_branch !== undefined && gone.has(record.parent_branch)) gone.add(record.id);
-    }
-    const kept = records.filter((record) => !gone.has(record.id));
+    for (const { record } of lines)
+      if (record?.parent_branch !== undefined && gone.has(record.parent_branch)) gone.add(record.id);
+    const kept = lines.filter(({ record }) => !record || !gone.has(record.id));
     if (kept.length === 0) await rm(target.file, { force: true });
-    else await replace(target.file, `${kept.map((record) => JSON.stringify(record)).join("\n")}\n`);
+    else await replace(target.file, `${kept.map(({ line }) => line).join("\n")}\n`);
     return { trajectoryId: target.record.trajectory_id, file: target.file, removed: gone.size };
   }
 }
 
-async function readRecords(file: string): Promise<readonly (BranchRecord | undefined)[]> {
-  const text = await readFile(file, "utf8").catch(() => "");
-  return text
+/** Lines of a branch file that hold something, with the branches among them. */
+async function readLines(
+  file: string,
+): Promise<readonly { readonly line: string; readonly record: BranchRecord | undefined }[]> {
+  return (await textIfThere(file))
     .split("\n")
     .filter((line) => line.trim() !== "")
     .map((line) => {
-      try {
-        const parsed = v.safeParse(branchSchema, JSON.parse(line));
-        return parsed.success ? parsed.output : undefined;
-      } catch {
-        return undefined;
-      }
+      const parsed = v.safeParse(branchSchema, parse(line));
+      return { line, record: parsed.success ? parsed.output : undefined };
     });
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Text of a file, "" where there is none. @throws Failure when it is there and cannot be read */
+async function textIfThere(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw new Failure(
+      "unreadable-branches",
+      `The generated branches in ${file} cannot be read (${(error as Error).message}).`,
+      "Make the file readable, or move it away; nothing was written.",
+    );
+  }
 }
 
 /** Writes a whole file at once: two windows or a crash leave the old or the new one, never a half. */

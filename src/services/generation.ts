@@ -38,7 +38,7 @@ export class ProcessGeneration implements Generation {
     private readonly registry: ModelRegistry,
   ) {
     this.log = options.log ?? (() => undefined);
-    this.files = new BranchFiles(options.storageFolder);
+    this.files = new BranchFiles(options.storageFolder, (message) => this.log("warn", message));
     this.changes = new Listeners(this.log);
     this.runnerPath = join(options.distFolder, "..", "python", "reward_runner.py");
   }
