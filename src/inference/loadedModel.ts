@@ -1,7 +1,7 @@
 import { Failure } from "../model/failure";
 import type { ModelInfo, ModelKind, Provider } from "../model/score";
 import type { ModelDeclaration } from "../model/modelDeclaration";
-import { locateModel, tokenizerFolder, withDeclaration, type ModelFiles } from "./modelFolder";
+import { locateModel, tokenizerFolder, withDeclaration, type ModelFiles, weightFiles } from "./modelFolder";
 import { isTextKind, kindOf } from "./modelKind";
 import { pixelLayout } from "./pictures/pixelInputs";
 import { ModelSession } from "./session";
@@ -30,7 +30,7 @@ const LOAD_FACTOR = 1.2;
  * Refuses a model that cannot fit, before the system starts to swap or ends the process.
  * @throws Failure `model-too-large`, naming what is needed and what is free
  */
-export function checkMemory(files: ModelFiles, available: number | undefined = freeMemory()): void {
+function checkMemory(files: ModelFiles, available: number | undefined = freeMemory()): void {
   if (files.config?.trajectory_lens?.ignore_memory === true) return;
   const needed = files.onnx.bytes * LOAD_FACTOR;
   if (available === undefined || needed <= available) return;
@@ -135,7 +135,13 @@ export async function inspectModel(path: string, declaration?: ModelDeclaration)
       outputs: [],
     };
   }
-  const base = { path, name: files.name, layout: files.layout, bytes: files.onnx.bytes };
+  const base = {
+    path,
+    name: files.name,
+    layout: files.layout,
+    bytes: files.onnx.bytes,
+    weightFiles: weightFiles(files),
+  };
   try {
     checkMemory(files);
     const session = await ModelSession.open(files.onnxPath, "cpu", 1);

@@ -159,6 +159,26 @@ export function withDeclaration(files: ModelFiles, declaration: ModelDeclaration
   };
 }
 
+/** Absolute paths of the files beside a model's .onnx file that hold its weights. */
+export const weightFiles = ({ onnxPath, onnx }: ModelFiles): readonly string[] =>
+  onnx.externalFiles.map((location) => join(dirname(onnxPath), location.replaceAll("\\", "/")));
+
+/** What a model is made of: changes whenever its graph, weights, configuration or tokenizer do. */
+export function filesStamp(files: ModelFiles): string {
+  const folders = new Set([files.folder, files.tokenizerFolder].filter((folder) => folder !== undefined));
+  const texts = [...folders].flatMap((folder) =>
+    readdirSync(folder)
+      .filter((name) => /\.(json|jinja|model)$/.test(name))
+      .map((name) => join(folder, name)),
+  );
+  return [files.onnxPath, ...weightFiles(files), ...texts]
+    .map((file) => {
+      const { size, mtimeMs } = statSync(file);
+      return `${file} ${size} ${mtimeMs}`;
+    })
+    .join("\n");
+}
+
 /** The folder with the tokenizer that the model's texts go through; undefined when it has none. */
 export function tokenizerFolder(files: ModelFiles): string | undefined {
   if (files.tokenizerFolder !== undefined) return files.tokenizerFolder;
@@ -166,4 +186,4 @@ export function tokenizerFolder(files: ModelFiles): string | undefined {
 }
 
 /** True when the folder holds a tokenizer that can be loaded without a network. */
-export const hasTokenizer = (folder: string): boolean => existsSync(join(folder, "tokenizer.json"));
+const hasTokenizer = (folder: string): boolean => existsSync(join(folder, "tokenizer.json"));

@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import { Failure } from "../model/failure";
 import type { ContextPolicy, ModelDeclaration } from "../model/modelDeclaration";
 import type { ModelKind, Provider, ScoreReport } from "../model/score";
@@ -11,7 +10,7 @@ import { episodeModels } from "./episodeModels";
 import { isVelocityNetwork } from "./flowDeviation";
 import { imageEmbeddings, readsPictures } from "./imageEmbeddings";
 import { loadModel, type LoadedModel } from "./loadedModel";
-import { locateModel, withDeclaration, type ModelFiles } from "./modelFolder";
+import { filesStamp, locateModel, withDeclaration, type ModelFiles } from "./modelFolder";
 import { policyScores } from "./policyScores";
 import { preferencePairs } from "./preferencePairs";
 import { contextPolicy } from "./preparedText";
@@ -116,10 +115,9 @@ export class ModelHolder {
   }
 }
 
-function keyOf(files: ModelFiles, provider: Provider, declaration: ModelDeclaration | undefined): string {
-  const { mtimeMs, size } = statSync(files.onnxPath);
-  return `${provider} ${files.onnxPath} ${mtimeMs} ${size} ${JSON.stringify(declaration ?? {})}`;
-}
+/** A model that was trained further is loaded anew, also where only its weights' own file changed. */
+const keyOf = (files: ModelFiles, provider: Provider, declaration: ModelDeclaration | undefined): string =>
+  `${provider}\n${filesStamp(files)}\n${JSON.stringify(declaration ?? {})}`;
 
 /**
  * Scores trajectories with one model on one provider.

@@ -31,6 +31,8 @@ export interface ModelInfo {
   readonly kind: ModelKind;
   readonly layout: "huggingface-folder" | "onnx-file" | "server";
   readonly bytes: number;
+  /** Absolute paths of the files beside the .onnx file that hold its weights. */
+  readonly weightFiles?: readonly string[];
   /** One sentence that says what is wrong, when the model cannot be used. */
   readonly problem?: string;
   /** What the user's settings say about it; absent for models that were only found. */

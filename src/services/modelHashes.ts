@@ -1,15 +1,17 @@
+import type { ModelInfo } from "../model/score";
 import { modelHash, modelStamp } from "./contentHash";
 
 /** Hashes of models' files, computed anew only when a file's size or time changed. */
 export class ModelHashes {
   private readonly known = new Map<string, { stamp: string; hash: string }>();
 
-  async of(modelPath: string): Promise<string> {
-    const stamp = await modelStamp(modelPath);
-    const known = this.known.get(modelPath);
+  /** @throws the file system's error when the model cannot be read */
+  async of({ path, weightFiles }: Pick<ModelInfo, "path" | "weightFiles">): Promise<string> {
+    const stamp = await modelStamp(path, weightFiles);
+    const known = this.known.get(path);
     if (known?.stamp === stamp) return known.hash;
-    const hash = await modelHash(modelPath);
-    this.known.set(modelPath, { stamp, hash });
+    const hash = await modelHash(path, weightFiles);
+    this.known.set(path, { stamp, hash });
     return hash;
   }
 }

@@ -1,3 +1,4 @@
+import type { Dirent } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 
@@ -32,8 +33,10 @@ export async function searchModels(roots: readonly string[]): Promise<ModelCandi
   const visit = async (folder: string, depth: number): Promise<void> => {
     if (depth > DEEPEST || found.size >= MOST) return;
     const entries = await readdir(folder, { withFileTypes: true }).catch(() => []);
+    // A hub's cache has links to its blobs in place of files.
+    const isFile = (entry: Dirent): boolean => entry.isFile() || entry.isSymbolicLink();
     const onnx = entries
-      .filter((entry) => entry.isFile() && entry.name.endsWith(".onnx"))
+      .filter((entry) => isFile(entry) && entry.name.endsWith(".onnx"))
       .map((entry) => join(folder, entry.name));
     const inner = entries.some((entry) => entry.isDirectory() && entry.name === "onnx")
       ? (await readdir(join(folder, "onnx")).catch(() => []))
@@ -41,7 +44,7 @@ export async function searchModels(roots: readonly string[]): Promise<ModelCandi
           .map((name) => join(folder, "onnx", name))
       : [];
     if (
-      entries.some((entry) => entry.isFile() && entry.name === "config.json") &&
+      entries.some((entry) => isFile(entry) && entry.name === "config.json") &&
       onnx.length + inner.length > 0
     ) {
       found.set(folder, {

@@ -45,7 +45,7 @@ export class PortionScoring {
   ): Promise<ScoreReport> {
     const total = trajectoryIds.length;
     task?.report?.({ done: 0, total, provider, message: "reading the model's files" });
-    const hash = await this.hashes.of(model.path);
+    const hash = await this.hashes.of(model);
     const series: ScoreSeries[] = [];
     const arrays: ScoreArray[] = [];
     const failures: { trajectoryId: string; message: string }[] = [];

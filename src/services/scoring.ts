@@ -194,7 +194,7 @@ export class ProcessScoring implements Scoring, PortableScoring {
     if (path === undefined) return undefined;
     if (!(await stat(path).catch(() => undefined)))
       throw new Failure("unknown-model", `There is no model at ${path}.`, "Give a model folder.");
-    return this.hashes.of(path);
+    return this.hashes.of({ path });
   }
 
   portableRows(modelPath: string, trajectories: readonly Trajectory[]): Promise<PortableRows> {
@@ -202,7 +202,7 @@ export class ProcessScoring implements Scoring, PortableScoring {
   }
 
   async cacheKeyOf(trajectory: Trajectory, modelPath: string, provider: Provider): Promise<string> {
-    return cacheKey(trajectory, await this.hashes.of(modelPath), provider);
+    return cacheKey(trajectory, await this.hashes.of(await this.usable(modelPath)), provider);
   }
 
   dispose(): Promise<void> {

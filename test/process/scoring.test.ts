@@ -1,4 +1,13 @@
-import { copyFileSync, existsSync, mkdtempSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -89,6 +98,37 @@ describe("scoring on a machine whose drivers crash", () => {
     await expect(services.scoring.score([rows[0]?.id ?? ""], model, "webgpu")).rejects.toThrow(
       "The provider webgpu is not available here: its probe ended the process",
     );
+  });
+});
+
+describe("a model that is trained further", () => {
+  it("is loaded and asked anew, also where only the file of its weights changes, whatever its name", async () => {
+    const services = servicesIn(folder("store"));
+    const model = join(folder("model"), "policy");
+    cpSync(resolve("test/fixtures/models/tiny-policy-external"), model, { recursive: true });
+    const [graph, data] = [join(model, "onnx/model.onnx"), join(model, "onnx/trained-weights")];
+    renameSync(join(model, "onnx/model.onnx_data"), data);
+    const renamed = readFileSync(graph, "latin1").replaceAll("model.onnx_data", "trained-weights");
+    writeFileSync(graph, renamed, "latin1");
+    await services.datasets.index([rollouts], { watch: false });
+    const { rows } = await services.datasets.rows({}, 0, 1);
+    const score = async () => {
+      const { cached, failures, series } = await services.scoring.score([rows[0]?.id ?? ""], model, "cpu");
+      expect(failures).toEqual([]);
+      const values = series.find(({ name }) => name === "logprob")!.values;
+      return { cached, values: [...values].filter((value) => !Number.isNaN(value)) };
+    };
+    const before = await score();
+    expect([before.cached, (await score()).cached]).toEqual([0, 1]);
+    const weights = readFileSync(data);
+    const floats = new Float32Array(new Uint8Array(weights).buffer).map((value) => value * 1.25);
+    writeFileSync(data, Buffer.from(floats.buffer));
+    const after = await score();
+    expect(after.cached).toBe(0);
+    expect(after.values.length).toBe(before.values.length);
+    expect(after.values).not.toEqual(before.values);
+    writeFileSync(data, weights);
+    expect((await score()).values).toEqual(before.values);
   });
 });
 

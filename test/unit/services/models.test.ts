@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -130,5 +130,54 @@ describe("searchModels", () => {
     expect(await modelHash(path)).toBe(hash);
     write("prm/tokenizer.json", "{}");
     expect(await modelHash(path)).not.toBe(hash);
+  });
+
+  it("tells models apart whose weights stand beside their graphs, under whatever name", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "weights-"));
+    const file = join(folder, "policy.onnx");
+    const put = (name: string, text: string): void => writeFileSync(join(folder, name), text);
+    put("policy.onnx", "graph");
+    const hashes = [await modelHash(file)];
+    for (const name of ["policy.onnx.data", "policy.onnx_data", "config.json", "tokenizer.json"]) {
+      put(name, "1");
+      hashes.push(await modelHash(file));
+      put(name, "2");
+      hashes.push(await modelHash(file));
+    }
+    // A name that says nothing is known from the graph alone.
+    put("w.bin", "1");
+    expect(await modelHash(file)).toBe(hashes.at(-1));
+    hashes.push(await modelHash(file, [join(folder, "w.bin")]));
+    put("w.bin", "2");
+    hashes.push(await modelHash(file, [join(folder, "w.bin")]));
+    expect(new Set(hashes).size).toBe(hashes.length);
+    put("other.onnx", "another model");
+    put("other.onnx.data", "3");
+    expect(await modelHash(file, [join(folder, "w.bin")])).toBe(hashes.at(-1));
+  });
+
+  it("finds, and tells apart, models whose files are links to a hub's blobs", async () => {
+    const cache = mkdtempSync(join(tmpdir(), "hub-"));
+    const snapshot = (name: string, weights: string): string => {
+      const folder = join(cache, "snapshots", name);
+      mkdirSync(join(folder, "onnx"), { recursive: true });
+      mkdirSync(join(cache, "blobs"), { recursive: true });
+      for (const [file, text] of [
+        ["config.json", "{}"],
+        ["onnx/model.onnx", weights],
+      ] as const) {
+        const blob = join(cache, "blobs", `${name}-${file.length}`);
+        writeFileSync(blob, text);
+        symlinkSync(blob, join(folder, file));
+      }
+      return folder;
+    };
+    const [one, two] = [snapshot("one", "first"), snapshot("two", "other")];
+    expect((await searchModels([cache])).map(({ path, bytes }) => [path, bytes])).toEqual([
+      [one, 5],
+      [two, 5],
+    ]);
+    expect(await modelHash(one)).not.toBe(await modelHash(two));
+    expect(await modelHash(snapshot("same", "first"))).toBe(await modelHash(one));
   });
 });
