@@ -3,32 +3,15 @@
 import pandas as pd
 import torch
 import trl
+from byte_tokenizer import byte_tokenizer
 from datasets import Dataset
 from expectations import folder, write
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM, set_seed
+from transformers import Qwen2Config, Qwen2ForCausalLM, set_seed
 from trl import GRPOConfig, GRPOTrainer
 
 out = folder()
 GENERATIONS = 4
 QUESTIONS = ["What is 1 + 1?", "Was ist 漢字?", "A longer\nquestion 🙂"]
-TEMPLATE = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
-    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
-)
-
-
-def tokenizer() -> PreTrainedTokenizerFast:
-    """Bytes are its tokens; it is trained on nothing."""
-    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-    own = Tokenizer(models.BPE(vocab={letter: at for at, letter in enumerate(letters)}, merges=[]))
-    own.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    own.decoder = decoders.ByteLevel()
-    fast = PreTrainedTokenizerFast(tokenizer_object=own, eos_token="<|im_end|>", pad_token="<|endoftext|>")
-    fast.add_special_tokens({"additional_special_tokens": ["<|im_start|>"]})
-    fast.chat_template = TEMPLATE
-    return fast
-
 
 seen = {"length_reward": [], "sometimes_reward": []}
 
@@ -57,7 +40,7 @@ def train(name: str, prompts: list, functions: list) -> list:
     set_seed(5)
     for rewards in seen.values():
         rewards.clear()
-    words = tokenizer()
+    words = byte_tokenizer()
     model = Qwen2ForCausalLM(
         Qwen2Config(
             vocab_size=len(words),
