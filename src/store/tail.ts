@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Note } from "../model/trajectory";
 import type { Indexer } from "./indexer";
+import { LinkedFolders } from "./linkedFolders";
 import { eachInTurns, LARGE_AT_ONCE, LARGE_BYTES, Turns } from "./turns";
 import { couldBeData, isCandidate, walk, type FoundFile } from "./walk";
 
@@ -46,6 +47,7 @@ export class Follower {
   private readingCompanions = false;
   private companionsAfter = 0;
   private following = false;
+  private readonly links = new LinkedFolders();
   private readonly large = new Turns(LARGE_AT_ONCE);
 
   constructor(
@@ -55,7 +57,9 @@ export class Follower {
 
   /** The files under a path that may hold data, as they are found; remembers the folders when they are to be followed. */
   files(path: string, follow: boolean, newFoldersAlone = false): AsyncGenerator<FoundFile> {
+    if (!newFoldersAlone) this.links.addRoot(path);
     return walk(path, {
+      follow: (link: string) => this.links.enters(link),
       ...(newFoldersAlone ? { enter: (folder: string) => !this.folders.has(folder) } : {}),
       problem: (where: string, error: unknown) => {
         this.onProblem({

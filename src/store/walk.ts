@@ -63,9 +63,11 @@ export interface WalkListener {
   folder?(path: string, mtimeMs: number): void;
   /** Whether to go into a folder below; default: yes. */
   enter?(path: string): boolean;
+  /** Whether to go into the folder to which a symbolic link leads; default: no. */
+  follow?(link: string): boolean;
 }
 
-/** Files under a path that might hold data, in order; symbolic links to folders are not followed. */
+/** Files under a path that might hold data, in order. */
 export async function* walk(path: string, listener: WalkListener): AsyncGenerator<FoundFile> {
   let entries;
   try {
@@ -85,18 +87,21 @@ export async function* walk(path: string, listener: WalkListener): AsyncGenerato
   }
   const ordered = inOrder(entries, (left, right) => compareNames(left.name, right.name));
   for (let some = take(ordered, TOGETHER); some.length > 0; some = take(ordered, TOGETHER)) {
-    const files = await Promise.all(
+    const looks = await Promise.all(
       some.map((entry) =>
         couldHoldData(entry) ? look(join(path, entry.name), entry.isSymbolicLink(), listener) : undefined,
       ),
     );
     for (const [index, entry] of some.entries()) {
-      const file = files[index];
-      if (file !== undefined) yield file;
-      else if (entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name)) {
-        const below = join(path, entry.name);
-        if (listener.enter?.(below) !== false) yield* walk(below, listener);
-      }
+      const seen = looks[index];
+      const below = join(path, entry.name);
+      if (seen?.isFile() === true) yield { path: below, stats: seen };
+      else if (
+        !SKIPPED_FOLDERS.has(entry.name) &&
+        (entry.isDirectory() || (seen?.isDirectory() === true && listener.follow?.(below) === true)) &&
+        listener.enter?.(below) !== false
+      )
+        yield* walk(below, listener);
     }
   }
 }
@@ -132,10 +137,9 @@ export function isCandidate(name: string): boolean {
   );
 }
 
-async function look(path: string, isLink: boolean, listener: WalkListener): Promise<FoundFile | undefined> {
+async function look(path: string, isLink: boolean, listener: WalkListener): Promise<Stats | undefined> {
   try {
-    const stats = isLink ? await stat(path) : await lstat(path);
-    return stats.isFile() ? { path, stats } : undefined;
+    return isLink ? await stat(path) : await lstat(path);
   } catch (error) {
     listener.problem(path, error);
     return undefined;

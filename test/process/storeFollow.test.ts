@@ -8,12 +8,13 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import { eventually, StoreClient } from "./storeClient";
 
@@ -53,6 +54,43 @@ async function inIndex(client: StoreClient): Promise<string[]> {
   });
   return rows.map(([text]) => String(text)).sort();
 }
+
+describe("links to folders", () => {
+  it("lead to runs on another disk, once, and not round in circles", async () => {
+    const client = await open();
+    const [project, disk] = [folder(), folder()];
+    for (const name of ["run", "later"]) mkdirSync(join(disk, name));
+    writeFileSync(join(disk, "run", "1.jsonl"), line(1));
+    mkdirSync(join(project, "own"));
+    writeFileSync(join(project, "own", "1.jsonl"), line(2));
+    symlinkSync(join(disk, "run"), join(project, "runs"));
+    symlinkSync(join(disk, "run"), join(project, "same-runs"));
+    symlinkSync(join(project, "own"), join(project, "same-own"));
+    symlinkSync(project, join(disk, "run", "round"));
+    symlinkSync(dirname(project), join(project, "around"));
+    symlinkSync(join(project, "nothing"), join(project, "broken"));
+    // Opened by way of the link before the rest is read.
+    await client.call("index", { paths: [join(project, "runs", "1.jsonl")], watch: false });
+    const found = await client.call("index", { paths: [project], watch: true });
+    expect(found.datasets.map(({ path, files }) => [relative(project, path), files])).toEqual([
+      ["own", 1],
+      ["runs", 1],
+    ]);
+    const paths = async (): Promise<unknown[]> =>
+      (
+        await client.call("query", { sql: "SELECT path FROM trajectories ORDER BY path", limit: 100 })
+      ).rows.map(([path]) => relative(project, String(path)));
+    writeFileSync(join(disk, "run", "2.jsonl"), line(3));
+    symlinkSync(join(disk, "later"), join(project, "run-2"));
+    writeFileSync(join(disk, "later", "1.jsonl"), line(4));
+    await eventually(paths, (all) => all.length === 4);
+    expect(await paths()).toEqual(["own/1.jsonl", "run-2/1.jsonl", "runs/1.jsonl", "runs/2.jsonl"]);
+    rmSync(join(project, "runs"));
+    // The other link to the same run stands in for it.
+    const left = ["own/1.jsonl", "run-2/1.jsonl", "same-runs/1.jsonl", "same-runs/2.jsonl"];
+    await eventually(paths, (all) => JSON.stringify(all) === JSON.stringify(left));
+  }, 120_000);
+});
 
 describe("runs of many files that change at once", () => {
   const FILES = 600;
