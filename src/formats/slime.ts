@@ -1,10 +1,11 @@
-import type { JsonValue } from "../model/json";
+import type { JsonObject, JsonValue } from "../model/json";
 import type { PlainValue } from "../model/plain";
 import type { Note, Outcome, Step } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import type { RecordContext } from "./format";
-import { isList, titleOf } from "./jsonFields";
+import { isList, isObject, titleOf } from "./jsonFields";
 import { sharedAdvantage, stepsOfMask } from "./maskedTokens";
+import { recordedSteps } from "./miles";
 import { messageList, messageSteps, promptOfMessages } from "./messages";
 import { fieldsOf, isPlainList, jsonOf, plainNumber } from "./plainFields";
 import {
@@ -143,6 +144,21 @@ function fullJson(value: PlainValue | undefined): JsonValue {
   return value === undefined ? null : jsonOf(value);
 }
 
+const JOINED_CONVERSATION: Note = {
+  code: "joined-conversation",
+  message: "The turns come from the conversation that was recorded beside the dump, joined by sample_index.",
+};
+
+/** The conversation of a sample, which miles keeps in a file beside the dump. */
+function conversationOf(fields: Fields, { companions }: RecordContext): readonly JsonObject[] | undefined {
+  const index = plainNumber(fields.get("index"));
+  for (const file of companions?.values() ?? [])
+    for (const row of isList(file) ? file : [file])
+      if (isObject(row) && typeof index === "number" && row["sample_index"] === index)
+        return messageList(row["messages"]);
+  return undefined;
+}
+
 /** slime's and miles' rollout dumps; numbers of the training dump beside it are joined by the place in the rollout. */
 export const slimeRollout = draftedFormat({
   id: "slime-rollout",
@@ -156,6 +172,11 @@ export const slimeRollout = draftedFormat({
 
   detect: (head) =>
     detectSamples(head, ["group_index", "tokens", "response", "response_length", "reward"], 0.95),
+
+  companions(path) {
+    const stem = stemOf(path);
+    return /^(?:eval_)?\d+$/.test(stem) ? [`../trajectory/${stem}.jsonl`] : [];
+  },
 
   plainCompanions(path) {
     const stem = stemOf(path);
@@ -173,10 +194,14 @@ export const slimeRollout = draftedFormat({
     const tokens = slimeTokens(fields, train?.sample);
     const response = fields.get("response");
     const prompt = fullJson(fields.get("prompt"));
+    const messages = conversationOf(fields, context);
+    const recorded = messages === undefined ? undefined : recordedSteps(prompt, messages);
     const { steps, notes, asked } =
-      typeof response === "string" && (typeof prompt === "string" || isList(prompt))
-        ? textSteps(prompt, response)
-        : { steps: tokens === undefined ? [] : stepsOfMask(tokens), notes: [], asked: "" };
+      recorded !== undefined
+        ? { steps: recorded.steps, notes: [JOINED_CONVERSATION], asked: recorded.asked ?? "" }
+        : typeof response === "string" && (typeof prompt === "string" || isList(prompt))
+          ? textSteps(prompt, response)
+          : { steps: tokens === undefined ? [] : stepsOfMask(tokens), notes: [], asked: "" };
     const { outcome, notes: rewardNotes } = outcomeOf(fields, train?.rawReward);
     const group = plainNumber(fields.get("group_index"));
     const index = plainNumber(fields.get("index"));
