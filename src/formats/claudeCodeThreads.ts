@@ -145,7 +145,9 @@ export function threadsOf(lines: readonly JsonObject[]): readonly SessionThread[
     }));
   }
   const { ways, left } = waysThrough(linked);
-  const threads = ways.map((way) => way.flatMap((index) => linked[index] ?? []));
+  const threads = ways.map((way): JsonObject[] =>
+    way.map((index) => linked[index]).filter((line) => line !== undefined),
+  );
   const isSide = (own: readonly JsonObject[]): boolean => own.every((line) => line["isSidechain"] === true);
   const main = threads.filter((own) => !isSide(own));
   const branched = new Set(main.map((own) => own[0])).size < main.length;

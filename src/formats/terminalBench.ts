@@ -23,8 +23,11 @@ const isTrial = (value: JsonValue | undefined): value is JsonObject =>
   typeof value["task_id"] === "string" &&
   ("parser_results" in value || "failure_mode" in value);
 
-const trialsOf = (row: JsonObject): readonly JsonObject[] =>
-  isTrial(row) ? [row] : isList(row["results"]) ? row["results"].filter(isTrial) : [];
+/** A trial's document is the trial; a run's holds all of them. */
+function trialsOf(document: JsonValue): readonly JsonObject[] {
+  if (isTrial(document)) return [document];
+  return isObject(document) && isList(document["results"]) ? document["results"].filter(isTrial) : [];
+}
 
 const FROM_TERMINAL: Note = {
   code: "terminal-recording",
