@@ -15,11 +15,10 @@ import {
   gammaParameter,
   lambdaParameter,
   numberOf,
-  optionalNumberOf,
   precisionParameter,
   textOf,
 } from "../series/parameters";
-import { episodeSuccessors, type Successors } from "../series/successorValues";
+import { endParameters, successorsUnder, type Successors } from "../series/successorValues";
 import type { ExplanationLine, ParameterValues, Signal, SignalContext } from "../signal";
 import { gaePresets } from "./gaePresets";
 import { generalisedAdvantages, type GaeResult } from "./generalisedAdvantages";
@@ -39,11 +38,7 @@ interface Prepared extends GaeResult {
 function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Missing {
   const series = episodeSeries(context, parameters);
   if ("missing" in series) return series;
-  const successors = episodeSuccessors(
-    series,
-    textOf(parameters, "truncation") as "bootstrap" | "terminal",
-    optionalNumberOf(parameters, "lastValue"),
-  );
+  const successors = successorsUnder(series, parameters);
   if ("missing" in successors) return successors;
   const gamma = numberOf(parameters, "gamma");
   const lambda = numberOf(parameters, "lambda");
@@ -95,20 +90,7 @@ export const gae: Signal = {
     gammaParameter(0.99),
     lambdaParameter(0.95),
     ...episodeParameters,
-    {
-      name: "truncation",
-      description: "A cut episode: bootstrap with the value of its last state, or treat it as terminal.",
-      type: "choice",
-      choices: ["bootstrap", "terminal"],
-      default: "bootstrap",
-    },
-    {
-      name: "lastValue",
-      description:
-        "Value of the state after the last step of a cut or running episode, when the file does not record it.",
-      type: "number",
-      default: null,
-    },
+    ...endParameters,
     {
       name: "whiten",
       description:

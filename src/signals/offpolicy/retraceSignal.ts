@@ -5,8 +5,8 @@ import { decisionAt, episodeParameters, episodeSeries, scatter, type EpisodeSeri
 import { decisionSymbol } from "../series/episodeSymbols";
 import { importanceRatios } from "../series/importanceRatios";
 import { missing, stepNumbers, tokenNumbers } from "../series/modelInputs";
-import { gammaParameter, lambdaParameter, numberOf, optionalNumberOf, textOf } from "../series/parameters";
-import { episodeSuccessors } from "../series/successorValues";
+import { gammaParameter, lambdaParameter, numberOf, textOf } from "../series/parameters";
+import { endParameters, successorsUnder } from "../series/successorValues";
 import type { SignalContext } from "../signal";
 import { offPolicyReturnsFromValues, traceCoefficients, type TraceKind } from "./retrace";
 
@@ -47,19 +47,7 @@ export const retrace = derivedSignal({
     gammaParameter(0.99),
     lambdaParameter(0.95),
     ...episodeParameters,
-    {
-      name: "truncation",
-      description: "A cut episode: bootstrap with the value of its last state, or treat it as terminal.",
-      type: "choice",
-      choices: ["bootstrap", "terminal"],
-      default: "bootstrap",
-    },
-    {
-      name: "lastValue",
-      description: "Value of the state after the last step, when the file does not record it.",
-      type: "number",
-      default: null,
-    },
+    ...endParameters,
   ],
   presets: [
     {
@@ -99,11 +87,7 @@ export const retrace = derivedSignal({
         "values",
         "Needs the value of the taken action: a column or critic's series named action_value or q_value.",
       );
-    const successors = episodeSuccessors(
-      series,
-      textOf(parameters, "truncation") as "bootstrap" | "terminal",
-      optionalNumberOf(parameters, "lastValue"),
-    );
+    const successors = successorsUnder(series, parameters);
     if ("missing" in successors) return successors;
     const size = series.positions.length;
     const kind = textOf(parameters, "trace") as TraceKind;

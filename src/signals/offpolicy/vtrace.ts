@@ -9,9 +9,9 @@ import {
   type Missing,
 } from "../series/episode";
 import { decisionSymbol } from "../series/episodeSymbols";
-import { gammaParameter, lambdaParameter, numberOf, optionalNumberOf, textOf } from "../series/parameters";
+import { gammaParameter, lambdaParameter, numberOf } from "../series/parameters";
 import { importanceRatios } from "../series/importanceRatios";
-import { episodeSuccessors } from "../series/successorValues";
+import { endParameters, successorsUnder } from "../series/successorValues";
 import type { ExplanationLine, ParameterValues, Signal, SignalContext } from "../signal";
 
 export interface VtraceInput {
@@ -91,11 +91,7 @@ function prepare(context: SignalContext, parameters: ParameterValues): Prepared 
   if ("missing" in series) return series;
   const ratios = importanceRatios(context, series);
   if ("missing" in ratios) return ratios;
-  const successors = episodeSuccessors(
-    series,
-    textOf(parameters, "truncation") as "bootstrap" | "terminal",
-    optionalNumberOf(parameters, "lastValue"),
-  );
+  const successors = successorsUnder(series, parameters);
   if ("missing" in successors) return successors;
   const gamma = numberOf(parameters, "gamma");
   const input: VtraceInput = {
@@ -152,19 +148,7 @@ export const vtraceAdvantage: Signal = {
       default: 1,
     },
     ...episodeParameters,
-    {
-      name: "truncation",
-      description: "A cut episode: bootstrap with the value of its last state, or treat it as terminal.",
-      type: "choice",
-      choices: ["bootstrap", "terminal"],
-      default: "bootstrap",
-    },
-    {
-      name: "lastValue",
-      description: "Value of the state after the last step, when the file does not record it.",
-      type: "number",
-      default: null,
-    },
+    ...endParameters,
   ],
   presets: [
     {

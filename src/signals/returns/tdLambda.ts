@@ -9,8 +9,8 @@ import {
   type Missing,
 } from "../series/episode";
 import { decisionSymbol } from "../series/episodeSymbols";
-import { gammaParameter, lambdaParameter, numberOf, optionalNumberOf, textOf } from "../series/parameters";
-import { episodeSuccessors, type Successors } from "../series/successorValues";
+import { gammaParameter, lambdaParameter, numberOf, textOf } from "../series/parameters";
+import { endParameters, successorsUnder, type Successors } from "../series/successorValues";
 import type { ExplanationLine, ParameterValues, Signal, SignalContext } from "../signal";
 
 /**
@@ -48,11 +48,7 @@ interface Prepared {
 function prepare(context: SignalContext, parameters: ParameterValues): Prepared | Missing {
   const series = episodeSeries(context, parameters);
   if ("missing" in series) return series;
-  const successors = episodeSuccessors(
-    series,
-    textOf(parameters, "truncation") as "bootstrap" | "terminal",
-    optionalNumberOf(parameters, "lastValue"),
-  );
+  const successors = successorsUnder(series, parameters);
   if ("missing" in successors) return successors;
   const gamma = numberOf(parameters, "gamma");
   const lambda = numberOf(parameters, "lambda");
@@ -82,24 +78,7 @@ export const tdLambda: Signal = {
   unit: "reward",
   signed: true,
   needs: ["rewards", "values"],
-  parameters: [
-    gammaParameter(0.99),
-    lambdaParameter(0.95),
-    ...episodeParameters,
-    {
-      name: "truncation",
-      description: "A cut episode: bootstrap with the value of its last state, or treat it as terminal.",
-      type: "choice",
-      choices: ["bootstrap", "terminal"],
-      default: "bootstrap",
-    },
-    {
-      name: "lastValue",
-      description: "Value of the state after the last step, when the file does not record it.",
-      type: "number",
-      default: null,
-    },
-  ],
+  parameters: [gammaParameter(0.99), lambdaParameter(0.95), ...episodeParameters, ...endParameters],
   presets: [
     {
       id: "rlax",

@@ -3,25 +3,8 @@ import { accumulateBackward } from "../kernels/backwardRecursion";
 import { derivedSignal } from "../series/derivedSignal";
 import { decisionAt, episodeParameters, episodeSeries, scatter } from "../series/episode";
 import { decisionSymbol } from "../series/episodeSymbols";
-import { gammaParameter, numberOf, optionalNumberOf, textOf } from "../series/parameters";
-import { episodeSuccessors } from "../series/successorValues";
-import type { Parameter } from "../signal";
-
-const endParameters: readonly Parameter[] = [
-  {
-    name: "truncation",
-    description: "A cut episode: bootstrap with the value of its last state, or treat it as terminal.",
-    type: "choice",
-    choices: ["bootstrap", "terminal"],
-    default: "bootstrap",
-  },
-  {
-    name: "lastValue",
-    description: "Value of the state after the last step, when the file does not record it.",
-    type: "number",
-    default: null,
-  },
-];
+import { gammaParameter, numberOf, textOf } from "../series/parameters";
+import { endParameters, successorsUnder } from "../series/successorValues";
 
 const needs = ["rewards", "values"] as const;
 
@@ -55,11 +38,7 @@ export const temporalDifference = derivedSignal({
   derive(context, parameters) {
     const series = episodeSeries(context, parameters);
     if ("missing" in series) return series;
-    const successors = episodeSuccessors(
-      series,
-      textOf(parameters, "truncation") as "bootstrap" | "terminal",
-      optionalNumberOf(parameters, "lastValue"),
-    );
+    const successors = successorsUnder(series, parameters);
     if ("missing" in successors) return successors;
     const gamma = numberOf(parameters, "gamma");
     const values = series.values!;
@@ -131,11 +110,7 @@ export const monteCarloAdvantage = derivedSignal({
   derive(context, parameters) {
     const series = episodeSeries(context, parameters);
     if ("missing" in series) return series;
-    const successors = episodeSuccessors(
-      series,
-      textOf(parameters, "truncation") as "bootstrap" | "terminal",
-      optionalNumberOf(parameters, "lastValue"),
-    );
+    const successors = successorsUnder(series, parameters);
     if ("missing" in successors) return successors;
     const gamma = numberOf(parameters, "gamma");
     const values = series.values!;

@@ -3,7 +3,7 @@ import { derivedSignal } from "../series/derivedSignal";
 import type { Missing } from "../series/episode";
 import { arrayInput, embeddingRows, missing, stepCount, stepNumbers } from "../series/modelInputs";
 import { numberOf, textOf } from "../series/parameters";
-import type { Parameter, ParameterValues, SignalContext } from "../signal";
+import type { Parameter, ParameterValues, SignalContext, SignalInput } from "../signal";
 import { cosine } from "./goalBaseline";
 import { boundedScores, drawnFrames, videoReward, type DrawnFrame } from "./segmentalVideo";
 
@@ -56,7 +56,7 @@ const presets = [
 ];
 
 /** Number in [0, 1) from a seed and a position, the same everywhere (mulberry32). */
-export function uniformNumber(seed: number, position: number): number {
+function uniformNumber(seed: number, position: number): number {
   let t = (seed * 0x9e3779b1 + (position + 1) * 0x6d2b79f5) >>> 0;
   t = Math.imul(t ^ (t >>> 15), t | 1);
   t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
@@ -99,6 +99,12 @@ function draw(context: SignalContext, values: ParameterValues): Drawn | Missing 
   return { similarity, drawn, score: boundedScores(Float64Array.of(videoReward(similarity, drawn)))[0]! };
 }
 
+const inputs: readonly SignalInput[] = [
+  { kind: "step", name: "similarity", meaning: "image-text similarity of every frame" },
+  { kind: "embeddings", name: "", meaning: "one a frame, where there is no similarity" },
+  { kind: "array", name: "prompt", meaning: "[1][D], text embedding of the prompt" },
+];
+
 export const videoScore = derivedSignal({
   id: "segmental-video-reward",
   title: "Segmental video reward (InstructVideo)",
@@ -107,11 +113,7 @@ export const videoScore = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["embeddings"],
-  inputs: [
-    { kind: "step", name: "similarity", meaning: "image-text similarity of every frame" },
-    { kind: "embeddings", name: "", meaning: "one a frame, where there is no similarity" },
-    { kind: "array", name: "prompt", meaning: "[1][D], text embedding of the prompt" },
-  ],
+  inputs,
   parameters,
   presets,
   source,
@@ -158,11 +160,7 @@ export const videoContribution = derivedSignal({
   unit: "reward",
   signed: true,
   needs: ["embeddings"],
-  inputs: [
-    { kind: "step", name: "similarity", meaning: "image-text similarity of every frame" },
-    { kind: "embeddings", name: "", meaning: "one a frame, where there is no similarity" },
-    { kind: "array", name: "prompt", meaning: "[1][D], text embedding of the prompt" },
-  ],
+  inputs,
   parameters,
   presets,
   source,

@@ -1,5 +1,35 @@
+import { needHow, type Parameter, type ParameterValues } from "../signal";
 import type { EpisodeSeries, Missing } from "./episode";
-import { needHow } from "../signal";
+import { optionalNumberOf, textOf } from "./parameters";
+
+/** What stands for the future behind the last row of an episode. */
+export const endParameters: readonly Parameter[] = [
+  {
+    name: "truncation",
+    description: "A cut episode: bootstrap with the value of its last state, or treat it as terminal.",
+    type: "choice",
+    choices: ["bootstrap", "terminal"],
+    default: "bootstrap",
+  },
+  {
+    name: "lastValue",
+    description:
+      "Value of the state after the last step of a cut or running episode, when the file does not record it.",
+    type: "number",
+    default: null,
+  },
+];
+
+/** Successor values of one recorded episode as {@link endParameters} say. */
+export const successorsUnder = (
+  series: EpisodeSeries,
+  parameters: ParameterValues,
+): ReturnType<typeof episodeSuccessors> =>
+  episodeSuccessors(
+    series,
+    textOf(parameters, "truncation") as "bootstrap" | "terminal",
+    optionalNumberOf(parameters, "lastValue"),
+  );
 
 /** Values of the states that follow each step, and where the recursion stops. */
 export interface Successors {
@@ -43,7 +73,7 @@ export function successorValues(
  * Successor values of one recorded episode under a truncation rule.
  * Refuses, with the reason, when a bootstrap is called for and no value of the last state is known.
  */
-export function episodeSuccessors(
+function episodeSuccessors(
   series: EpisodeSeries,
   truncation: "bootstrap" | "terminal",
   givenLastValue: number | undefined,

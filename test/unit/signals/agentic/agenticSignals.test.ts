@@ -10,20 +10,11 @@ import { spaProgress, spaTokenReward } from "../../../../src/signals/agentic/spa
 import { taroTokenReward } from "../../../../src/signals/agentic/taro";
 import { uis1Patch, uis1Sop } from "../../../../src/signals/agentic/uis1Rollout";
 import { actionObject, uis1Score } from "../../../../src/signals/agentic/uis1Score";
-import { resolveParameters, type Signal, type SignalContext } from "../../../../src/signals/signal";
+import { resolveParameters, type SignalContext } from "../../../../src/signals/signal";
+import { compute } from "../computeSignal";
 import { agentWorld, matrix, memberContextsOf, modelGroup } from "../modelWorlds";
 import { step, tokens, trajectory } from "../worlds";
 
-function compute(
-  signal: Signal,
-  context: SignalContext,
-  overrides: Record<string, unknown> = {},
-  preset?: string,
-) {
-  const result = signal.compute(context, resolveParameters(signal, preset, overrides));
-  if ("missing" in result) throw new Error(result.how);
-  return result;
-}
 const known = (values: Float64Array): number[] =>
   [...values].filter((value) => !Number.isNaN(value)).map((value) => value + 0);
 

@@ -3,20 +3,10 @@ import { calmReward, calmSubgoals } from "../../../../src/signals/agentic/calmSi
 import { designedReward, designedStepReward } from "../../../../src/signals/agentic/designedReward";
 import { messageLabel, oniReward } from "../../../../src/signals/agentic/oniSignal";
 import { rankShaping } from "../../../../src/signals/agentic/rankShaping";
-import { resolveParameters, type Signal, type SignalContext } from "../../../../src/signals/signal";
+import { resolveParameters } from "../../../../src/signals/signal";
+import { compute } from "../computeSignal";
 import { matrix, memberContextsOf, modelGroup } from "../modelWorlds";
 import { step, trajectory } from "../worlds";
-
-function compute(
-  signal: Signal,
-  context: SignalContext,
-  overrides: Record<string, unknown> = {},
-  preset?: string,
-) {
-  const result = signal.compute(context, resolveParameters(signal, preset, overrides));
-  if ("missing" in result) throw new Error(result.how);
-  return result;
-}
 
 /** Policy steps, each after what it saw. */
 function talk(id: string, turns: readonly (readonly [string, string, number])[]) {

@@ -12,20 +12,11 @@ import {
 import { criticQuality, criticValue } from "../../../../src/signals/reward/progressSignals";
 import { videoContribution, videoScore } from "../../../../src/signals/reward/segmentalVideoSignal";
 import { selfReferentialReward } from "../../../../src/signals/reward/selfReferentialSignal";
-import { resolveParameters, type Signal, type SignalContext } from "../../../../src/signals/signal";
+import { resolveParameters } from "../../../../src/signals/signal";
+import { compute } from "../computeSignal";
 import { agentWorld, matrix, memberContextsOf, modelGroup } from "../modelWorlds";
 import { random, step, trajectory } from "../worlds";
 
-function compute(
-  signal: Signal,
-  context: SignalContext,
-  overrides: Record<string, unknown> = {},
-  preset?: string,
-) {
-  const result = signal.compute(context, resolveParameters(signal, preset, overrides));
-  if ("missing" in result) throw new Error(result.how);
-  return result;
-}
 const steps = (count: number) => Array.from({ length: count }, (_, t) => step(t));
 const sum = (values: Float64Array): number => values.reduce((a, b) => (Number.isNaN(b) ? a : a + b), 0);
 

@@ -7,20 +7,11 @@ import { judgeReward, judgeTableSignal } from "../../../../src/signals/reward/ju
 import { judgeAdvantages, judgeTable, tableContradictions } from "../../../../src/signals/reward/judgeTable";
 import { judgeRatingSignal } from "../../../../src/signals/reward/rewardBenchSignals";
 import { trajectoryGradeSignal } from "../../../../src/signals/reward/trajectoryGradeSignal";
-import { resolveParameters, type Signal, type SignalContext } from "../../../../src/signals/signal";
+import { resolveParameters } from "../../../../src/signals/signal";
+import { compute } from "../computeSignal";
 import { matrix, memberContextsOf, modelGroup } from "../modelWorlds";
 import { step, trajectory } from "../worlds";
 
-function compute(
-  signal: Signal,
-  context: SignalContext,
-  overrides: Record<string, unknown> = {},
-  preset?: string,
-) {
-  const result = signal.compute(context, resolveParameters(signal, preset, overrides));
-  if ("missing" in result) throw new Error(result.how);
-  return result;
-}
 const judged = (id: string, ...texts: string[]) => ({
   trajectory: trajectory(id, { steps: [step(0)], task: { groundTruth: "Image 2 is better" } }),
   inputs: { judge: texts.map((text) => ({ text })) },

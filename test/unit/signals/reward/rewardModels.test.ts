@@ -23,20 +23,11 @@ import {
   bestOfNDivergence,
 } from "../../../../src/signals/reward/rewardModelUses";
 import { styleMatrix } from "../../../../src/signals/reward/styleSignal";
-import { resolveParameters, type Signal, type SignalContext } from "../../../../src/signals/signal";
+import type { SignalContext } from "../../../../src/signals/signal";
+import { compute } from "../computeSignal";
 import { matrix, memberContextsOf, modelGroup } from "../modelWorlds";
 import { random, step, tokens, trajectory } from "../worlds";
 
-function compute(
-  signal: Signal,
-  context: SignalContext,
-  overrides: Record<string, unknown> = {},
-  preset?: string,
-) {
-  const result = signal.compute(context, resolveParameters(signal, preset, overrides));
-  if ("missing" in result) throw new Error(result.how);
-  return result;
-}
 const sample = (id: string, reward: number, success: boolean, embedding?: readonly number[]) => ({
   trajectory: trajectory(id, {
     groupId: "g",
