@@ -2,7 +2,7 @@ import type { LongText } from "./longText";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { TrajectorySummary } from "../model/summary";
 import type { PlainValue } from "../model/plain";
-import type { Note, NumericColumn, Trajectory } from "../model/trajectory";
+import type { Note, Trajectory } from "../model/trajectory";
 import type { Tree } from "../model/tree";
 
 /** How bytes become records. The store owns the containers; formats only see records. */
@@ -218,12 +218,3 @@ export interface Format {
     trajectoryId: (part: number) => string,
   ): Tree;
 }
-
-/** What one `summarise` run over a record gave, with the notes of records that did not fit. */
-export interface SummariseOutcome {
-  readonly summaries: readonly TrajectorySummary[];
-  readonly notes: readonly Note[];
-}
-
-/** A numeric column under construction; kept here because several HDF5 formats build them. */
-export type ColumnDraft = Omit<NumericColumn, "rows" | "width"> & { readonly shape: readonly number[] };

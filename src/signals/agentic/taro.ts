@@ -6,11 +6,7 @@ import { numberOf, optionalNumberOf, textOf } from "../series/parameters";
 import { needHow, type ParameterValues, type Signal, type SignalContext } from "../signal";
 
 /** How a dense turn reward is scaled: by the positive rewards of a won episode, else by the most there is to win. */
-export function turnRewardDivisor(
-  turnRewards: ArrayLike<number>,
-  finalReward: number,
-  maximum: number,
-): number {
+function turnRewardDivisor(turnRewards: ArrayLike<number>, finalReward: number, maximum: number): number {
   let positive = 0;
   for (let k = 0; k < turnRewards.length; k++) if (turnRewards[k]! > 0) positive++;
   return Math.max(1, finalReward > 0 ? positive : maximum);

@@ -6,11 +6,7 @@ import { cosine, goalBaselineReward, unitVector } from "./goalBaseline";
  *
  * @param image, @param danger, @param clear raw embeddings, [D]
  */
-export function dangerScore(
-  image: ArrayLike<number>,
-  danger: ArrayLike<number>,
-  clear: ArrayLike<number>,
-): number {
+function dangerScore(image: ArrayLike<number>, danger: ArrayLike<number>, clear: ArrayLike<number>): number {
   return cosine(image, danger) - cosine(image, clear);
 }
 

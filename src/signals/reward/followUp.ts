@@ -38,23 +38,3 @@ export function followUpLogit(logits: ArrayLike<number>, ids: ArrayLike<number>)
   for (let j = 0; j < ids.length; j++) sum += logits[ids[j]!] ?? NaN;
   return sum / ids.length;
 }
-
-/**
- * Follow-up score as in the paper (Zhang et al. 2024, FLR): mean log-likelihood of the follow-up's tokens, each read at
- * the position before it.
- *
- * @param logits logits before each follow-up token, [m][V]; @param ids [m]
- * @returns nats per token, NaN for an empty follow-up
- */
-export function followUpLogLikelihood(logits: readonly ArrayLike<number>[], ids: ArrayLike<number>): number {
-  let sum = 0;
-  for (let j = 0; j < ids.length; j++) {
-    const row = logits[j]!;
-    let top = -Infinity;
-    for (let k = 0; k < row.length; k++) top = Math.max(top, row[k]!);
-    let mass = 0;
-    for (let k = 0; k < row.length; k++) mass += Math.exp(row[k]! - top);
-    sum += row[ids[j]!]! - top - Math.log(mass);
-  }
-  return sum / ids.length;
-}

@@ -2,11 +2,7 @@ import { symbol, type Expression, type ExpressionReference } from "../expression
 import type { EpisodeSeries } from "./episode";
 
 /** Where decision `t` of an episode lies, so that a click on its symbol goes there. */
-export function decisionReference(
-  trajectoryId: string,
-  series: EpisodeSeries,
-  t: number,
-): ExpressionReference {
+function decisionReference(trajectoryId: string, series: EpisodeSeries, t: number): ExpressionReference {
   const position = series.positions[t]!;
   return series.level === "step"
     ? { trajectoryId, stepIndex: position }

@@ -32,13 +32,6 @@ const functions: Readonly<Record<string, { readonly arity: number; readonly desc
   average: { arity: 1, description: "Its mean over all steps" },
 };
 
-/** Names that an expression may hold, with what they mean, for completion. */
-export const expressionNames: readonly { readonly name: string; readonly description: string }[] = [
-  ...stepFields.map(({ name, description }) => ({ name, description })),
-  ...fieldFamilies.map(({ name, description }) => ({ name: `${name}.`, description })),
-  ...Object.entries(functions).map(([name, { description }]) => ({ name, description })),
-];
-
 /**
  * Reads an expression over the fields of a step: numbers, texts, fields (`reward`, `observation[3]`, `outcome.format`),
  * `+ - * / %`, comparisons, `text ~ /pattern/i`, `&& || !` (or `and or not`), functions. Nothing is executed; patterns
