@@ -18,7 +18,7 @@ export interface Piece {
 const PROMPT_ROLE = /(?:^|\n)(system|user|assistant|tool)\n/g;
 const OUTPUT_ROLE = /\n(user|assistant|tool)\n/g;
 
-export const GUESSED_TURNS: Note = {
+const GUESSED_TURNS: Note = {
   code: "guessed-turns",
   message:
     "Turns are guessed from bare role lines in the text: a model that prints such a line itself breaks the split.",
@@ -245,7 +245,7 @@ export function titleOfPrompt(prompt: string | LongText): string {
 }
 
 /** One step that is not the policy's: its text is what was observed; an assistant turn of the prompt keeps it as action. */
-export function spokenStep(index: number, turn: Turn, kind: StepKind): Step {
+function spokenStep(index: number, turn: Turn, kind: StepKind): Step {
   return turn.role === "assistant"
     ? { index, role: turn.role, kind, action: turn.text }
     : { index, role: turn.role, kind, observation: turn.text };

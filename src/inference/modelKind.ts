@@ -3,7 +3,7 @@ import { labelCount, type ModelConfig } from "./modelConfig";
 import { specText, type TensorSpec } from "./tensors";
 
 /** Names under which exporters give the inputs and outputs of control models; the first is ours. */
-export const aliases = {
+const aliases = {
   observation: ["observation", "observations", "obs", "state", "states", "input", "x"],
   action: ["action", "actions", "act"],
   nextObservation: ["next_observation", "next_observations", "next_obs", "next_state"],

@@ -1,7 +1,7 @@
 import protobuf from "protobufjs/light.js";
 
 /** ONNX element types used here (TensorProto.DataType). */
-export const elementType = { float32: 1, int64: 7, bool: 9 } as const;
+const elementType = { float32: 1, int64: 7, bool: 9 } as const;
 
 const string = (id: number) => ({ type: "string", id });
 const message = (type: string, id: number) => ({ type, id });

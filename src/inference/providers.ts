@@ -27,7 +27,7 @@ const providerTitle: Readonly<Record<Provider, string>> = {
 const weights = [1, -2, 0.5, 3, -1, 4, 2, 0.25, -0.5, 1.5, -3, 2.5];
 
 /** relu(x W) with x [rows, 4] and W [4, 3]: the two kinds of work that every network is made of. */
-export const probeModel = (): Uint8Array =>
+const probeModel = (): Uint8Array =>
   encodeModel({
     name: "probe",
     inputs: [{ name: "x", type: "float32", shape: ["rows", 4] }],
@@ -79,7 +79,7 @@ function reason(provider: Provider, error: unknown): string {
  * Tries one provider alone with a tiny real session. Never throws: a provider that cannot be used says why.
  * A native crash ends the process; whoever called is told which provider was being probed beforehand.
  */
-export async function probeProvider(provider: Provider): Promise<ProviderStatus> {
+async function probeProvider(provider: Provider): Promise<ProviderStatus> {
   const runtime = await onnxRuntime();
   const built = runtime.listSupportedBackends().map((backend) => backend.name);
   if (!built.includes(provider)) {

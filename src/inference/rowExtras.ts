@@ -32,7 +32,7 @@ export function extraWidths(spec: ExtrasSpec): ReadonlyMap<string, number> {
 }
 
 /** Series of two policies composed by adding logits. */
-export const COMPOSED = ["combined_logprob", "backbone_logprob", "guidance", "overruled"] as const;
+const COMPOSED = ["combined_logprob", "backbone_logprob", "guidance", "overruled"] as const;
 
 /** log(sum(exp(row))) without overflow. */
 export function logSumExp(row: Row, size = row.length): number {
@@ -69,7 +69,7 @@ export function largest(row: Row, k: number, size = row.length): number[] {
  * Exact KL(p || q) in nats between softmax(p) and softmax(q), over the tokens that both have.
  * @param p logits; @param q logits
  */
-export function exactKl(p: Row, q: Row): number {
+function exactKl(p: Row, q: Row): number {
   const size = Math.min(p.length, q.length);
   const [logP, logQ] = [logSumExp(p, size), logSumExp(q, size)];
   let sum = 0;
@@ -83,7 +83,7 @@ export function exactKl(p: Row, q: Row): number {
 }
 
 /** Logits of two policies added, as UniR composes a reasoner and a backbone. */
-export function composedRow(first: Row, second: Row, weight: number): Float32Array {
+function composedRow(first: Row, second: Row, weight: number): Float32Array {
   const size = Math.min(first.length, second.length);
   const sum = new Float32Array(size);
   for (let i = 0; i < size; i++) sum[i] = weight * first[i]! + second[i]!;

@@ -8,7 +8,7 @@ import { asFloats, specText, type TensorSpec } from "./tensors";
 import { canPad, textFeeds } from "./textBatch";
 
 /** The output that holds a reward model's score. @throws Failure when there is none */
-export function scoreOutput(model: LoadedModel): TensorSpec {
+function scoreOutput(model: LoadedModel): TensorSpec {
   const declared = model.files.config?.trajectory_lens?.output;
   const outputs = model.session.outputs;
   const found =

@@ -172,7 +172,7 @@ const newestStep = (steps: readonly TrainingStepSummary[]): TrainingStepSummary 
   );
 
 /** Place of a row among the recorded rewards of its group; undefined when its own reward is missing or NaN. */
-export function placeByReward(
+function placeByReward(
   row: TrajectoryRow,
   members: readonly TrajectoryRow[],
 ): { place: number; of: number } | undefined {

@@ -2,7 +2,7 @@ import * as v from "valibot";
 import type { JudgeTemplate } from "./judgingContract";
 
 /** Prompts that come with the program; the setting `trajectoryLens.judge.templates` adds others or replaces these by id. */
-export const builtInTemplates: readonly JudgeTemplate[] = [
+const builtInTemplates: readonly JudgeTemplate[] = [
   {
     id: "step-quality",
     title: "Quality of each step, 0 to 10",

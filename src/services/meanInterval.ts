@@ -5,7 +5,7 @@ const LEVEL = 0.95;
  * Probability that |t| stays below `t` with a whole number of degrees of freedom: the finite sums of Abramowitz and
  * Stegun 26.7.3 and 26.7.4.
  */
-export function studentWithin(t: number, degrees: number): number {
+function studentWithin(t: number, degrees: number): number {
   const theta = Math.atan(t / Math.sqrt(degrees));
   const [sin, cos] = [Math.sin(theta), Math.cos(theta)];
   const odd = degrees % 2 === 1;

@@ -29,7 +29,7 @@ const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const price = v.pipe(v.number(), v.minValue(0));
 
 /** One entry of `trajectoryLens.models`; the JSON schema in package.json says the same to the settings editor. */
-export const declarationSchema = v.pipe(
+const declarationSchema = v.pipe(
   v.strictObject({
     name: v.optional(text),
     path: v.optional(text),

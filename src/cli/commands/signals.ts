@@ -146,7 +146,7 @@ async function requestFor(
 }
 
 /** `gamma=0.9` pairs. @throws Failure for a pair without `=` */
-export function parseParameters(pairs: readonly string[]): Record<string, string> {
+function parseParameters(pairs: readonly string[]): Record<string, string> {
   const parameters: Record<string, string> = {};
   for (const pair of pairs) {
     const at = pair.indexOf("=");

@@ -64,7 +64,7 @@ export class TrainerCodeLens implements vscode.CodeLensProvider, vscode.Disposab
 }
 
 /** "mean reward 0.61 · 9% of groups without contrast · step 40". */
-export function lensTitle(note: DatasetNote): string {
+function lensTitle(note: DatasetNote): string {
   return [
     note.rewardMean === undefined ? "no rewards recorded" : `mean reward ${digits(note.rewardMean)}`,
     note.noContrastShare === undefined

@@ -28,7 +28,7 @@ export type FurtherFeeds = (rows: number) => Readonly<Record<string, Tensor>>;
  * An image-text model wants texts as well, even where only the output of its picture side is asked for: two tokens of
  * padding, on which that output does not depend.
  */
-export function blankTexts(model: LoadedModel): FurtherFeeds {
+function blankTexts(model: LoadedModel): FurtherFeeds {
   const texts = model.session.inputs.filter(({ name }) =>
     /^(?:input_ids|attention_mask|token_type_ids|position_ids)$/.test(name),
   );

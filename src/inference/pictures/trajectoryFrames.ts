@@ -10,7 +10,7 @@ import { countFrames, evenFrames, MOST_FRAMES, videoFrames } from "./videoFrames
 /** Bytes of a picture's file at most. */
 const MOST_FILE_BYTES = 64 * 2 ** 20;
 /** Frames read of a video that is no recording of steps, where nothing else is declared. */
-export const DEFAULT_FRAMES = 64;
+const DEFAULT_FRAMES = 64;
 
 /** One frame that a trajectory shows. */
 export interface Frame {
@@ -83,7 +83,7 @@ function fileOf(folders: readonly string[], path: string): string {
  * Reads and unpacks one picture file.
  * @throws Failure `unreadable-picture`
  */
-export async function readPicture(file: string, name: string): Promise<Picture> {
+async function readPicture(file: string, name: string): Promise<Picture> {
   const { size } = statSync(file);
   if (size > MOST_FILE_BYTES)
     throw new Failure(

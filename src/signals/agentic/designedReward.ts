@@ -4,7 +4,7 @@ import { missing, stepNumbers } from "../series/modelInputs";
 import { numberOf, textOf } from "../series/parameters";
 
 /** Weight of the dense sign in Auto MC-Reward. */
-export const denseWeight = 0.1;
+const denseWeight = 0.1;
 
 /** Reward of a step from the two functions that a language model wrote: `sgn(sparse) + weight * sgn(dense)`. */
 export function designedStepReward(sparse: number, dense: number, weight = denseWeight): number {

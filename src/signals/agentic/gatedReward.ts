@@ -15,7 +15,7 @@ export interface RewardLevel {
 }
 
 /** Whether a total opens its gate: above the bound, or at it too. */
-export function gateOpen(total: number, bound: number, strict: boolean): boolean {
+function gateOpen(total: number, bound: number, strict: boolean): boolean {
   return strict ? total > bound : total >= bound;
 }
 

@@ -48,7 +48,7 @@ export function stepReturns(
 }
 
 /** A text that is equal for equal observations: dictionaries by sorted content, lists by their elements. */
-export function anchorKey(observation: JsonValue): string {
+function anchorKey(observation: JsonValue): string {
   if (Array.isArray(observation))
     return `[${observation.map((entry: JsonValue) => anchorKey(entry)).join(",")}]`;
   if (typeof observation === "object" && observation !== null) {

@@ -15,9 +15,9 @@ export interface ActionMatch {
 }
 
 /** Boxes are enlarged by this factor about their centre. */
-export const boxEnlargement = 1.2;
+const boxEnlargement = 1.2;
 /** Largest distance to the recorded point, in shares of the screen. */
-export const pointDistance = 0.04;
+const pointDistance = 0.04;
 
 type Point = readonly [number, number];
 type Box = readonly [number, number, number, number];
@@ -49,14 +49,14 @@ function boxes(value: JsonValue | undefined): readonly Box[] {
 }
 
 /** Text comparison: lower case, trimmed, one contained in the other (so an empty text fits anything), or equal. */
-export function textsFit(predicted: string, recorded: string, strict = false): boolean {
+function textsFit(predicted: string, recorded: string, strict = false): boolean {
   const a = predicted.toLowerCase().trim();
   const b = recorded.toLowerCase().trim();
   return strict ? a === b : b.includes(a) || a.includes(b);
 }
 
 /** Direction of a movement by its larger component; no movement counts as up. */
-export function swipeDirection([x1, y1]: Point, [x2, y2]: Point): "left" | "right" | "up" | "down" {
+function swipeDirection([x1, y1]: Point, [x2, y2]: Point): "left" | "right" | "up" | "down" {
   const dx = x2 - x1;
   const dy = y2 - y1;
   if (Math.abs(dx) > Math.abs(dy)) return dx > 0 ? "right" : "left";

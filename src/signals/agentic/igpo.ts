@@ -180,7 +180,7 @@ export function igpoAdvantages(
 }
 
 /** Accumulates non-zero entries from the end and gives each sum to the masked tokens since the entry before it. */
-export function spreadTurns(normalised: Float64Array, mask: ArrayLike<number>, gamma: number): Float64Array {
+function spreadTurns(normalised: Float64Array, mask: ArrayLike<number>, gamma: number): Float64Array {
   const out = new Float64Array(normalised.length);
   const places = [...normalised.keys()].filter((t) => normalised[t] !== 0);
   const sums = accumulateBackward(

@@ -3,7 +3,7 @@ const plainText = (text: string): string => text.replace(punctuation, " ").repla
 const words = (text: string): Set<string> => new Set(text.split(/\s+/u).filter((word) => word !== ""));
 
 /** True when every checked tag is opened as often as closed, and each opening has a closing behind it. */
-export function tagsBalance(text: string): boolean {
+function tagsBalance(text: string): boolean {
   for (const tag of ["code", "tool_call", "think", "answer"]) {
     const open = `<${tag}>`;
     const close = `</${tag}>`;

@@ -130,7 +130,7 @@ export function latrStep(
 }
 
 /** Rows and all rows that descend from them, in order. */
-export function withDescendants(branches: readonly Branch[], rows: readonly number[]): readonly number[] {
+function withDescendants(branches: readonly Branch[], rows: readonly number[]): readonly number[] {
   const found = new Set(rows);
   // Parents come before their children, so one pass finds every generation.
   branches.forEach((branch, row) => {

@@ -272,7 +272,7 @@ export const latrPrune = unexplainedSignal({
  * Whole numbers above 0, separated by commas.
  * @throws Error with one sentence when one is not
  */
-export function parseAges(text: string): readonly number[] {
+function parseAges(text: string): readonly number[] {
   return text.split(",").map((part) => {
     const age = Number(part);
     if (!Number.isInteger(age) || age <= 0)

@@ -123,7 +123,7 @@ function modulatedNorm(
 }
 
 /** Velocity that the network predicts at a point between noise (time 0) and a hidden state (time 1). */
-export function flowVelocity(
+function flowVelocity(
   network: FlowNetwork,
   point: Float64Array,
   time: number,

@@ -4,7 +4,7 @@ import { decisionIndices, missing, onSteps, stepNumbers, tokenNumbers } from "..
 import { numberOf } from "../series/parameters";
 
 /** Last position of every run of non-zero entries of a mask. */
-export function runEnds(mask: ArrayLike<number>): readonly number[] {
+function runEnds(mask: ArrayLike<number>): readonly number[] {
   const ends: number[] = [];
   for (let t = 0; t < mask.length; t++) if (mask[t] && !mask[t + 1]) ends.push(t);
   return ends;

@@ -12,7 +12,7 @@ export interface GridSpec {
  *
  * @throws Error when the descriptor lies outside the grid or has another number of dimensions
  */
-export function gridCell({ least, most, bins }: GridSpec, descriptor: ArrayLike<number>): readonly number[] {
+function gridCell({ least, most, bins }: GridSpec, descriptor: ArrayLike<number>): readonly number[] {
   if (descriptor.length !== least.length)
     throw new Error(`The descriptor has ${descriptor.length} dimensions, the grid ${least.length}.`);
   return Array.from(descriptor, (value, d) => {

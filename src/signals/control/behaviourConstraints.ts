@@ -51,7 +51,7 @@ export function constraintWeights(z: Float64Array, options: ConstraintOptions): 
 }
 
 /** Mean of each indicator over the batch, missing entries (NaN) left out; NaN where nothing is left, [K]. */
-export function behaviourRates(costs: readonly Float64Array[], constraints: number): Float64Array {
+function behaviourRates(costs: readonly Float64Array[], constraints: number): Float64Array {
   return Float64Array.from({ length: constraints }, (_, k) => {
     const seen = costs.map((row) => row[k]!).filter((value) => !Number.isNaN(value));
     return seen.reduce((sum, value) => sum + value, 0) / seen.length;

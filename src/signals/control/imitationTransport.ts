@@ -36,7 +36,7 @@ export function cosineCosts(steps: CostMatrix, demonstration: CostMatrix): Float
  *
  * @param costs [N][M] @returns plan, [N][M]
  */
-export function sinkhornPlan(costs: CostMatrix, regularisation = 0.01, iterations = 100): Float64Array[] {
+function sinkhornPlan(costs: CostMatrix, regularisation = 0.01, iterations = 100): Float64Array[] {
   const rows = costs.length;
   const columns = costs[0]?.length ?? 0;
   const f = new Float64Array(rows);

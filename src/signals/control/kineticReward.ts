@@ -38,7 +38,7 @@ function points(context: SignalContext, parameters: ParameterValues, name: strin
  */
 export type CombinationSign = "paper" | "released" | "product";
 
-export function combinationSign(components: readonly number[], rule: CombinationSign): number {
+function combinationSign(components: readonly number[], rule: CombinationSign): number {
   if (rule === "product") return Math.sign(components.reduce((product, value) => product * value, 1));
   return components.every((value) => (rule === "paper" ? value > 0 : value >= 0)) ? 1 : -1;
 }

@@ -43,7 +43,7 @@ function recordedDescriptor(context: SignalContext, name: string): Float64Array 
 }
 
 /** Behaviour descriptor of one trajectory. A lone 0 means "not computed" in the authors' files, not a descriptor. */
-export function descriptorOf(context: SignalContext, parameters: ParameterValues): Float64Array | undefined {
+function descriptorOf(context: SignalContext, parameters: ParameterValues): Float64Array | undefined {
   switch (textOf(parameters, "descriptor")) {
     case "embedding": {
       const matrix = context.inputs?.embeddings;

@@ -32,7 +32,7 @@ const applied: Readonly<Record<string, (value: number) => number>> = {
 };
 
 /** sum_t gamma^t x_t; `average` divides the plain sum by the number of steps. Steps without a number make it unknown. */
-export function discountedSum(values: Float64Array, gamma: number, average = false): number {
+function discountedSum(values: Float64Array, gamma: number, average = false): number {
   let sum = 0;
   let weight = 1;
   for (let t = 0; t < values.length; t++) {

@@ -103,7 +103,7 @@ export interface MachineStep {
  *
  * @throws Error at the end, and where the reward reads the simulator
  */
-export function stepMachine(machine: RewardMachine, state: number, trueNames: string): MachineStep {
+function stepMachine(machine: RewardMachine, state: number, trueNames: string): MachineStep {
   if (state === machineEnd) throw new Error("The reward machine has ended: there is no further step.");
   const taken = machine.edges.find(({ from, formula }) => from === state && holdsFormula(formula, trueNames));
   const next = taken ? taken.to : machineEnd;

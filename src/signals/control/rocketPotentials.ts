@@ -6,7 +6,7 @@ const goalBack = { blue: [0, -6000, 321.3875], orange: [0, 6000, 321.3875] } as 
 const backWall = 5120;
 const ballRadius = 92.75;
 /** From the goal's back to its line, plus the ball's radius. */
-export const goalDepth = 6000 - backWall + ballRadius;
+const goalDepth = 6000 - backWall + ballRadius;
 const carTopSpeed = 2300;
 const ballTopSpeed = 6000;
 /** Scale at which the signed ball-to-goal reward is about 0 at a side wall on the half-way line. */

@@ -119,7 +119,7 @@ export const teamSpirit = derivedSignal({
  * Reads `goal:10, concede:-3`.
  * @throws Error that names the part which has no weight
  */
-export function parseEventWeights(text: string): readonly (readonly [string, number])[] {
+function parseEventWeights(text: string): readonly (readonly [string, number])[] {
   return text
     .split(",")
     .map((part) => part.trim())

@@ -5,7 +5,7 @@ import { meanLine, rewardSymbols } from "./groupExplanation";
 import { groupSignal } from "./groupSignal";
 
 /** GPG's factor: rows of the batch over rows whose reward is not 0 (at least one). */
-export function gpgFactor(rewards: Float64Array): number {
+function gpgFactor(rewards: Float64Array): number {
   let nonZero = 0;
   for (const reward of rewards) if (reward !== 0) nonZero++;
   return rewards.length / Math.max(1, nonZero);

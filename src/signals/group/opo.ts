@@ -4,7 +4,7 @@ import { responseTokens } from "./responseLength";
 import { rewardSymbols } from "./groupExplanation";
 
 /** Length-weighted mean reward of a group: the baseline with the least variance for sequence-level policies. */
-export function opoBaseline(rewards: Float64Array, lengths: Float64Array): number {
+function opoBaseline(rewards: Float64Array, lengths: Float64Array): number {
   let weighted = 0;
   let total = 0;
   for (let i = 0; i < rewards.length; i++) {

@@ -4,7 +4,7 @@ import { needHow, type Signal, type SignalContext } from "../signal";
 import type { Missing } from "../series/episode";
 
 /** Added to the sum of weights. */
-export const tokenBaselineEpsilon = 1e-8;
+const tokenBaselineEpsilon = 1e-8;
 
 export interface TokenBaselineRow {
   /** Reward of each token, [T]. */

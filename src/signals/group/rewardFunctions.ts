@@ -9,7 +9,7 @@ import type { WeightedFunction } from "./groupRewards";
  *
  * @param perFunction one row per rollout, one column per reward function, [N][F]; @param weights [F]
  */
-export function weightedNanSum(
+function weightedNanSum(
   perFunction: readonly (readonly number[])[],
   weights: readonly number[],
 ): Float64Array {

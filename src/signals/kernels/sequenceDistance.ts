@@ -15,7 +15,7 @@ export function editDistance<T>(a: ArrayLike<T>, b: ArrayLike<T>): number {
 }
 
 /** Length of the longest common subsequence. */
-export function commonSubsequence<T>(a: ArrayLike<T>, b: ArrayLike<T>): number {
+function commonSubsequence<T>(a: ArrayLike<T>, b: ArrayLike<T>): number {
   const row = new Int32Array(b.length + 1);
   for (let i = 1; i <= a.length; i++) {
     let diagonal = 0;

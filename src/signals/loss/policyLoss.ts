@@ -17,7 +17,7 @@ export interface ClipRange {
 export type ClipState = "free" | "clipped" | "dual-clipped";
 
 /** Ratio, loss and clip state of one token (verl core_algos.py, compute_policy_loss_vanilla). */
-export function clippedLoss(
+function clippedLoss(
   logprob: number,
   oldLogprob: number,
   advantage: number,

@@ -45,7 +45,7 @@ export type EmbeddingPair = readonly [ArrayLike<number>, ArrayLike<number>];
 export type DesignWeight = "bradley-terry" | "linear";
 
 /** Added to the diagonal of the information matrix so that it can be inverted. */
-export const informationRidge = 1e-6;
+const informationRidge = 1e-6;
 
 /**
  * Information gain of comparing each pair, the gradient of the log determinant of the design

@@ -6,7 +6,7 @@ import { wordSetF1 } from "./judgeReply";
 export type Corners = readonly [number, number, number, number];
 
 /** Least overlap of boxes that count as the same. */
-export const boxOverlap = 0.5;
+const boxOverlap = 0.5;
 /** Weights of the format, blink and link part in the released run. */
 export const blinkLinkWeights = [0.1, 0.3, 0.6] as const;
 
@@ -21,7 +21,7 @@ export function overlap(a: Corners, b: Corners): number {
 }
 
 /** Whether no two boxes overlap by the threshold or more, so that suppression, largest first, keeps them all. */
-export function allDistinct(boxes: readonly Corners[], threshold: number): boolean {
+function allDistinct(boxes: readonly Corners[], threshold: number): boolean {
   const area = (box: Corners): number => (box[2] - box[0]) * (box[3] - box[1]);
   let left = [...boxes].sort((a, b) => area(b) - area(a));
   let kept = 0;

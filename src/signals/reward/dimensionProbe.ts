@@ -21,7 +21,7 @@ export function probeLogits(state: ArrayLike<number>, head: readonly ArrayLike<n
 }
 
 /** Loss of one sample, nats: binary cross entropy for one logit, cross entropy for more. */
-export function probeLoss(logits: ArrayLike<number>, label: number): number {
+function probeLoss(logits: ArrayLike<number>, label: number): number {
   if (logits.length === 1) {
     const x = logits[0]!;
     return Math.max(x, 0) - x * label + Math.log1p(Math.exp(-Math.abs(x)));

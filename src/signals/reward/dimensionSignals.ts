@@ -10,7 +10,7 @@ import { centroidDistance, probedClass, probeLogits } from "./dimensionProbe";
 const source = "Wang et al. 2025, MRMBench; wangclnlp/MRMBench";
 
 /** Preference dimensions of MRMBench. */
-export const preferenceDimensions = [
+const preferenceDimensions = [
   "harmlessness",
   "helpfulness",
   "correctness",

@@ -45,7 +45,7 @@ export interface DrivingFactors {
 }
 
 /** Factors of the base reward (VLM-RL, carla_env/rewards.py, reward_fn5). */
-export function drivingFactors(state: DrivingState, limits: DrivingLimits): DrivingFactors {
+function drivingFactors(state: DrivingState, limits: DrivingLimits): DrivingFactors {
   const { speed } = state;
   const { minSpeed, targetSpeed, maxSpeed } = limits;
   let speedFactor = 1;

@@ -6,7 +6,7 @@ import { textOf } from "../series/parameters";
 import type { SignalContext } from "../signal";
 
 /** Dimensions of FLR, each with satisfied and dissatisfied follow-up sentences. */
-export const followUpDimensions = [
+const followUpDimensions = [
   "understanding",
   "relevance",
   "correctness",
@@ -26,12 +26,12 @@ const meanOf = (values: ArrayLike<number>): number =>
   Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
 
 /** Mean positive minus mean negative score of a dimension; NaN where one side has no sentence. */
-export function followUpDifference({ positive, negative }: FollowUpScores): number {
+function followUpDifference({ positive, negative }: FollowUpScores): number {
   return meanOf(positive) - meanOf(negative);
 }
 
 /** Reward of a response: the mean over dimensions of the differences (own reading; the repository never combines). */
-export function followUpReward(dimensions: readonly FollowUpScores[]): number {
+function followUpReward(dimensions: readonly FollowUpScores[]): number {
   return meanOf(dimensions.map(followUpDifference));
 }
 

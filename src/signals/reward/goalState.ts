@@ -9,7 +9,7 @@ export type States = readonly ArrayLike<number>[];
  *
  * @param actions tokens of the response, n
  */
-export function sampledRow(uniform: number, percentile: number, actions: number, rows: number): number {
+function sampledRow(uniform: number, percentile: number, actions: number, rows: number): number {
   const back = Math.min(Math.max(Math.floor(((percentile - 1) * uniform + 1) * actions + 1), 0), rows - 1);
   return back === 0 ? 0 : rows - back;
 }

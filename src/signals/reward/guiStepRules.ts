@@ -75,7 +75,7 @@ export function movementDirection(start: JsonValue | undefined, end: JsonValue |
 /** Largest distance to the recorded point, in shares of the width and of the height. */
 export const pointShare = 0.14;
 /** Most pixels of UI-Genie's images. */
-export const uiGenieMaxPixels = 602112;
+const uiGenieMaxPixels = 602112;
 
 const opposite: readonly (readonly [string, string])[] = [
   ["up", "down"],

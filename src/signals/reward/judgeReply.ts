@@ -1,5 +1,5 @@
 /** Text inside the first answer tag of a reply, trimmed; without a tag the whole reply, trimmed. */
-export function answerText(reply: string): string {
+function answerText(reply: string): string {
   return (/<answer>([\s\S]*?)<\/answer>/u.exec(reply)?.[1] ?? reply).trim();
 }
 
@@ -12,7 +12,7 @@ export function verdictAccuracy(reply: string, solution: string): number {
 }
 
 /** What a reply earns where the sample has no solution: a tenth in the Qwen script, nothing in the LLaVA script. */
-export const accuracyWithoutSolution = { qwen: 0.1, llava: 0 } as const;
+const accuracyWithoutSolution = { qwen: 0.1, llava: 0 } as const;
 
 /**
  * Accuracy reward of a sample that may lack a reply or a solution: no reply or an empty one has 0, a reply without a

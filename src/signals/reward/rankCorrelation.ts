@@ -1,5 +1,5 @@
 /** Ranks from 1, ties sharing their mean rank, [N]. */
-export function averageRanks(values: ArrayLike<number>): Float64Array {
+function averageRanks(values: ArrayLike<number>): Float64Array {
   const order = Array.from({ length: values.length }, (_, i) => i).sort((a, b) => values[a]! - values[b]!);
   const ranks = new Float64Array(values.length);
   for (let start = 0; start < order.length;) {

@@ -2,7 +2,7 @@
 export type LogprobKind = "sum" | "average" | "norm";
 
 /** Label of a position that does not belong to the response. */
-export const ignoredLabel = -100;
+const ignoredLabel = -100;
 
 /**
  * Log-probability of a response (allenai/reward-bench, rewardbench/dpo.py, get_batch_logps), labels shifted by one.

@@ -75,7 +75,7 @@ export function densityClusters(
 }
 
 /** Centres of the successes: means of their clusters (in standardised space), or the plain mean when there is none. */
-export function successCentres(rows: readonly ArrayLike<number>[], radius = 0.5): readonly Float64Array[] {
+function successCentres(rows: readonly ArrayLike<number>[], radius = 0.5): readonly Float64Array[] {
   const { means, scales } = columnScales(rows);
   const scaled = rows.map((row) =>
     Float64Array.from({ length: row.length }, (_, k) => (row[k]! - means[k]!) / scales[k]!),
@@ -136,7 +136,7 @@ export function selfReferentialRewards(
  *
  * @throws Error when the step lies behind the response
  */
-export function finishToken(finishStep: number, actionTokens: number, tokens: number): number | undefined {
+function finishToken(finishStep: number, actionTokens: number, tokens: number): number | undefined {
   if (finishStep === 0) return undefined;
   const token = finishStep * actionTokens - 1;
   if (token >= tokens)

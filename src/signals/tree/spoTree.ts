@@ -20,7 +20,7 @@ import {
 } from "./treeCredit";
 
 /** Rewards of a tree's leaves; a leaf without one is NaN, never 0. */
-export function rewardTree(tree: Tree): RewardTree {
+function rewardTree(tree: Tree): RewardTree {
   return {
     parents: Int32Array.from(tree.nodes, (node) => node.parent),
     leafRewards: Float64Array.from(tree.nodes, (node) => node.reward ?? node.value ?? NaN),
