@@ -35,6 +35,8 @@ import { evalScope } from "./evalScope";
 import { helm } from "./helm";
 import { terminalBench, asciicast } from "./terminalBench";
 import { apiCalls } from "./apiCalls";
+import { browserUse } from "./browserUse";
+import { smolagents, smolagentsSteps } from "./smolagents";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -235,6 +237,8 @@ export const formats: readonly Format[] = [
   atifStream,
   terminalBench,
   asciicast,
+  smolagents,
+  smolagentsSteps,
   tauBench,
   tau2Bench,
   prm800k,
@@ -244,6 +248,7 @@ export const formats: readonly Format[] = [
   plannerRun,
   osWorld,
   browserGym,
+  browserUse,
   mobileAgent,
   guiCritic,
   openCua,

@@ -27,6 +27,9 @@ const ROLES: Readonly<Record<string, StepRole>> = {
   ipython: "tool",
   tool_result: "tool",
   tool_output: "tool",
+  // smolagents writes a call and what it gave as messages of their own.
+  "tool-call": "assistant",
+  "tool-response": "tool",
   function_response: "tool",
   environment: "environment",
   env: "environment",
