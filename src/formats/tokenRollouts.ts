@@ -49,7 +49,7 @@ function tokenSteps(prompt: number, response: number): Step[] {
   ];
 }
 
-const IDS_ONLY = {
+export const IDS_ONLY = {
   code: "ids-only",
   message: "The file holds token ids without text: the text needs the policy's tokenizer.",
 } as const;
