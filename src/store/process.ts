@@ -1,3 +1,4 @@
+import { setTimeout as pause } from "node:timers/promises";
 import { isMainThread } from "node:worker_threads";
 import { Failure, failureData } from "../model/failure";
 import { parseRequest, type RpcReply } from "../protocol/rpc";
@@ -135,6 +136,11 @@ async function giveUpDamagedIndex(id: number, error: unknown): Promise<void> {
   setTimeout(() => process.exit(75), 100);
 }
 
+/** Resolves when no call is under way: closing the index would block this thread, its timers with it, until the last query ends. */
+async function atRest(): Promise<void> {
+  while (running.size > 0) await pause(20);
+}
+
 function serve(): void {
   // Ctrl-C on a terminal reaches every process there; the parent decides what becomes of the work and of this one.
   process.on("SIGINT", () => undefined);
@@ -144,11 +150,15 @@ function serve(): void {
     else void answer(request.id, request.method, request.params);
   });
   process.on("disconnect", () => {
-    setTimeout(() => process.exit(0), 5_000).unref();
-    void Promise.resolve(opened)
+    // An exit in good order joins DuckDB's threads, which a query without an end keeps busy for ever.
+    const end = (): boolean => process.kill(process.pid, "SIGKILL");
+    setTimeout(end, 5_000);
+    for (const work of running.values()) work.abort();
+    void atRest()
+      .then(() => opened)
       .then((open) => open?.close())
       .catch(() => undefined)
-      .finally(() => process.exit(0));
+      .finally(end);
   });
 }
 
