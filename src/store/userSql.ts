@@ -6,6 +6,7 @@ import { isDamage, type IndexDatabase } from "./indexDatabase";
 
 const DEFAULT_LIMIT = 10_000;
 const DEFAULT_TIMEOUT_MS = 30_000;
+const INTERRUPT_MS = 50;
 
 /**
  * Runs one statement of a user. Three walls: only statements that read (SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE,
@@ -26,12 +27,18 @@ export async function runUserSql(
   const connection = await database.instance.connect();
   const timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS;
   let timedOut = false;
-  const interrupt = (): void => connection.interrupt();
+  let stopping: NodeJS.Timeout | undefined;
+  // An interruption that falls between two statements is forgotten, so that it is repeated until the last one has ended.
+  const stop = (): void => {
+    stopping ??= setInterval(() => connection.interrupt(), INTERRUPT_MS);
+    connection.interrupt();
+  };
   const timer = setTimeout(() => {
     timedOut = true;
-    interrupt();
+    stop();
   }, timeoutMs);
-  options.signal?.addEventListener("abort", interrupt, { once: true });
+  if (options.signal?.aborted === true) stop();
+  options.signal?.addEventListener("abort", stop, { once: true });
   try {
     await requireReading(connection, sql);
     await connection.run("SET VARIABLE dataset_id = $1", [options.datasetId ?? null]);
@@ -59,7 +66,8 @@ export async function runUserSql(
     throw sqlFailure(error);
   } finally {
     clearTimeout(timer);
-    options.signal?.removeEventListener("abort", interrupt);
+    clearInterval(stopping);
+    options.signal?.removeEventListener("abort", stop);
     connection.closeSync();
   }
 }

@@ -126,4 +126,23 @@ describe("SQL of users", () => {
     }
     expect((await client.call("query", { sql: "SELECT 1 + 1" })).rows).toEqual([[2]]);
   });
+
+  it("stops a query whose time or patience is over before it has begun", async () => {
+    const { client } = await opened([ROW]);
+    const sql = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t";
+    for (const timeoutMs of [0, 1, 2, 4])
+      await expect(client.call("query", { sql, timeoutMs })).rejects.toMatchObject({ code: "query-timeout" });
+    const { result, cancel } = client.cancellable("query", { sql });
+    cancel();
+    await expect(result).rejects.toMatchObject({ code: "cancelled" });
+  });
+
+  it.each([0, 500])("ends with the window %i ms after a query without end was sent", async (ms) => {
+    const { client } = await opened([ROW]);
+    const sql = "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT max(n) FROM t";
+    client.call("query", { sql }).catch(() => undefined);
+    await new Promise((next) => setTimeout(next, ms));
+    await client.stop();
+    expect([client.child.exitCode, client.child.signalCode]).toContain("SIGKILL");
+  });
 });
