@@ -108,6 +108,19 @@ function batchEpisodes(fields: Fields, { arrays, episodes = 0, steps }: Layout):
   }));
 }
 
+/** NeoRL keeps the first row of each trajectory in `index`; as flags of rows. */
+function firstRows(index: Numbers | undefined, steps: number): Float64Array | undefined {
+  if (index === undefined || index.shape.length !== 1 || product(index.shape) >= steps) return undefined;
+  const rows = index.data();
+  const inOrder = rows.every(
+    (row, at) => Number.isInteger(row) && row < steps && row > (at === 0 ? -1 : rows[at - 1]!),
+  );
+  if (rows[0] !== 0 || !inOrder) return undefined;
+  const flags = new Float64Array(steps);
+  for (const row of rows) flags[row] = 1;
+  return flags;
+}
+
 /** Rows after which an episode ends, by the flags inside one set of arrays. */
 function stretchesOf({ arrays, steps }: Layout): readonly Stretch[] {
   const flags = (names: readonly string[]): Float32Array | Float64Array | undefined => {
@@ -122,7 +135,7 @@ function stretchesOf({ arrays, steps }: Layout): readonly Stretch[] {
   // Where both are there, a last row that is not terminal was cut.
   const lasts = flags(["is_last", "episode_terminals"]);
   const ends = flags(["dones", "done"]);
-  const starts = flags(["episode_starts", "is_first"]);
+  const starts = flags(["episode_starts", "is_first"]) ?? firstRows(arrays.get("index"), steps);
   const out: Stretch[] = [];
   let start = 0;
   for (let row = 0; row < steps; row++) {

@@ -1,7 +1,8 @@
 import { Failure } from "../model/failure";
 import type { JsonValue } from "../model/json";
 import type { PlainValue } from "../model/plain";
-import { arrayEpisodes, layoutOf, type Fields } from "./arrayEpisodes";
+import { layoutOf, type Fields } from "./arrayEpisodes";
+import { episodesOfArrays } from "./arrivalRows";
 import { isObject } from "./jsonFields";
 import { episodeFormat } from "./numericEpisode";
 
@@ -40,7 +41,7 @@ export const episodeTables = episodeFormat({
         "The row has no lists of actions with observations or rewards of the same length.",
         "The other rows are shown.",
       );
-    const episodes = arrayEpisodes(fields, layout);
+    const episodes = episodesOfArrays(fields, layout);
     return episodes.length > 1
       ? episodes
       : episodes.map((episode) => ({ ...episode, ownId: `episode_${row}`, title: `episode ${row}` }));

@@ -1,6 +1,7 @@
 import { Failure } from "../model/failure";
 import type { PlainArray } from "../model/plain";
-import { arrayEpisodes, layoutOf, type Fields, type Layout } from "./arrayEpisodes";
+import { layoutOf, type Fields, type Layout } from "./arrayEpisodes";
+import { episodesOfArrays } from "./arrivalRows";
 import { datasetsBelow, hdf5GroupOf, roleOf, type EpisodeColumn } from "./episodeColumns";
 import type { Hdf5Group } from "./format";
 import { numbersIn, type Numbers } from "./plainFields";
@@ -101,12 +102,13 @@ export const hdf5Episodes = episodeFormat({
         "The other groups are shown.",
       );
     const member = context.member ?? "/";
-    const episodes = arrayEpisodes(found.fields, found.layout);
+    const episodes = episodesOfArrays(found.fields, found.layout);
     return episodes.map((episode): NumericEpisode => ({
       ...episode,
       ...(member !== "/" && episodes.length === 1
         ? { ownId: member, title: member.replaceAll("_", " ") }
         : {}),
+      extra: { ...group.attributes, ...episode.extra },
       columns: episode.columns.map((column): EpisodeColumn =>
         inObservations(column.name) && column.role === "info" ? { ...column, role: "observation" } : column,
       ),

@@ -37,9 +37,15 @@ import { terminalBench, asciicast } from "./terminalBench";
 import { apiCalls } from "./apiCalls";
 import { browserUse } from "./browserUse";
 import { smolagents, smolagentsSteps } from "./smolagents";
+import { toolBench } from "./toolBench";
+import { interCode } from "./interCode";
+import { bfcl } from "./bfcl";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
+import { dopamineReplay } from "./dopamineReplay";
+import { maniSkill } from "./maniSkill";
+import { trainingLog } from "./trainingLog";
 import { mappedFormatById } from "./mapped";
 import { milesColumns, milesTrajectory } from "./miles";
 import { minari } from "./minari";
@@ -203,10 +209,13 @@ export const formats: readonly Format[] = [
   episodeArrays,
   episodeTables,
   hdf5Episodes,
+  maniSkill,
+  dopamineReplay,
   npyPairs,
   rocketStates,
   evaluations,
   monitorLog,
+  trainingLog,
   qualityDiversity,
   barfiBuffer,
   barfiResults,
@@ -241,6 +250,9 @@ export const formats: readonly Format[] = [
   smolagentsSteps,
   tauBench,
   tau2Bench,
+  toolBench,
+  interCode,
+  bfcl,
   prm800k,
   processBench,
   uiS1,

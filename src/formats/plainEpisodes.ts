@@ -1,6 +1,7 @@
 import { Failure } from "../model/failure";
 import type { PlainValue } from "../model/plain";
-import { arrayEpisodes, layoutOf, oneFlagNote, otherFields, sliceColumn, type Fields } from "./arrayEpisodes";
+import { layoutOf, oneFlagNote, otherFields, sliceColumn, type Fields } from "./arrayEpisodes";
+import { episodesOfArrays } from "./arrivalRows";
 import { given } from "./draft";
 import type { FormatRecord, RecordContext } from "./format";
 import { episodeFormat, type NumericEpisode } from "./numericEpisode";
@@ -23,7 +24,7 @@ function episodesOf(fields: Fields, { row }: RecordContext, oneOfMany: boolean):
       "The element has no actions with observations or rewards of the same length.",
       "The other elements are shown.",
     );
-  const episodes = arrayEpisodes(fields, layout);
+  const episodes = episodesOfArrays(fields, layout);
   // imitation marks with one flag whether a trajectory ends in a terminal state; false may be a fragment.
   const terminal = plainNumber(fields.get("terminal"));
   const end = terminal === 1 && layout.episodes === undefined ? { stopReason: "terminated" } : undefined;

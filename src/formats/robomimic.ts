@@ -4,6 +4,7 @@ import { Failure } from "../model/failure";
 import type { ColumnRole } from "../model/trajectory";
 import type { Hdf5Group } from "./format";
 import { columnOfDataset, datasetsBelow, hdf5GroupOf, roleOf, type EpisodeColumn } from "./episodeColumns";
+import { isObject, textOf } from "./jsonFields";
 import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 
 const DEMO = /^demo_(\d+)$/;
@@ -60,8 +61,10 @@ function demoOf(demo: Hdf5Group, name: string, keys: readonly string[], shared: 
     );
   const split = keys.find((key) => key === "train" || key === "valid") ?? keys[0];
   const { model_file: model, ...attributes } = demo.attributes;
+  const prompt = instructionOf(parsed(attributes), shared);
   return {
     ownId: name,
+    ...(prompt === undefined ? {} : { task: { prompt } }),
     title: `demonstration ${DEMO.exec(name)?.[1] ?? name}`,
     steps,
     columns,
@@ -83,6 +86,19 @@ function demoOf(demo: Hdf5Group, name: string, keys: readonly string[], shared: 
       ...shared,
     },
   };
+}
+
+/** The sentence that a demonstration follows: LIBERO's of the file, RoboCasa's of the demonstration. */
+function instructionOf(own: JsonObject, shared: JsonObject): string | undefined {
+  for (const [holder, name] of [
+    [own["ep_meta"], "lang"],
+    [shared["problem_info"], "language_instruction"],
+  ] as const) {
+    const text = isObject(holder) ? holder[name] : undefined;
+    const said = textOf(text);
+    if (said !== undefined && said !== "") return said;
+  }
+  return undefined;
 }
 
 /** robomimic and robosuite demonstrations: one group `data/demo_N` an episode. */

@@ -97,7 +97,7 @@ describe("episodes in array files", () => {
     expect(id).toBe("episode-arrays");
     const [one] = trajectories;
     expect(one?.outcome).toMatchObject({ reward: 3, truncated: true, stopReason: "truncated" });
-    expect(codes(one)).toEqual([]);
+    expect(codes(one)).toEqual(["arrival-rows"]);
     expect(one?.columns?.columns.find(({ name }) => name === "image")).toMatchObject({
       role: "observation",
       width: 12,

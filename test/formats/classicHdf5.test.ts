@@ -1,5 +1,5 @@
 import * as h5wasm from "h5wasm/node";
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -228,5 +228,97 @@ describe("damaged counts", () => {
       }),
     );
     expect(trajectories.map((one) => one.steps.length)).toEqual([1]);
+  });
+});
+
+describe("ManiSkill", () => {
+  const files = {
+    "traj_0/obs": [range(8), [4, 2]],
+    "traj_0/actions": [range(3), [3, 1]],
+    "traj_0/rewards": [range(3), [3]],
+    "traj_0/terminated": [Uint8Array.of(0, 0, 1), [3]],
+    "traj_0/truncated": [Uint8Array.of(0, 0, 0), [3]],
+    "traj_0/success": [Uint8Array.of(0, 0, 1), [3]],
+    "traj_10/actions": [range(2), [2, 1]],
+    "traj_10/env_states/actors/cube": [range(3), [3, 1]],
+    "traj_2/actions": [range(1), [1, 1]],
+    "traj_2/success": [Uint8Array.of(0), [1]],
+  } as const satisfies Content;
+
+  it("counts steps by actions, and shows the simulator's states where nothing was observed", async () => {
+    const { id, trajectories } = await read(await write(files));
+    expect(id).toBe("maniskill");
+    expect(
+      trajectories.map((one) => [one.task.id, one.steps.length, one.outcome.success, one.outcome.stopReason]),
+    ).toEqual([
+      ["traj_0", 3, true, "terminated"],
+      ["traj_2", 1, false, undefined],
+      ["traj_10", 2, undefined, undefined],
+    ]);
+    expect(trajectories[0]?.outcome).toMatchObject({ reward: 3, truncated: false });
+    expect(column(trajectories[0], "obs")).toMatchObject({ role: "observation", rows: 4, width: 2 });
+    expect(column(trajectories[2], "env_states/actors/cube")).toMatchObject({ role: "observation" });
+  });
+
+  it("takes seeds and success from the table of episodes beside it", async () => {
+    const path = await write(files);
+    writeFileSync(
+      path.replace(".hdf5", ".json"),
+      JSON.stringify({
+        env_info: { env_id: "PickCube-v1" },
+        episodes: [{ episode_id: 2, episode_seed: 7, success: true, elapsed_steps: 1 }],
+      }),
+    );
+    const { trajectories } = await read(path);
+    expect(trajectories[1]?.outcome.success).toBe(true);
+    expect(trajectories[1]?.extra).toMatchObject({ env_id: "PickCube-v1", episode: { episode_seed: 7 } });
+    expect(trajectories[0]?.extra["episode"]).toBeUndefined();
+  });
+});
+
+describe("time steps and instructions in HDF5", () => {
+  it("cuts at first steps, whose action and reward are those of the reset", async () => {
+    const { id, trajectories } = await read(
+      await write({
+        observation: [range(10), [5, 2]],
+        action: [Float32Array.of(0, 1, 2, 0, 3), [5, 1]],
+        reward: [Float32Array.of(0, 0.5, 1, 0, 2), [5]],
+        discount: [Float32Array.of(1, 1, 0, 1, 1), [5]],
+        step_type: [Int32Array.of(0, 1, 2, 0, 2), [5]],
+      }),
+    );
+    expect(id).toBe("episode-hdf5");
+    expect(
+      trajectories.map((one) => [
+        one.steps.map((step) => step.reward),
+        column(one, "observation")?.rows,
+        one.outcome.stopReason,
+        one.outcome.truncated,
+      ]),
+    ).toEqual([
+      [[0.5, 1], 3, "terminated", false],
+      [[2], 2, "truncated", true],
+    ]);
+    expect(Array.from(column(trajectories[0], "action")?.data ?? [])).toEqual([1, 2]);
+  });
+
+  it("keeps attributes of a file that is one episode", async () => {
+    const { trajectories } = await read(
+      await write({ "observations/qpos": [range(4), [2, 2]], action: [range(2), [2, 1]] }, { "@sim": 1 }),
+    );
+    expect(trajectories[0]?.extra).toMatchObject({ sim: 1 });
+  });
+
+  it("reads the instruction of LIBERO's files and of RoboCasa's demonstrations", async () => {
+    const demo = {
+      "data/demo_0/actions": [range(2), [2, 1]],
+      "data/demo_0/obs/eef": [range(2), [2, 1]],
+    } as const;
+    const libero = await read(
+      await write(demo, { "data@problem_info": '{"language_instruction": "open the drawer"}' }),
+    );
+    expect(libero.trajectories[0]?.task.prompt).toBe("open the drawer");
+    const casa = await read(await write(demo, { "data/demo_0@ep_meta": '{"lang": "close it"}' }));
+    expect(casa.trajectories[0]?.task.prompt).toBe("close it");
   });
 });

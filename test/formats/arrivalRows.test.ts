@@ -1,0 +1,117 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Trajectory } from "../../src/model/trajectory";
+import { readFile, readParts } from "./readFile";
+
+async function read(path: string) {
+  const trajectories: Trajectory[] = [];
+  const result = await readFile(path, (record, format) => trajectories.push(...readParts(record, format)));
+  expect(result.problems).toEqual([]);
+  return { id: result.format?.id, trajectories };
+}
+
+const fixture = (name: string) => read(`test/formats/fixtures/classic/${name}`);
+const told = (trajectories: readonly Trajectory[]) =>
+  trajectories.map((one) => [
+    one.steps.map((step) => step.reward),
+    one.outcome.stopReason,
+    one.outcome.truncated,
+    one.notes.map((note) => note.code),
+  ]);
+const numbers = (trajectory: Trajectory | undefined, name: string) =>
+  Array.from(trajectory?.columns?.columns.find((one) => one.name === name)?.data ?? []);
+
+describe("rows of time steps", () => {
+  it("of ExORL begin with the reset: one observation more than steps, and a limit where the discount is left", async () => {
+    const { trajectories } = await fixture("exorl.npz");
+    expect(told(trajectories)).toEqual([[[1, 2, 4], "truncated", true, ["arrival-rows"]]]);
+    expect(numbers(trajectories[0], "observation")).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(numbers(trajectories[0], "action")).toEqual([0.5, 0.25, 0.125]);
+    expect(numbers(trajectories[0], "physics")).toEqual([0, 1, 2, 3]);
+  });
+
+  it("of DreamerV2 are cut at first rows, with ends and limits apart", async () => {
+    const { trajectories } = await fixture("dreamer-v2.npz");
+    expect(told(trajectories)).toEqual([
+      [[1, 2], "terminated", false, ["arrival-rows"]],
+      [[4], "truncated", true, ["arrival-rows"]],
+    ]);
+    expect(trajectories[0]?.steps.map((step) => step.terminated)).toEqual([false, true]);
+  });
+
+  it("of OGBench end with a state from which nothing was done", async () => {
+    const { trajectories } = await fixture("ogbench.npz");
+    expect(told(trajectories)).toEqual([
+      [[undefined, undefined], undefined, undefined, ["boundary-flags"]],
+      [[undefined], undefined, undefined, ["boundary-flags"]],
+    ]);
+    expect(numbers(trajectories[0], "observations")).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(numbers(trajectories[0], "actions")).toEqual([0, 1]);
+    expect(numbers(trajectories[1], "actions")).toEqual([3]);
+  });
+
+  it("of NeoRL are cut where `index` says that trajectories begin", async () => {
+    const { trajectories } = await fixture("neorl.npz");
+    expect(told(trajectories)).toEqual([
+      [[0, 1], undefined, undefined, ["one-done-flag"]],
+      [[2, 3, 4], "terminated", undefined, ["one-done-flag"]],
+    ]);
+  });
+
+  it("of a Dopamine checkpoint begin behind the row written last", async () => {
+    const { id, trajectories } = await fixture("$store$_reward_ckpt.3.gz");
+    expect(id).toBe("dopamine-replay");
+    expect(told(trajectories)).toEqual([
+      [[2, 3], "terminated", undefined, ["one-done-flag", "frames-beside", "overwritten-start"]],
+      [[4, 5, 6], undefined, undefined, ["one-done-flag", "frames-beside", "cut-episode"]],
+    ]);
+    expect(numbers(trajectories[1], "action")).toEqual([4, 5, 6]);
+    // The other arrays of the checkpoint are read with it.
+    expect((await fixture("$store$_action_ckpt.3.gz")).id).toBeUndefined();
+  });
+});
+
+describe("training logs", () => {
+  const write = (name: string, text: string): string => {
+    const path = join(mkdtempSync(join(tmpdir(), "lens-log-")), name);
+    writeFileSync(path, text);
+    return path;
+  };
+
+  it("have a row an iteration, and no return where none was known yet", async () => {
+    const { id, trajectories } = await read(
+      write(
+        "progress.csv",
+        "rollout/ep_rew_mean,rollout/ep_len_mean,time/total_timesteps,train/loss\n,,64,0.5\n21.5,22,128,0.25\n",
+      ),
+    );
+    expect(id).toBe("training-log");
+    expect(trajectories.map((one) => [one.trainingStep, one.outcome.reward])).toEqual([
+      [64, undefined],
+      [128, 21.5],
+    ]);
+    expect(trajectories[1]?.outcome.components).toMatchObject({
+      "rollout/ep_len_mean": 22,
+      "train/loss": 0.25,
+    });
+  });
+
+  it("of Spinning Up and DrQ-v2 are known by their own names", async () => {
+    const spun = await read(
+      write("progress.txt", "Epoch\tAverageEpRet\tTotalEnvInteracts\n0\t-12.5\t4000\n1\t3\t8000\n"),
+    );
+    expect(spun.trajectories.map((one) => [one.trainingStep, one.outcome.reward])).toEqual([
+      [4000, -12.5],
+      [8000, 3],
+    ]);
+    const train = await read(
+      write(
+        "train.csv",
+        "episode,episode_length,episode_reward,frame,step,total_time\n1,500,9.5,1000,500,3.25\n",
+      ),
+    );
+    expect(train.trajectories[0]).toMatchObject({ trainingStep: 1000, outcome: { reward: 9.5 } });
+  });
+});
