@@ -1,9 +1,11 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Trajectory } from "../../src/model/trajectory";
+import { BEGINNING, completion, type Speaks } from "./completionReply";
 import { fixture, InferenceClient, textTrajectory } from "./inferenceClient";
+import { kserve, type InferRequest } from "./kserveModels";
 
-interface Body {
+interface Body extends InferRequest {
   readonly model?: string;
   readonly prompt?: string | readonly number[];
   readonly input?: string | readonly number[] | readonly string[];
@@ -18,20 +20,7 @@ interface Body {
   readonly logprobs?: number;
   /** SGLang's own `/classify`. */
   readonly input_ids?: readonly number[];
-  readonly inputs?: readonly {
-    readonly name: string;
-    readonly shape: readonly number[];
-    readonly data: readonly number[];
-  }[];
-  readonly outputs?: readonly { readonly name: string }[];
 }
-
-/**
- * What differs between servers that all say they speak OpenAI's protocol. vLLM puts `prompt_logprobs` beside the echo
- * and the token that begins a sequence before a text; SGLang puts that token too, knows no offsets (-1), and its
- * `/classify` is another one than vLLM's.
- */
-export type Speaks = "openai" | "vllm" | "sglang";
 
 /**
  * A server that speaks the protocols of OpenAI, vLLM, SGLang and KServe v2 over real models: the numbers come from the
@@ -118,68 +107,6 @@ const list = (prefix: string, data: readonly object[]): object => ({
   data,
   usage: { prompt_tokens: 1, total_tokens: 1 },
 });
-
-/** The text that a server puts before a text on its own account. */
-const BEGINNING = "<s>";
-
-interface EchoedTokens {
-  readonly tokens: readonly string[];
-  /** NaN where there is none. */
-  readonly logprobs: readonly number[];
-  readonly ids: readonly number[];
-}
-
-/** A completion in the shape of the server that speaks. */
-function completion(model: string | undefined, speaks: Speaks, echoed: EchoedTokens, sent: number): object {
-  const { tokens, logprobs, ids } = echoed;
-  const json = (value: number): number | null => (Number.isNaN(value) ? null : value);
-  let offset = 0;
-  const top = tokens.map((token, i) =>
-    Number.isNaN(logprobs[i]!) ? null : { [token]: json(logprobs[i]!), [`${token}?`]: logprobs[i]! - 1 },
-  );
-  return {
-    id: "cmpl-1",
-    object: "text_completion",
-    created: 1,
-    model: model ?? "model",
-    choices: [
-      {
-        index: 0,
-        text: tokens.join(""),
-        finish_reason: "length",
-        logprobs: {
-          tokens,
-          token_logprobs: logprobs.map(json),
-          // As Python counts: code points.
-          text_offset: tokens.map((token) => {
-            const at = offset;
-            offset += [...token].length;
-            return speaks === "sglang" ? -1 : at;
-          }),
-          ...(speaks === "openai" ? {} : { top_logprobs: top }),
-        },
-        // vLLM fills it whenever log-probabilities are echoed: the token itself, then the likeliest one.
-        ...(speaks === "vllm"
-          ? {
-              stop_reason: null,
-              prompt_logprobs:
-                sent === 0
-                  ? null
-                  : tokens.slice(0, sent).map((token, i) =>
-                      i === 0
-                        ? null
-                        : {
-                            [ids[i]!]: { logprob: json(logprobs[i]!), rank: 2, decoded_token: token },
-                            [ids[i]! === 0 ? 1 : 0]: { logprob: -0.01, rank: 1, decoded_token: `${token}!` },
-                          },
-                    ),
-            }
-          : {}),
-      },
-    ],
-    usage: { prompt_tokens: sent, completion_tokens: 1, total_tokens: sent + 1 },
-  };
-}
 
 async function answer(
   client: InferenceClient,
@@ -316,52 +243,5 @@ async function answer(
     }
     default:
       return kserve(request.url ?? "", body);
-  }
-}
-
-/** KServe v2 over onnxruntime: metadata and inference of the fixtures. */
-async function kserve(url: string, body: Body): Promise<unknown> {
-  const match = /^\/v2\/models\/([\w-]+)(\/infer)?$/.exec(url);
-  if (!match) return undefined;
-  const { InferenceSession, Tensor } = await import("onnxruntime-node");
-  const path = match[1] === "prm" ? `${fixture("tiny-prm")}/onnx/model.onnx` : fixture(`${match[1]}.onnx`);
-  const session = await InferenceSession.create(path, { executionProviders: ["cpu"] });
-  try {
-    const info = (list: typeof session.inputMetadata) =>
-      list.map((one) => ({
-        name: one.name,
-        datatype: one.isTensor && one.type === "int64" ? "INT64" : "FP32",
-        shape: one.isTensor ? one.shape.map((size) => (typeof size === "number" ? size : -1)) : [],
-      }));
-    if (!match[2])
-      return {
-        name: match[1],
-        versions: ["1"],
-        platform: "onnx_onnxv1",
-        inputs: info(session.inputMetadata),
-        outputs: info(session.outputMetadata),
-      };
-    const feeds = Object.fromEntries(
-      body.inputs!.map((input) => [
-        input.name,
-        session.inputMetadata.some((one) => one.name === input.name && one.isTensor && one.type === "int64")
-          ? new Tensor("int64", BigInt64Array.from(input.data, BigInt), input.shape)
-          : new Tensor("float32", Float32Array.from(input.data), input.shape),
-      ]),
-    );
-    const outputs = await session.run(feeds, body.outputs?.map((one) => one.name) ?? session.outputNames);
-    return {
-      model_name: match[1],
-      model_version: "1",
-      outputs: Object.entries(outputs).map(([name, tensor]) => ({
-        name,
-        datatype: "FP32",
-        shape: tensor.dims,
-        // The protocol leaves it to the server whether the rows are nested.
-        data: match[1] === "prm" ? [[...(tensor.data as Float32Array)]] : [...(tensor.data as Float32Array)],
-      })),
-    };
-  } finally {
-    await session.release();
   }
 }

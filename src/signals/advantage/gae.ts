@@ -11,13 +11,7 @@ import {
   type Missing,
 } from "../series/episode";
 import { decisionSymbol } from "../series/episodeSymbols";
-import {
-  gammaParameter,
-  lambdaParameter,
-  numberOf,
-  precisionParameter,
-  textOf,
-} from "../series/parameters";
+import { gammaParameter, lambdaParameter, numberOf, precisionParameter, textOf } from "../series/parameters";
 import { endParameters, successorsUnder, type Successors } from "../series/successorValues";
 import type { ExplanationLine, ParameterValues, Signal, SignalContext } from "../signal";
 import { gaePresets } from "./gaePresets";
