@@ -21,7 +21,7 @@ const STEP_FOLDER =
 
 /** Stems of shards: an integer, a word of training and an integer, a padded number, or `00000-of-00010`. */
 const SHARD_STEM =
-  /^\d+$|(?:step|iter|iteration|epoch|rank|shard|part|batch|chunk|completions?|rollouts?|samples?|traj(?:ectory|ectories)?|tree|data|train|val|eval|test|split|gen)[_.-]?\d+$|[_.-]0\d{2,}$|[_.-]\d+-of-\d+$/i;
+  /^\d+$|(?:step|iter|iteration|epoch|rank|shard|part|batch|chunk|completions?|rollouts?|samples?|traj(?:ectory|ectories)?|tree|data|train|val|eval|test|split|gen)[_.-]?\d+$|(?:^|[_.-])ep(?:isode)?s?[_.-]?\d+$|[_.-]0\d{2,}$|[_.-]\d+-of-\d+$/i;
 
 const numbered = (text: string): string => text.replace(/\d+/g, "#");
 

@@ -27,6 +27,9 @@ describe("datasets", () => {
       path: "/d/completions",
       name: "completions",
     });
+    // A file an episode, also where they are spread over numbered folders.
+    expect(place("/run/00/ep12.json", "chat").id).toBe(place("/run/01/ep1012.json", "chat").id);
+    expect(place("/run/episode_3.json", "chat").id).toBe(place("/run/episode_12.json", "chat").id);
     expect(place("/d/part-00001-of-00010.jsonl").id).toBe(place("/d/part-00002-of-00010.jsonl").id);
   });
 
@@ -37,6 +40,7 @@ describe("datasets", () => {
     expect(place("/exp/train_data_step1.jsonl", "nemo-rl").name).toBe("exp · train_data_step");
     expect(place("/a/1.jsonl").id).not.toBe(place("/b/1.jsonl").id);
     expect(place("/a/model-v2.jsonl")).toMatchObject({ path: "/a/model-v2.jsonl", name: "model-v2.jsonl" });
+    expect(place("/a/sweep2.jsonl").path).toBe("/a/sweep2.jsonl");
     expect(place("/a/gpt-4.jsonl").path).toBe("/a/gpt-4.jsonl");
   });
 
