@@ -7,17 +7,34 @@ import type { DatasetInfo } from "../model/summary";
 import type { Note } from "../model/trajectory";
 import type { Services } from "../services/services";
 import type { Failures } from "./ui/failures";
+import { count, counted } from "./ui/numbers";
 import { settings } from "./ui/settings";
 
 /** How long after its last new rows a dataset counts as live. */
 const LIVE_MS = 30_000;
+
+/** How long the view waits for a whole workspace before it shows what was found so far. */
+const PATIENCE_MS = 400;
+
+/** How often the walk's progress is told, at most. */
+const WALK_TOLD_MS = 500;
 
 export type LibraryChange =
   | { readonly kind: "changed"; readonly dataset: DatasetInfo; readonly addedRows: number }
   | { readonly kind: "removed"; readonly datasetId: string }
   /** Something is to be said of files that no dataset was made of. */
   | { readonly kind: "leftOut" }
+  /** The walk through the workspace goes on, has ended, or was stopped. */
+  | { readonly kind: "walk" }
   | { readonly kind: "all" };
+
+/** How far the walk through the workspace has come: files that were looked at, of those found so far. */
+export interface Walk {
+  readonly done: number;
+  readonly total: number;
+  /** The user stopped it there. */
+  readonly stopped: boolean;
+}
 
 /** A file that no dataset was made of, and why. */
 export interface LeftOutFile {
@@ -38,6 +55,9 @@ export class Library implements vscode.Disposable {
   private indexing: Promise<void> | undefined;
   /** True once the workspace has been walked for the first time. */
   private walked = false;
+  private walkNow: Walk | undefined;
+  private walkTold = 0;
+  private stopping = new AbortController();
   private readonly timers = new Set<NodeJS.Timeout>();
   /** What was said last of a file that no dataset was made of, by its path. */
   private readonly leftOut = new Map<string, Note>();
@@ -84,6 +104,43 @@ export class Library implements vscode.Disposable {
     return [...this.grown.keys()].filter((id) => this.isLive(id)).length;
   }
 
+  /** The walk while it goes on, and after it was stopped; undefined = all was looked at, or nothing yet. */
+  get walk(): Walk | undefined {
+    return this.walkNow;
+  }
+
+  /** Ends the walk through the workspace; what was read by then stays, and a refresh goes on. */
+  stopWalk(): void {
+    this.stopping.abort();
+  }
+
+  /** Datasets as far as they are known: those found so far while the workspace is walked. */
+  async found(): Promise<readonly DatasetInfo[]> {
+    const ready = this.ready();
+    if (this.walked) {
+      await ready;
+    } else {
+      ready.catch(() => this.changes.fire({ kind: "walk" }));
+      // A small workspace comes at once and whole.
+      await Promise.race([ready, new Promise((resolve) => setTimeout(resolve, PATIENCE_MS))]);
+    }
+    return this.services.datasets.list();
+  }
+
+  /** What is known of one thing: at once where it is indexed already, after the walk where it is not. */
+  async known<T>(ask: () => Promise<T | undefined>): Promise<T | undefined> {
+    const ready = this.ready();
+    if (!this.walked) {
+      const found = await ask().catch(() => undefined);
+      if (found !== undefined) {
+        ready.catch((error: unknown) => this.failures.note(error, "index the workspace"));
+        return found;
+      }
+    }
+    await ready;
+    return ask();
+  }
+
   /** Indexes the workspace once and follows it; further calls wait for the same run. */
   ready(): Promise<void> {
     this.indexing ??= this.indexRoots();
@@ -102,10 +159,25 @@ export class Library implements vscode.Disposable {
     try {
       if (roots.length > 0) {
         const started = Date.now();
+        this.stopping = new AbortController();
+        this.walkNow = { done: 0, total: 0, stopped: false };
+        const { signal } = this.stopping;
         const result = await vscode.window.withProgress(
           { location: { viewId: "trajectoryLens.trajectories" } },
-          () => this.services.datasets.index(roots, this.indexOptions(), {}),
+          () =>
+            vscode.window.withProgress(
+              { location: vscode.ProgressLocation.Window, title: "Indexing trajectories" },
+              (bar) =>
+                this.services.datasets.index(roots, this.indexOptions(), {
+                  signal,
+                  report: ({ done, total }) => {
+                    bar.report({ message: `${count(done)} of ${counted(total, "file")}` });
+                    this.tellWalk({ done, total, stopped: false });
+                  },
+                }),
+            ),
         );
+        this.walkNow = undefined;
         this.noteLeftOut(result.warnings);
         for (const warning of result.warnings)
           this.log.warn(warning.where ? `${warning.message} (${warning.where})` : warning.message);
@@ -114,14 +186,27 @@ export class Library implements vscode.Disposable {
         );
       }
     } catch (error) {
-      // The next question tries again.
-      this.indexing = undefined;
-      throw error;
+      if (this.stopping.signal.aborted) {
+        this.walkNow = { done: 0, total: 0, ...this.walkNow, stopped: true };
+      } else {
+        this.walkNow = undefined;
+        // The next question tries again.
+        this.indexing = undefined;
+        throw error;
+      }
     } finally {
       this.walked = true;
       void vscode.commands.executeCommand("setContext", "trajectoryLens.indexed", true);
+      this.changes.fire({ kind: "walk" });
     }
     await this.publishPaths();
+  }
+
+  private tellWalk(walk: Walk): void {
+    this.walkNow = walk;
+    if (Date.now() - this.walkTold < WALK_TOLD_MS) return;
+    this.walkTold = Date.now();
+    this.changes.fire({ kind: "walk" });
   }
 
   /** Datasets, after the workspace has been indexed. */
@@ -144,7 +229,15 @@ export class Library implements vscode.Disposable {
   ): Promise<DatasetInfo> {
     const known = await this.services.datasets.ofFile(path);
     if (known) return known;
-    const result = await this.services.datasets.index([path], this.indexOptions(), report ? { report } : {});
+    // The first rows of a large file are there long before it is through.
+    const early = this.firstRowsOf(path);
+    const indexing = this.services.datasets.index([path], this.indexOptions(), report ? { report } : {});
+    const result = await Promise.race([indexing, early.rows]).finally(() => early.stop());
+    if ("id" in result) {
+      indexing.catch((error: unknown) => this.failures.note(error, `read the rest of ${path}`));
+      void this.publishPaths();
+      return result;
+    }
     this.noteLeftOut(result.warnings);
     const found =
       (await this.services.datasets.ofFile(path)) ??
@@ -190,6 +283,22 @@ export class Library implements vscode.Disposable {
       else found.push({ path, note });
     }
     return found;
+  }
+
+  /** The dataset of a file that is being indexed, as soon as it has rows. */
+  private firstRowsOf(path: string): { readonly rows: Promise<DatasetInfo>; readonly stop: () => void } {
+    let listener: vscode.Disposable | undefined;
+    const rows = new Promise<DatasetInfo>((resolve) => {
+      listener = this.onChange((change) => {
+        if (change.kind !== "changed" || change.addedRows === 0) return;
+        this.services.datasets.ofFile(path).then(
+          (dataset) => dataset && resolve(dataset),
+          // What is wrong is told by the indexing itself.
+          () => undefined,
+        );
+      });
+    });
+    return { rows, stop: () => listener?.dispose() };
   }
 
   private noteLeftOut(notes: readonly Note[]): void {

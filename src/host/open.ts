@@ -36,8 +36,7 @@ export async function openTrajectory(
   trajectoryId: string,
   options: OpenOptions = {},
 ): Promise<void> {
-  await host.library.ready();
-  const row = await host.library.services.datasets.row(trajectoryId);
+  const row = await host.library.known(() => host.library.services.datasets.row(trajectoryId));
   if (!row)
     throw new Failure(
       "unknown-trajectory",

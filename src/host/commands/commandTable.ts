@@ -14,6 +14,7 @@ import {
   refreshCommand,
   showLogCommand,
   showMoreCommand,
+  stopIndexingCommand,
 } from "./indexing";
 import { deleteBranchCommand, forkHereCommand } from "./forkHere";
 import { installCudaCommand } from "./installCuda";
@@ -66,6 +67,7 @@ export const commandTable: Readonly<Record<string, Command>> = {
   clearFilter: clearFilterCommand,
   sort: sortCommand,
   refresh: refreshCommand,
+  stopIndexing: stopIndexingCommand,
   addToIndex: addToIndexCommand,
   mapColumns: mapColumnsCommand,
   clearIndex: clearIndexCommand,

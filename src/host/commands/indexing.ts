@@ -14,6 +14,14 @@ export const refreshCommand: Command = {
     },
 };
 
+export const stopIndexingCommand: Command = {
+  what: "stop indexing",
+  make:
+    ({ host }) =>
+    async () =>
+      host.library.stopWalk(),
+};
+
 export const addToIndexCommand: Command = {
   what: "add to the index",
   make:
@@ -30,7 +38,6 @@ export const addToIndexCommand: Command = {
           title: "Add File or Folder to Index",
         }));
       if (!chosen || chosen.length === 0) return;
-      await host.library.ready();
       const datasets = await host.library.add(chosen.map((uri) => uri.fsPath));
       vscode.window.setStatusBarMessage(`${counted(datasets.length, "dataset")} found there`, 5000);
     },

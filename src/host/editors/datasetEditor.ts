@@ -200,8 +200,7 @@ class DatasetSession implements vscode.Disposable {
     if (this.dataset) return this.dataset;
     const what = parseLensUri(this.uri);
     if (what?.kind === "dataset") {
-      await this.host.library.ready();
-      this.dataset = await this.host.library.dataset(what.datasetId);
+      this.dataset = await this.host.library.known(() => this.host.library.dataset(what.datasetId));
     }
     this.dataset ??= await this.host.library.ofFile(this.uri.fsPath, ({ done, total, path }) =>
       this.channel.post({

@@ -60,15 +60,17 @@ export class LensFiles implements vscode.FileSystemProvider {
   private async read(uri: vscode.Uri): Promise<unknown> {
     const what = parseLensUri(uri);
     if (!what) throw vscode.FileSystemError.FileNotFound(uri);
-    await this.library.ready();
-    const { datasets } = this.library.services;
+    const { library } = this;
+    const { datasets } = library.services;
     switch (what.kind) {
       case "trajectory":
+        await library.known(() => datasets.row(what.trajectoryId));
         return datasets.trajectory(what.trajectoryId);
       case "tree":
+        await library.ready();
         return datasets.tree(what.groupId);
       case "dataset":
-        return this.library.dataset(what.datasetId);
+        return library.known(() => library.dataset(what.datasetId));
     }
   }
 

@@ -47,9 +47,13 @@ export class TrajectoryEditor implements vscode.CustomReadonlyEditorProvider<Tra
       this.sessions.delete(session);
       if (this.newest?.panel === panel) this.newest = undefined;
     });
-    await host.library.ready().catch((error: unknown) => host.failures.note(error, "index the workspace"));
     // Pictures are shown from the folders of the trajectory's own file and of its dataset, and from nowhere else.
-    const row = await host.library.services.datasets.row(document.trajectoryId).catch(() => undefined);
+    const row = await host.library
+      .known(() => host.library.services.datasets.row(document.trajectoryId))
+      .catch((error: unknown) => {
+        host.failures.note(error, "index the workspace");
+        return undefined;
+      });
     const folders = row ? await mediaFolders(host, row).catch(() => [dirname(row.path)]) : [];
     showApp(
       panel.webview,

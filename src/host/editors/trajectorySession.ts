@@ -196,7 +196,6 @@ export class TrajectorySession implements vscode.Disposable {
 
   /** @returns false when the view shows all this already */
   private async sendHead(): Promise<boolean> {
-    await this.host.library.ready();
     const head = await buildHead(this.host, await this.row(), await this.load());
     this.datasetId = head.row.datasetId;
     // A live dataset tells of growth many times; the view is only disturbed by what it shows.

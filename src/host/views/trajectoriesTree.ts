@@ -12,8 +12,12 @@ import {
   type TreeEntry,
   type TreeFilter,
   type TreeSort,
+  type WalkEntry,
 } from "./trajectoryNodes";
-import { treeItem } from "./treeItems";
+import { treeItem, walkItem } from "./treeItems";
+
+/** The one entry that tells of the walk, so that its progress is drawn without the rest of the view. */
+const WALK: WalkEntry = { kind: "walk", key: "walk" };
 
 /** Files without trajectories that are named, at most. */
 const LEFT_OUT_FILES = 100;
@@ -33,6 +37,7 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
   private readonly pending = new Set<string>();
   private redraw: NodeJS.Timeout | undefined;
   private redrawAll = false;
+  private walkShown = false;
   private readonly advantages: GroupAdvantages;
   filter: TreeFilter = {};
   sort: TreeSort = "file";
@@ -42,6 +47,10 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
     this.disposables.push(
       host.library.onChange((change) => {
         // A dataset that is shown already is redrawn alone, so that what the reader opened elsewhere stays.
+        if (change.kind === "walk" && this.walkShown && host.library.walk !== undefined) {
+          this.changes.fire(WALK);
+          return;
+        }
         if (change.kind === "changed" && this.shownDatasets.has(change.dataset.id))
           this.pending.add(change.dataset.id);
         else this.redrawAll = true;
@@ -99,6 +108,7 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
   }
 
   getTreeItem(entry: TreeEntry): vscode.TreeItem {
+    if (entry.kind === "walk") return walkItem(this.host.library.walk);
     const item = treeItem(entry, entry.kind === "dataset" && this.host.library.isLive(entry.dataset.id));
     if (entry.kind === "dataset" && this.shownDatasets.size === 1)
       item.collapsibleState = vscode.TreeItemCollapsibleState.Expanded;
@@ -118,7 +128,7 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
   }
 
   private async roots(): Promise<TreeEntry[]> {
-    const datasets = [...(await this.host.library.list())].sort(
+    const datasets = [...(await this.host.library.found())].sort(
       (a, b) => b.modifiedMs - a.modifiedMs || a.path.localeCompare(b.path),
     );
     // Datasets of one name are told apart by the folder around them.
@@ -136,6 +146,8 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
       this.shownDatasets.set(dataset.id, entry);
       entries.push(entry);
     }
+    this.walkShown = this.host.library.walk !== undefined;
+    if (this.walkShown) entries.unshift(WALK);
     if (isFiltered(this.filter)) return entries;
     const files = await this.host.library.leftOutFiles(LEFT_OUT_FILES);
     return files.length === 0 ? entries : [...entries, { kind: "leftOut", key: "leftOut", files }];

@@ -10,6 +10,7 @@ export type TreeEntry =
   | TrajectoryEntry
   | MoreEntry
   | FailureEntry
+  | WalkEntry
   | LeftOutEntry
   | LeftOutFileEntry;
 
@@ -58,6 +59,12 @@ export interface FailureEntry {
   readonly key: string;
   readonly message: string;
   readonly hint: string;
+}
+
+/** The walk through the workspace while it goes on, or where it was stopped. */
+export interface WalkEntry {
+  readonly kind: "walk";
+  readonly key: string;
 }
 
 /** Files that hold nothing that can be shown, together at the end of the view. */

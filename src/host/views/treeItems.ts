@@ -3,7 +3,15 @@ import * as vscode from "vscode";
 import { mappingOfFormatId } from "../../model/columnMapping";
 import { shownText } from "../ui/credentialMask";
 import { bytes, count, counted, digits, percent, recorded, signedDigits } from "../ui/numbers";
-import type { DatasetEntry, GroupEntry, StepEntry, TrajectoryEntry, TreeEntry } from "./trajectoryNodes";
+import type { Walk } from "../library";
+import type {
+  DatasetEntry,
+  GroupEntry,
+  StepEntry,
+  TrajectoryEntry,
+  TreeEntry,
+  WalkEntry,
+} from "./trajectoryNodes";
 
 const joined = (parts: readonly (string | undefined)[]): string =>
   parts.filter((part) => part !== undefined && part !== "").join("  ");
@@ -18,7 +26,7 @@ const shortLabel = (title: string): string =>
  * How the view draws an entry.
  * @param live the entry is a dataset that still grows
  */
-export function treeItem(entry: TreeEntry, live: boolean): vscode.TreeItem {
+export function treeItem(entry: Exclude<TreeEntry, WalkEntry>, live: boolean): vscode.TreeItem {
   const item = draw(entry, live);
   item.id = entry.key;
   if (typeof item.label === "string") item.label = shownText(item.label);
@@ -29,7 +37,25 @@ export function treeItem(entry: TreeEntry, live: boolean): vscode.TreeItem {
   return item;
 }
 
-function draw(entry: TreeEntry, live: boolean): vscode.TreeItem {
+/** How far the walk through the workspace is; a click on one that was stopped goes on with it. */
+export function walkItem(walk: Walk | undefined): vscode.TreeItem {
+  const stopped = walk?.stopped === true;
+  const item = new vscode.TreeItem(stopped ? "indexing stopped" : "indexing", None);
+  item.id = "walk";
+  item.description =
+    walk === undefined || walk.total === 0
+      ? ""
+      : `${count(walk.done)} of ${counted(walk.total, "file")}${stopped ? "; click to go on" : ""}`;
+  item.iconPath = new vscode.ThemeIcon(stopped ? "debug-pause" : "loading~spin");
+  item.contextValue = stopped ? "walkStopped" : "walk";
+  item.tooltip = stopped
+    ? "The rest of the workspace has not been looked at. Refresh goes on."
+    : "Rows appear while they are read; what is shown can be opened already";
+  if (stopped) item.command = { command: "trajectoryLens.refresh", title: "Refresh Trajectories" };
+  return item;
+}
+
+function draw(entry: Exclude<TreeEntry, WalkEntry>, live: boolean): vscode.TreeItem {
   switch (entry.kind) {
     case "dataset":
       return datasetItem(entry, live);
