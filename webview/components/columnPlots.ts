@@ -69,7 +69,11 @@ export class ColumnPlots {
           "div",
           { class: "column-label", title: `${shape.name}, ${shape.role}, ${shape.rows} by ${shape.width}` },
           el("span", { class: "track-title", text: shape.name }),
-          shape.name !== shape.role && el("span", { class: "quiet", text: ` ${shape.role}` }),
+          // A flag is named once, and so is what its name says already.
+          !flag(shape) &&
+            shape.name !== shape.role &&
+            shape.name !== `${shape.role}s` &&
+            el("span", { class: "quiet", text: ` ${shape.role}` }),
           values,
         );
         return {

@@ -127,19 +127,22 @@ function radicalSign(): Element {
 const TERMS = 4;
 const NUMBERS = 16;
 
-function listed(parts: readonly Node[]): ElementChild[] {
+/** Terms with commas between them; the bracket that closes them never stands alone on a line. */
+function listed(parts: readonly Node[], close: string): ElementChild[] {
   const simple = parts.every(
     (part) => part.kind === "number" || part.kind === "symbol" || part.kind === "negate",
   );
   // A term goes to the next line as a whole where it fits there.
-  const drawn = (part: Node): HTMLElement => el("span", { class: "formula-term" }, draw(part, 0, false));
+  const drawn = (part: Node): HTMLElement =>
+    el(
+      "span",
+      { class: "formula-term" },
+      draw(part, 0, false),
+      part === parts[parts.length - 1] ? close : ",",
+    );
   if (parts.length <= (simple ? NUMBERS : TERMS))
-    return parts.flatMap((part, index) => [index > 0 ? ", " : "", drawn(part)]);
-  return [
-    ...parts.slice(0, 2).flatMap((part) => [drawn(part), ", "]),
-    "…, ",
-    drawn(parts[parts.length - 1]!),
-  ];
+    return parts.flatMap((part, index) => [index > 0 ? " " : "", drawn(part)]);
+  return [...parts.slice(0, 2).flatMap((part) => [drawn(part), " "]), "…, ", drawn(parts[parts.length - 1]!)];
 }
 
 function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
@@ -170,8 +173,7 @@ function draw(node: Node, outer: number, rightSide: boolean): HTMLElement {
           ? name(node.name)
           : el("span", { class: "formula-call", text: node.name }),
         "(",
-        ...listed(node.arguments as unknown as readonly Node[]),
-        ")",
+        ...(node.arguments.length === 0 ? [")"] : listed(node.arguments as unknown as readonly Node[], ")")),
       );
     case "binary": {
       const { op, left, right } = node as unknown as Binary;
