@@ -160,7 +160,7 @@ function pictureOf(part: JsonObject): string | undefined {
 /** Tool calls of a message: OpenAI's nested form, the flat form, or either as JSON text. Broken arguments stay text. */
 export function toolCallsOf(value: JsonValue | undefined): readonly ToolCall[] {
   const list = isList(value) ? value : value === null || value === undefined ? [] : [value];
-  return list.flatMap((item): ToolCall[] => {
+  return list.flatMap((item): readonly ToolCall[] => {
     let call = item;
     if (typeof item === "string") {
       try {
@@ -168,6 +168,8 @@ export function toolCallsOf(value: JsonValue | undefined): readonly ToolCall[] {
       } catch {
         return [{ name: "", arguments: item }];
       }
+      // ART's tables hold the whole list as one text.
+      if (isList(call)) return toolCallsOf(call);
     }
     if (!isObject(call)) return [];
     const inner = isObject(call["function"]) ? call["function"] : call;
