@@ -117,6 +117,8 @@ const producers: readonly Producer[] = [
       "opentelemetry-sdk",
       "opentelemetry-exporter-otlp-json-file",
       "opentelemetry-instrumentation-openai-v2",
+      // It asks for later ones as well, which lack a part of it that it imports.
+      "opentelemetry-util-genai==0.4b0",
       "openinference-instrumentation-openai",
       "langfuse",
       "pydantic-ai-slim[openai]",

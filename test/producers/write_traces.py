@@ -127,8 +127,8 @@ provider = provider_of("pydantic-ai.jsonl")
 agent = Agent(
     OpenAIChatModel("scripted", provider=OpenAIProvider(base_url=f"{base}/v1", api_key="none")),
     system_prompt="Sei kurz.",
-    instrument=InstrumentationSettings(tracer_provider=provider),
 )
+Agent.instrument_all(InstrumentationSettings(tracer_provider=provider))
 
 
 @agent.tool_plain(name="add")
