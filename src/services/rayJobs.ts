@@ -1,6 +1,4 @@
-import { createReadStream } from "node:fs";
-import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { createInterface } from "node:readline";
+import { appendFile, readdir, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import * as v from "valibot";
 import { squash } from "../inference/activation";
@@ -9,6 +7,15 @@ import type { PortableRow, PortableRows } from "../model/portableRow";
 import type { ScoreSeries } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type { ParquetRows, ScoreStore } from "./datasets";
+import {
+  emptyJobFolder,
+  jobOf,
+  jobSchema,
+  layoutsOf,
+  type JobFile,
+  type Layout,
+  type WrittenLayout,
+} from "./rayFolder";
 import type { PortableScoring } from "./scoring";
 import type { RayJob, RayJobs, RayOptions, RayResult } from "./rayContract";
 import type { Datasets, ServicesOptions, Task } from "./services";
@@ -17,42 +24,6 @@ import type { Datasets, ServicesOptions, Task } from "./services";
 const ROWS_PER_FILE = 128;
 const CHUNK = 32;
 const RESULT_ROWS = 512;
-
-const jobSchema = v.object({
-  version: v.literal(1),
-  modelPath: v.string(),
-  kind: v.picklist(["policy-lm", "process-reward", "scalar-reward"]),
-  read: v.picklist(["next-token", "at-token", "last-token"]),
-  activations: v.tuple([
-    v.picklist(["none", "sigmoid", "softmax", "applied"]),
-    v.picklist(["none", "sigmoid", "softmax", "applied"]),
-  ]),
-  activationTexts: v.tuple([v.string(), v.string()]),
-  trajectories: v.number(),
-});
-
-type JobFile = v.InferOutput<typeof jobSchema>;
-
-const layoutSchema = v.object({
-  trajectoryId: v.string(),
-  keys: v.object({ cpu: v.string(), cuda: v.string() }),
-  series: v.array(
-    v.object({
-      name: v.string(),
-      level: v.picklist(["token", "step", "trajectory"]),
-      unit: v.string(),
-      length: v.number(),
-      targets: v.array(v.number()),
-      tokenText: v.optional(v.array(v.string())),
-      method: v.string(),
-    }),
-  ),
-});
-
-type Layout = v.InferOutput<typeof layoutSchema>;
-
-/** What a line of `layout/` is made from. */
-type WrittenLayout = Pick<Layout, "trajectoryId" | "keys"> & Pick<PortableRow, "series">;
 
 const resultSchema = v.object({
   trajectory_id: v.string(),
@@ -85,7 +56,7 @@ export class FolderRayJobs implements RayJobs {
   ): Promise<RayJob> {
     const model = resolve(modelPath);
     const root = resolve(folder);
-    await emptied(root);
+    await emptyJobFolder(root);
     const failures: { trajectoryId: string; message: string }[] = [];
     let description: Omit<PortableRows, "rows" | "failures"> | undefined;
     let written = 0;
@@ -258,46 +229,4 @@ function seriesOf(
     });
   }
   return series;
-}
-
-/** The folder of a new job: it must be new or hold an older job, so that nothing else is ever removed. */
-async function emptied(root: string): Promise<void> {
-  const names: readonly string[] = await readdir(root).catch(() => []);
-  if (names.length > 0 && !names.includes("job.json") && !names.includes("input")) {
-    throw new Failure(
-      "folder-in-use",
-      `${root} holds files that are no scoring job.`,
-      "Give a new folder, or one of an earlier job.",
-    );
-  }
-  for (const name of ["job.json", "input", "layout", "output"])
-    await rm(join(root, name), { recursive: true, force: true });
-  for (const name of ["input", "layout", "output"]) await mkdir(join(root, name), { recursive: true });
-}
-
-async function jobOf(root: string): Promise<JobFile> {
-  try {
-    return v.parse(jobSchema, JSON.parse(await readFile(join(root, "job.json"), "utf8")));
-  } catch (error) {
-    throw new Failure(
-      "no-job",
-      `${root} holds no scoring job that can be read: ${failureData(error).message}`,
-      "Prepare the job again.",
-    );
-  }
-}
-
-async function layoutsOf(root: string): Promise<ReadonlyMap<string, Layout>> {
-  const layouts = new Map<string, Layout>();
-  for (const name of (await readdir(join(root, "layout"))).sort()) {
-    const lines = createInterface({
-      input: createReadStream(join(root, "layout", name)),
-      crlfDelay: Infinity,
-    });
-    for await (const line of lines) {
-      const layout = v.parse(layoutSchema, JSON.parse(line));
-      layouts.set(layout.trajectoryId, layout);
-    }
-  }
-  return layouts;
 }
