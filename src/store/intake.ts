@@ -14,7 +14,7 @@ import { parquetRun, parquetRuns } from "./rowRuns";
 import { summarise } from "./summariseWorker";
 import type { BlockNote, SummaryBlock } from "./summaryBlock";
 import { SummaryBlockBuilder } from "./summaryBlockBuilder";
-import type { LinesResult } from "./textRecords";
+import { NOT_UTF8, type LinesResult } from "./textRecords";
 import type { WorkerPool } from "./workerPool";
 
 /** The first stretch of a file is small, so that its rows are there at once. */
@@ -55,6 +55,9 @@ const UNITS: Readonly<Record<StoredContainer, string>> = {
 
 /** Takes the records of a file into the index, container by container. */
 export class Intake {
+  /** Files of which it was told that they are not all UTF-8. */
+  private readonly notUtf8 = new Set<string>();
+
   constructor(
     private readonly writer: IndexWriter,
     private readonly pool: WorkerPool,
@@ -79,6 +82,7 @@ export class Intake {
         notes.map((note) => note.code),
         notes,
       );
+    this.notUtf8.delete(file.path);
     if (file.container === "jsonl") return this.appendLines(file, format, stats, signal);
     if (file.container === "json") await this.takeDocument(file, format, stats);
     else if (file.container === "parquet") await this.takeTable(file, format, stats, signal);
@@ -394,7 +398,19 @@ export class Intake {
       message: `${unit} ${base + row + 1} of ${name} ${reason.replace(/\.$/, "")}; it is left out.`,
       where: `${file.path}:${base + row + 1}`,
     });
-    const notes = block.notes.slice(0, WARNINGS_PER_FILE).map(asNote);
+    const notes = block.notes
+      .filter(({ code }) => code !== NOT_UTF8)
+      .slice(0, WARNINGS_PER_FILE)
+      .map(asNote);
+    const broken = block.notes.find(({ code }) => code === NOT_UTF8);
+    if (broken !== undefined && !this.notUtf8.has(file.path)) {
+      this.notUtf8.add(file.path);
+      notes.push({
+        code: NOT_UTF8,
+        message: `${name} is not all UTF-8 (first in line ${base + broken.row + 1}): bytes that are none are read as Latin-1 where that makes sense, and shown as \ufffd elsewhere.`,
+        where: `${file.path}:${base + broken.row + 1}`,
+      });
+    }
     if (block.moreNotes > 0)
       notes.push({
         code: "more-warnings",

@@ -2,7 +2,7 @@ import { parseJson } from "../formats/jsonText";
 import type { JsonValue } from "../model/json";
 import { arrowRows } from "./containers/arrowFile";
 import { FileBytes } from "./containers/byteSource";
-import { compressionOf, inflatedHead } from "./containers/compressed";
+import { inflatedHead, storedForm } from "./containers/compressed";
 import { csvTable } from "./containers/csvFile";
 import type { StoredContainer } from "./containers/recordSource";
 import { parquetRows } from "./parquet";
@@ -43,7 +43,7 @@ export async function sampledRecords(
 }
 
 async function inflatedBeginning(path: string): Promise<Buffer> {
-  const compression = compressionOf(FileBytes.of(path).read(0, 4));
+  const compression = storedForm(path);
   return compression === undefined ? Buffer.alloc(0) : inflatedHead(path, compression, SAMPLED_BYTES);
 }
 

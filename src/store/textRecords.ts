@@ -9,6 +9,7 @@ import { companionsOf } from "./containers/companions";
 import { SpanSum, type ReadSpan } from "./fingerprint";
 import type { SummaryBlock } from "./summaryBlock";
 import { SummaryBlockBuilder } from "./summaryBlockBuilder";
+import { isBroken, jsonProblem, textOf } from "./textBytes";
 
 /** Lines and documents beyond this are left out with a note: V8 holds no longer strings. */
 export const LONGEST_RECORD = 400 * 1024 * 1024;
@@ -17,6 +18,8 @@ const READ_AHEAD = 64 * 1024;
 /** Longer lines are decoded by themselves: they are few. */
 const LONG_LINE = 256 * 1024;
 const NEWLINE = 0x0a;
+/** Code of the note on a record that is read although not all of its bytes are UTF-8. */
+export const NOT_UTF8 = "not-utf-8";
 
 /** A stretch of a JSONL file to summarise: the lines that start in [start, end). */
 export interface LinesJob {
@@ -83,11 +86,19 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       counted = to;
     };
 
+    let broken = false;
     /** What is held, byte by byte, as text: lines of ASCII are slices of it, and are not decoded one by one. */
     let bytesAsText: string | undefined;
     const textBetween = (start: number, end: number): string => {
-      if (end - start > LONG_LINE || !isAscii(buffer.subarray(start, end)))
-        return buffer.toString("utf8", start, end);
+      if (end - start > LONG_LINE || !isAscii(buffer.subarray(start, end))) {
+        const bytes = buffer.subarray(start, end);
+        const text = bytes.toString("utf8");
+        if (!isBroken(bytes, text)) return text;
+        // One is enough: it is told of the file once.
+        if (!broken) builder.note({ row, code: NOT_UTF8, reason: "" });
+        broken = true;
+        return textOf(bytes);
+      }
       return (bytesAsText ??= buffer.toString("latin1", 0, held)).slice(start, end);
     };
 
@@ -103,6 +114,16 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       )
         start += 3;
       if (end > start && buffer[end - 1] === 0x0d) end--;
+      if (buffer[start] === 0 && end > start) {
+        // A crash or a full disk leaves them where a record was to come; the next writer goes on behind them.
+        const from = start;
+        while (start < end && buffer[start] === 0) start++;
+        if (start === end) {
+          const count = (end - from).toLocaleString("en");
+          builder.note({ row, code: "nul-bytes", reason: `is nothing but ${count} NUL bytes` });
+          return;
+        }
+      }
       const text = textBetween(start, end);
       // Blank lines are rows that hold nothing; most lines tell by their first character that they are not blank.
       if (text.length === 0 || (text.charCodeAt(0) <= 0x20 && text.trim() === "")) return;
@@ -228,7 +249,8 @@ function summariseText(
   try {
     record = recordOf(text, format);
   } catch (error) {
-    builder.note({ row, code: "malformed-line", reason: `is not valid JSON (${shortReason(error)})` });
+    const reason = jsonProblem(text) ?? shortReason(error);
+    builder.note({ row, code: "malformed-line", reason: `is not valid JSON (${reason})` });
     return;
   }
   summariseRecord(builder, format, record, row, offset, length, place);
@@ -289,7 +311,7 @@ export function summariseDocument(job: DocumentJob, format: Format): LinesResult
       summariseText(
         builder,
         format,
-        bytes.toString("utf8", start, stop),
+        textOf(bytes.subarray(start, stop)),
         records,
         start,
         stop - start,
@@ -300,7 +322,7 @@ export function summariseDocument(job: DocumentJob, format: Format): LinesResult
     if (end < 0) torn = bytes.length - (elements.at(-1)?.[1] ?? 0);
   } else {
     const start = textStart(bytes);
-    const text = bytes.toString("utf8", start);
+    const text = textOf(bytes.subarray(start));
     try {
       const { value, broken } =
         format.wholeDocument === true ? parseDocument(text) : { value: parseJson(text), broken: [] };
@@ -435,7 +457,7 @@ export function readTextRecord(path: string, offset: number, length: number, who
     closeSync(file);
   }
   try {
-    const text = bytes.toString("utf8");
+    const text = textOf(bytes);
     return whole ? parseDocument(text).value : parseJson(text);
   } catch {
     throw changed(path);

@@ -160,9 +160,9 @@ export function couldBeData(path: string): boolean {
     if (got === 0) return true;
     const text = bytes.toString("latin1", 0, got).replace(/^(?:\u00ef\u00bb\u00bf)?[\u0000\s]*/, "");
     return (
-      /^(?:[{[<]|null\s|PAR1|\u0089HDF|version https:\/\/git-lfs|SQLite format 3\u0000|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|(?:[\u0090-\u009f]|\u00dc..|\u00dd.{4})[\u0090-\u009f\u00dc\u00dd]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/s.test(
+      /^(?:[{[<]|null\s|\u00ff\u00fe|\u00fe\u00ff|PAR1|\u0089HDF|version https:\/\/git-lfs|SQLite format 3\u0000|PK\u0003\u0004|\u001f\u008b|\u0028\u00b5\u002f\u00fd|\u0080[\u0002-\u0005]|(?:[\u0090-\u009f]|\u00dc..|\u00dd.{4})[\u0090-\u009f\u00dc\u00dd]|\u0093NUMPY|ARROW1|\u00ff{4}|MATLAB)/s.test(
         text,
-      ) || /\.(?:tfrecord\S*|csv|tsv|txt|pkl|log|ya?ml|tar)$/i.test(path)
+      ) || /\.(?:tfrecord\S*|jsonl?|ndjson|csv|tsv|txt|pkl|log|ya?ml|tar)$/i.test(path)
     );
   } finally {
     closeSync(file);

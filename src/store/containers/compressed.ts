@@ -11,15 +11,22 @@ import {
   statSync,
   utimesSync,
   writeSync,
+  type ReadStream,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
+import { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { constants, createGunzip } from "node:zlib";
 import { Decompress } from "fzstd";
 import { Failure } from "../../model/failure";
 import type { Note } from "../../model/trajectory";
+import { FileBytes } from "./byteSource";
+import { FORM_REMARKS, restating, textFormOf, type TextForm } from "./textForms";
 
 export type Compression = "gzip" | "zstd";
+/** How a text lies in its file when it is not there as it is read. */
+export type StoredForm = Compression | TextForm;
 
 /** What one compressed pickle may grow to in memory. */
 const LARGEST_IN_MEMORY = 1.5 * 2 ** 30;
@@ -39,17 +46,34 @@ export function compressionOf(bytes: Uint8Array): Compression | undefined {
   return undefined;
 }
 
+const FORM_BYTES = 64 * 1024;
+
+/** How the text of a file lies in it; undefined for plain text, and for what is no text. */
+export function storedForm(path: string): StoredForm | undefined {
+  const source = FileBytes.of(path);
+  const head = source.read(0, FORM_BYTES);
+  return compressionOf(head) ?? textFormOf(head, head.length === source.size);
+}
+
+const isCompression = (form: StoredForm): form is Compression => form === "gzip" || form === "zstd";
+
 /**
- * Decompresses a file piece by piece. A file that is cut off or damaged gives what comes before.
+ * Decompresses a file piece by piece, or brings its text into plain form. A file that is cut off or damaged gives what comes before.
  * @param sink takes a piece; false stops
  * @returns why it stopped early, if it did so by itself
  */
 async function inflate(
   path: string,
-  compression: Compression,
+  compression: StoredForm,
   sink: (piece: Uint8Array) => boolean,
 ): Promise<string | undefined> {
   const input = createReadStream(path, { highWaterMark: 256 * 1024 });
+  if (!isCompression(compression)) {
+    const plain = restating(compression);
+    for await (const piece of input) if (!sink(plain.push(piece as Buffer))) return undefined;
+    sink(plain.end());
+    return undefined;
+  }
   if (compression === "zstd") {
     let going = true;
     const stream = new Decompress((piece) => {
@@ -70,6 +94,16 @@ async function inflate(
     }
     return undefined;
   }
+  let length = 0;
+  const reason = await gunzipped(input, (piece) => {
+    length += piece.length;
+    return sink(piece);
+  });
+  return reason === "" ? cutOff(path, length) : reason;
+}
+
+/** @returns "" at the end of the file, why it stopped otherwise, undefined when the sink wants no more */
+function gunzipped(input: ReadStream, sink: (piece: Uint8Array) => boolean): Promise<string | undefined> {
   return new Promise((resolve, reject) => {
     // Without it, the last pieces of a file that is cut off would be lost.
     const gunzip = createGunzip({ finishFlush: constants.Z_SYNC_FLUSH, chunkSize: 256 * 1024 });
@@ -93,14 +127,32 @@ async function inflate(
         reject(error instanceof Error ? error : new Error(String(error)));
       }
     });
-    gunzip.on("end", () => finish());
+    gunzip.on("end", () => finish(""));
     gunzip.on("error", (error) => finish(error.message));
     input.pipe(gunzip);
   });
 }
 
+/** The end of a gzip file that does not tell the length of what came out: cut off, or one of several members. */
+async function cutOff(path: string, length: number): Promise<string | undefined> {
+  const source = FileBytes.of(path);
+  const tail = source.read(source.size - 4, 4);
+  if (tail.length === 4 && tail.readUInt32LE(0) === length % 2 ** 32) return undefined;
+  try {
+    // Nothing is kept: what is asked for is whether the last member ends.
+    await pipeline(
+      createReadStream(path),
+      createGunzip(),
+      new Writable({ write: (_piece, _encoding, done) => done() }),
+    );
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
 /** The first bytes of a compressed file's content, at most `limit`. */
-export async function inflatedHead(path: string, compression: Compression, limit: number): Promise<Buffer> {
+export async function inflatedHead(path: string, compression: StoredForm, limit: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   let held = 0;
   await inflate(path, compression, (piece) => {
@@ -114,7 +166,7 @@ export async function inflatedHead(path: string, compression: Compression, limit
 /** The whole content of a compressed file. @throws Failure when it grows beyond what fits in memory */
 export async function inflated(
   path: string,
-  compression: Compression,
+  compression: StoredForm,
 ): Promise<{ readonly bytes: Buffer; readonly notes: readonly Note[] }> {
   const pieces: Uint8Array[] = [];
   let held = 0;
@@ -129,7 +181,10 @@ export async function inflated(
     pieces.push(Uint8Array.from(piece));
     return true;
   });
-  return { bytes: Buffer.concat(pieces), notes: reason === undefined ? [] : [damaged(path, reason)] };
+  return {
+    bytes: Buffer.concat(pieces),
+    notes: [...formNotes(path, compression), ...(reason === undefined ? [] : [damaged(path, reason)])],
+  };
 }
 
 function damaged(path: string, reason: string): Note {
@@ -138,6 +193,14 @@ function damaged(path: string, reason: string): Note {
     message: `${basename(path)} cannot be decompressed to its end (${reason}): what comes before is shown.`,
     where: path,
   };
+}
+
+/** That a file is not in the form that its readers expect, in a sentence. */
+function formNotes(path: string, form: StoredForm): readonly Note[] {
+  const remark = isCompression(form) ? undefined : FORM_REMARKS[form];
+  if (remark === undefined) return [];
+  const message = `${basename(path)} ${remark}: it is read as if it were, and other programs may refuse it.`;
+  return [{ code: "loose-text", message, where: path }];
 }
 
 let folder = join(tmpdir(), "trajectory-lens-expanded");
@@ -155,7 +218,7 @@ const running = new Map<string, Promise<{ readonly path: string; readonly notes:
  */
 export function expandedCopy(
   path: string,
-  compression: Compression,
+  compression: StoredForm,
 ): Promise<{ readonly path: string; readonly notes: readonly Note[] }> {
   const stats = statSync(path);
   const name = createHash("sha256")
@@ -172,13 +235,13 @@ export function expandedCopy(
 
 async function expand(
   path: string,
-  compression: Compression,
+  compression: StoredForm,
   copy: string,
 ): Promise<{ readonly path: string; readonly notes: readonly Note[] }> {
   if (existsSync(copy)) {
     // Its time of use decides what is dropped first.
     utimesSync(copy, new Date(), new Date());
-    return { path: copy, notes: [] };
+    return { path: copy, notes: formNotes(path, compression) };
   }
   mkdirSync(folder, { recursive: true });
   makeRoom();
@@ -208,7 +271,10 @@ async function expand(
   }
   closeSync(file);
   renameSync(part, copy);
-  return { path: copy, notes: reason === undefined ? [] : [damaged(path, reason)] };
+  return {
+    path: copy,
+    notes: [...formNotes(path, compression), ...(reason === undefined ? [] : [damaged(path, reason)])],
+  };
 }
 
 /** Drops the copies that were used least recently until the rest fits. */

@@ -8,7 +8,7 @@ import { plainValue } from "../duckdb";
 import { scratchConnection } from "../parquet";
 import { FileBytes } from "./byteSource";
 import { spacedTable, spacedWidth } from "./spacedTable";
-import { compressionOf, inflatedHead } from "./compressed";
+import { compressionOf, expandedCopy, inflatedHead, storedForm } from "./compressed";
 
 /** Rows of a table by number. */
 export interface TableRows {
@@ -64,11 +64,17 @@ function separatorOf(text: string): string | undefined {
 let last:
   { readonly key: string; readonly connection: DuckDBConnection; readonly rows: TableRows } | undefined;
 
+/** Where a table is read: DuckDB decompresses by itself, and reads UTF-8 alone. */
+async function plainTable(path: string): Promise<{ readonly path: string; readonly notes: readonly Note[] }> {
+  const form = storedForm(path);
+  return form === "utf-16le" || form === "utf-16be" ? expandedCopy(path, form) : { path, notes: [] };
+}
+
 /** Columns with the names and types that DuckDB sniffs. @throws Failure when the file is no table */
 export async function csvColumns(path: string): Promise<readonly TableColumn[]> {
   const connection = await scratchConnection();
   try {
-    return (await selectionOf(connection, path)).columns;
+    return (await selectionOf(connection, (await plainTable(path)).path)).columns;
   } catch (error) {
     throw unreadable(path, error);
   } finally {
@@ -169,10 +175,11 @@ export async function csvTable(path: string): Promise<TableRows> {
     );
   const connection = await scratchConnection();
   try {
-    const { sql, columns } = await selectionOf(connection, path);
+    const copy = await plainTable(path);
+    const { sql, columns } = await selectionOf(connection, copy.path);
     await connection.run(
       `CREATE TEMP TABLE csv_rows AS SELECT row_number() OVER () - 1 AS "row no", ${sql}`,
-      [path],
+      [copy.path],
     );
     const counted = await connection.runAndReadAll("SELECT count(*) FROM csv_rows");
     const rejects = await connection.runAndReadAll(

@@ -3,24 +3,29 @@ import { parseDocument, parseJson } from "../../formats/jsonText";
 import { Failure } from "../../model/failure";
 import type { JsonValue } from "../../model/json";
 import type { Note } from "../../model/trajectory";
+import { jsonProblem, textOf } from "../textBytes";
 import { arrayElements, isArrayText, textStart } from "../textRecords";
 import { FileBytes } from "./byteSource";
-import { compressionOf, expandedCopy } from "./compressed";
+import { expandedCopy, storedForm } from "./compressed";
 import { each, LARGEST_DOCUMENT, oneRecord, ROWS_AT_ONCE, unreadable, type Opened } from "./openedRecords";
 
 /** Text records of a compressed file (or of a plain one, for readers without an index). */
 export async function textRecords(path: string, container: string, format: Format): Promise<Opened> {
-  const compression = compressionOf(FileBytes.of(path).read(0, 4));
+  const compression = container.startsWith("compressed") ? storedForm(path) : undefined;
   const copy = compression === undefined ? { path, notes: [] } : await expandedCopy(path, compression);
   const source = FileBytes.of(copy.path);
   const parse = (start: number, end: number): FormatRecord | undefined => {
     if (end - start > LARGEST_DOCUMENT)
       throw new Failure("long-line", "is longer than 400 MB", "It is left out.");
-    const text = source
-      .read(start, end - start)
-      .toString("utf8")
-      .replace(/^\ufeff/, "");
-    return text.trim() === "" ? undefined : { kind: "value", value: parseJson(text) };
+    const text = textOf(source.read(start, end - start)).replace(/^[\ufeff\0]+/, "");
+    if (text.trim() === "") return undefined;
+    try {
+      return { kind: "value", value: parseJson(text) };
+    } catch (error) {
+      const problem = jsonProblem(text);
+      if (problem === undefined) throw error;
+      throw new Failure("malformed-line", `it is not valid JSON (${problem})`, "It is left out.");
+    }
   };
   if (container.endsWith("jsonl") && format.wholeDocument !== true) {
     const starts = lineStarts(source);

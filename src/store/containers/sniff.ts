@@ -16,6 +16,7 @@ import { plainContent } from "./plainContent";
 import type { StoredContainer } from "./recordSource";
 import { isTfRecord, tfRecords } from "./tfRecordFile";
 import { isSqlite, SqliteFile } from "./sqliteFile";
+import { textFormOf } from "./textForms";
 import { isTorchArchive } from "./torchFile";
 import { isYaml, readYaml } from "./yamlFile";
 import { ZipArchive } from "./zipArchive";
@@ -58,9 +59,15 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
   if (isMessagePack(head)) return plain(path, "pickle");
   if (isArrow(head)) return { stored: "arrow", parts: { container: "arrow", columns: arrowColumns(path) } };
   if (isTar(head)) return TAR;
-  const compression = compressionOf(head);
+  const compression = compressionOf(head) ?? textFormOf(head, head.length === FileBytes.of(path).size);
   if (compression !== undefined) {
     const content = await inflatedHead(path, compression, INFLATED_BYTES);
+    if (content.length === 0)
+      throw new Failure(
+        "torn-compression",
+        `${path} gives nothing when it is decompressed: it is empty, cut off or damaged.`,
+        "Write or fetch it again.",
+      );
     if (isTar(content)) return TAR;
     if (isNpy(content)) return plain(path, "arrays");
     if (isPickle(path, content.subarray(0, TEXT_BYTES), false) || isMessagePack(content))
@@ -71,7 +78,8 @@ export async function sniff(path: string, head: Buffer, probeText: TextProbe): P
     const text = textOf(content.subarray(0, TEXT_BYTES));
     return text !== undefined && looksLikeTable(path, text) ? table(path, text) : undefined;
   }
-  if (isTfRecord(head)) return records(path);
+  // TensorBoard's logs are records too: curves, and no trajectories.
+  if (isTfRecord(head)) return head.includes("brain.Event:") ? undefined : records(path);
   const json = probeText(path, FileBytes.of(path));
   if (json !== undefined) return { stored: json.container, parts: json };
   const text = textOf(head);

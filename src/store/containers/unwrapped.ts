@@ -4,7 +4,7 @@ import { Failure } from "../../model/failure";
 import type { JsonValue } from "../../model/json";
 import type { Note } from "../../model/trajectory";
 import { FileBytes } from "./byteSource";
-import { compressionOf, inflated } from "./compressed";
+import { inflated, storedForm } from "./compressed";
 import { bestRows, heldRows, type HeldRows } from "./heldRows";
 import { jsonOfPlain } from "./jsonOfPlain";
 import { LastContents } from "./lastContents";
@@ -51,7 +51,7 @@ async function ofPickle(path: string): Promise<Unwrapped> {
 
 async function ofJson(path: string): Promise<Unwrapped> {
   const source = FileBytes.of(path);
-  const compression = compressionOf(source.read(0, 4));
+  const compression = storedForm(path);
   const { bytes, notes } =
     compression === undefined
       ? { bytes: readWhole(path, source), notes: [] as readonly Note[] }
