@@ -127,7 +127,7 @@ function eventMessages(span: RawSpan): { readonly input: JsonObject[]; readonly 
 }
 
 const MESSAGE_KEY =
-  /^(?:llm\.(?:input|output)_messages\.|gen_ai\.(?:prompt|completion)(?:\.|$)|gen_ai\.(?:input|output)\.messages$|gen_ai\.system_instructions$|ai\.(?:prompt|response)\.(?:messages|text|toolCalls)$|input\.value$|output\.value$)/;
+  /^(?:llm\.(?:input|output)_messages\.|gen_ai\.(?:prompt|completion)(?:\.|$)|gen_ai\.(?:input|output)\.messages$|gen_ai\.system_instructions$|langfuse\.observation\.(?:input|output)$|ai\.(?:prompt|response)\.(?:messages|text|toolCalls)$|input\.value$|output\.value$)/;
 
 function messagesOf(span: RawSpan): { readonly input: JsonObject[]; readonly output: JsonObject[] } {
   const own = span.attributes;
@@ -155,7 +155,11 @@ function messagesOf(span: RawSpan): { readonly input: JsonObject[]; readonly out
       () => openLlmetryMessages(indexed(own, "gen_ai.prompt"), "user"),
       () => messagesFrom(own["gen_ai.prompt"] ?? own["ai.prompt.messages"] ?? own["ai.prompt"], "user"),
       () => events.input,
-      () => messagesFrom(own["input.value"] ?? nestedValue(own["input"]), "user"),
+      () =>
+        messagesFrom(
+          own["input.value"] ?? own["langfuse.observation.input"] ?? nestedValue(own["input"]),
+          "user",
+        ),
     ),
     output: pick(
       () => messagesFrom(own["gen_ai.output.messages"], "assistant"),
@@ -165,7 +169,11 @@ function messagesOf(span: RawSpan): { readonly input: JsonObject[]; readonly out
       () => messagesFrom(own["gen_ai.completion"], "assistant"),
       () => vercelOutput(own),
       () => events.output,
-      () => messagesFrom(own["output.value"] ?? nestedValue(own["output"]), "assistant"),
+      () =>
+        messagesFrom(
+          own["output.value"] ?? own["langfuse.observation.output"] ?? nestedValue(own["output"]),
+          "assistant",
+        ),
     ),
   };
 }
@@ -194,6 +202,18 @@ function vercelOutput(own: JsonObject): JsonObject[] {
   ];
 }
 
+/** Types of Langfuse's observations that say more than that there is one, by the kinds of the others. */
+const LANGFUSE: Readonly<Record<string, string>> = {
+  generation: "llm",
+  tool: "tool",
+  retriever: "tool",
+  agent: "agent",
+  chain: "chain",
+  evaluator: "evaluator",
+  guardrail: "guardrail",
+  embedding: "embedding",
+};
+
 function kindOf(own: JsonObject, messages: { readonly output: readonly JsonObject[] }): Span["kind"] {
   const nested =
     isObject(own["openinference"]) && isObject(own["openinference"]["span"])
@@ -203,6 +223,7 @@ function kindOf(own: JsonObject, messages: { readonly output: readonly JsonObjec
     textOf(own["openinference.span.kind"]) ??
     textOf(nested) ??
     textOf(own["traceloop.span.kind"]) ??
+    LANGFUSE[textOf(own["langfuse.observation.type"]) ?? ""] ??
     ""
   ).toLowerCase();
   if (kind === "llm") return "model";
@@ -274,12 +295,14 @@ export function spanOfAttributes(raw: RawSpan): Span {
             own["gen_ai.tool.call.arguments"] ??
             own["traceloop.entity.input"] ??
             own["input.value"] ??
+            own["langfuse.observation.input"] ??
             nestedValue(own["input"]),
         ) ?? null,
       result:
         own["gen_ai.tool.call.result"] ??
         own["traceloop.entity.output"] ??
         own["output.value"] ??
+        own["langfuse.observation.output"] ??
         nestedValue(own["output"]) ??
         null,
       attributes: own,

@@ -98,6 +98,50 @@ describe("traces", () => {
     ).toEqual(["user/prompt: Hello", "assistant/answer: Hi."]);
   });
 
+  it("of Langfuse's SDK hold its observations as attributes of spans", () => {
+    const span = (
+      id: string,
+      parent: string | undefined,
+      type: string,
+      attributes: JsonObject,
+    ): JsonObject => ({
+      traceId: "t",
+      spanId: id,
+      ...(parent === undefined ? {} : { parentSpanId: parent }),
+      name: type === "tool" ? "weather" : "ask",
+      startTimeUnixNano: id,
+      endTimeUnixNano: id,
+      attributes: Object.entries({ type, ...attributes }).map(([key, value]) => ({
+        key: `langfuse.observation.${key}`,
+        value: { stringValue: typeof value === "string" ? value : JSON.stringify(value) },
+      })),
+    });
+    const asked = { role: "user", content: "Weather in Bern?" };
+    const call = {
+      role: "assistant",
+      content: "",
+      tool_calls: [
+        { id: "c", type: "function", function: { name: "weather", arguments: '{"city":"Bern"}' } },
+      ],
+    };
+    const result = { role: "tool", tool_call_id: "c", content: "rain" };
+    const spans = [
+      span("1", undefined, "agent", { input: "Weather in Bern?", output: "It rains." }),
+      span("2", "1", "generation", { input: [asked], output: call }),
+      span("3", "1", "tool", { input: { city: "Bern" }, output: "rain" }),
+      span("4", "1", "generation", {
+        input: [asked, call, result],
+        output: { role: "assistant", content: "It rains." },
+      }),
+    ];
+    const { trajectories } = readValue(otlp, { resourceSpans: [{ scopeSpans: [{ spans }] }] });
+    expect(trajectories.map(lines)).toEqual([CONVERSATION]);
+    expect(trajectories[0]?.steps[2]?.extra).toMatchObject({ tool: "weather", arguments: { city: "Bern" } });
+    expect(trajectories[0]?.steps[1]?.extra?.["attributes"]).toEqual({
+      "langfuse.observation.type": "generation",
+    });
+  });
+
   it("that were instrumented twice show a call once, nested or side by side", () => {
     const span = (
       id: string,
