@@ -171,7 +171,7 @@ export class Library implements vscode.Disposable {
                 this.services.datasets.index(roots, this.indexOptions(), {
                   signal,
                   report: ({ done, total }) => {
-                    bar.report({ message: `${count(done)} of ${counted(total, "file")}` });
+                    bar.report({ message: `${count(done)} of ${counted(total, "file")} found` });
                     this.tellWalk({ done, total, stopped: false });
                   },
                 }),

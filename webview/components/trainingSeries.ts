@@ -1,5 +1,5 @@
 import type { TrainingStepSummary } from "../../src/model/summary";
-import { percent, significant } from "./format";
+import { count, percent, significant } from "./format";
 
 /** One small plot over training steps: a main line and lighter ones of the same unit. */
 export interface TrainingSeries {
@@ -63,7 +63,9 @@ export function trainingSeries(
       id: "length",
       title: `length (${unit})`,
       meaning: `mean ${unit} of a trajectory`,
-      format: significant,
+      // As the table writes lengths.
+      format: (value) =>
+        value !== undefined && value >= 1000 ? count(Math.round(value)) : significant(value),
       lines: [{ name: unit, at: lengthAt }],
       share: false,
     },

@@ -51,9 +51,11 @@ export class TrajectoriesTree implements vscode.TreeDataProvider<TreeEntry>, vsc
           this.changes.fire(WALK);
           return;
         }
-        if (change.kind === "changed" && this.shownDatasets.has(change.dataset.id))
+        const shown = change.kind === "changed" ? this.shownDatasets.get(change.dataset.id) : undefined;
+        if (change.kind === "changed" && shown) {
+          shown.dataset = change.dataset;
           this.pending.add(change.dataset.id);
-        else this.redrawAll = true;
+        } else this.redrawAll = true;
         this.redrawSoon();
       }),
       host.scoreRuns.onProgress(({ state }) => {

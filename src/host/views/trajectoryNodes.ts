@@ -17,7 +17,8 @@ export type TreeEntry =
 export interface DatasetEntry {
   readonly kind: "dataset";
   readonly key: string;
-  readonly dataset: DatasetInfo;
+  /** As it was told last: VS Code redraws an entry only where it is the same object. */
+  dataset: DatasetInfo;
   /** The folder around it, where another dataset has the same name. */
   readonly folder?: string;
 }

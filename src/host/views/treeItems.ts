@@ -45,7 +45,7 @@ export function walkItem(walk: Walk | undefined): vscode.TreeItem {
   item.description =
     walk === undefined || walk.total === 0
       ? ""
-      : `${count(walk.done)} of ${counted(walk.total, "file")}${stopped ? "; click to go on" : ""}`;
+      : `${count(walk.done)} of ${counted(walk.total, "file")} found${stopped ? "; click to go on" : ""}`;
   item.iconPath = new vscode.ThemeIcon(stopped ? "debug-pause" : "loading~spin");
   item.contextValue = stopped ? "walkStopped" : "walk";
   item.tooltip = stopped
@@ -148,7 +148,14 @@ function datasetItem({ dataset, folder }: DatasetEntry, live: boolean): vscode.T
   item.contextValue = "dataset";
   item.tooltip = lines([
     dataset.path,
-    `${dataset.formatTitle}, ${counted(dataset.files, "file")}, ${bytes(dataset.bytes)}`,
+    // The size of a file is known when it is through.
+    [
+      dataset.formatTitle,
+      counted(dataset.files, "file"),
+      dataset.bytes === 0 ? undefined : bytes(dataset.bytes),
+    ]
+      .filter((part) => part !== undefined)
+      .join(", "),
     [
       counted(dataset.trajectories, "trajectory", "trajectories"),
       dataset.steps === 0 ? "no steps recorded" : counted(dataset.steps, "step"),

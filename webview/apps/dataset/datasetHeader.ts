@@ -73,7 +73,9 @@ export class DatasetHeader {
       );
     }
     const files = dataset.files > 1 ? `${count(dataset.files)} files, ` : "";
-    facts.push(el("span", { class: "quiet number", text: `${files}${bytes(dataset.bytes)}` }));
+    // The size of a file is known when it is through.
+    if (dataset.bytes > 0)
+      facts.push(el("span", { class: "quiet number", text: `${files}${bytes(dataset.bytes)}` }));
     if (live) {
       const title = "This dataset is still being written; new rows appear by themselves";
       facts.push(el("span", { class: "live", title }, icon("circle-filled"), "live"));
