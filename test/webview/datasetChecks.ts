@@ -271,4 +271,84 @@ export const datasetChecks: readonly Check[] = [
       });
     },
   },
+  {
+    name: "a file that could not be read offers what helps, shows no empty table, and is taken up once it is read",
+    run: (harness) =>
+      inPage(harness, { app: "dataset", scenario: "run", delay: Infinity }, async (page) => {
+        await page.evaluate(() =>
+          window.harness.post({
+            type: "error",
+            message: "play.jsonl is of no format that is known here.",
+            hint: "Its columns can be mapped.",
+            action: "mapColumns",
+          }),
+        );
+        const offer = page.locator(".status-sentence vscode-button");
+        await offer.waitFor();
+        assert.equal(await page.locator(".dataset-body").isVisible(), false);
+        assert.equal(await page.locator("h1").innerText(), "Nothing to show");
+        await offer.click();
+        assert.equal((await sent(page, "mapColumns")).length, 1);
+        await page.evaluate(() =>
+          window.harness.post({
+            type: "dataset",
+            live: false,
+            trainingSteps: [],
+            dataset: {
+              id: "d",
+              path: "/runs/play.jsonl",
+              name: "play.jsonl",
+              format: "mapped:",
+              formatTitle: "Mapped columns",
+              files: 1,
+              bytes: 0,
+              trajectories: 2,
+              steps: 4,
+              groups: 0,
+              trainingSteps: 0,
+              components: [],
+              nativeTree: false,
+              numeric: false,
+              modifiedMs: 0,
+              warnings: [],
+            },
+          }),
+        );
+        await until(page, "the name", `document.querySelector("h1").textContent === "play.jsonl"`);
+        assert.equal(await page.locator(".dataset-body").isVisible(), true);
+        assert.equal(await offer.isVisible(), false);
+        // The size of a file that is still being read is not zero; it is not known.
+        assert.doesNotMatch(await text(page, ".facts"), /\b0 B/);
+      }),
+  },
+  {
+    name: "the whole run can be searched from its table, and the advantages of a group are bars with a side",
+    run: (harness) =>
+      inPage(harness, { app: "dataset", scenario: "run" }, async (page) => {
+        await page.locator("vscode-button", { hasText: "Search" }).click();
+        assert.equal((await sent(page, "search")).length, 1);
+        await page.keyboard.press("g");
+        await until(page, "groups", `document.querySelectorAll(".groups .vlist-row").length > 5`);
+        await page.locator(".groups .vlist").focus();
+        await page.keyboard.press("Enter");
+        await until(page, "the members", `document.querySelectorAll(".table .parting").length > 1`);
+        const sides = await page.evaluate(() =>
+          [...document.querySelectorAll(".table-row")]
+            .flatMap((row) => [...row.querySelectorAll<HTMLElement>(".cell.with-bar")].slice(1))
+            .map((cell) => {
+              const fill = cell.querySelector<HTMLElement>(".bar-fill")!;
+              return {
+                value: Number(cell.textContent),
+                below: fill.classList.contains("below"),
+                width: fill.getBoundingClientRect().width,
+              };
+            }),
+        );
+        assert.ok(sides.length > 0, "there are bars of advantages");
+        for (const { value, below, width } of sides) {
+          assert.equal(below, value < 0);
+          if (value !== 0) assert.ok(width > 0, `${value} has a bar`);
+        }
+      }),
+  },
 ];

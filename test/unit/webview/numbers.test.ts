@@ -82,7 +82,7 @@ describe("numbers as views write them", () => {
       "2 matches",
       "0 keys",
     ]);
-    expect([bytes(900), bytes(48_231_993)]).toEqual(["900 B", "46 MB"]);
+    expect([bytes(900), bytes(3_120_000), bytes(48_231_993)]).toEqual(["900 B", "3.1 MB", "48 MB"]);
   });
 
   it("makes white space of tokens visible and keeps lists on one line", () => {
