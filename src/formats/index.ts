@@ -40,6 +40,7 @@ import { smolagents, smolagentsSteps } from "./smolagents";
 import { toolBench } from "./toolBench";
 import { interCode } from "./interCode";
 import { bfcl } from "./bfcl";
+import { piAgent } from "./piAgent";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -112,6 +113,7 @@ import { ratedResponses } from "./ratedResponses";
 import { responsePairs } from "./responsePairs";
 import { stepRecords } from "./stepRecords";
 import { stepwiseLabels } from "./stepwiseLabels";
+import { taggedTree } from "./taggedTree";
 import { treeOfThoughts } from "./treeOfThoughts";
 import { treeRl } from "./treeRl";
 import { browserGym } from "./browserGym";
@@ -283,6 +285,7 @@ export const formats: readonly Format[] = [
   treeOfThoughts,
   crosswordsSearch,
   monteCarloTree,
+  taggedTree,
   treeRl,
   moatless,
   stepCandidates,
@@ -303,6 +306,7 @@ export const formats: readonly Format[] = [
   geminiCli,
   openCode,
   goose,
+  piAgent,
   generatedBranches,
 ];
 

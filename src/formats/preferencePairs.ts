@@ -5,7 +5,9 @@ import { isList, isObject, objectOf, recordedNumber, textOf, titleOf, without } 
 import { contentOf, isMessage, messageList, messageSteps, promptOfMessages, roleOf } from "./messages";
 import { numbersOf } from "./outcomeFields";
 
-const MAPPED = new Set(["prompt", "question", "instruction", "input", "conversations", "messages", "system"]);
+const MAPPED = new Set([
+  ...["prompt", "question", "instruction", "input", "conversations", "messages", "system", "trajectory"],
+]);
 
 /** Names of the two sides; the first are the commonest. */
 const SIDES: readonly (readonly [string, string])[] = [
@@ -25,7 +27,12 @@ const SCORES = [
   "*_reward",
   "reward_*",
   "*_avg_rating",
+  "rating_*",
 ] as const;
+
+/** A side that is called `chosen_response` may have its score under `chosen_rating`. */
+const namesOfScore = (side: string): readonly string[] =>
+  [side, side.replace(/_?response_?/, "")].flatMap((stem) => SCORES.map((name) => name.replace("*", stem)));
 
 const sidesOf = (names: readonly string[]): readonly [string, string] | undefined =>
   SIDES.find((sides) => sides.every((side) => names.includes(side)));
@@ -65,7 +72,12 @@ function answersOf(side: JsonValue | undefined): readonly (readonly JsonObject[]
 function promptOf(row: JsonObject): readonly JsonObject[] {
   const input = isObject(row["input"]) ? messageList(row["input"]["messages"]) : messageList(row["input"]);
   const list =
-    messageList(row["conversations"]) ?? messageList(row["messages"]) ?? messageList(row["prompt"]) ?? input;
+    messageList(row["conversations"]) ??
+    messageList(row["messages"]) ??
+    messageList(row["prompt"]) ??
+    input ??
+    // UltraInteract keeps what was said before the two answers.
+    messageList(row["trajectory"]);
   if (list !== undefined) return list;
   const system = textOf(row["system"]);
   const before = system === undefined || system === "" ? [] : [{ role: "system", content: system }];
@@ -114,11 +126,7 @@ export const preferencePairs = draftedFormat({
         "Check that the file holds preference pairs.",
       );
     const prompt = promptOf(row);
-    const skip = new Set([
-      ...MAPPED,
-      ...sides,
-      ...sides.flatMap((side) => SCORES.map((name) => name.replace("*", side))),
-    ]);
+    const skip = new Set([...MAPPED, ...sides, ...sides.flatMap((side) => namesOfScore(side))]);
     const draft = (
       said: readonly JsonObject[],
       index: number,
@@ -127,9 +135,7 @@ export const preferencePairs = draftedFormat({
       const side = sides[index] as string;
       const name = `${index === 0 ? "chosen" : "rejected"}${style.of > 1 ? ` ${style.at}` : ""}`;
       const messages = said.length > 1 || roleOf(said[0] ?? {}) !== "assistant" ? said : [...prompt, ...said];
-      const scoreName = SCORES.map((pattern) => pattern.replace("*", side)).find(
-        (key) => row[key] !== undefined,
-      );
+      const scoreName = namesOfScore(side).find((key) => row[key] !== undefined);
       const listed = scoreName === undefined ? undefined : row[scoreName];
       const score = recordedNumber(isList(listed) ? listed[style.at] : listed);
       const task = promptOfMessages(messages) ?? contentOf(prompt[0]?.["content"]).text;

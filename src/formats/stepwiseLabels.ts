@@ -3,11 +3,15 @@ import type { JsonObject, JsonValue } from "../model/json";
 import type { Step } from "../model/trajectory";
 import { draftedFormat, given } from "./draft";
 import { isList, isObject, listOf, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
-import { messageList, promptOfMessages } from "./messages";
+import { messageList, promptOfMessages, roleOf, spokenOf } from "./messages";
 
 interface Labelled {
   readonly prompt: string;
+  /** A label is undefined where nobody judged the step. */
   readonly steps: readonly { readonly text: string; readonly label: number | null | undefined }[];
+  /** Whether the answer is right, where the row says so. */
+  readonly success?: boolean;
+  readonly groundTruth?: JsonValue;
   readonly used: readonly string[];
   readonly note: string;
 }
@@ -22,6 +26,74 @@ const isTexts = (value: JsonValue | undefined): value is readonly string[] =>
 
 /** The step tag of `process`: each step ends in it. Rare letters and tokens in angle brackets serve. */
 const TAG = /(\u043a\u0438|<\|?[\w ]*(?:step|prm|tag|sep)[\w ]*\|?>|\n\n\n\n\n)/i;
+
+/** RLHFlow's dialogues: each turn of the user is a step, and the assistant's is its label. */
+function markedTurns(row: JsonObject): Labelled | undefined {
+  for (const name of ["conversations", "messages", "conversation"]) {
+    const turns = messageList(row[name]);
+    if (turns === undefined || turns.length < 2 || turns.length % 2 === 1) continue;
+    const said = turns.map((turn) => textOf(spokenOf(turn)) ?? "");
+    const marked = turns.every((turn, index) =>
+      index % 2 === 0
+        ? roleOf(turn) === "user"
+        : roleOf(turn) === "assistant" && /^\s*[+-]\s*$/.test(said[index]!),
+    );
+    if (!marked) continue;
+    const [first = ""] = said;
+    // The problem stands in front of the first step, in one turn with it.
+    const begin = /\bStep 1\s*:/.exec(first)?.index ?? -1;
+    const prompt = begin > 0 ? first.slice(0, begin) : "";
+    return {
+      prompt: prompt.trim(),
+      steps: said.flatMap((text, index) =>
+        index % 2 === 0
+          ? [
+              {
+                text: (index === 0 ? text.slice(prompt.length) : text).trim(),
+                label: labelOf(said[index + 1]?.trim()),
+              },
+            ]
+          : [],
+      ),
+      used: [name],
+      note: "Step rewards are the labels: 1 for +, 0 for -. The problem is what stands before “Step 1:”.",
+    };
+  }
+  return undefined;
+}
+
+/** Steps that are objects with a score each, such as VisualPRM's. */
+function scoredSteps(row: JsonObject): Labelled | undefined {
+  const listed = listOf(row["steps_with_score"]);
+  if (listed === undefined || listed.length === 0 || !listed.every(isObject)) return undefined;
+  return {
+    prompt: textOf(row["question"]) ?? textOf(row["problem"]) ?? "",
+    steps: listed.map((step) => ({ text: textOf(step["step"]) ?? "", label: recordedNumber(step["score"]) })),
+    used: ["steps_with_score", "question"],
+    note: "Step rewards are the recorded scores: the share of right rollouts from the step.",
+  };
+}
+
+/** BIG-Bench Mistake: the place of the first wrong step, counted from 0; null where there is none. */
+function firstMistake(row: JsonObject): Labelled | undefined {
+  const steps = row["steps"];
+  if (!isTexts(steps) || !("mistake_index" in row) || textOf(row["input"]) === undefined) return undefined;
+  const wrong = recordedNumber(row["mistake_index"]);
+  if (wrong === undefined) return undefined;
+  const [answer, target] = [textOf(row["answer"]), textOf(row["target"])];
+  return {
+    prompt: textOf(row["input"]) ?? "",
+    steps: steps.map((text, index) => ({
+      text,
+      // Nobody judged the steps behind the first wrong one.
+      label: wrong === null || index < wrong ? 1 : index === wrong ? 0 : undefined,
+    })),
+    ...(answer === undefined || target === undefined ? {} : { success: answer.trim() === target.trim() }),
+    ...given("groundTruth", row["target"]),
+    used: ["steps", "input", "mistake_index"],
+    note: "Step rewards come from mistake_index, which counts from 0: 1 before it, 0 at it, none behind it. Success means that answer and target are equal.",
+  };
+}
 
 /** TRL's stepwise supervision, OpenR's process and label, and PRMBench's processes with the numbers of wrong steps. */
 function labelled(row: JsonObject): Labelled | undefined {
@@ -50,24 +122,26 @@ function labelled(row: JsonObject): Labelled | undefined {
       note: "Step rewards are the labels: 1 for +, 0 for -. Steps end where the process has its step tag.",
     };
   }
-  const wrong = listOf(row["error_steps"]);
+  const wrong = listOf(row["error_steps"]) ?? listOf(row["hallucination_steps"]);
   if (isTexts(row["modified_process"]) && wrong !== undefined) {
     const numbers = new Set(wrong.map(recordedNumber));
     return {
-      prompt: textOf(row["modified_question"]) ?? textOf(row["original_question"]) ?? "",
+      prompt:
+        textOf(row["modified_question"]) ?? textOf(row["original_question"]) ?? textOf(row["question"]) ?? "",
       steps: row["modified_process"].map((text, index) => ({ text, label: numbers.has(index + 1) ? 0 : 1 })),
-      used: ["modified_process", "modified_question", "error_steps"],
+      used: ["modified_process", "modified_question", "error_steps", "hallucination_steps"],
       note: "Step rewards come from error_steps, which counts from 1: 0 there, 1 elsewhere.",
     };
   }
-  return undefined;
+  return firstMistake(row) ?? scoredSteps(row) ?? markedTurns(row);
 }
 
 /** Solutions in steps with a label each. */
 export const stepwiseLabels = draftedFormat({
   id: "stepwise-labels",
   title: "Solutions with step labels",
-  source: "TRL's stepwise supervision (trl-lib/prm800k, math_shepherd), OpenR process data, PRMBench",
+  source:
+    "TRL's stepwise supervision (trl-lib/prm800k, math_shepherd), OpenR process data, PRMBench, RLHFlow's PRM data, BIG-Bench Mistake, VisualPRM",
   containers: ["jsonl", "json", "parquet", "arrow"],
   grouping: "key",
   nativeTree: false,
@@ -75,7 +149,7 @@ export const stepwiseLabels = draftedFormat({
   detect(head) {
     const row = head.firstRecord;
     const parts = isObject(row) ? labelled(row) : undefined;
-    return parts === undefined || parts.steps.some(({ label }) => label === undefined)
+    return parts === undefined || parts.steps.every(({ label }) => label === undefined)
       ? undefined
       : { confidence: 0.85, reason: `${parts.used.slice(0, 3).join(", ")} with a label a step` };
   },
@@ -105,9 +179,9 @@ export const stepwiseLabels = draftedFormat({
         groupKey: parts.prompt,
         groupGuess: "rows with the same prompt",
         title: titleOf(parts.prompt),
-        task: { prompt: parts.prompt },
+        task: { prompt: parts.prompt, ...given("groundTruth", parts.groundTruth) },
         steps,
-        outcome: { components: {} },
+        outcome: { ...given("success", parts.success), components: {} },
         extra: without(row, new Set(parts.used)),
         notes: [{ code: "step-labels", message: parts.note }],
       },

@@ -6,8 +6,9 @@ import { draftsOfSearch, treeOfSearch, type Search, type SearchNode } from "./se
 
 const MAPPED = new Set(["steps", "ys", "infos"]);
 
+/** Texts of a list, whose elements may be lists of those that came of one state. */
 const texts = (value: JsonObject[string]): readonly string[] =>
-  isList(value) ? value.filter((one): one is string => typeof one === "string") : [];
+  isList(value) ? value.flatMap((one) => (typeof one === "string" ? [one] : texts(one))) : [];
 
 /** The longest text in front that begins `text`: the states of this log hold their whole past. */
 function parentOf(text: string, before: ReadonlyMap<string, number>): number {
@@ -30,19 +31,30 @@ function searchOf(record: FormatRecord): Search {
   const nodes: SearchNode[] = [{ parent: -1, text: prompt }];
   let before = new Map<string, number>([["", 0]]);
   const answers = new Map<string, number>();
-  for (const [at, text] of texts(row["ys"]).entries()) if (!answers.has(text)) answers.set(text, at);
+  const listed = texts(row["ys"]);
+  for (const [at, text] of listed.entries()) if (!answers.has(text)) answers.set(text, at);
   const infos = isList(row["infos"]) ? row["infos"] : [];
   for (const [depth, step] of steps.entries()) {
+    // A forest: where the states to go on from are those of the beginning, another tree begins.
+    const from = texts(step["ys"]);
+    if (depth > 0 && from.length > 0 && from.every((text) => text === "")) before = new Map([["", 0]]);
+    const next = steps[depth + 1];
+    const last = next === undefined || texts(next["ys"]).every((text) => text === "");
+    // Without a list of answers, what the last level of a tree selected is what it found.
+    if (listed.length === 0 && last)
+      for (const text of texts(step["select_new_ys"])) if (text !== "") answers.set(text, -1);
     const selected = new Set(texts(step["select_new_ys"]));
-    const values = isList(step["values"]) ? step["values"] : [];
+    const recorded = step["values"];
+    // One number stands for all states of a level.
+    const valueAt = (at: number) => recordedNumber(isList(recorded) ? recorded[at] : recorded);
     const now = new Map<string, number>();
     for (const [at, text] of texts(step["new_ys"]).entries()) {
       const parent = parentOf(text, before);
       const past = nodes[parent];
       const state = [...before].find(([, index]) => index === parent)?.[0] ?? "";
       const kept = selected.has(text);
-      const value = recordedNumber(values[at]);
-      const answer = depth === steps.length - 1 ? answers.get(text) : undefined;
+      const value = valueAt(at);
+      const answer = last ? answers.get(text) : undefined;
       const info = answer === undefined ? undefined : infos[answer];
       const reward = isObject(info) ? recordedNumber(info["r"]) : undefined;
       const above = past?.value;
@@ -89,7 +101,7 @@ function searchOf(record: FormatRecord): Search {
 export const treeOfThoughts = draftedFormat({
   id: "tree-of-thoughts",
   title: "Tree of Thoughts log",
-  source: "princeton-nlp/tree-of-thought-llm, logs/{task}/*.json (run.py)",
+  source: "princeton-nlp/tree-of-thought-llm, logs/{task}/*.json (run.py); iamhankai/Forest-of-Thought",
   containers: ["json", "jsonl"],
   grouping: "record",
   nativeTree: true,
