@@ -6,6 +6,7 @@ import type { FileHead, FormatRecord } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
 import { contentOf, isMessage, messageList, messageSteps, promptOfMessages, roleOf } from "./messages";
 import { outcomeOfRow } from "./outcomeFields";
+import { PLACES, rolloutFieldsOf, truthName } from "./rolloutFields";
 
 /** Names that people give to a list of messages, the commonest first. */
 const CONVERSATIONS = [
@@ -26,6 +27,8 @@ const CONVERSATIONS = [
 /** The system's words beside the conversation, as requests of Anthropic and Gemini hold them. */
 const SYSTEMS = ["system", "systemInstruction", "system_instruction"] as const;
 const ANSWERS = ["completion", "response", "output"] as const;
+/** Fields that hold one side of an exchange. */
+const SIDES = new Set<string>([...ANSWERS, "prompt", "input", "chosen", "rejected"]);
 const MAPPED = new Set<string>([...CONVERSATIONS, ...ANSWERS, "prompt", "input", "tools"]);
 
 interface Conversation {
@@ -44,6 +47,8 @@ function conversationOf(value: JsonValue | undefined): Conversation | undefined 
     const whole = messageList(value[field]);
     if (whole !== undefined) return withSystem(value, whole, field);
   }
+  const unnamed = unnamedConversation(value);
+  if (unnamed !== undefined) return withSystem(value, unnamed.messages, unnamed.field);
   const asked = ["prompt", "input"].find((field) => messageList(value[field]) !== undefined);
   const answer = ANSWERS.find((field) => saidIn(value[field]) !== undefined);
   const prompt = asked === undefined ? undefined : messageList(value[asked]);
@@ -51,6 +56,21 @@ function conversationOf(value: JsonValue | undefined): Conversation | undefined 
   return asked === undefined || answer === undefined || prompt === undefined || said === undefined
     ? undefined
     : { messages: [...prompt, ...said], prompt: prompt.length, fields: [asked, answer] };
+}
+
+/** A conversation under a name of its own: the only list of messages, in which an assistant answers. */
+function unnamedConversation(
+  row: JsonObject,
+): { readonly field: string; readonly messages: readonly JsonObject[] } | undefined {
+  const found = Object.keys(row).flatMap((field) => {
+    const messages = isList(row[field]) ? messageList(row[field]) : undefined;
+    return messages === undefined ? [] : [{ field, messages }];
+  });
+  const [one] = found;
+  if (one === undefined || found.length > 1 || SIDES.has(one.field)) return undefined;
+  return one.messages.length > 1 && one.messages.some((message) => roleOf(message) === "assistant")
+    ? one
+    : undefined;
 }
 
 function withSystem(row: JsonObject, messages: readonly JsonObject[], field: string): Conversation {
@@ -74,7 +94,7 @@ function saidIn(value: JsonValue | undefined): readonly JsonObject[] | undefined
 
 /** SWE sets call a resolved task `target`; elsewhere a target is an answer, so only a flag counts. */
 function outcomeOf(row: JsonObject): Outcome {
-  const outcome = outcomeOfRow(row, MAPPED);
+  const outcome = outcomeOfRow(row, new Set([...MAPPED, ...PLACES]));
   const target = row["target"];
   const { target: _target, ...components } = outcome.components;
   return typeof target === "boolean" && outcome.success === undefined
@@ -93,8 +113,12 @@ function draftOf(value: JsonValue): TrajectoryDraft {
   const { messages, prompt, fields } = conversation;
   const row = isObject(value) ? value : {};
   const task = promptOfMessages(messages);
+  const known = truthName(row);
+  // Labels and targets of conversations are classes and flags as often as answers.
+  const truth = known !== undefined && /truth|^gt|gold|answer|expected/.test(known) ? known : undefined;
   return {
-    task: { ...given("prompt", task) },
+    task: { ...given("prompt", task), ...(truth === undefined ? {} : given("groundTruth", row[truth])) },
+    ...rolloutFieldsOf(row),
     ...given("ownId", textOf(row["id"]) ?? textOf(row["instance_id"]) ?? textOf(row["traj_id"])),
     steps: messageSteps(messages, prompt),
     outcome: outcomeOf(row),
@@ -116,7 +140,7 @@ export const chatMessages = draftedFormat({
   source:
     "OpenAI-style chat: messages, conversation, or prompt and completion as lists of {role, content}; SWE-smith, SWE-Gym and nebius' sets of agent trajectories",
   containers: ["jsonl", "json", "parquet"],
-  grouping: "none",
+  grouping: "key",
   nativeTree: false,
 
   detect(head: FileHead) {

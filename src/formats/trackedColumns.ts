@@ -101,7 +101,7 @@ const WHOLE =
   /^(?:(?:total|final|overall|episode|mean|combined)?(?:reward|score|return)s?(?:sum|total|mean)?|r)$/;
 
 /** Words of a name, in small letters. */
-const wordsOf = (name: string): readonly string[] =>
+export const wordsOf = (name: string): readonly string[] =>
   name
     .replace(/([a-z\d])([A-Z])/g, "$1 $2")
     .toLowerCase()

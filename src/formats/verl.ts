@@ -149,6 +149,14 @@ function groupOf(
   return { groupKey: textOfPrompt(input), groupGuess: SAME_PROMPT };
 }
 
+/** Fields that verl-agent adds to each environment step of its batches. */
+const STEP_FIELDS = ["is_action_valid", "episode_lengths", "anchor_obs"] as const;
+const STEP_ROW: Note = {
+  code: "guessed-step-row",
+  message:
+    "The row looks like one environment step of an episode (verl-agent's fields, a guess); the file does not say which rows make an episode: log traj_uid to have them together.",
+};
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** verl's rollout and validation dumps, v0.4 to v0.9: one row a response, one file a training step. */
@@ -241,7 +249,7 @@ export const verl: Format = {
       flatText: { prompt: input ?? "", response: row["output"] as string },
       outcome: outcomeOf(row),
       extra: without(row, isObject(row["score"]) || isList(row["score"]) ? SHOWN_WITH_SCORE : SHOWN),
-      notes: [...notes, ...guess],
+      notes: [...notes, ...guess, ...(STEP_FIELDS.some((name) => name in row) ? [STEP_ROW] : [])],
     };
   },
 };

@@ -4,6 +4,7 @@ import type { Note, Step } from "../model/trajectory";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import type { FormatRecord } from "./format";
 import {
+  fieldNames,
   isList,
   isObject,
   recordedFlag,
@@ -138,15 +139,67 @@ export const verlAgent = draftedFormat({
   },
 });
 
-/** Fields of a step row that are read; the others stay visible. */
-const LOGGED = new Set(["prompt", "llm_output", "projected_action", "reward", "done", "uid", "traj_uid"]);
+/** Names of the fields of step rows: forks log them apart, or add them to verl's own dump. */
+const PROMPTS = ["prompt", "input"] as const;
+const OUTPUTS = ["llm_output", "output", "response"] as const;
+const NUMBERS = ["rollout_step", "env_step", "step_idx", "step_id", "turn_idx", "turn"] as const;
+const STEP_REWARDS = ["reward", "rewards", "step_reward", "step_rewards"] as const;
+/** The episode's reward, repeated on each of its steps. */
+const EPISODE_REWARDS = ["episode_rewards", "episode_reward", "score"] as const;
 
-/** Step rows of forks that log the ids too: nothing is guessed. */
+/** Fields of a step row that are read; the others stay visible. */
+const LOGGED = new Set<string>([
+  ...PROMPTS,
+  "llm_output",
+  "output",
+  "projected_action",
+  "reward",
+  "done",
+  "uid",
+  "traj_uid",
+]);
+
+const nameIn = (row: JsonObject, names: readonly string[]): string | undefined =>
+  names.find((name) => row[name] !== undefined);
+
+/** Rows of one episode in their order: by the number that they have, else as they stand in the file. */
+function inOrder(rows: readonly JsonObject[]): readonly JsonObject[] {
+  const name = NUMBERS.find((own) => rows.every((row) => wholeNumber(row[own]) !== undefined));
+  if (name === undefined) return rows;
+  return [...rows].sort((a, b) => (wholeNumber(a[name]) ?? 0) - (wholeNumber(b[name]) ?? 0));
+}
+
+/** The episode's reward: what its rows repeat, else the sum of the steps'. */
+function rewardOf(
+  rows: readonly JsonObject[],
+  steps: readonly (number | null | undefined)[],
+): { readonly reward?: number | null; readonly rewardSource?: string } {
+  const [first] = rows;
+  const repeated = EPISODE_REWARDS.find((name) => {
+    const value = recordedNumber(first?.[name]);
+    return value !== undefined && rows.every((row) => Object.is(recordedNumber(row[name]), value));
+  });
+  const recorded = steps.filter((value) => value !== undefined);
+  // One row alone says nothing of repetition: its own reward counts where it has one.
+  if (repeated !== undefined && (rows.length > 1 || recorded.length === 0 || repeated !== "score"))
+    return {
+      reward: recordedNumber(first?.[repeated]) ?? null,
+      rewardSource: `${repeated}: the episode's reward, repeated on each of its steps`,
+    };
+  if (recorded.length === 0) return {};
+  const numbers = recorded.filter((value) => value !== null && !Number.isNaN(value));
+  return {
+    reward: numbers.length === 0 ? null : numbers.reduce<number>((sum, value) => sum + (value ?? 0), 0),
+    rewardSource: "sum of the steps' rewards",
+  };
+}
+
+/** Step rows of forks that log the ids too: nothing is guessed but the order, where the rows have no number. */
 export const verlAgentSteps = draftedFormat({
   id: "verl-agent-steps",
   title: "verl-agent step rows",
   source:
-    "verl-agent forks that log llm_step_rows: {rollout_step, uid, traj_uid, reward, done, prompt, llm_output}",
+    "verl-agent forks that log step rows with traj_uid: llm_step_rows, or verl's dump with the batch's own fields",
   containers: ["jsonl", "parquet"],
   wholeDocument: true,
   episodeColumns: [],
@@ -154,12 +207,12 @@ export const verlAgentSteps = draftedFormat({
   nativeTree: false,
 
   detect(head) {
-    const names =
-      head.container === "parquet"
-        ? new Set((head.columns ?? []).map((column) => column.name))
-        : new Set(isObject(head.firstRecord) ? Object.keys(head.firstRecord) : []);
-    return ["traj_uid", "rollout_step", "llm_output"].every((name) => names.has(name))
-      ? { confidence: 0.95, reason: "keys traj_uid, rollout_step, llm_output" }
+    const names = new Set(fieldNames(head));
+    if (!names.has("traj_uid")) return undefined;
+    if (names.has("rollout_step") && names.has("llm_output"))
+      return { confidence: 0.95, reason: "keys traj_uid, rollout_step, llm_output" };
+    return PROMPTS.some((name) => names.has(name)) && OUTPUTS.some((name) => names.has(name))
+      ? { confidence: 0.96, reason: "a prompt and an output a step, and the trajectory's traj_uid" }
       : undefined;
   },
 
@@ -167,22 +220,20 @@ export const verlAgentSteps = draftedFormat({
     const trajectories = new Map<string, JsonObject[]>();
     for (const row of rowsOf(record)) {
       // Rows of environments that had ended already only keep the batch's shape.
-      if (recordedFlag(row["active"]) === false || !("traj_uid" in row)) continue;
+      if (recordedFlag(row["active"] ?? row["active_masks"]) === false || !("traj_uid" in row)) continue;
       const id = String(row["traj_uid"]);
       const known = trajectories.get(id);
       if (known === undefined) trajectories.set(id, [row]);
       else known.push(row);
     }
     return [...trajectories].map(([id, unordered]): TrajectoryDraft => {
-      const rows = [...unordered].sort(
-        (a, b) => (wholeNumber(a["rollout_step"]) ?? 0) - (wholeNumber(b["rollout_step"]) ?? 0),
-      );
+      const rows = inOrder(unordered);
       const steps: Step[] = [];
-      let sum: number | null = null;
+      const rewards: (number | null | undefined)[] = [];
       for (const row of rows) {
-        const prompt = textOf(row["prompt"]) ?? "";
-        const reward = recordedNumber(row["reward"]);
-        if (typeof reward === "number" && !Number.isNaN(reward)) sum = (sum ?? 0) + reward;
+        const prompt = textOf(row[nameIn(row, PROMPTS) ?? ""]) ?? "";
+        const reward = recordedNumber(row[nameIn(row, STEP_REWARDS) ?? ""]);
+        rewards.push(reward);
         const observation =
           /[Yy]our current observation(?: is)?:\s*([\s\S]*?)(?=\n\s*Your admissible actions|$)/
             .exec(prompt)?.[1]
@@ -200,7 +251,7 @@ export const verlAgentSteps = draftedFormat({
           index: steps.length,
           role: "assistant",
           kind: "act",
-          ...said(textOf(row["llm_output"]) ?? ""),
+          ...said(textOf(row[nameIn(row, OUTPUTS) ?? ""]) ?? ""),
           ...(action === undefined || action === null
             ? {}
             : { toolCalls: [{ name: "action", arguments: action }] }),
@@ -210,28 +261,44 @@ export const verlAgentSteps = draftedFormat({
           extra: { ...without(row, LOGGED), ...(isObject(info) ? { info_json: info } : {}) },
         });
       }
-      const last = unpacked(rows.at(-1)?.["info_json"]);
-      const won = isObject(last) ? (recordedFlag(last["won"]) ?? recordedFlag(last["success"])) : undefined;
+      const lastRow = rows.at(-1);
+      const last = unpacked(lastRow?.["info_json"]);
+      const won = isObject(last)
+        ? (recordedFlag(last["won"]) ?? recordedFlag(last["success"]))
+        : (recordedFlag(lastRow?.["won"]) ?? recordedFlag(lastRow?.["success"]));
       const uid = rows[0]?.["uid"];
-      const task = stepRow({ input: textOf(rows[0]?.["prompt"]) ?? "", output: "" }, 0)?.task;
+      const opening = textOf(rows[0]?.[nameIn(rows[0] ?? {}, PROMPTS) ?? ""]) ?? "";
+      const task = stepRow({ input: opening, output: "" }, 0)?.task;
+      const numbered = NUMBERS.some((name) => rows.every((row) => wholeNumber(row[name]) !== undefined));
       return {
         ownId: id,
         ...(uid === undefined || uid === null ? {} : { groupKey: String(uid) }),
         title: titleOf(task ?? steps[0]?.observation ?? ""),
-        task: { ...given("prompt", task ?? steps[0]?.observation) },
+        task: {
+          ...given("prompt", task ?? steps[0]?.observation),
+          ...given("groundTruth", rows[0]?.["gts"]),
+        },
         ...given(
           "trainingStep",
           wholeNumber(rows[0]?.["global_step"]) ?? wholeNumber(rows[0]?.["step"]) ?? stemNumber(context.path),
         ),
         steps,
         outcome: {
-          reward: sum,
-          rewardSource: "sum of the steps' rewards",
+          ...rewardOf(rows, rewards),
           ...given("success", won),
           components: numbersOf({ episode_length: rows.length }, new Set()),
         },
         extra: {},
-        notes: [],
+        notes:
+          numbered || rows.length < 2
+            ? []
+            : [
+                {
+                  code: "guessed-order",
+                  message:
+                    "The rows have no number: the steps of an episode are in the file's order (guess).",
+                },
+              ],
       };
     });
   },

@@ -1,5 +1,9 @@
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { chainEpisodes, stepRow } from "../../src/formats/verlAgentEpisodes";
+import type { JsonObject } from "../../src/model/json";
 import { lines } from "./draftsOf";
 import { readFile, readParts } from "./readFile";
 
@@ -92,5 +96,68 @@ describe("verl-agent", () => {
     expect(first?.outcome).toMatchObject({ reward: 1, success: true });
     expect(second?.outcome).toMatchObject({ reward: null, success: false });
     expect(first?.notes).toEqual([]);
+  });
+
+  /** Rows of verl's own dump, with fields of verl-agent's batch. */
+  const dumped = (row: JsonObject) => ({ step: 3, uid: "u1", is_action_valid: true, ...row });
+
+  it("puts rows of verl's own dump together where they have traj_uid, whatever their prompts say", async () => {
+    const rows = [
+      dumped({
+        traj_uid: "a",
+        input: "Room 1",
+        output: "<think>hm</think>go north",
+        score: 1,
+        rewards: 0,
+        anchor_obs: "r1",
+      }),
+      dumped({ traj_uid: "b", input: "Room 1", output: "wait", score: 0, rewards: 0, anchor_obs: "r1" }),
+      dumped({ traj_uid: "a", input: "Room 2", output: "take lamp", score: 1, rewards: 1, anchor_obs: "r2" }),
+      dumped({
+        traj_uid: "b",
+        input: "Room 1",
+        output: "wait",
+        score: 0,
+        rewards: 0,
+        anchor_obs: "r1",
+        active_masks: false,
+      }),
+    ];
+    const path = join(mkdtempSync(join(tmpdir(), "lens-steps-")), "3.jsonl");
+    writeFileSync(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const { format, records } = await readFile(path);
+    expect(format?.id).toBe("verl-agent-steps");
+    const [first, second] = readParts(records[0]!, format!);
+    expect(first).toMatchObject({
+      trainingStep: 3,
+      outcome: { reward: 1, rewardSource: "score: the episode's reward, repeated on each of its steps" },
+    });
+    expect(
+      first?.steps.map(({ observation, thought, action, reward, stateKey }) => [
+        observation ?? thought,
+        action,
+        reward,
+        stateKey,
+      ]),
+    ).toEqual([
+      ["Room 1", undefined, undefined, undefined],
+      ["<think>hm</think>", "go north", 0, "r1"],
+      ["Room 2", undefined, undefined, undefined],
+      [undefined, "take lamp", 1, "r2"],
+    ]);
+    expect(first?.notes.map(({ code }) => code)).toEqual(["guessed-order"]);
+    expect(second?.steps).toHaveLength(2);
+    expect(records[0]?.summaries.map(({ ownId, groupKey }) => [ownId, groupKey])).toEqual([
+      ["a", "u1"],
+      ["b", "u1"],
+    ]);
+  });
+
+  it("leaves step rows without traj_uid apart, and says what they look like", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "lens-steps-")), "3.jsonl");
+    writeFileSync(path, `${JSON.stringify(dumped({ input: "Room 1", output: "wait", score: 0 }))}\n`);
+    const { format, records } = await readFile(path);
+    expect(format?.id).toBe("verl");
+    expect(readParts(records[0]!, format!)[0]?.notes.map(({ code }) => code)).toContain("guessed-step-row");
   });
 });

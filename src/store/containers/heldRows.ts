@@ -114,11 +114,21 @@ function byId(document: JsonObject, place: string): HeldRows | undefined {
       })),
     };
   const lists = fields.filter(([, value]) => isList(value) && value.every(isObject));
-  if (fields.length < 2 || lists.length < fields.length) return undefined;
+  if (fields.length < 2 || lists.length < fields.length || !alike(lists.map(([, value]) => value)))
+    return undefined;
   return {
     place: `${place} lists of objects`.trim(),
     rows: lists.flatMap(([key, value]) => (value as readonly JsonObject[]).map((row) => ({ key, ...row }))),
   };
+}
+
+/** True where the first objects of lists have at least half of their fields in common: what differs is no one table. */
+function alike(lists: readonly (JsonValue | undefined)[]): boolean {
+  const firsts = lists.flatMap((list) => (isList(list) && isObject(list[0]) ? [Object.keys(list[0])] : []));
+  const [first] = firsts;
+  if (first === undefined) return false;
+  const shared = first.filter((key) => firsts.every((keys) => keys.includes(key)));
+  return firsts.every((keys) => 2 * shared.length >= keys.length);
 }
 
 /** Rows with what stands beside them. */
