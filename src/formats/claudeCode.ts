@@ -210,7 +210,6 @@ export const claudeCode = draftedFormat({
   drafts(record, context) {
     const value = record.kind === "value" ? record.value : null;
     const { lines, others } = linesOf(documentLines(value));
-    const result = lines.findLast((line) => line["type"] === "result");
     const threads = threadsOf(lines);
     if (threads.every(({ lines: own }) => !own.some(isTurn)))
       throw new Failure(
@@ -232,7 +231,10 @@ export const claudeCode = draftedFormat({
         const summary = lines.find(
           (line) => line["type"] === "summary" && thread.lines.some(({ uuid }) => uuid === line["leafUuid"]),
         );
-        const ways = threads.filter((one) => one.agent === undefined).length;
+        const own = (line: JsonObject): boolean =>
+          id === undefined || (line["session_id"] ?? line["sessionId"] ?? id) === id;
+        const result = lines.findLast((line) => line["type"] === "result" && own(line));
+        const ways = threads.filter((one) => one.agent === undefined && one.lines.some(own)).length;
         return sessionDraft({
           // Ways that one session went are a group, so that its tree shows where they part.
           groupKey: thread.agent === undefined && ways > 1 ? id : undefined,

@@ -39,7 +39,7 @@ const isPrompt = (line: JsonObject): boolean =>
 
 /**
  * Index of each line's parent, -1 where a conversation begins. A compaction names what came before it; a parent that is not
- * in the file (a kind of line that is no longer kept) is taken to be the line before of the same agent.
+ * in the file (a kind of line that is no longer kept) is taken to be the line before of the same session and agent.
  */
 function parentsOf(lines: readonly JsonObject[]): Int32Array {
   const at = new Map<string, number>();
@@ -50,7 +50,7 @@ function parentsOf(lines: readonly JsonObject[]): Int32Array {
   const parents = new Int32Array(lines.length).fill(-1);
   const before = new Map<string, number>();
   for (const [index, line] of lines.entries()) {
-    const agent = `${textOf(line["agentId"]) ?? ""}:${line["isSidechain"] === true}`;
+    const agent = `${textOf(line["sessionId"]) ?? ""}:${textOf(line["agentId"]) ?? ""}:${line["isSidechain"] === true}`;
     const own = textOf(line["parentUuid"]) ?? textOf(line["logicalParentUuid"]);
     const known = own === undefined ? undefined : at.get(own);
     const previous = before.get(agent) ?? -1;
@@ -131,18 +131,29 @@ function waysThrough(lines: readonly JsonObject[]): {
   return { ways, left };
 }
 
+/** Threads of lines without links: what belongs to a sub-agent names the call that started it. */
+function byAgent(lines: readonly JsonObject[]): SessionThread[] {
+  const agentOf = (line: JsonObject): string => textOf(line["parent_tool_use_id"]) ?? "";
+  const agents = [...new Set(lines.map(agentOf))].sort((a, b) => Number(a !== "") - Number(b !== ""));
+  return agents.map((agent) => ({
+    lines: lines.filter((line) => agentOf(line) === agent),
+    ...(agent === "" ? {} : { agent }),
+    notes: [],
+  }));
+}
+
 /** The conversations in the lines of a session file: the main one first, then those it was taken back from, then sub-agents. */
 export function threadsOf(lines: readonly JsonObject[]): readonly SessionThread[] {
   const linked = lines.filter((line) => "uuid" in line || isTurn(line));
   if (!linked.some((line) => typeof line["parentUuid"] === "string")) {
-    // A stream has no links, nor have sessions without a parent anywhere: what belongs to a sub-agent names the call that started it.
-    const agentOf = (line: JsonObject): string => textOf(line["parent_tool_use_id"]) ?? "";
-    const agents = [...new Set(lines.map(agentOf))].sort((a, b) => Number(a !== "") - Number(b !== ""));
-    return agents.map((agent) => ({
-      lines: lines.filter((line) => agentOf(line) === agent),
-      ...(agent === "" ? {} : { agent }),
-      notes: [],
-    }));
+    // A stream has no links, nor have sessions without a parent anywhere.
+    const sessionOf = (line: JsonObject): string =>
+      textOf(line["sessionId"]) ?? textOf(line["session_id"]) ?? "";
+    const named = [...new Set(lines.map(sessionOf))].filter((session) => session !== "");
+    // Runs that were logged one after another into one file; lines that name no session are of all of them.
+    return (named.length < 2 ? [""] : named).flatMap((session) =>
+      byAgent(session === "" ? lines : lines.filter((line) => sessionOf(line) === session)),
+    );
   }
   const { ways, left } = waysThrough(linked);
   const threads = ways.map((way): JsonObject[] =>

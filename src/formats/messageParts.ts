@@ -112,9 +112,10 @@ function goosePieces(part: JsonObject, type: string): readonly Piece[] | undefin
   return undefined;
 }
 
-/** Parts of the AI SDK and of OpenCode, where one part may hold the call and what it gave. */
+/** Parts of Pi, of the AI SDK and of OpenCode; of these one part may hold the call and what it gave. */
 function sdkPieces(part: JsonObject, type: string): readonly Piece[] | undefined {
   const id = firstOf(part, CALL_ID);
+  if (type === "toolCall") return [callPiece(part, part["name"], part["arguments"])];
   if (type === "tool-call")
     return [callPiece({ id: id ?? null }, part["toolName"], firstOf(part, ["input", "args"]))];
   if (type === "tool-result") return [resultPiece(id, part["toolName"], firstOf(part, ["output", "result"]))];

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { geminiCli } from "../../src/formats/geminiCli";
 import { goose } from "../../src/formats/goose";
 import { openCode } from "../../src/formats/openCode";
+import { piAgent } from "../../src/formats/piAgent";
 import type { JsonObject, JsonValue } from "../../src/model/json";
 import { lines, readValue } from "./draftsOf";
 import { readFile, readParts } from "./readFile";
@@ -149,6 +150,52 @@ describe("sessions of Goose", () => {
       components: { input_tokens: 35, output_tokens: 15, total_tokens: 50 },
     });
     expect(() => readValue(goose, log.slice(0, 1))).toThrow(/no message/);
+  });
+});
+
+describe("sessions of Pi", () => {
+  it("follows the parents of entries: each way a session went is a trajectory, the last first", () => {
+    const { trajectories, summaries } = readValue(piAgent, lined("pi-agent.jsonl"));
+    const beginning = [
+      "user/prompt: Rename the file.",
+      'assistant/act: (mv does it)  [bash {"command":"mv a b"}]',
+      "tool/observe: mv: no a",
+      "environment/observe: The file was not there.",
+    ];
+    expect(trajectories.map(lines)).toEqual([
+      [...beginning, "user/observe: Then make it.", "assistant/answer: Made."],
+      [...beginning, "assistant/answer: There is no a."],
+    ]);
+    expect(summaries.map((one) => [one.ownId, one.groupKey, one.stopReason, one.truncated])).toEqual([
+      ["p-1", "p-1", "length", true],
+      ["p-1", "p-1", "stop", false],
+    ]);
+    expect(summaries[0]?.components).toEqual({
+      input_tokens: 40,
+      output_tokens: 10,
+      cache_read_tokens: 2,
+      cache_write_tokens: 0,
+      cost: 0.5,
+    });
+    expect(trajectories[0]?.steps[2]?.extra).toMatchObject({
+      tool_call_id: "t1",
+      name: "bash",
+      is_error: true,
+    });
+    expect(trajectories[0]?.extra).toMatchObject({ cwd: "/w", other_entries: [{ type: "model_change" }] });
+  });
+
+  it("reads sessions from before entries had ids, and refuses a header alone", () => {
+    const log = [
+      { type: "session", id: "p-0", cwd: "/w" },
+      { type: "message", message: { role: "user", content: "Hi" } },
+      { type: "message", message: { role: "bashExecution", command: "ls", output: "a", exitCode: 0 } },
+    ];
+    expect(lines(readValue(piAgent, log).trajectories[0])).toEqual([
+      "user/prompt: Hi",
+      "environment/prompt: a",
+    ]);
+    expect(() => readValue(piAgent, log.slice(0, 1))).toThrow(/no message/);
   });
 });
 

@@ -212,6 +212,24 @@ describe("sessions of Claude Code", () => {
     ]);
   });
 
+  it("tells runs apart that were logged one after another into one file", () => {
+    const run = (id: string, cost: number): JsonObject[] => [
+      { type: "system", subtype: "init", session_id: id },
+      {
+        type: "assistant",
+        message: { role: "assistant", content: id },
+        parent_tool_use_id: null,
+        session_id: id,
+      },
+      { type: "result", subtype: "success", total_cost_usd: cost, session_id: id },
+    ];
+    const { summaries } = readValue(claudeCode, [...run("one", 1), ...run("two", 2)]);
+    expect(summaries.map((one) => [one.ownId, one.components["total_cost_usd"], one.groupKey])).toEqual([
+      ["one", 1, undefined],
+      ["two", 2, undefined],
+    ]);
+  });
+
   it("takes the grade of the Harbor trial that it was run in, however deep its log lies, and none of a trial without one", () => {
     const path = "/jobs/t/agent/sessions/projects/-app/s.jsonl";
     const names = claudeCode.companions?.(path, [], []) ?? [];
