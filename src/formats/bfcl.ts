@@ -63,13 +63,11 @@ function logged(log: JsonValue | undefined): readonly JsonObject[] {
     if (isList(turn))
       // The state of the simulated world after a turn.
       messages.push(
-        ...turn
-          .filter(isObject)
-          .map((entry) => ({
-            ...without(entry, new Set(["content", "role"])),
-            role: "environment",
-            content: JSON.stringify(entry["content"] ?? null, null, 2),
-          })),
+        ...turn.filter(isObject).map((entry) => ({
+          ...without(entry, new Set(["content", "role"])),
+          role: "environment",
+          content: JSON.stringify(entry["content"] ?? null, null, 2),
+        })),
       );
     else if (isObject(turn))
       for (const [name, entries] of Object.entries(turn)) {

@@ -182,6 +182,11 @@ export const chatList = draftedFormat({
     const value = only(record);
     if (!isList(value))
       throw new Failure("unfit-record", "The document is not a list of messages.", "Check the file.");
-    return [draftOf(value)];
+    if (messageList(value) !== undefined) return [draftOf(value)];
+    // Logs begin with a line about the session, or hold other entries between the messages.
+    const spoken = value.filter((entry) => messageList([entry]) !== undefined);
+    const others = value.filter((entry) => messageList([entry]) === undefined);
+    const draft = draftOf(spoken);
+    return [{ ...draft, extra: { ...draft.extra, other_entries: others } }];
   },
 });

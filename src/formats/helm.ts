@@ -115,7 +115,7 @@ export const helm = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (head.array === true || !isObject(row) || !isObject(row["adapter_spec"])) return undefined;
+    if (!isObject(row) || !isObject(row["adapter_spec"])) return undefined;
     return isList(row["request_states"])
       ? { confidence: 0.95, reason: "an adapter_spec and request_states" }
       : undefined;

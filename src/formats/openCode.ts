@@ -2,8 +2,8 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Outcome } from "../model/trajectory";
 import { addNumbers, linesOf, sessionDraft } from "./agentSession";
-import { draftedFormat, given } from "./draft";
-import type { Tables } from "./format";
+import { draftedFormat, given, type TrajectoryDraft } from "./draft";
+import type { RecordContext, Tables } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
 import { gradeOfTrial, trialCompanions } from "./sessionTrial";
 import { inOneShape } from "./messageShapes";
@@ -76,6 +76,58 @@ function streamedMessages(lines: readonly JsonObject[]): JsonObject[] {
   return messages;
 }
 
+/** The draft of one session: a row of the database, an export, or the events of a stream. */
+function draftOf(value: JsonValue, context: RecordContext): TrajectoryDraft {
+  const { lines } = linesOf(value);
+  const row = isObject(value) ? value : {};
+  const stored = "key" in row;
+  const messages = stored
+    ? storedMessages(row)
+    : isObject(value)
+      ? (isList(row["messages"]) ? row["messages"] : []).filter(isMessage)
+      : streamedMessages(lines);
+  if (messages.length === 0)
+    throw new Failure(
+      "missing-field",
+      "The session holds no message.",
+      "Wait for it to begin, or check the file.",
+    );
+  const components: Record<string, number | null> = {};
+  const marked: JsonObject[] = [];
+  let stop: string | undefined;
+  const spoken = messages.map((message): JsonObject => {
+    const info = isObject(message["info"]) ? message["info"] : {};
+    addNumbers(components, info["tokens"], TOKENS);
+    if (isObject(info["tokens"])) addNumbers(components, info["tokens"]["cache"], CACHED);
+    addNumbers(components, info, { cost: "cost" });
+    stop = textOf(info["finish"]) ?? stop;
+    const parts = (isList(message["parts"]) ? message["parts"] : []).filter(isObject);
+    marked.push(...parts.filter((part) => MARKS.has(textOf(part["type"]) ?? "")));
+    return {
+      ...message,
+      parts: parts.filter((part) => !MARKS.has(textOf(part["type"]) ?? "")),
+    };
+  });
+  const session = stored
+    ? without(row, new Set(["key", "messages", "parts"]))
+    : isObject(row["info"])
+      ? row["info"]
+      : {};
+  const outcome: Outcome = { ...given("stopReason", stop), components };
+  return sessionDraft({
+    messages: inOneShape(spoken).filter(isObject),
+    id: textOf(session["id"]) ?? textOf(lines.find((line) => "sessionID" in line)?.["sessionID"]),
+    parentId: textOf(session["parentID"]) ?? textOf(session["parent_id"]),
+    outcome,
+    graded: gradeOfTrial(context.path, context.companions),
+    extra: {
+      ...session,
+      ...(marked.length === 0 ? {} : { marks: marked }),
+      ...(isObject(value) ? {} : { other_entries: lines.filter((line) => !isEvent(line)) }),
+    },
+  });
+}
+
 /** Sessions of OpenCode: exported, streamed, or in its database. */
 export const openCode = draftedFormat({
   id: "opencode",
@@ -115,55 +167,7 @@ export const openCode = draftedFormat({
 
   drafts(record, context) {
     const value = record.kind === "value" ? record.value : null;
-    const { lines } = linesOf(value);
-    const row = isObject(value) ? value : {};
-    const stored = "key" in row;
-    const messages = stored
-      ? storedMessages(row)
-      : isObject(value)
-        ? (isList(row["messages"]) ? row["messages"] : []).filter(isMessage)
-        : streamedMessages(lines);
-    if (messages.length === 0)
-      throw new Failure(
-        "missing-field",
-        "The session holds no message.",
-        "Wait for it to begin, or check the file.",
-      );
-    const components: Record<string, number | null> = {};
-    const marked: JsonObject[] = [];
-    let stop: string | undefined;
-    const spoken = messages.map((message): JsonObject => {
-      const info = isObject(message["info"]) ? message["info"] : {};
-      addNumbers(components, info["tokens"], TOKENS);
-      if (isObject(info["tokens"])) addNumbers(components, info["tokens"]["cache"], CACHED);
-      addNumbers(components, info, { cost: "cost" });
-      stop = textOf(info["finish"]) ?? stop;
-      const parts = (isList(message["parts"]) ? message["parts"] : []).filter(isObject);
-      marked.push(...parts.filter((part) => MARKS.has(textOf(part["type"]) ?? "")));
-      return {
-        ...message,
-        parts: parts.filter((part) => !MARKS.has(textOf(part["type"]) ?? "")),
-      };
-    });
-    const session = stored
-      ? without(row, new Set(["key", "messages", "parts"]))
-      : isObject(row["info"])
-        ? row["info"]
-        : {};
-    const outcome: Outcome = { ...given("stopReason", stop), components };
-    return [
-      sessionDraft({
-        messages: inOneShape(spoken).filter(isObject),
-        id: textOf(session["id"]) ?? textOf(lines.find((line) => "sessionID" in line)?.["sessionID"]),
-        parentId: textOf(session["parentID"]) ?? textOf(session["parent_id"]),
-        outcome,
-        graded: gradeOfTrial(context.path, context.companions),
-        extra: {
-          ...session,
-          ...(marked.length === 0 ? {} : { marks: marked }),
-          ...(isObject(value) ? {} : { other_entries: lines.filter((line) => !isEvent(line)) }),
-        },
-      }),
-    ];
+    const exported = isList(value) ? value.filter((one) => isObject(one) && isExport(one)) : [];
+    return exported.length > 0 ? exported.map((one) => draftOf(one, context)) : [draftOf(value, context)];
   },
 });

@@ -281,6 +281,19 @@ describe("messages of other shapes", () => {
     expect(trajectory?.steps[5]?.extra).toMatchObject({ tool_call_id: "g", is_error: true, name: "shell" });
   });
 
+  it("reads the messages of a log whose other lines are none, and keeps these", () => {
+    const header = { session: "s", started: 1 };
+    const trajectory = listed([
+      header,
+      { role: "user", content: "Hi" },
+      { event: "saved" },
+      { role: "assistant", content: "Yo" },
+    ]);
+    expect(lines(trajectory)).toEqual(["user/prompt: Hi", "assistant/answer: Yo"]);
+    expect(trajectory?.extra).toEqual({ other_entries: [header, { event: "saved" }] });
+    expect(() => listed([header])).toThrow(/no list of messages/);
+  });
+
   it("gives a list of plain messages back as it is", () => {
     const plain = [
       {
