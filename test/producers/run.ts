@@ -34,6 +34,24 @@ const producers: readonly Producer[] = [
     packages: ["stable-baselines3", "pandas"],
     modules: ["stable_baselines3", "pandas"],
   },
+  {
+    name: "replay buffers",
+    script: "write_replay_buffers.py",
+    // tianshou pins an older pandas than it needs.
+    packages: [
+      "stable-baselines3",
+      "deepdiff",
+      "matplotlib",
+      "numba",
+      "overrides<8",
+      "pettingzoo",
+      "sensai-utils",
+      "tensorboard",
+    ],
+    alone: ["tianshou"],
+    modules: ["tianshou", "numba", "deepdiff", "matplotlib", "tensorboard"],
+    own: "trainers",
+  },
   { name: "TRL", script: "write_trl.py", packages: ["trl"], modules: ["trl", "transformers", "datasets"] },
   { name: "datasets", script: "write_datasets.py", packages: ["datasets"], modules: ["datasets"] },
   {
