@@ -1,6 +1,6 @@
 import type { Stats } from "node:fs";
 import { stat } from "node:fs/promises";
-import { basename, dirname, sep } from "node:path";
+import { basename } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Format } from "../formats/format";
 import { formatById } from "../formats/index";
@@ -8,39 +8,30 @@ import { proposalSentence } from "../formats/mappingProposal";
 import type { ColumnMapping } from "../model/columnMapping";
 import { Failure, failureData } from "../model/failure";
 import type { Note } from "../model/trajectory";
+import { ArchiveIntake, type MemberIndexer } from "./archiveIntake";
 import { CompanionWatch } from "./companionWatch";
-import type { ArchiveKind } from "./containers/archiveEntries";
 import { companionState } from "./containers/companions";
-import { unpack } from "./containers/unpack";
 import { datasetPlace } from "./datasetPaths";
 import { fileHashOf } from "./ids";
 import type { IndexDatabase } from "./indexDatabase";
 import { FILE_COLUMNS, fileEntryOf, type FileEntry } from "./fileEntry";
 import type { IndexWriter } from "./indexWriter";
+import { FileQueues } from "./fileQueues";
 import { Intake } from "./intake";
 import { KnownFiles } from "./knownFiles";
+import { FilesLeftAlone } from "./leftAlone";
 import { MappingChoice } from "./mappingChoice";
 import { probe, type Probe } from "./probe";
 import { CLOCK_GRAIN_MS } from "./reading";
 import { SLICE_MS, Slices } from "./slices";
 import { Steadiness } from "./steadiness";
-import {
-  archiveDepth,
-  archiveOf,
-  dropUnpacked,
-  shownPath,
-  unpackedArchive,
-  unpackedArchives,
-} from "./unpacked";
-import { couldBeData, walk } from "./walk";
+import { archiveDepth } from "./unpacked";
 import type { WorkerPool } from "./workerPool";
 
 /** Names that promise data: what is not data behind them deserves a word. */
 const DATA_NAME =
   /\.(?:jsonl?|ndjson|parquet|hdf5|h5|traj|arrow|npz|npy|pkl|pickle|pt|tfrecord|eval|csv)(?:\.gz|\.zst)?$/i;
 
-/** Archives in archives are opened this deep. */
-const DEEPEST_ARCHIVE = 3;
 /** Readings of a file that is rewritten under each of them, and the pause between them. */
 const ATTEMPTS = 3;
 const PAUSE_MS = 100;
@@ -60,14 +51,6 @@ interface Look {
   readonly beganMs?: number;
 }
 
-/** A file that was looked at and is not in the index. */
-interface LeftAlone {
-  readonly state: string;
-  readonly note: Note | undefined;
-  /** True for data that no format took. */
-  readonly unknown?: boolean;
-}
-
 export interface DatasetEntry {
   readonly datasetId: string;
   readonly path: string;
@@ -84,13 +67,13 @@ export interface IndexerEvents {
 }
 
 /** Brings files into the index and keeps them up to date. One file is worked on by one caller at a time. */
-export class Indexer {
+export class Indexer implements MemberIndexer {
   readonly files = new KnownFiles();
   readonly datasets = new Map<string, DatasetEntry>();
   readonly companions = new CompanionWatch();
-  /** Files looked at and left alone, with the state in which that was decided. */
-  private readonly leftAlone = new Map<string, LeftAlone>();
-  private readonly busy = new Map<string, Promise<unknown>>();
+  readonly leftAlone = new FilesLeftAlone();
+  readonly archives: ArchiveIntake = new ArchiveIntake(this);
+  private readonly queues = new FileQueues();
   private readonly intake: Intake;
   private readonly steadiness = new Steadiness();
   private nextFileNo = 1;
@@ -150,17 +133,12 @@ export class Indexer {
   /** Files that are followed: those in the index, and those that could become data. */
   followedFiles(): string[] {
     // Files of archives change with their archive alone.
-    return [...this.files.paths(), ...this.leftAlone.keys()].filter((path) => archiveDepth(path) === 0);
+    return [...this.files.paths(), ...this.leftAlone.paths()].filter((path) => archiveDepth(path) === 0);
   }
 
   /** True when a file has never been looked at. */
   isNew(path: string): boolean {
     return !this.files.has(path) && !this.leftAlone.has(path);
-  }
-
-  /** Notes of files that were looked at and left alone. */
-  looseNotes(): Note[] {
-    return [...this.leftAlone.values()].flatMap(({ note }) => (note === undefined ? [] : [note]));
   }
 
   /** Note of a file that was looked at and left alone, if there is something to say. */
@@ -174,7 +152,9 @@ export class Indexer {
    */
   refresh(path: string, stats: Stats | undefined, asked: boolean, signal?: AbortSignal): Promise<void> {
     // Who had to wait for other work on the file looks at it anew.
-    return this.inLine(path, (waited) => this.refreshNow(path, waited ? undefined : stats, asked, signal));
+    return this.queues.run(path, (waited) =>
+      this.refreshNow(path, waited ? undefined : stats, asked, signal),
+    );
   }
 
   /** Reads a file again if the files beside it, from which its rows were made as well, have changed. */
@@ -184,7 +164,7 @@ export class Indexer {
     if (format?.companions === undefined && format?.plainCompanions === undefined) return;
     this.companions.note(path, format);
     if (companionState(format, path) === entry?.companions) return;
-    await this.inLine(path, async () => {
+    await this.queues.run(path, async () => {
       const file = this.files.get(path);
       if (file === undefined || companionState(format, path) === file.companions) return;
       try {
@@ -198,27 +178,8 @@ export class Indexer {
 
   /** Looks again at the files of a folder that no format took, because a file beside them may have been what they lacked. */
   async refreshUnknown(folder: string): Promise<void> {
-    const unknown = [...this.leftAlone.keys()].filter((path) => dirname(path) === folder);
-    if (unknown.length > UNKNOWN_FILES) return;
-    for (const path of unknown) {
-      const left = this.leftAlone.get(path);
-      if (left?.unknown !== true) continue;
-      this.leftAlone.set(path, { ...left, state: "" });
+    for (const path of this.leftAlone.takeUnknownIn(folder, UNKNOWN_FILES))
       await this.refresh(path, undefined, false);
-    }
-  }
-
-  /** Does work on a file after what is under way on it. */
-  private inLine(path: string, work: (waited: boolean) => Promise<void>): Promise<void> {
-    const before = this.busy.get(path);
-    const done = before === undefined ? work(false) : before.then(() => work(true));
-    const settled = done
-      .catch(() => undefined)
-      .then(() => {
-        if (this.busy.get(path) === settled) this.busy.delete(path);
-      });
-    this.busy.set(path, settled);
-    return done;
   }
 
   private async refreshNow(
@@ -286,24 +247,12 @@ export class Indexer {
     return formatById(this.datasets.get(entry.datasetId)?.format ?? "");
   }
 
-  /** Forgets the archives under some paths that are gone, with their files. */
-  async forgetArchives(isUnder: (path: string) => boolean): Promise<void> {
-    for (const { path } of unpackedArchives()) {
-      if (!isUnder(shownPath(path))) continue;
-      try {
-        await stat(path);
-      } catch {
-        await this.removeMembers(path);
-      }
-    }
-  }
-
   /** Forgets a file that is gone. Only while no other work on it is under way. */
-  private async remove(path: string): Promise<void> {
+  async remove(path: string): Promise<void> {
     this.leftAlone.delete(path);
     this.steadiness.forget(path);
     this.companions.forget(path);
-    await this.removeMembers(path);
+    await this.archives.forgetMembers(path);
     const entry = this.files.get(path);
     if (entry === undefined) return;
     this.files.delete(path);
@@ -335,19 +284,19 @@ export class Indexer {
       const found = await probe(path, mapped);
       const unfit = this.mappings.noteFit(path, mapped, found);
       if (unfit !== undefined) this.events.warning(unfit);
-      if (found.kind !== "archive") await this.removeMembers(path);
+      if (found.kind !== "archive") await this.archives.forgetMembers(path);
       if (found.kind === "readable") {
         this.leftAlone.delete(path);
         await this.add(path, found, look);
         return;
       }
       if (found.kind === "part") {
-        this.leftAlone.set(path, { state, note: undefined });
+        this.leftAlone.set(path, { state, note: undefined, unknown: false });
         await this.rereadFolder(found.leader, stats, signal);
         return;
       }
       unknown = found.kind === "unknown";
-      if (found.kind === "archive") note = await this.takeArchive(path, found.archive, look);
+      if (found.kind === "archive") note = await this.archives.take(path, found.archive, look);
       else if (found.kind === "false-friend") note = asked || DATA_NAME.test(path) ? found.note : undefined;
       else if (found.kind === "unknown" && found.damage !== undefined && (asked || DATA_NAME.test(path)))
         note = {
@@ -378,59 +327,6 @@ export class Indexer {
     const said = this.leftAlone.get(path)?.note?.message;
     this.leftAlone.set(path, { state, note, unknown });
     if (note !== undefined && (asked || note.message !== said)) this.events.warning(note);
-  }
-
-  /**
-   * Takes in the files of an archive, each as if it lay in a folder called like the archive.
-   * @returns what there is to say of the archive
-   */
-  private async takeArchive(path: string, kind: ArchiveKind, look: Look): Promise<Note | undefined> {
-    const { stats, asked, signal } = look;
-    const named = (message: string, code = "unknown-format"): Note => ({ code, message, where: path });
-    const nothing = asked
-      ? named(`${basename(path)} is an archive without a file of a format that is known here.`)
-      : undefined;
-    if (archiveDepth(path) >= DEEPEST_ARCHIVE)
-      return named(
-        `${shownPath(path)} lies in more than ${DEEPEST_ARCHIVE} archives; it is not opened.`,
-        "deep-archive",
-      );
-    const unpacked = await unpack(path, stats, kind, asked, signal);
-    if (unpacked === undefined || !unpacked.useful) {
-      await this.removeMembers(path);
-      return nothing;
-    }
-    const found = new Set<string>();
-    const listener = { problem: (where: string, error: unknown) => this.report(where, error) };
-    for await (const file of walk(unpacked.root, listener)) {
-      found.add(file.path);
-      if (!this.isNew(file.path) || couldBeData(file.path))
-        await this.refresh(file.path, file.stats, false, signal);
-    }
-    const inside = unpacked.root + sep;
-    for (const member of [...this.files.paths()])
-      if (member.startsWith(inside) && !found.has(member)) await this.remove(member);
-    const notes = this.looseNotes().filter(({ where = "" }) => where.startsWith(inside));
-    const [problem] = unpacked.problems;
-    if (![...this.files.paths()].some((member) => member.startsWith(inside) || archiveOf(member) === path)) {
-      await this.removeMembers(path);
-      dropUnpacked(path, { ...unpacked, useful: false });
-      return notes[0] === undefined ? nothing : named(notes[0].message.replaceAll(inside, ""), notes[0].code);
-    }
-    for (const more of unpacked.problems.slice(1)) this.events.warning(named(more, "damaged-archive"));
-    return problem === undefined ? undefined : named(problem, "damaged-archive");
-  }
-
-  /** Forgets the files of an archive that is gone, or is none any more. */
-  private async removeMembers(path: string): Promise<void> {
-    const unpacked = unpackedArchive(path);
-    if (unpacked === undefined) return;
-    const inside = unpacked.root + sep;
-    for (const { path: inner } of unpackedArchives())
-      if (inner.startsWith(inside)) await this.removeMembers(inner);
-    for (const member of [...this.leftAlone.keys()]) if (member.startsWith(inside)) await this.remove(member);
-    for (const member of [...this.files.paths()]) if (member.startsWith(inside)) await this.remove(member);
-    dropUnpacked(path);
   }
 
   private async add(path: string, found: Readable, look: Look): Promise<void> {
@@ -548,13 +444,7 @@ export class Indexer {
    * @param part of the file that is looked at; what is older than the last reading is in it
    */
   private rereadFolder(leader: string, part: Stats, signal: AbortSignal | undefined): Promise<void> {
-    const before = this.busy.get(leader) ?? Promise.resolve();
-    const work = before.then(() => this.rereadFolderNow(leader, part, signal));
-    const settled = work.then(() => {
-      if (this.busy.get(leader) === settled) this.busy.delete(leader);
-    });
-    this.busy.set(leader, settled);
-    return work;
+    return this.queues.run(leader, () => this.rereadFolderNow(leader, part, signal));
   }
 
   private async rereadFolderNow(leader: string, part: Stats, signal: AbortSignal | undefined): Promise<void> {
@@ -569,7 +459,11 @@ export class Indexer {
     }
   }
 
-  private report(path: string, error: unknown): void {
+  warn(note: Note): void {
+    this.events.warning(note);
+  }
+
+  report(path: string, error: unknown): void {
     this.events.warning({ code: failureData(error).code, message: sentence(error), where: path });
   }
 }

@@ -209,7 +209,7 @@ export class Store {
         const shown = shownPath(path);
         return shown === root || shown.startsWith(root.endsWith(sep) ? root : root + sep);
       });
-    await this.indexer.forgetArchives(isUnder);
+    await this.indexer.archives.forgetUnder(isUnder);
     await this.forgetMissing(paths, seen);
     this.tellAll();
     if (watch) this.follower.start();
@@ -220,7 +220,9 @@ export class Store {
       [...this.indexer.datasets.values()].filter((entry) => ids.has(entry.datasetId)),
     );
     await this.queries.counter.save(this.writer);
-    const loose = this.indexer.looseNotes().filter((note) => note.where === undefined || isUnder(note.where));
+    const loose = this.indexer.leftAlone
+      .notes()
+      .filter((note) => note.where === undefined || isUnder(note.where));
     return {
       datasets,
       warnings: [...datasets.flatMap((dataset) => dataset.warnings), ...loose.map(shownNote)],
