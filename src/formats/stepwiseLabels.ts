@@ -1,8 +1,18 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Step } from "../model/trajectory";
-import { draftedFormat, given } from "./draft";
-import { isList, isObject, listOf, objectOf, recordedNumber, textOf, titleOf, without } from "./jsonFields";
+import { draftedFormat, given, type TrajectoryDraft } from "./draft";
+import {
+  isList,
+  isObject,
+  listOf,
+  objectOf,
+  recordedFlag,
+  recordedNumber,
+  textOf,
+  titleOf,
+  without,
+} from "./jsonFields";
 import { messageList, promptOfMessages, roleOf, spokenOf } from "./messages";
 
 interface Labelled {
@@ -13,6 +23,8 @@ interface Labelled {
   readonly success?: boolean;
   readonly groundTruth?: JsonValue;
   readonly used: readonly string[];
+  /** Fields of this solution alone. */
+  readonly own?: JsonObject;
   readonly note: string;
 }
 
@@ -72,6 +84,29 @@ function scoredSteps(row: JsonObject): Labelled | undefined {
     used: ["steps_with_score", "question"],
     note: "Step rewards are the recorded scores: the share of right rollouts from the step.",
   };
+}
+
+/** VersaPRM: several chains of a question, each with its own labels, which may be missing. */
+function chains(row: JsonObject): readonly Labelled[] {
+  const listed = row["chain_of_thoughts"];
+  if (!isList(listed)) return [];
+  return listed.filter(isObject).flatMap((chain): readonly Labelled[] => {
+    const steps = chain["steps"];
+    if (!isTexts(steps)) return [];
+    const labels = listOf(chain["labels"]);
+    const right = recordedFlag(chain["parsed_answer_correctness"]);
+    return [
+      {
+        prompt: textOf(row["question"]) ?? "",
+        steps: steps.map((text, index) => ({ text, label: labelOf(labels?.[index]) })),
+        ...(typeof right === "boolean" ? { success: right } : {}),
+        ...given("groundTruth", row["answer"]),
+        used: ["chain_of_thoughts", "question"],
+        own: without(chain, new Set(["steps", "labels"])),
+        note: "Step rewards are the labels as they are recorded, such as 1, 0 and -1; a chain without labels has none.",
+      },
+    ];
+  });
 }
 
 /** BIG-Bench Mistake: the place of the first wrong step, counted from 0; null where there is none. */
@@ -136,55 +171,63 @@ function labelled(row: JsonObject): Labelled | undefined {
   return firstMistake(row) ?? scoredSteps(row) ?? markedTurns(row);
 }
 
+function solutionsIn(row: JsonObject): readonly Labelled[] {
+  const one = labelled(row);
+  return one === undefined ? chains(row) : [one];
+}
+
+function draftOf(row: JsonObject, parts: Labelled): TrajectoryDraft {
+  const steps: Step[] = [{ index: 0, role: "user", kind: "prompt", observation: parts.prompt }];
+  for (const [index, { text, label }] of parts.steps.entries())
+    steps.push({
+      index: steps.length,
+      role: "assistant",
+      kind: index === parts.steps.length - 1 ? "answer" : "act",
+      action: `${text}\n`,
+      ...given("reward", label),
+    });
+  const id = parts.own?.["cot_id"] ?? row["idx"] ?? row["id"];
+  return {
+    ...(id === undefined || id === null ? {} : { ownId: String(id) }),
+    groupKey: parts.prompt,
+    groupGuess: "rows with the same prompt",
+    title: titleOf(parts.prompt),
+    task: { prompt: parts.prompt, ...given("groundTruth", parts.groundTruth) },
+    steps,
+    outcome: { ...given("success", parts.success), components: {} },
+    extra: { ...without(row, new Set(parts.used)), ...parts.own },
+    notes: [{ code: "step-labels", message: parts.note }],
+  };
+}
+
 /** Solutions in steps with a label each. */
 export const stepwiseLabels = draftedFormat({
   id: "stepwise-labels",
   title: "Solutions with step labels",
   source:
-    "TRL's stepwise supervision (trl-lib/prm800k, math_shepherd), OpenR process data, PRMBench, RLHFlow's PRM data, BIG-Bench Mistake, VisualPRM",
+    "TRL's stepwise supervision (trl-lib/prm800k, math_shepherd), OpenR process data, PRMBench, RLHFlow's PRM data, BIG-Bench Mistake, VisualPRM, VersaPRM",
   containers: ["jsonl", "json", "parquet", "arrow"],
   grouping: "key",
   nativeTree: false,
 
   detect(head) {
     const row = head.firstRecord;
-    const parts = isObject(row) ? labelled(row) : undefined;
-    return parts === undefined || parts.steps.every(({ label }) => label === undefined)
+    const all = isObject(row) ? solutionsIn(row) : [];
+    const parts = all.find(({ steps }) => steps.some(({ label }) => label !== undefined));
+    return parts === undefined
       ? undefined
       : { confidence: 0.85, reason: `${parts.used.slice(0, 3).join(", ")} with a label a step` };
   },
 
   drafts(record) {
     const row = objectOf(record);
-    const parts = labelled(row);
-    if (parts === undefined)
+    const all = solutionsIn(row);
+    if (all.length === 0)
       throw new Failure(
         "missing-field",
         "The row has no steps with a label each.",
         "Check that the file holds labelled steps.",
       );
-    const steps: Step[] = [{ index: 0, role: "user", kind: "prompt", observation: parts.prompt }];
-    for (const [index, { text, label }] of parts.steps.entries())
-      steps.push({
-        index: steps.length,
-        role: "assistant",
-        kind: index === parts.steps.length - 1 ? "answer" : "act",
-        action: `${text}\n`,
-        ...given("reward", label),
-      });
-    const id = row["idx"] ?? row["id"];
-    return [
-      {
-        ...(id === undefined || id === null ? {} : { ownId: String(id) }),
-        groupKey: parts.prompt,
-        groupGuess: "rows with the same prompt",
-        title: titleOf(parts.prompt),
-        task: { prompt: parts.prompt, ...given("groundTruth", parts.groundTruth) },
-        steps,
-        outcome: { ...given("success", parts.success), components: {} },
-        extra: without(row, new Set(parts.used)),
-        notes: [{ code: "step-labels", message: parts.note }],
-      },
-    ];
+    return all.map((parts) => draftOf(row, parts));
   },
 });

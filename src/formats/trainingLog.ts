@@ -34,6 +34,8 @@ const LOGS: readonly Log[] = [
     reward: "evaluation/Average Returns",
     step: ["exploration/num steps total", "Epoch", "epoch"],
   },
+  { library: "rlkit", reward: "eval/Average Returns", step: ["expl/num steps total", "epoch"] },
+  { library: "rlkit", reward: "expl/Average Returns", step: ["expl/num steps total", "epoch"] },
   {
     library: "DrQ-v2, URLB, TD-MPC",
     reward: "episode_reward",

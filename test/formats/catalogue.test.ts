@@ -32,6 +32,12 @@ const ownTest = new Set([
   "npy-pairs",
   "imitation-hf",
   "episode-hdf5",
+  "maniskill",
+  "dopamine-replay",
+  "replay-buffer",
+  "tianshou-hdf5",
+  "rllib-steps",
+  "rllib-episodes",
 ]);
 
 const fixtureOf = (id: string): string => {

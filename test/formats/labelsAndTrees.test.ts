@@ -154,6 +154,25 @@ describe("step labels", () => {
     expect(trajectories[0]?.task.groundTruth).toBe("x");
   });
 
+  it("of VersaPRM belong to several chains of a question", async () => {
+    const { id, trajectories } = await read([
+      {
+        id: 4,
+        question: "q",
+        answer: "B",
+        chain_of_thoughts: [
+          { cot_id: "4_0", steps: ["a", "b"], labels: [1, -1], parsed_answer_correctness: false },
+          { cot_id: "4_1", steps: ["c"], labels: null, parsed_answer_correctness: true },
+        ],
+      },
+    ]);
+    expect(id).toBe("stepwise-labels");
+    expect(trajectories.map((one) => [one.task.id, rewards(one), one.outcome.success])).toEqual([
+      ["4_0", [1, -1], false],
+      ["4_1", [undefined], true],
+    ]);
+  });
+
   it("of MR-GSM8K, PRMBench and VisualPRM are found under their own names", async () => {
     const judged = await read([
       {
