@@ -144,6 +144,14 @@ const producers: readonly Producer[] = [
     modules: ["opentelemetry.exporter", "openinference", "langfuse", "pydantic_ai"],
     own: "agents",
   },
+  { name: "W&B", script: "write_wandb.py", packages: ["wandb"], modules: ["wandb"], own: "trainers" },
+  {
+    name: "lm-eval",
+    script: "write_lm_eval.py",
+    packages: ["lm_eval"],
+    modules: ["lm_eval", "evaluate", "sacrebleu"],
+    own: "trainers",
+  },
   { name: "MLflow", script: "write_mlflow.py", packages: ["mlflow"], modules: ["mlflow"], own: "mlflow" },
   {
     name: "trackio",
