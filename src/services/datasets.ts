@@ -220,8 +220,12 @@ export class ProcessDatasets implements Datasets, ScoreStore, ParquetRows {
     return this.supervisor.call("parquetRows", { path, start, end });
   }
 
-  exportParquet(datasetIds: readonly string[], to: string): Promise<{ path: string; rows: number }> {
-    return this.supervisor.call("exportParquet", { datasetIds, to: resolve(to) });
+  exportParquet(
+    datasetIds: readonly string[],
+    to: string,
+    task?: Task<never>,
+  ): Promise<{ path: string; rows: number }> {
+    return this.supervisor.call("exportParquet", { datasetIds, to: resolve(to) }, callOptions(task));
   }
 
   onChange(listener: (change: Change) => void): Unsubscribe {

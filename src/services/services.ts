@@ -71,7 +71,11 @@ export interface Datasets {
     task?: Task<StoreCalls["search"]["progress"]>,
   ): Promise<SearchSummary>;
   scores(trajectoryId: string): Promise<readonly ScoreSeries[]>;
-  exportParquet(datasetIds: readonly string[], to: string): Promise<{ path: string; rows: number }>;
+  exportParquet(
+    datasetIds: readonly string[],
+    to: string,
+    task?: Task<never>,
+  ): Promise<{ path: string; rows: number }>;
   onChange(
     listener: (
       change: { readonly dataset: DatasetInfo; readonly addedRows: number } | { readonly removed: string },

@@ -69,7 +69,8 @@ const handlers: Handlers = {
   }),
   scores: async ({ trajectoryId }) => (await store()).scores.ofTrajectory(trajectoryId),
   cachedScores: async ({ cacheKeys }) => (await store()).scores.cached(cacheKeys),
-  exportParquet: async ({ datasetIds, to }) => exportParquet((await store()).database, datasetIds, to),
+  exportParquet: async ({ datasetIds, to }, { signal }) =>
+    exportParquet((await store()).database, datasetIds, to, signal),
   parquetRows: ({ path, start, end }) => parquetRows(path, start, end),
   async close() {
     const open = opened;

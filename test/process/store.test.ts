@@ -655,9 +655,38 @@ describe("queries", () => {
       [1, 1, null],
       [2, 0, null],
     ]);
+    // Scores come with it; cancelled or failed, the file that is there stays.
+    const { rows } = await client.call("rows", { query: { sort: "row" }, start: 0, end: 10 });
+    const scored = (name: string, level: "step" | "trajectory", values: readonly number[], row = 0) => ({
+      trajectoryId: rows[row]!.id,
+      name,
+      level,
+      unit: "reward",
+      values: Float64Array.from(values),
+      modelPath: "/models/prm",
+      modelKind: "process-reward" as const,
+      provider: "cpu" as const,
+      method: "m",
+    });
+    const series = [scored("reward", "step", [NaN, 0.5, 1]), scored("total", "trajectory", [7], 1)];
+    await client.call("putScores", { series, cacheKeys: ["a", "b"] });
+    const export_ = { datasetIds: [dataset.id], to };
+    const stopped = client.cancellable("exportParquet", export_);
+    stopped.cancel();
+    await expect(stopped.result).rejects.toMatchObject({ code: "cancelled" });
+    expect(await client.call("exportParquet", export_)).toEqual({ path: to, rows: 3 });
     await expect(client.call("exportParquet", { datasetIds: ["none"], to })).rejects.toMatchObject({
       code: "nothing-to-export",
     });
+    expect(readdirSync(join(to, ".."))).toEqual(["out.parquet"]);
+    const withScores = await connection.runAndReadAll(
+      `SELECT "component.acc", "score.prm.reward", "score.prm.total" FROM '${to}' ORDER BY "row"`,
+    );
+    expect(withScores.getRowsJS()).toEqual([
+      [1, [null, 0.5, 1], null],
+      [null, null, 7],
+      [null, null, null],
+    ]);
     await expect(
       client.call("exportParquet", { datasetIds: [dataset.id], to: join(data, "no", "out.parquet") }),
     ).rejects.toMatchObject({ code: "missing-folder" });

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { Failure } from "../../model/failure";
+import { interruption } from "../interruption";
 import { withIndex, type CommonOptions, type Output } from "../session";
 
 export interface ExportOptions extends CommonOptions {
@@ -19,6 +20,7 @@ export function exportCommand(path: string, options: ExportOptions): Promise<Out
     const written = await services.datasets.exportParquet(
       datasets.map((dataset) => dataset.id),
       resolve(options.to),
+      { signal: interruption },
     );
     return { document: written, text: () => `${written.rows} rows written to ${written.path}` };
   });

@@ -2,6 +2,7 @@ import * as vscode from "vscode";
 import { counted } from "../ui/numbers";
 import type { Command } from "./command";
 import { isEntry, pickDataset } from "./target";
+import { withCancellableProgress } from "./wholeDataset";
 
 export const exportParquetCommand: Command = {
   what: "export to Parquet",
@@ -22,9 +23,9 @@ export const exportParquetCommand: Command = {
       filters: { Parquet: ["parquet"] },
     });
     if (!to) return;
-    const result = await vscode.window.withProgress(
-      { location: vscode.ProgressLocation.Notification, title: `Exporting ${dataset.name}` },
-      () => parts.host.library.services.datasets.exportParquet([dataset.id], to.fsPath),
+    const { datasets } = parts.host.library.services;
+    const result = await withCancellableProgress(`Exporting ${dataset.name}`, ({ signal }) =>
+      datasets.exportParquet([dataset.id], to.fsPath, { signal }),
     );
     const answer = await vscode.window.showInformationMessage(
       `Wrote ${counted(result.rows, "trajectory", "trajectories")} to ${vscode.workspace.asRelativePath(to)}.`,
