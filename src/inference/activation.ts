@@ -17,6 +17,7 @@ export function activationOf(model: LoadedModel, labels: number): Activation {
   return model.files.config?.problem_type === "multi_label_classification" ? "sigmoid" : "none";
 }
 
+/** How a score came from the graph's output, for the method of a series. */
 export const activationText: Readonly<Record<Activation, string>> = {
   none: "raw output",
   sigmoid: "sigmoid of the output",

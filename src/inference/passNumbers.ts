@@ -15,6 +15,7 @@ export interface Run {
   readonly vocabulary: number;
 }
 
+/** Logits [vocabulary] behind one token of a run; shared with the run, not copied. */
 export const rowOf = ({ values, vocabulary }: Run, row: number): Float32Array | Float64Array =>
   values.subarray(row * vocabulary, (row + 1) * vocabulary);
 

@@ -25,6 +25,7 @@ export type FloatBuffer = Float32Array | Uint16Array;
 
 const isPast = (spec: TensorSpec): boolean => /^past_key_values?\./.test(spec.name);
 
+/** Inputs that take the keys and values of earlier tokens; none where the export has no cache. */
 export const pastInputs = (model: LoadedModel): readonly TensorSpec[] => model.session.inputs.filter(isPast);
 
 /** `past_key_values.3.key` -> `present.3.key`, the name under which exporters return the grown cache. */

@@ -31,6 +31,7 @@ const branchSchema = v.looseObject({
 /** One line of a branch file. Its fields are what `src/formats/generatedBranches.ts` reads. */
 export type BranchRecord = v.InferOutput<typeof branchSchema>;
 
+/** Id of a new branch: "b" and twelve hexadecimal digits. */
 export const newBranchId = (): string => `b${randomUUID().replaceAll("-", "").slice(0, 12)}`;
 
 /**
@@ -159,6 +160,7 @@ async function replace(file: string, text: string): Promise<void> {
   await rename(temporary, file);
 }
 
+/** A record of a file as views show it. @param indexedAs id of the trajectory that the index made of it */
 export function branchOf(file: string, record: BranchRecord, indexedAs: string | undefined): GeneratedBranch {
   return {
     id: record.id,

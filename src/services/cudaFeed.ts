@@ -47,6 +47,7 @@ export const failed = (error: unknown): string => {
     : String(cause);
 };
 
+/** What every step of the installation ends with when the user cancels it. */
 export const cancelled = (): Failure =>
   new Failure("cancelled", "The installation was cancelled.", "Start it again when you want it.");
 

@@ -41,6 +41,7 @@ async function requireSpace(folder: string, bytes: number): Promise<void> {
     );
 }
 
+/** A size as the dialogs tell it, rounded up. */
 export const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
 
 /** Downloads the package to a file and checks its size and checksum; nothing is left behind when they do not fit. */

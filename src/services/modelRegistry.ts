@@ -132,6 +132,7 @@ export const modelKey = (declaration: ModelDeclaration): string =>
   declaration.path ??
   `${declaration.api === "vscode" ? "vscode:" : (declaration.url ?? "")}${declaration.model === undefined ? "" : `#${declaration.model}`}`;
 
+/** Name of a declared model in lists: its own, else that of its file, its model at the server, or the server. */
 export const declaredName = (declaration: ModelDeclaration): string =>
   declaration.name ??
   (declaration.path === undefined

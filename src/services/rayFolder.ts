@@ -6,6 +6,7 @@ import * as v from "valibot";
 import { Failure, failureData } from "../model/failure";
 import type { PortableRow } from "../model/portableRow";
 
+/** Contents of `job.json`. */
 export const jobSchema = v.object({
   version: v.literal(1),
   modelPath: v.string(),

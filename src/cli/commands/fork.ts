@@ -32,6 +32,7 @@ export interface ForkOptions extends CommonOptions, SamplingOptions {
   readonly branchGap?: number;
 }
 
+/** How tokens are drawn, from the options of a command; `\n` in a stop text is a line feed. */
 export const samplingOf = (options: SamplingOptions): GenerationOptions => {
   const { count, temperature, topP, maxNewTokens, seed, stop } = options;
   // A shell cannot easily write a line feed.

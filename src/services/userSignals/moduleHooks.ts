@@ -30,6 +30,7 @@ export const resolve: ResolveHook = async (specifier, context, next) => {
   return next(specifier, context);
 };
 
+/** Gives TypeScript and modern JavaScript of the user's signals to Node.js as modules it can run. */
 export const load: LoadHook = async (url, context, next) => {
   const { protocol, pathname } = new URL(url);
   if (protocol !== "file:" || !written.test(pathname) || pathname.includes("/node_modules/"))
