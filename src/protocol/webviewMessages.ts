@@ -290,6 +290,8 @@ export type FromDatasetView =
   | { readonly type: "openTree"; readonly groupId: string }
   | { readonly type: "score"; readonly trajectoryIds: readonly string[] }
   | { readonly type: "mapColumns" }
+  /** Shows the place of one of the dataset's warnings. */
+  | { readonly type: "openNote"; readonly where: string }
   | { readonly type: "search" }
   | { readonly type: "openAsText" }
   | { readonly type: "copy"; readonly text: string };

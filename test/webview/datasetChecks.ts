@@ -351,4 +351,16 @@ export const datasetChecks: readonly Check[] = [
         }
       }),
   },
+  {
+    name: "a warning leads to its place, and the filter is told by its own name",
+    run: (harness) =>
+      inPage(harness, { app: "dataset", scenario: "run" }, async (page) => {
+        await page.locator("button.finding-note").click();
+        assert.deepEqual(
+          (await sent(page, "openNote")).map((message) => message["where"]),
+          ["/runs/rollouts/40.jsonl:17"],
+        );
+        assert.equal(await page.locator("vscode-text-field").getAttribute("aria-label"), "Filter by title");
+      }),
+  },
 ];

@@ -374,4 +374,26 @@ export const trajectoryChecks: readonly Check[] = [
         );
       }),
   },
+  {
+    name: "where a step list is too narrow for bars its words stay, and members of the group have names",
+    run: (harness) =>
+      inPage(harness, { app: "trajectory", scenario: "puzzle", width: 430 }, async (page) => {
+        await until(page, "steps", `document.querySelectorAll(".step-row").length > 2`);
+        const widths = await page.evaluate(() =>
+          [...document.querySelectorAll(".step-row .step-words")].map(
+            (words) => words.getBoundingClientRect().width,
+          ),
+        );
+        for (const width of widths) assert.ok(width >= 24, `${width} pixels for the words of a step`);
+        const names = await page.evaluate(() =>
+          [...document.querySelectorAll(".group-strip .member")].map((chip) =>
+            chip.getAttribute("aria-label"),
+          ),
+        );
+        assert.ok(
+          names.length > 1 && names.every((name) => /^#\d+ .*reward/.test(name ?? "")),
+          names.join(" | "),
+        );
+      }),
+  },
 ];

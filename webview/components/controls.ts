@@ -76,7 +76,13 @@ export function textField(options: {
   const element = document.createElement("vscode-text-field") as HTMLElement & { value: string };
   element.className = "field";
   element.setAttribute("placeholder", options.placeholder);
-  element.setAttribute("aria-label", options.label);
+  // The toolkit calls every field "Text field" when it is put into the page; this one keeps its own name.
+  const name = (): void => {
+    if (element.getAttribute("aria-label") !== options.label)
+      element.setAttribute("aria-label", options.label);
+  };
+  name();
+  new MutationObserver(name).observe(element, { attributeFilter: ["aria-label"] });
   element.addEventListener("input", () => options.onInput(element.value));
   element.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {

@@ -158,6 +158,9 @@ export class ExplainPanel {
             class: member.self ? "member self" : "member",
             text: significant(member.reward),
             title: `#${index}: reward ${exact(member.reward)}${member.self ? ", this trajectory" : ", click to open"}`,
+            aria: {
+              label: `#${index}: reward ${exact(member.reward)}${member.self ? ", this trajectory" : ""}`,
+            },
             on: { click: () => !member.self && this.actions.open(member.id) },
           });
           if (member.self) chip.setAttribute("aria-current", "true");

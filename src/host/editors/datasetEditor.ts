@@ -5,7 +5,7 @@ import type { FromDatasetView, ToDatasetView } from "../../protocol/webviewMessa
 import type { RowQuery } from "../../protocol/storeCalls";
 import type { Host } from "../host";
 import { parseLensUri } from "../lensUris";
-import { openAsText, openTrajectory, openTree } from "../open";
+import { openAsText, openSource, openTrajectory, openTree } from "../open";
 import { groupFacts } from "./groupFacts";
 import { clampWindow, parseFromDatasetView } from "./incoming";
 import { splitBySize } from "./messageSize";
@@ -133,6 +133,13 @@ class DatasetSession implements vscode.Disposable {
       case "mapColumns":
         await vscode.commands.executeCommand("trajectoryLens.mapColumns", this.uri);
         return;
+      case "openNote": {
+        // Only places that the dataset itself names are opened.
+        const { warnings } = await this.load();
+        if (!warnings.some(({ where }) => where === message.where)) return;
+        const [, path = message.where, line] = /^(.*):(\d+)$/s.exec(message.where) ?? [];
+        return openSource({ path, row: line === undefined ? 0 : Number(line) - 1 });
+      }
       case "search":
         await vscode.commands.executeCommand("trajectoryLens.searchRun", this.uri);
         return;

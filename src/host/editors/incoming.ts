@@ -76,6 +76,7 @@ const datasetSchema = v.variant("type", [
   v.object({ type: v.literal("openTree"), groupId: key }),
   v.object({ type: v.literal("score"), trajectoryIds: v.pipe(v.array(key), v.maxLength(WINDOW_LIMIT)) }),
   v.object({ type: v.literal("mapColumns") }),
+  v.object({ type: v.literal("openNote"), where: shortText }),
   v.object({ type: v.literal("search") }),
   v.object({ type: v.literal("openAsText") }),
   copy,

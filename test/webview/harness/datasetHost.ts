@@ -172,6 +172,7 @@ export function playDataset(name: string, answer: Answer): (message: FromDataset
             {
               code: "torn-line",
               message: "40.jsonl ends in the middle of a row; the row is left out until it is complete.",
+              where: "/runs/rollouts/40.jsonl:17",
             },
           ]
         : [],

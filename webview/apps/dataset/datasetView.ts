@@ -82,6 +82,7 @@ export class DatasetView {
       countRows: (filter, counted) =>
         this.requests.ask({ ...stepPart(this.query), ...filter }, 0, 1, (total) => counted(total)),
       onFilter: (filter) => this.showOnly(filter ?? {}),
+      onNote: (where) => post({ type: "openNote", where }),
     });
     this.body.append(this.findings.element, this.rows.element);
     root.replaceChildren(

@@ -55,6 +55,8 @@ export interface FindingsActions {
   /** Counts the rows behind a filter inside the selected training steps. */
   countRows(filter: RowQuery, counted: (total: number) => void): void;
   onFilter(filter: RowQuery | undefined): void;
+  /** Shows the place that a warning names. */
+  onNote(where: string): void;
 }
 
 /** What is wrong, as sentences with the number of rows behind each, most first; a click shows those rows. */
@@ -135,16 +137,19 @@ export class Findings {
       item.setAttribute("aria-pressed", String(active));
       return item;
     });
-    const warnings = dataset.warnings
-      .slice(0, 20)
-      .map((note) =>
-        el(
-          "div",
-          { class: "finding-note", title: note.where ?? "" },
-          icon("warning"),
-          el("span", { text: note.message }),
-        ),
+    const warnings = dataset.warnings.slice(0, 20).map(({ message, where }) => {
+      const parts = [icon("warning"), el("span", { text: message })];
+      if (where === undefined) return el("div", { class: "finding-note" }, ...parts);
+      return el(
+        "button",
+        {
+          class: "finding-note link",
+          title: `${where}; click to open the file there`,
+          on: { click: () => this.actions.onNote(where) },
+        },
+        ...parts,
       );
+    });
     this.element.replaceChildren(
       el("div", { class: "pane-title", text: "findings" }),
       ...items,

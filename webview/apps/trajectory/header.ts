@@ -259,11 +259,13 @@ export class Header {
           class: typeof member.reward === "number" && member.reward < 0 ? "member-bar below" : "member-bar",
         });
         mark.style.height = `${Math.round(share * 100)}%`;
+        const told = `#${index} ${word} reward ${exact(member.reward)}, ${plural(member.stepCount, "step")}${member.truncated === true ? ", truncated" : ""}${self ? " (open here)" : ""}`;
         const chip = el(
           "button",
           {
             class: `member ${self ? "self" : ""}`,
-            title: `#${index} ${word} reward ${exact(member.reward)}, ${plural(member.stepCount, "step")}${member.truncated === true ? ", truncated" : ""}${self ? " (open here)" : ""}`,
+            title: told,
+            aria: { label: told },
             on: { click: () => !self && this.actions.open(member.id) },
           },
           el("span", { class: "member-gauge", aria: { hidden: "true" } }, mark),
