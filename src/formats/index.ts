@@ -41,6 +41,8 @@ import { toolBench } from "./toolBench";
 import { interCode } from "./interCode";
 import { bfcl } from "./bfcl";
 import { piAgent } from "./piAgent";
+import { aideJournal } from "./aideJournal";
+import { openAiEvals } from "./openAiEvals";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -72,6 +74,10 @@ import { hdf5Episodes } from "./hdf5Episodes";
 import { episodeArrays, episodePickles, imitationRollouts, stableBaselines2 } from "./plainEpisodes";
 import { preferencePairs } from "./preferencePairs";
 import { generatedBranches } from "./generatedBranches";
+import { pipelineRl } from "./pipelineRl";
+import { rl2 } from "./rl2";
+import { experienceRecords, trlxHistory } from "./experienceRecords";
+import { unstableBaselines } from "./unstableBaselines";
 import { primeRlBatches } from "./primeRlBatches";
 import { primeRlSamples } from "./primeRlSamples";
 import { primeRlTokens } from "./primeRlTokens";
@@ -162,6 +168,11 @@ export const formats: readonly Format[] = [
   slimeTrain,
   milesTrajectory,
   milesColumns,
+  pipelineRl,
+  rl2,
+  experienceRecords,
+  trlxHistory,
+  unstableBaselines,
   verlDataProto,
   skyRlBatch,
   experienceBatch,
@@ -235,6 +246,7 @@ export const formats: readonly Format[] = [
   lmEvalHarness,
   evalScope,
   helm,
+  openAiEvals,
   otlp,
   langSmith,
   langfuse,
@@ -288,6 +300,7 @@ export const formats: readonly Format[] = [
   taggedTree,
   treeRl,
   moatless,
+  aideJournal,
   stepCandidates,
   rStar,
   lats,

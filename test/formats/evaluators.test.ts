@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { evalScope } from "../../src/formats/evalScope";
 import { helm } from "../../src/formats/helm";
+import { openAiEvals } from "../../src/formats/openAiEvals";
 import { lmEvalHarness } from "../../src/formats/lmEvalHarness";
 import type { JsonObject } from "../../src/model/json";
 import { lines, readValue } from "./draftsOf";
@@ -157,5 +158,30 @@ describe("scenario states of HELM", () => {
       "user/prompt: Q: 2+2?\nA:",
     );
     expect(() => readValue(helm, { ...run, request_states: [] })).toThrow(/no request/);
+  });
+});
+
+describe("logs of OpenAI's evals", () => {
+  it("gathers the events of each sample; a prompt that goes on is shown from where it goes on", () => {
+    const { trajectories, summaries } = readValue(openAiEvals, rows("openai-evals.jsonl"));
+    expect(trajectories.map(lines)).toEqual([
+      ["system/prompt: Answer with a number.", "user/prompt: 2+2?", "assistant/answer: 4"],
+      [
+        "system/prompt: Answer with a number.",
+        "user/prompt: 3+3?",
+        "assistant/act: Let me ask.",
+        'assistant/act:  [add {"a":3}]',
+        "tool/observe: 6",
+        "user/observe: Go on.",
+        "assistant/answer: 7",
+      ],
+    ]);
+    expect(summaries.map((one) => [one.ownId, one.success, one.components])).toEqual([
+      ["sums.dev.0", true, {}],
+      ["sums.dev.1", false, { score: 0.5 }],
+    ]);
+    expect(trajectories[0]?.task.groundTruth).toBe("4");
+    expect(trajectories[0]?.extra).toMatchObject({ eval: "sums.dev.v0", run_id: "r1" });
+    expect(() => readValue(openAiEvals, rows("openai-evals.jsonl").slice(0, 1))).toThrow(/no event/);
   });
 });

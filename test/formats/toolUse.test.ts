@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { aideJournal } from "../../src/formats/aideJournal";
 import { bfcl } from "../../src/formats/bfcl";
 import { interCode } from "../../src/formats/interCode";
 import { toolBench } from "../../src/formats/toolBench";
@@ -137,5 +138,44 @@ describe("results of the function-calling leaderboard", () => {
     expect(graded({ ...single, result: "Error during inference: timeout" })?.outcome.stopReason).toBe(
       "error",
     );
+  });
+});
+
+describe("journals of AIDE", () => {
+  const journal = JSON.parse(text("aide-journal.json")) as JsonObject;
+
+  it("reads solutions as a tree, with the agent's own metric as their value and no reward made of it", () => {
+    const { trajectories, summaries } = readValue(aideJournal, journal);
+    expect(trajectories.map(lines)).toEqual([
+      ["user/prompt: ", "assistant/answer: (Fix the split.) split()", "tool/observe: ran None\n"],
+      [
+        "user/prompt: ",
+        "assistant/act: (Ridge first.) fit()",
+        "tool/observe: ran 0.5\n",
+        "assistant/answer: (Boost it.) boost()",
+        "tool/observe: ran 0.25\n",
+      ],
+    ]);
+    expect(summaries.map((one) => [one.reward, one.stopReason, one.components])).toEqual([
+      [undefined, "ValueError", { metric: null, step: 1 }],
+      [undefined, undefined, { metric: 0.25, step: 2 }],
+    ]);
+    const tree = aideJournal.tree!(
+      { kind: "value", value: journal },
+      { path: "/d/journal.json", relativePath: "journal.json", row: 0, datasetId: "d" },
+      (part) => `t${part}`,
+    );
+    expect(tree.valueSource).toMatch(/lower is better/);
+    expect(tree.nodes.map((node) => [node.parent, node.value])).toEqual([
+      [-1, undefined],
+      [0, 0.5],
+      [0, null],
+      [1, 0.25],
+    ]);
+  });
+
+  it("bears links that run in a circle, and parents that are listed later", () => {
+    const circle = { ...journal, node2parent: { a: "c", c: "a", b: "c" } };
+    expect(readValue(aideJournal, circle).trajectories.map((one) => one.steps.length)).toEqual([5, 5]);
   });
 });
