@@ -38,21 +38,21 @@ function odd(rows: number): string {
 describe("mappings of columns in the data process", () => {
   it("are offered for a file of no known format, and nothing is read by the offer", async () => {
     const path = odd(0);
-    writeFileSync(path, `${JSON.stringify({ question: "a", model_output: "b", score: 1 })}\n`.repeat(3));
+    writeFileSync(path, `${JSON.stringify({ task: "a", solution: "b", final_reward: 1 })}\n`.repeat(3));
     const { client } = await open();
     const { datasets, warnings } = await client.call("index", { paths: [path], watch: false });
     expect(datasets).toEqual([]);
     expect(warnings.map((note) => [note.code, note.message])).toEqual([
       [
         "unmapped-columns",
-        "odd-1.jsonl is of no known format; it could be read with question as prompt, model_output as response, score as reward. Map its columns to open it.",
+        "odd-1.jsonl is of no known format; it could be read with task as prompt, solution as response, final_reward as reward. Map its columns to open it.",
       ],
     ]);
     const { proposal } = await client.call("columns", { path });
     expect(proposal?.mapping.columns).toEqual({
-      prompt: "question",
-      response: "model_output",
-      reward: "score",
+      prompt: "task",
+      response: "solution",
+      reward: "final_reward",
     });
   });
 
