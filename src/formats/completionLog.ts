@@ -15,6 +15,7 @@ import {
 } from "./jsonFields";
 import { numbersOf, outcomeOfRow } from "./outcomeFields";
 import { ROLLOUT_FIELDS, rolloutFieldsOf, truthName } from "./rolloutFields";
+import { stepInName } from "./recordedTokens";
 import { wordsOf } from "./trackedColumns";
 
 const PROMPTS = ["prompt", "query", "question", "problem", "instruction", "input"] as const;
@@ -33,7 +34,7 @@ const OUTPUTS = [
 /** Lists of what a policy said to one prompt. */
 const SAMPLES = ["completions", "responses", "outputs", "generations", "rollouts", "samples"] as const;
 const VERDICTS =
-  /^(?:rewards?|scores?|returns?|advantages?|correct|correctness|success|passed|pass|verified|verifier|verdict|acc|accuracy|solved|resolved|won)$/;
+  /^(?:rewards?|scores?|returns?|advantages?|correct|iscorrect|correctness|success|passed|pass|verified|verifier|verdict|acc|accuracy|solved|resolved|won)$/;
 /** Weights & Biases' own columns, in exports of a run's history. */
 const CLOCKS = ["_runtime", "_timestamp"];
 
@@ -82,9 +83,18 @@ function samplesOf(row: JsonObject): readonly JsonObject[] | undefined {
 const isSaid = (value: JsonValue): boolean =>
   typeof value === "string" || (isObject(value) && OUTPUTS.some((name) => typeof value[name] === "string"));
 
+/** A row whose output is an object with the text and what was made of it: its fields beside the row's own. */
+function withOutput(row: JsonObject): JsonObject {
+  for (const name of [...OUTPUTS, ...SAMPLES]) {
+    const value = row[name];
+    if (isObject(value) && isSaid(value)) return { ...without(row, new Set([name])), ...value };
+  }
+  return row;
+}
+
 /** The rows of a record: itself, or its samples. */
 function rowsOf(value: JsonObject): readonly Row[] {
-  return (samplesOf(value) ?? [value]).flatMap((row): Row[] => {
+  return (samplesOf(value) ?? [withOutput(value)]).flatMap((row): Row[] => {
     const names = namesOf(row);
     return names === undefined ? [] : [{ row, ...names }];
   });
@@ -102,6 +112,8 @@ function draftOf({ row, prompt, output }: Row, context: RecordContext, several: 
   const { groupKey, trainingStep, ...fields } = rolloutFieldsOf(row);
   const mapped = new Set([prompt, output, ...CLOCKS, ...(truth === undefined ? [] : [truth])]);
   const outcome = outcomeOfRow(row, new Set([...mapped, ...ROLLOUT_FIELDS]));
+  const score = typeof row["scores"] === "number" ? row["scores"] : undefined;
+  const { scores: _scores, ...components } = outcome.components;
   const verified = outcome.success === undefined ? verdictOf(row) : undefined;
   return {
     ...draft,
@@ -109,11 +121,14 @@ function draftOf({ row, prompt, output }: Row, context: RecordContext, several: 
     groupKey: groupKey ?? promptKey(row[prompt]),
     ...(groupKey !== undefined || several ? {} : { groupGuess: "adjacent rows with the same prompt" }),
     task: { ...draft.task, ...given("groundTruth", truth === undefined ? undefined : row[truth]) },
-    ...given("trainingStep", trainingStep ?? stemNumber(context.path)),
+    ...given("trainingStep", trainingStep ?? stepInName(context.path) ?? stemNumber(context.path)),
     outcome: {
       ...outcome,
+      ...(outcome.reward === undefined && score !== undefined
+        ? { reward: score, rewardSource: "scores" }
+        : {}),
       ...given("success", verified),
-      components: { ...outcome.components, ...partsOf(row) },
+      components: { ...(score === undefined ? outcome.components : components), ...partsOf(row) },
     },
     extra: without(
       row,
