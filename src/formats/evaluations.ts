@@ -29,7 +29,7 @@ export const evaluations = episodeFormat({
     const returns = results.data();
     const lengths = numbersIn(fields?.get("ep_lengths"))?.data();
     const successes = numbersIn(fields?.get("successes"))?.data();
-    return Array.from({ length: evaluationCount * episodeCount }, (_, index): NumericEpisode => {
+    return Array.from({ length: evaluationCount * episodeCount }, (_, index) => (): NumericEpisode => {
       const evaluation = Math.floor(index / episodeCount);
       const episode = index % episodeCount;
       const success = successes?.[index];

@@ -54,6 +54,7 @@ import { milesColumns, milesTrajectory } from "./miles";
 import { minari } from "./minari";
 import { minariTables } from "./minariTables";
 import { miniSweAgent } from "./miniSweAgent";
+import { gymMonitor } from "./gymMonitor";
 import { monitorLog } from "./monitorLog";
 import { napResults } from "./napResults";
 import { nemoGym } from "./nemoGym";
@@ -228,6 +229,7 @@ export const formats: readonly Format[] = [
   rocketStates,
   evaluations,
   monitorLog,
+  gymMonitor,
   trainingLog,
   qualityDiversity,
   barfiBuffer,

@@ -9,6 +9,8 @@ interface Log {
   readonly library: string;
   readonly reward: string;
   readonly step: readonly string[];
+  /** Names so common that a log has no others. */
+  readonly all?: readonly string[];
   /** True where a row is one episode, not a mean of several. */
   readonly one?: true;
 }
@@ -42,10 +44,21 @@ const LOGS: readonly Log[] = [
     step: ["frame", "env_step", "step"],
     one: true,
   },
+  {
+    library: "PPO-PyTorch",
+    reward: "reward",
+    step: ["timestep"],
+    all: ["episode", "timestep", "reward"],
+  },
 ];
 
 const logOf = (names: readonly string[]): Log | undefined =>
-  LOGS.find(({ reward, step }) => names.includes(reward) && step.some((name) => names.includes(name)));
+  LOGS.find(
+    ({ reward, step, all }) =>
+      names.includes(reward) &&
+      step.some((name) => names.includes(name)) &&
+      (all === undefined || (names.length === all.length && all.every((name) => names.includes(name)))),
+  );
 
 /** Logs of a training: one row an iteration with the mean return, or one an episode, without steps. */
 export const trainingLog = episodeFormat({

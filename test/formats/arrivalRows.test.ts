@@ -98,6 +98,30 @@ describe("training logs", () => {
     });
   });
 
+  it("of PPO-PyTorch have three columns and no others", async () => {
+    const log = await read(write("PPO_log_0.csv", "episode,timestep,reward\n0,2000,-12.5\n4,4000,3\n"));
+    expect(log.id).toBe("training-log");
+    expect(log.trajectories.map((one) => [one.trainingStep, one.outcome.reward])).toEqual([
+      [2000, -12.5],
+      [4000, 3],
+    ]);
+    expect((await read(write("other.csv", "episode,timestep,reward,x\n0,1,2,3\n1,1,2,3\n"))).id).not.toBe(
+      "training-log",
+    );
+  });
+
+  it("of Gym's old monitor hold an episode an entry of their lists", async () => {
+    const { id, trajectories } = await read("test/formats/fixtures/gym-monitor.json");
+    expect(id).toBe("gym-monitor");
+    expect(
+      trajectories.map((one) => [one.outcome.reward, one.split, one.outcome.components["length"]]),
+    ).toEqual([
+      [9, "train", 9],
+      [-31.5, "eval", 31],
+    ]);
+    expect(trajectories[0]?.extra).toEqual({ initial_reset_timestamp: 1528115475.5 });
+  });
+
   it("of Spinning Up and DrQ-v2 are known by their own names", async () => {
     const spun = await read(
       write("progress.txt", "Epoch\tAverageEpRet\tTotalEnvInteracts\n0\t-12.5\t4000\n1\t3\t8000\n"),
