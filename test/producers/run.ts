@@ -2,7 +2,8 @@
  * `npm run test:producers`: the real Python libraries write their own files with seeds, the readers read them, and every
  * value is held to what the library itself reads back. A library that cannot be installed is skipped with the reason. The
  * environments are kept in .cache/producers and, where versions conflict, .cache/producers-NAME.
- * `-- --only trl,minari` runs some of them, `-- --keep FOLDER` leaves the files there.
+ * `-- --only trl,minari` runs some of them, `-- --all` those too that take long to install, `-- --keep FOLDER` leaves the
+ * files there.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -17,6 +18,8 @@ interface Producer extends Library {
   readonly name: string;
   /** In this folder; it writes files and expected.json into the folder that it is given. */
   readonly script: string;
+  /** Takes a minute and more to install: only with `--all`, or when it is named. */
+  readonly heavy?: true;
 }
 
 const producers: readonly Producer[] = [
@@ -152,6 +155,14 @@ const producers: readonly Producer[] = [
     modules: ["lm_eval", "evaluate", "sacrebleu"],
     own: "trainers",
   },
+  {
+    name: "TFDS",
+    script: "write_tfds.py",
+    packages: ["tensorflow-cpu", "tensorflow-datasets", "gymnasium"],
+    modules: ["tensorflow", "tensorflow_datasets"],
+    own: "tensorflow",
+    heavy: true,
+  },
   { name: "MLflow", script: "write_mlflow.py", packages: ["mlflow"], modules: ["mlflow"], own: "mlflow" },
   {
     name: "trackio",
@@ -217,7 +228,9 @@ async function checkProducer(
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { only: { type: "string" }, keep: { type: "string" } } });
+  const { values } = parseArgs({
+    options: { only: { type: "string" }, all: { type: "boolean" }, keep: { type: "string" } },
+  });
   const only = values.only?.toLowerCase().split(",");
   const reason = prepareBase();
   if (reason !== undefined) {
@@ -230,7 +243,12 @@ async function main(): Promise<void> {
   const folder =
     values.keep === undefined ? mkdtempSync(join(tmpdir(), "lens-producers-")) : resolve(values.keep);
   try {
-    for (const producer of producers.filter(({ name }) => only?.includes(name.toLowerCase()) ?? true)) {
+    for (const producer of producers) {
+      if (only?.includes(producer.name.toLowerCase()) === false) continue;
+      if (producer.heavy === true && values.all !== true && only === undefined) {
+        console.log(`left out: ${producer.name} takes long to install; -- --all runs it`);
+        continue;
+      }
       const started = Date.now();
       const place = join(folder, producer.script.replace(/^write_|\.py$/g, ""));
       rmSync(place, { recursive: true, force: true });
