@@ -30,6 +30,8 @@ const OUTPUTS = [
   "response_text",
   "model_output",
   "model_response",
+  // LLaMA-Factory's predictions, with the label beside them.
+  "predict",
 ] as const;
 /** Lists of what a policy said to one prompt. */
 const SAMPLES = ["completions", "responses", "outputs", "generations", "rollouts", "samples"] as const;
@@ -171,7 +173,10 @@ export const completionLog = draftedFormat({
     const value = head.firstRecord;
     if (!isObject(value)) return undefined;
     const [one] = rowsOf(value);
-    if (one === undefined || !Object.entries(one.row).some(isVerdict)) return undefined;
+    if (one === undefined) return undefined;
+    if (one.output === "predict" && typeof one.row["label"] === "string")
+      return { confidence: 0.5, reason: "texts prompt, predict and label" };
+    if (!Object.entries(one.row).some(isVerdict)) return undefined;
     const usual = one.prompt === "prompt" && /^(?:completion|response)$/.test(one.output);
     const rewarded = recordedNumber(one.row["reward"]) !== undefined && typeof one.row["reward"] !== "string";
     return {

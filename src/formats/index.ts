@@ -14,6 +14,7 @@ import { rollAgentic } from "./rollAgentic";
 import { agentBench, searchResults } from "./searchResults";
 import { spaRlTurns } from "./spaRl";
 import { textTimesteps } from "./textTimesteps";
+import { tinkerCapture } from "./tinkerCapture";
 import { tinkerCookbook } from "./tinkerCookbook";
 import { openInstruct, tokenSamples } from "./tokenRollouts";
 import { agentSteps, searchAgentTurns } from "./toolSteps";
@@ -196,6 +197,7 @@ export const formats: readonly Format[] = [
   spaRlTurns,
   textTimesteps,
   tinkerCookbook,
+  tinkerCapture,
   openInstruct,
   tokenSamples,
   agentSteps,

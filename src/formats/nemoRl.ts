@@ -97,8 +97,12 @@ export const nemoRl = draftedFormat({
 
   detect(head) {
     const row = head.firstRecord;
-    if (!isObject(row) || !isList(row["content"]) || !isList(row["rewards"]) || !("idx" in row))
-      return undefined;
+    if (!isObject(row) || !isList(row["content"]) || !("idx" in row)) return undefined;
+    // Distillation logs what was said and how long it is.
+    if (!isList(row["rewards"]))
+      return isList(row["input_lengths"]) && row["input_lengths"].length === 1
+        ? { confidence: 0.7, reason: "keys content, input_lengths, idx" }
+        : undefined;
     const training = "token_loss_mask" in row && "sample_loss_mask" in row;
     return training
       ? { confidence: 0.95, reason: "keys token_loss_mask, sample_loss_mask, advantages, rewards, content" }

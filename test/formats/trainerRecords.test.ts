@@ -187,3 +187,61 @@ describe("UnstableBaselines", () => {
     expect(lines(trajectories[0])).toEqual(["environment/prompt: Board, empty", "assistant/act: [4]"]);
   });
 });
+
+describe("tinker-cookbook's capture", () => {
+  it("gives each sample of a call with its scope", async () => {
+    const { trajectories, summaries } = await read(join(fixtures, "tinker-capture.jsonl"), "tinker-capture");
+    expect(
+      summaries.map(({ ownId, groupKey, trainingStep, split, truncated }) => [
+        ownId,
+        groupKey,
+        trainingStep,
+        split,
+        truncated,
+      ]),
+    ).toEqual([
+      ["77:0", "train/2", 4, "train", false],
+      ["77:1", "train/2", 4, "train", false],
+      ["78:0", "train/2", 4, "train", true],
+    ]);
+    expect(list(trajectories[1]?.tokens?.ids)).toEqual([5, 6, 7, 11, 11]);
+    expect(list(trajectories[1]?.tokens?.series["logprob"])).toEqual([NaN, NaN, NaN, -0.5, -0.25]);
+  });
+
+  it("names calls that failed", async () => {
+    const path = join(folder, "sample.jsonl");
+    writeFileSync(
+      path,
+      `${JSON.stringify({ kind: "sample", scope: {}, num_samples: 1, status: "error", error: "timeout" })}\n`,
+    );
+    const { format, problems } = await readFile(path);
+    expect([format?.id, problems.map(({ message }) => message)]).toEqual([
+      "tinker-capture",
+      ["The call gave no samples (timeout)."],
+    ]);
+  });
+});
+
+describe("NeMo-RL's distillation", () => {
+  it("logs texts without rewards", async () => {
+    const path = join(folder, "train_data_step3.jsonl");
+    writeFileSync(path, `${JSON.stringify({ content: [["2+2?", "4"]], input_lengths: [7], idx: 0 })}\n`);
+    const { trajectories } = await read(path, "nemo-rl");
+    expect(lines(trajectories[0])).toEqual(["user/prompt: 2+2?", "assistant/answer: 4"]);
+    expect(trajectories[0]?.outcome.reward).toBeUndefined();
+    expect(trajectories[0]?.trainingStep).toBe(3);
+  });
+});
+
+describe("LLaMA-Factory", () => {
+  it("writes predictions beside labels", async () => {
+    const path = join(folder, "generated_predictions.jsonl");
+    writeFileSync(
+      path,
+      `${JSON.stringify({ prompt: "user\n2+2?\nassistant\n", predict: "4", label: "four" })}\n`,
+    );
+    const { trajectories } = await read(path, "completion-log");
+    expect(lines(trajectories[0])).toEqual(["user/prompt: 2+2?", "assistant/answer: 4"]);
+    expect(trajectories[0]?.task.groundTruth).toBe("four");
+  });
+});
