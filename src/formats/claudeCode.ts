@@ -2,10 +2,10 @@ import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Outcome } from "../model/trajectory";
 import { addNumbers, linesOf, sessionDraft, sharedFields } from "./agentSession";
+import { asideMessage, isTurn, messagesOfLines } from "./claudeCodeLines";
 import { threadsOf } from "./claudeCodeThreads";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import { isList, isObject, recordedNumber, textOf, without } from "./jsonFields";
-import { inOneShape } from "./messageShapes";
 import { gradeOfTrial, trialCompanions } from "./sessionTrial";
 
 /** Fields of a line that say which session it is of, and where and by what it ran. */
@@ -47,9 +47,6 @@ const TOKENS = {
   cachedContentTokenCount: "cache_read_input_tokens",
 };
 
-const isTurn = (line: JsonObject): boolean =>
-  isObject(line["message"]) && ["user", "assistant", "tool_result"].includes(textOf(line["type"]) ?? "");
-
 const isLine = (line: JsonObject): boolean => {
   const type = textOf(line["type"]) ?? "";
   const session = "sessionId" in line || "session_id" in line;
@@ -64,96 +61,6 @@ const isLine = (line: JsonObject): boolean => {
 /** The lines of a document: a list of them, or the export of a session on the web, which keeps them in a field. */
 function documentLines(value: JsonValue): JsonValue {
   return isObject(value) && isList(value["loglines"]) ? value["loglines"] : value;
-}
-
-/** Text of a content that no turn has: reminders, hooks and what else the terminal showed the model. */
-function asideMessage(line: JsonObject): JsonObject | undefined {
-  const attached = line["attachment"];
-  if (line["type"] === "attachment" && isObject(attached)) {
-    const text = textOf(attached["content"]) ?? JSON.stringify(attached, null, 2);
-    return { role: "environment", ...without(line, new Set(["message"])), content: text };
-  }
-  const content = textOf(line["content"]);
-  return line["type"] === "system" && content !== undefined && content !== ""
-    ? { role: "environment", ...line, content }
-    : undefined;
-}
-
-/** Cursor's agent writes a call as `{shellToolCall: {args, result}}`, when it begins and again when it has ended. */
-function cursorMessages(line: JsonObject): JsonObject[] {
-  const call = isObject(line["tool_call"]) ? line["tool_call"] : {};
-  const [kind, inner] = Object.entries(call).find(([, value]) => isObject(value)) ?? [];
-  if (kind === undefined || !isObject(inner)) return [];
-  const id = line["call_id"] ?? null;
-  const named = isObject(call["function"]) ? call["function"] : undefined;
-  const name = textOf(named?.["name"]) ?? kind.replace(/ToolCall$/, "");
-  const called = {
-    role: "assistant",
-    content: "",
-    tool_calls: [{ id, name, arguments: named?.["arguments"] ?? inner["args"] ?? null }],
-  };
-  return inner["result"] === undefined
-    ? [called]
-    : [called, { role: "tool", content: inner["result"], tool_call_id: id, name }];
-}
-
-/** The conversation of some lines in their order; the blocks of one answer, written one a line, are one message. */
-function messagesOfLines(lines: readonly JsonObject[], shared: JsonObject): readonly JsonObject[] {
-  const skip = new Set(["message", "type", ...Object.keys(shared)]);
-  const messages: JsonObject[] = [];
-  let open: { id: string; blocks: Set<string>; at: number } | undefined;
-  const ended = new Set(
-    lines.flatMap((line) =>
-      line["type"] === "tool_call" && line["subtype"] === "completed"
-        ? [JSON.stringify(line["call_id"])]
-        : [],
-    ),
-  );
-  for (const line of lines) {
-    if (!isTurn(line)) {
-      const aside = asideMessage(line);
-      if (aside !== undefined) messages.push(without(aside, new Set(["type", ...Object.keys(shared)])));
-      if (
-        line["type"] === "tool_call" &&
-        !(line["subtype"] === "started" && ended.has(JSON.stringify(line["call_id"])))
-      )
-        messages.push(...cursorMessages(line));
-      open = undefined;
-      continue;
-    }
-    const message = isObject(line["message"]) ? line["message"] : {};
-    const id = textOf(message["id"]);
-    const blocks = isList(message["content"]) ? message["content"] : undefined;
-    const last = open === undefined ? undefined : messages[open.at];
-    if (open !== undefined && last !== undefined && id === open.id && blocks !== undefined) {
-      const known = open.blocks;
-      const fresh = blocks.filter((block) => !known.has(JSON.stringify(block)));
-      for (const block of fresh) known.add(JSON.stringify(block));
-      const before = isList(last["content"]) ? last["content"] : [];
-      messages[open.at] = {
-        ...last,
-        ...without(message, new Set(["content"])),
-        content: [...before, ...fresh],
-      };
-      continue;
-    }
-    const { role: ownRole, ...said } = message;
-    const role = textOf(ownRole) ?? textOf(line["type"]) ?? "user";
-    messages.push({
-      ...without(line, skip),
-      ...without(said, new Set(["type"])),
-      role: role === "tool_result" ? "user" : role,
-    });
-    open =
-      id === undefined || blocks === undefined
-        ? undefined
-        : { id, blocks: new Set(blocks.map((block) => JSON.stringify(block))), at: messages.length - 1 };
-  }
-  return inOneShape(
-    messages.map((message) =>
-      "content" in message || "parts" in message ? message : { ...message, content: "" },
-    ),
-  ) as readonly JsonObject[];
 }
 
 /** Tokens of the answers, each counted once though its lines repeat them; with what the last line says of the whole run. */
@@ -182,6 +89,19 @@ function outcomeOf(lines: readonly JsonObject[], result: JsonObject | undefined)
   };
 }
 
+/** What a run printed that was asked for its result alone. */
+function resultDraft(result: JsonObject): TrajectoryDraft {
+  return sessionDraft({
+    messages: [{ role: "assistant", content: result["result"] ?? "" }],
+    id: textOf(result["session_id"]),
+    outcome: outcomeOf([], result),
+    extra: without(result, new Set(["result"])),
+    notes: [
+      { code: "result-only", message: "The file holds the run's last words and costs alone, not its turns." },
+    ],
+  });
+}
+
 /** Sessions of Claude Code as it keeps them and as it streams them, and of the agents that write the same lines. */
 export const claudeCode = draftedFormat({
   id: "claude-code",
@@ -197,6 +117,8 @@ export const claudeCode = draftedFormat({
   detect(head) {
     const row = head.firstRecord;
     if (!isObject(row)) return undefined;
+    if (head.array !== true && row["type"] === "result" && isLine(row))
+      return { confidence: 0.85, reason: "the result of a run" };
     if (head.array !== true) {
       const first = isList(row["loglines"]) ? row["loglines"].find(isObject) : undefined;
       return first !== undefined && isTurn(first)
@@ -211,6 +133,9 @@ export const claudeCode = draftedFormat({
     const value = record.kind === "value" ? record.value : null;
     const { lines, others } = linesOf(documentLines(value));
     const threads = threadsOf(lines);
+    const alone = lines.length === 1 ? lines[0] : undefined;
+    if (alone !== undefined && textOf(alone["result"]) !== undefined && !isTurn(alone))
+      return [resultDraft(alone)];
     if (threads.every(({ lines: own }) => !own.some(isTurn)))
       throw new Failure(
         "missing-field",
@@ -219,7 +144,10 @@ export const claudeCode = draftedFormat({
       );
     const asides = [
       ...lines.filter(
-        (line) => !isTurn(line) && asideMessage(line) === undefined && line["type"] !== "tool_call",
+        (line) =>
+          !isTurn(line) &&
+          asideMessage(line) === undefined &&
+          !["tool_call", "thinking"].includes(textOf(line["type"]) ?? ""),
       ),
       ...others,
     ];

@@ -174,28 +174,37 @@ describe("sessions of Claude Code", () => {
         ]).trajectories[0],
       ),
     ).toEqual(["user/prompt: List", "assistant/act: (hm)  [ls {}]", "tool/observe: a"]);
-    const call = {
+    const call = (id: string, subtype: string, inner: JsonObject): JsonObject => ({
       type: "tool_call",
-      call_id: "k",
+      subtype,
+      call_id: id,
       session_id: "c",
-      tool_call: { shellToolCall: { args: { command: "ls" } } },
-    };
+      tool_call: { shellToolCall: inner },
+    });
+    const args = { command: "ls" };
+    const said = (text: string): JsonObject => ({
+      type: "assistant",
+      message: { role: "assistant", content: [{ type: "text", text }] },
+      session_id: "c",
+    });
     expect(
       lines(
         readValue(claudeCode, [
           { type: "user", message: { role: "user", content: "List" }, session_id: "c" },
-          { ...call, subtype: "started" },
-          {
-            ...call,
-            subtype: "completed",
-            tool_call: { shellToolCall: { args: { command: "ls" }, result: "a" } },
-          },
-          { ...call, subtype: "started", call_id: "l" },
+          { type: "thinking", subtype: "delta", text: "Two ", session_id: "c" },
+          { type: "thinking", subtype: "delta", text: "at once", session_id: "c" },
+          said("I look."),
+          call("k", "started", { args }),
+          call("l", "started", { args: { command: "rg" } }),
+          call("l", "completed", { result: { error: "denied" } }),
+          call("k", "completed", { args, result: "a" }),
+          call("m", "started", { args }),
         ]).trajectories[0],
       ),
     ).toEqual([
       "user/prompt: List",
-      'assistant/act:  [shell {"command":"ls"}]',
+      'assistant/act: (Two at once) I look. [shell {"command":"ls"}] [shell {"command":"rg"}]',
+      'tool/observe: {\n  "error": "denied"\n}',
       "tool/observe: a",
       'assistant/act:  [shell {"command":"ls"}]',
     ]);
@@ -254,6 +263,23 @@ describe("sessions of Claude Code", () => {
       outcome: { stopReason: "AgentTimeoutError", truncated: true },
       notes: [{ code: "no-reward" }, { code: "branched-session" }],
     });
+  });
+
+  it("shows the last words and costs of a run that was asked for its result alone", () => {
+    const result = {
+      type: "result",
+      subtype: "success",
+      num_turns: 3,
+      duration_ms: 5,
+      total_cost_usd: 0.5,
+      result: "Fixed.",
+      session_id: "r",
+    };
+    const { trajectories, summaries } = readValue(claudeCode, result);
+    expect(detected(result, false)).toBe(0.85);
+    expect(lines(trajectories[0])).toEqual(["assistant/answer: Fixed."]);
+    expect(summaries[0]).toMatchObject({ ownId: "r", components: { num_turns: 3, total_cost_usd: 0.5 } });
+    expect(trajectories[0]?.notes.map((note) => note.code)).toEqual(["no-reward", "result-only"]);
   });
 
   it("refuses a session without a turn, and leaves other lists of messages alone", () => {
