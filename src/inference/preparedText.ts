@@ -5,7 +5,7 @@ import type { InferenceCalls } from "../protocol/inferenceCalls";
 import type { LoadedModel } from "./loadedModel";
 import { contextLength } from "./modelConfig";
 import { alignTokens, type AlignedTokens, type TokenSpan } from "./stepMap";
-import { loadTokenizer, type TextTokenizer } from "./tokenizing";
+import { tokenizerOf, type TextTokenizer } from "./tokenizing";
 import { textOf, type StepSpan, type TrajectoryText } from "./trajectoryText";
 
 /**
@@ -63,7 +63,7 @@ export async function prepareForServer({
   tokenizer: folder,
   trajectory,
 }: InferenceCalls["prepare"]["params"]): Promise<InferenceCalls["prepare"]["result"]> {
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = await tokenizerOf(folder);
   const text = textOf(trajectory, tokenizer.chatTemplate);
   const ids = tokenizer.encode(text.text, !text.templated);
   return {

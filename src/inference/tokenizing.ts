@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { PreTrainedTokenizer } from "@huggingface/transformers";
 import { Failure } from "../model/failure";
@@ -13,6 +13,26 @@ export interface TextTokenizer extends TokenDecoder {
   encode(text: string, addSpecialTokens: boolean): number[];
   readonly pieces: Map<number, string | undefined>;
   readonly chatTemplate: ChatTemplate | undefined;
+}
+
+/** Files that a tokenizer is made of. */
+const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "chat_template.jinja"];
+
+let newest: { readonly stamp: string; readonly tokenizer: Promise<TextTokenizer> } | undefined;
+
+/**
+ * The tokenizer of a folder, loaded once for many texts: a large vocabulary takes a second. It is loaded anew when its files
+ * have changed.
+ * @throws Failure as {@link loadTokenizer}
+ */
+export function tokenizerOf(folder: string): Promise<TextTokenizer> {
+  const parts = TOKENIZER_FILES.map((name) => {
+    const info = statSync(join(folder, name), { throwIfNoEntry: false });
+    return `${name} ${info?.size} ${info?.mtimeMs}`;
+  });
+  const stamp = [folder, ...parts].join("\n");
+  if (newest?.stamp !== stamp) newest = { stamp, tokenizer: loadTokenizer(folder) };
+  return newest.tokenizer;
 }
 
 /**

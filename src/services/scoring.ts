@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Failure } from "../model/failure";
 import type { PortableRows } from "../model/portableRow";
+import type { ModelDeclaration } from "../model/modelDeclaration";
 import type { ModelInfo, Provider, ScoreArray, ScoreReport } from "../model/score";
 import type { Trajectory } from "../model/trajectory";
 import type { InferenceCalls, PolicyQuestion, ProviderStatus, ScoreExtras } from "../protocol/inferenceCalls";
@@ -10,7 +11,7 @@ import { InferenceProcess } from "./inferenceProcess";
 import { mayReadPictures } from "./mediaStamp";
 import { ModelHashes } from "./modelHashes";
 import { ModelLibrary } from "./modelLibrary";
-import type { ModelRegistry } from "./modelRegistry";
+import { declaredName, type ModelRegistry } from "./modelRegistry";
 import { PortionScoring } from "./portionScoring";
 import type { RemoteScoring } from "./remote/remoteScoring";
 import type { ScoreArrays } from "./scoreArrays";
@@ -92,13 +93,19 @@ export class ProcessScoring implements Scoring, PortableScoring {
     options: ScoreOptions = {},
   ): Promise<ScoreReport> {
     const declared = this.registry.find(modelPath);
-    if (declared && declared.path === undefined) return this.remote.score(trajectoryIds, declared, task);
+    if (declared && declared.path === undefined) {
+      requireOnMachine(declared, [
+        ...Object.keys(options.extras ?? {}),
+        ...(options.longText === undefined ? [] : ["longText"]),
+      ]);
+      return this.remote.score(trajectoryIds, declared, task);
+    }
     const model = await this.usable(modelPath);
     const extras = this.resolved(options.extras ?? {});
     const parameters = {
       ...(Object.keys(extras).length === 0 ? {} : { extras, other: await this.secondHash(extras) }),
       ...(options.longText === undefined ? {} : { longText: options.longText }),
-      ...(declared === undefined ? {} : { declaration: numericPart(declared) }),
+      ...(await this.declaredPart(declared)),
     };
     return this.process.onProvider(model, provider, (chosen) =>
       this.portions.score(trajectoryIds, model, chosen, task, {
@@ -152,11 +159,13 @@ export class ProcessScoring implements Scoring, PortableScoring {
     method: M,
     params: Omit<InferenceCalls[M]["params"], "modelPath" | "provider" | "trajectories" | "declaration">,
   ): Promise<ScoreReport> {
-    const model = await this.usable(modelPath);
     const declaration = this.registry.find(modelPath);
+    if (declaration && declaration.path === undefined) requireOnMachine(declaration, Object.keys(parameters));
+    const model = await this.usable(modelPath);
+    const declared = await this.declaredPart(declaration);
     return this.process.onProvider(model, provider, (chosen) =>
       this.portions.score(trajectoryIds, model, chosen, task, {
-        parameters,
+        parameters: { ...parameters, ...declared },
         run: (trajectories, callOptions) =>
           this.process.call(
             method,
@@ -175,6 +184,18 @@ export class ProcessScoring implements Scoring, PortableScoring {
 
   arrays(trajectoryId: string): Promise<readonly ScoreArray[]> {
     return this.tables.of(trajectoryId);
+  }
+
+  /** What of a declaration changes numbers, with the content of the tokenizer that it names. */
+  private async declaredPart(
+    declared: ModelDeclaration | undefined,
+  ): Promise<Readonly<Record<string, unknown>>> {
+    if (!declared) return {};
+    const { tokenizer } = declared;
+    return {
+      declaration: numericPart(declared),
+      ...(tokenizer === undefined ? {} : { tokenizer: await this.hashes.of({ path: tokenizer }) }),
+    };
   }
 
   /** Paths of second models by their declared names. */
@@ -208,4 +229,14 @@ export class ProcessScoring implements Scoring, PortableScoring {
   dispose(): Promise<void> {
     return this.process.dispose();
   }
+}
+
+/** @throws Failure when something is asked of a model on a server that only a model of this machine gives */
+function requireOnMachine(declared: ModelDeclaration, asked: readonly string[]): void {
+  if (asked.length === 0) return;
+  throw new Failure(
+    "model-does-not-fit",
+    `${declaredName(declared)} is on a server, which does not give what was asked for beside its scores (${asked.join(", ")}).`,
+    "Leave that out, or use the model's own folder.",
+  );
 }

@@ -351,6 +351,33 @@ describe("what models give beside their usual numbers", () => {
   });
 });
 
+describe("a tokenizer for a model on a server", () => {
+  it("is loaded once, and anew when its files change", async () => {
+    const client = new InferenceClient();
+    try {
+      const folder = mkdtempSync(join(tmpdir(), "lens-tokenizer-"));
+      copyFileSync(join(policy, "tokenizer_config.json"), join(folder, "tokenizer_config.json"));
+      const json = JSON.parse(readFileSync(join(policy, "tokenizer.json"), "utf8")) as {
+        model: { vocab: Record<string, number> };
+      };
+      const write = (): void => writeFileSync(join(folder, "tokenizer.json"), JSON.stringify(json));
+      const ids = async (): Promise<number[]> => [
+        ...(await client.call("prepare", { tokenizer: folder, trajectory: textTrajectory("t", "!#", []) }))
+          .ids,
+      ];
+      write();
+      const { "!": mark, "#": hash } = json.model.vocab;
+      expect(await ids()).toEqual([mark, hash]);
+      expect(await ids()).toEqual([mark, hash]);
+      Object.assign(json.model.vocab, { "!": hash, "#": mark });
+      write();
+      expect(await ids()).toEqual([hash, mark]);
+    } finally {
+      await client.close();
+    }
+  });
+});
+
 describe("a model that does not fit into memory", () => {
   it("is refused with the numbers, unless its declaration says to try", async () => {
     const client = new InferenceClient({ TRAJECTORY_LENS_MEMORY_MIB: "0.1" });

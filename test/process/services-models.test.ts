@@ -1,4 +1,12 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -233,6 +241,39 @@ describe("models that the settings declare", () => {
         await other.close();
       }
     }
+  });
+
+  it("refuse for a server what only a model of this machine gives", async () => {
+    declared = [{ name: "far", url: server.url, kind: "policy-lm" }];
+    const asked = server.requests.length;
+    const sentence = (what: string): string =>
+      `far is on a server, which does not give what was asked for beside its scores (${what}).`;
+    await expect(
+      services.scoring.score(ids, "far", "auto", undefined, { extras: { topK: 2 }, longText: "slide" }),
+    ).rejects.toThrow(sentence("topK, longText"));
+    await expect(services.scoring.answerBelief(ids, "far", "auto", "so {answer}")).rejects.toThrow(
+      sentence("belief"),
+    );
+    expect(server.requests.length).toBe(asked);
+  });
+
+  it("are asked anew when their declaration or the tokenizer that it names changes", async () => {
+    const tokenizer = join(mkdtempSync(join(tmpdir(), "lens-tokenizer-")), "own");
+    cpSync(policy, tokenizer, { recursive: true });
+    const belief = async (): Promise<number> =>
+      (await services.scoring.answerBelief([ids[0]!], "named", "cpu", "so {answer}")).cached;
+    const score = async (): Promise<number> =>
+      (await services.scoring.score([ids[0]!], "named", "cpu")).cached;
+    declared = [{ name: "named", path: policy, tokenizer }];
+    expect([await belief(), await belief(), await score(), await score()]).toEqual([0, 1, 0, 1]);
+    declared = [{ name: "named", path: policy, tokenizer, contextLength: 90 }];
+    expect([await belief(), await score()]).toEqual([0, 0]);
+    appendFileSync(join(tokenizer, "tokenizer.json"), "\n");
+    expect([await belief(), await score()]).toEqual([0, 0]);
+    declared = [{ name: "named", url: server.url, kind: "policy-lm", tokenizer }];
+    expect([await score(), await score()]).toEqual([0, 1]);
+    appendFileSync(join(tokenizer, "tokenizer.json"), "\n");
+    expect(await score()).toBe(0);
   });
 
   it("say in one sentence what a server refuses, lacks, or is not there for", async () => {

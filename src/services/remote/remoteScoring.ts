@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { Failure, failureData } from "../../model/failure";
 import type { ModelDeclaration } from "../../model/modelDeclaration";
 import type { Provider, ScoreArray, ScoreReport, ScoreSeries } from "../../model/score";
 import type { Trajectory } from "../../model/trajectory";
 import type { ScoreStore } from "../datasets";
+import { ModelHashes } from "../modelHashes";
 import { modelKey, ModelRegistry } from "../modelRegistry";
 import { bareText, sampleTrajectories } from "../sampleTrajectories";
 import type { ScoreArrays } from "../scoreArrays";
@@ -40,6 +42,7 @@ interface Numbers {
 /** Scores through servers that the user's settings declare. Results are kept in the index like local ones. */
 export class RemoteScoring {
   private readonly echo = new EchoProbe();
+  private readonly hashes = new ModelHashes();
 
   constructor(
     private readonly options: ServicesOptions,
@@ -69,9 +72,10 @@ export class RemoteScoring {
     const arrays: ScoreArray[] = [];
     const failures: { trajectoryId: string; message: string }[] = [];
     let [done, cached, tokens] = [0, 0, 0];
+    const keyed = await this.byContent(declaration);
     await inParallel(trajectoryIds, AT_ONCE, task?.signal, async (id) => {
       const trajectory = await this.datasets.trajectory(id);
-      const key = remoteKey(trajectory, declaration);
+      const key = remoteKey(trajectory, keyed);
       const known = (await this.datasets.cachedScores([key]))[0] ?? [];
       const own = known.filter((one) => one.trajectoryId === id);
       const tables = declaration.kind === "embedding" ? await this.tables.of(id, key) : [];
@@ -114,6 +118,13 @@ export class RemoteScoring {
       failures,
       ...(arrays.length > 0 ? { arrays } : {}),
     };
+  }
+
+  /** The declaration with its tokenizer's content in place of its path. One that is not there is told when it is needed. */
+  private async byContent(declaration: ModelDeclaration): Promise<ModelDeclaration> {
+    const { tokenizer } = declaration;
+    if (tokenizer === undefined || !existsSync(tokenizer)) return declaration;
+    return { ...declaration, tokenizer: await this.hashes.of({ path: tokenizer }) };
   }
 
   private async ask(
