@@ -27,9 +27,8 @@ class Cartpole(tfds.core.GeneratorBasedBuilder):
             "language_instruction": tfds.features.Text(),
         }
         metadata = {"seed": tf.int64, "file_path": tfds.features.Text()}
-        return self.dataset_info_from_configs(
-            features=tfds.features.FeaturesDict({"steps": tfds.features.Dataset(step), "episode_metadata": metadata})
-        )
+        features = tfds.features.FeaturesDict({"steps": tfds.features.Dataset(step), "episode_metadata": metadata})
+        return tfds.core.DatasetInfo(builder=self, features=features)
 
     def _split_generators(self, manager):
         return {"train": self._generate_examples(range(3)), "val": self._generate_examples(range(3, 5))}
@@ -69,7 +68,7 @@ files = []
 for split in ("train", "val"):
     trajectories = []
     for episode in tfds.as_numpy(builder.as_dataset(split=split)):
-        steps = list(tfds.as_numpy(episode["steps"]))
+        steps = list(episode["steps"])
         rewards = [step["reward"] for step in steps[:-1]]
         trajectories.append(
             {
