@@ -1,11 +1,12 @@
 import { Failure } from "../model/failure";
 import type { PlainValue } from "../model/plain";
+import type { Note } from "../model/trajectory";
 import { layoutOf, oneFlagNote, otherFields, sliceColumn, type Fields } from "./arrayEpisodes";
 import { episodesOfArrays } from "./arrivalRows";
 import { given } from "./draft";
 import type { FormatRecord, RecordContext } from "./format";
 import { episodeFormat, type NumericEpisode } from "./numericEpisode";
-import { firstEpisode, plainEpisodeRecords } from "./plainEpisodeRecords";
+import { firstEpisode, hadNoNames, plainEpisodeRecords } from "./plainEpisodeRecords";
 import { fieldsOf, isPlainList, isStub, jsonOf, numbersIn, plainNumber, type Numbers } from "./plainFields";
 
 /** Fields of a record; an element of a list may be a dict, or an object such as imitation's `Trajectory`. */
@@ -16,7 +17,13 @@ function recordFields(record: FormatRecord): Fields {
   return fields;
 }
 
-function episodesOf(fields: Fields, { row }: RecordContext, oneOfMany: boolean): NumericEpisode[] {
+const NAMELESS: Note = {
+  code: "guessed-columns",
+  message: "The transitions are tuples without names: what their parts are is guessed from their shapes.",
+};
+
+function episodesOf(record: FormatRecord, { row }: RecordContext, oneOfMany: boolean): NumericEpisode[] {
+  const fields = recordFields(record);
   const layout = layoutOf(fields);
   if (layout === undefined)
     throw new Failure(
@@ -28,8 +35,10 @@ function episodesOf(fields: Fields, { row }: RecordContext, oneOfMany: boolean):
   // imitation marks with one flag whether a trajectory ends in a terminal state; false may be a fragment.
   const terminal = plainNumber(fields.get("terminal"));
   const end = terminal === 1 && layout.episodes === undefined ? { stopReason: "terminated" } : undefined;
+  const notes = record.kind === "plain" && hadNoNames(record.value) ? [NAMELESS] : [];
   return episodes.map((episode) => ({
     ...episode,
+    ...(notes.length === 0 ? {} : { notes: [...(episode.notes ?? []), ...notes] }),
     ...(oneOfMany && episodes.length === 1 ? { ownId: `episode_${row}`, title: `episode ${row}` } : {}),
     ...given("end", episode.end ?? end),
   }));
@@ -54,7 +63,7 @@ export const episodePickles = episodeFormat({
     };
   },
   plainRecords: plainEpisodeRecords,
-  episodes: (record, context) => episodesOf(recordFields(record), context, true),
+  episodes: (record, context) => episodesOf(record, context, true),
 });
 
 /** Arrays of transitions in one npz or MATLAB file: one episode, or several where flags end them. */
@@ -69,7 +78,7 @@ export const episodeArrays = episodeFormat({
     if (fields === undefined) return undefined;
     return { confidence: 0.5, reason: `arrays ${[...fields.keys()].slice(0, 5).join(", ")} of one length` };
   },
-  episodes: (record, context) => episodesOf(recordFields(record), context, false),
+  episodes: (record, context) => episodesOf(record, context, false),
 });
 
 /** Stable-Baselines 2 expert data: flat arrays with `episode_starts`; an episode ends where the next starts. */
@@ -86,7 +95,7 @@ export const stableBaselines2 = episodeFormat({
     return { confidence: 0.9, reason: "arrays actions, obs, rewards, episode_starts" };
   },
   episodes(record, context) {
-    return episodesOf(recordFields(record), context, false).map((episode) => ({
+    return episodesOf(record, context, false).map((episode) => ({
       ...episode,
       notes: [
         ...(episode.notes ?? []),

@@ -73,6 +73,34 @@ describe("rows of time steps", () => {
   });
 });
 
+describe("episodes in lists and tuples", () => {
+  it("are parted where a field is a list with an entry an episode", async () => {
+    const { id, trajectories } = await fixture("ragged-lists.pkl");
+    expect(id).toBe("episode-pickle");
+    expect(told(trajectories)).toEqual([
+      [[1, 2, 4], "terminated", undefined, ["one-done-flag"]],
+      [[8, 16], undefined, undefined, ["one-done-flag"]],
+    ]);
+    expect(numbers(trajectories[1], "states")).toEqual([1, 1, 1, 1]);
+    expect(trajectories[1]?.extra["lengths"]).toBe(2);
+  });
+
+  it("tell what the parts of a tuple are by their shapes, and say that this is a guess", async () => {
+    const { trajectories } = await fixture("transition-tuples.pkl");
+    expect(told(trajectories)).toEqual([
+      [[0, 0.5, 1], "terminated", undefined, ["one-done-flag", "guessed-columns"]],
+      [[1.5], undefined, undefined, ["one-done-flag", "guessed-columns"]],
+    ]);
+    expect(numbers(trajectories[0], "action")).toEqual([0, 1, 0]);
+    const table = await fixture("transition-table.npy");
+    expect(told(table.trajectories)).toEqual([
+      [[1.5, 1.5], "terminated", undefined, ["one-done-flag", "guessed-columns"]],
+    ]);
+    expect(numbers(table.trajectories[0], "next_obs")).toEqual([1, 0.5, 2, 0.5]);
+    expect(numbers(table.trajectories[0], "action")).toEqual([0, 9, 0.25, 9]);
+  });
+});
+
 describe("training logs", () => {
   const write = (name: string, text: string): string => {
     const path = join(mkdtempSync(join(tmpdir(), "lens-log-")), name);
