@@ -34,6 +34,9 @@ const ASIDE = new Set([
   "agent-name",
   "permission-mode",
   "tag",
+  "agent-setting",
+  "mode",
+  "pr-link",
 ]);
 
 const TOKENS = {
