@@ -90,6 +90,27 @@ describe("rows inside a document", () => {
     );
   });
 
+  it("are found in pickled lists of dicts, and in DataFrames as pandas 2 and 3 pickle them", async () => {
+    for (const name of ["rows", "pandas2", "pandas3"]) {
+      const found = await readAt(join("test/formats/fixtures/frames", `${name}.pkl`));
+      expect([name, found.format, found.problems]).toEqual([name, "verl", 0]);
+      expect(
+        found.trajectories.map(({ outcome, trainingStep, task, flatText, extra }) => [
+          outcome.reward,
+          outcome.success,
+          trainingStep,
+          task.groundTruth,
+          flatText?.response,
+          extra["tokens"],
+          extra["info"],
+        ]),
+      ).toEqual([
+        [1, true, 4, "4", "4", [1, 2], { source: "é" }],
+        [0, false, 4, null, "It is 5", [3], { source: "b" }],
+      ]);
+    }
+  });
+
   it("leave documents alone that hold no rows of a format", async () => {
     for (const [index, document] of [
       { name: "package", dependencies: { a: "1", b: "2" } },

@@ -1,3 +1,4 @@
+import { dataFrameColumns } from "./dataFrame";
 import { fieldsOf, isArray, isMap, isPlainList } from "../../formats/plainFields";
 import { Failure } from "../../model/failure";
 import type { JsonValue } from "../../model/json";
@@ -27,6 +28,8 @@ function turned(value: PlainValue, budget: { left: number }, depth: number): Jso
   if (typeof value === "bigint") return value.toString();
   if (value instanceof Uint8Array) return `${value.length} bytes`;
   if (depth > DEEPEST) return "…";
+  const columns = dataFrameColumns(value);
+  if (columns !== undefined) return rowsOfColumns(columns, budget, depth);
   if (isArray(value)) return nested(value, budget);
   if (isPlainList(value)) return value.map((item) => turned(item, budget, depth + 1));
   const fields = isMap(value) ? value : fieldsOf(value);
@@ -39,6 +42,20 @@ function turned(value: PlainValue, budget: { left: number }, depth: number): Jso
       depth + 1,
     );
   return object;
+}
+
+/** Rows of a DataFrame. */
+function rowsOfColumns(
+  columns: ReadonlyMap<string, readonly PlainValue[]>,
+  budget: { left: number },
+  depth: number,
+): JsonValue {
+  const length = Math.max(0, ...[...columns.values()].map((column) => column.length));
+  return Array.from({ length }, (_, row) =>
+    Object.fromEntries(
+      [...columns].map(([name, column]) => [name, turned(column[row] ?? null, budget, depth + 1)]),
+    ),
+  );
 }
 
 function nested(array: PlainArray, budget: { left: number }): JsonValue {
