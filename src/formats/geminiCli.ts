@@ -20,10 +20,7 @@ const RECORD_MAPPED = new Set(["type", "content", "thoughts", "toolCalls"]);
 const CALL_MAPPED = new Set(["id", "name", "args", "result", "resultDisplay"]);
 
 const isRecord = (value: JsonValue | undefined): value is JsonObject =>
-  isObject(value) &&
-  typeof value["id"] === "string" &&
-  KINDS.has(textOf(value["type"]) ?? "") &&
-  "content" in value;
+  isObject(value) && KINDS.has(textOf(value["type"]) ?? "") && ("content" in value || "toolCalls" in value);
 const isHeader = (row: JsonObject): boolean => "sessionId" in row && "projectHash" in row;
 const isStreamed = (row: JsonObject): boolean =>
   row["type"] === "init"
@@ -40,7 +37,7 @@ function replayed(lines: readonly JsonObject[]): Recorded {
   let header: JsonObject = {};
   const records = new Map<string, JsonObject>();
   const put = (value: JsonValue | undefined): void => {
-    if (isRecord(value)) records.set(String(value["id"]), value);
+    if (isRecord(value)) records.set(textOf(value["id"]) ?? `message ${records.size}`, value);
   };
   for (const line of lines) {
     const back = textOf(line["$rewindTo"]);

@@ -7,7 +7,15 @@ import { isList, isObject, objectOf, recordedFlag, recordedNumber, textOf, witho
 import { messageList } from "./messages";
 
 const FIXED = new Set(["doc_id", "target", "arguments", "resps", "metrics"]);
-const HIDDEN = new Set(["doc", "filter", "filtered_resps", "doc_hash", "prompt_hash", "target_hash"]);
+const HIDDEN = new Set([
+  "doc",
+  "input",
+  "filter",
+  "filtered_resps",
+  "doc_hash",
+  "prompt_hash",
+  "target_hash",
+]);
 
 const REPEATED: Note = {
   code: "shared-score",
@@ -44,6 +52,12 @@ function likelihoodOf(
     : undefined;
 }
 
+/** A prompt is a text or messages as JSON text, which the harness wraps for chats: as a list of it alone. */
+function promptOf(value: JsonValue | undefined): JsonValue {
+  const asked = isList(value) && value.length === 1 && typeof value[0] === "string" ? value[0] : value;
+  return messageList(asked) ?? textOf(asked) ?? "";
+}
+
 /** Numbers of the metrics; those that are counted over the whole set later hold lists, and stay where they are. */
 function metricsOf(row: JsonObject): Record<string, number | null> {
   const named = isList(row["metrics"])
@@ -67,14 +81,17 @@ export const lmEvalHarness = draftedFormat({
   containers: ["jsonl", "json", "parquet"],
   grouping: "key",
   nativeTree: false,
-  needs: [["doc_id", "resps"]],
+  needs: [
+    ["doc_id", "resps"],
+    ["doc_id", "filtered_resps"],
+  ],
 
   detect(head) {
     const has = (name: string): boolean =>
       head.columns?.some((column) => column.name === name) ??
       (isObject(head.firstRecord) && name in head.firstRecord);
-    return ["doc_id", "doc", "resps", "filtered_resps"].every(has)
-      ? { confidence: 0.9, reason: "fields doc_id, doc, resps, filtered_resps" }
+    return has("doc_id") && has("filtered_resps") && ["doc", "resps", "arguments", "target"].some(has)
+      ? { confidence: 0.9, reason: "fields doc_id, filtered_resps and the document or its responses" }
       : undefined;
   },
 
@@ -83,8 +100,11 @@ export const lmEvalHarness = draftedFormat({
     const components = metricsOf(row);
     const first = Object.keys(components)[0];
     const doc = String(row["doc_id"]);
-    const requests = requestsOf(row["arguments"]);
-    const responses = isList(row["resps"]) ? row["resps"] : [];
+    const listed = requestsOf(row["arguments"]);
+    // Forks such as lmms-eval leave the arguments out, and some give what was asked as `input`.
+    const requests = listed.length > 0 ? listed : [[row["input"] ?? ""]];
+    const recorded = row["resps"] ?? row["filtered_resps"];
+    const responses = isList(recorded) ? recorded : [];
     const shared = {
       groupKey: doc,
       ownId: doc,
@@ -96,18 +116,13 @@ export const lmEvalHarness = draftedFormat({
     const drafts: TrajectoryDraft[] = [];
     const choices = requests.length > 1;
     for (const [index, request] of requests.entries()) {
-      const prompt = messageList(request[0]) ?? textOf(request[0]) ?? "";
+      const prompt = promptOf(request[0]);
       const own = responses[index];
       const several = isList(own) ? own : [own ?? null];
       for (const response of several) {
         const likely = likelihoodOf(response);
-        const continuation = likely === undefined ? response : request[1];
-        const said =
-          typeof continuation === "string"
-            ? continuation
-            : continuation === null
-              ? ""
-              : JSON.stringify(continuation);
+        const continuation = (likely === undefined ? response : request[1]) ?? "";
+        const said = typeof continuation === "string" ? continuation : JSON.stringify(continuation);
         const draft = completionDraft(prompt, said);
         if (draft === undefined) continue;
         const answer = draft.steps.length - 1;
@@ -139,7 +154,7 @@ export const lmEvalHarness = draftedFormat({
         });
       }
     }
-    if (drafts.length === 0)
+    if (drafts.length === 0 || responses.length === 0)
       throw new Failure(
         "missing-field",
         "The sample holds no request with its response.",

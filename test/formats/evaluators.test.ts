@@ -55,6 +55,24 @@ describe("samples of lm-evaluation-harness", () => {
     ]);
   });
 
+  it("reads chats as the harness wraps them, and samples that forks write without arguments", () => {
+    const chat = { gen_args_0: { arg_0: ['[{"role": "user", "content": "2+2?"}]'], arg_1: {} } };
+    expect(lines(readValue(lmEvalHarness, { ...generated, arguments: chat }).trajectories[0])[0]).toBe(
+      "user/prompt: 2+2?",
+    );
+    const fork = {
+      doc_id: 3,
+      target: "D",
+      arguments: [],
+      input: "Which?",
+      filtered_resps: ["D"],
+      exact_match: 1,
+    };
+    const { trajectories } = readValue(lmEvalHarness, fork);
+    expect(lines(trajectories[0])).toEqual(["user/prompt: Which?", "assistant/answer: D"]);
+    expect(trajectories[0]?.outcome.reward).toBe(1);
+  });
+
   it("reads arguments as a list, and metrics without a list of their names", () => {
     const { metrics: _metrics, filter: _filter, ...old } = choice!;
     const { trajectories } = readValue(lmEvalHarness, {
@@ -65,7 +83,7 @@ describe("samples of lm-evaluation-harness", () => {
       ],
     });
     expect(trajectories.map((one) => one.outcome.components["acc_norm"])).toEqual([0, 0]);
-    expect(() => readValue(lmEvalHarness, { ...old, arguments: [] })).toThrow(/no request/);
+    expect(() => readValue(lmEvalHarness, { ...old, resps: [] })).toThrow(/no request/);
   });
 });
 
