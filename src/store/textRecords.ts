@@ -164,7 +164,7 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       } else {
         const keepFrom = lineStart - bufferStart;
         if (!skipping) count(lineStart);
-        buffer.copyWithin(0, keepFrom, held);
+        if (keepFrom > 0) buffer.copyWithin(0, keepFrom, held);
         held -= keepFrom;
         bufferStart = lineStart;
         if (buffer.length - held < READ_BYTES) {
@@ -176,11 +176,13 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       searched = held;
       bytesAsText = undefined;
       const position = bufferStart + held;
-      // As far as the stretch goes, then on in small steps to the end of its last line.
-      const ahead = Math.max(job.end - position, READ_AHEAD);
+      // As far as the stretch goes, then on in small steps to the end of its last line; in larger ones the longer that is.
+      const ahead = Math.max(job.end - position, giant ? READ_BYTES : READ_AHEAD, held);
       const wanted = Math.min(buffer.length - held, job.limit - position, ahead);
       const got = wanted > 0 ? readSync(file, buffer, held, wanted, position) : 0;
       held += got;
+      // What is left behind it of longer lines is not searched.
+      if (held < buffer.length) buffer[held] = NEWLINE;
       if (got > 0) continue;
       // End of the file without a line end: whole if it parses to an object or list, otherwise it is still being written.
       if (!skipping && !giant && held > 0) {

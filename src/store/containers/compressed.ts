@@ -88,7 +88,13 @@ async function inflate(
       }
       if (going) stream.push(new Uint8Array(0), true);
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      // What the sink refuses is no damage.
+      if (error instanceof Failure) throw error;
+      return error instanceof RangeError
+        ? "its header is damaged"
+        : error instanceof Error
+          ? error.message
+          : String(error);
     } finally {
       input.destroy();
     }
