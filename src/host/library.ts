@@ -303,7 +303,8 @@ export class Library implements vscode.Disposable {
 
   private noteLeftOut(notes: readonly Note[]): void {
     for (const note of notes) {
-      if (note.where === undefined || !isAbsolute(note.where)) continue;
+      // Whoever opened a file of no known format was told so there; the view names what looks like data.
+      if (note.where === undefined || !isAbsolute(note.where) || note.code === "unknown-format") continue;
       this.leftOut.set(note.where, note);
     }
     if (this.walked && notes.length > 0) this.changes.fire({ kind: "leftOut" });

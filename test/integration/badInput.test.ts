@@ -76,6 +76,62 @@ test("a file of no known format gives one sentence", async () => {
   await closeEditors();
 });
 
+test("a file that holds nothing to show is named at the end of the view until it is mended", async () => {
+  const { parts } = await api();
+  const folder = inWorkspace("scratch", "pointers");
+  mkdirSync(folder, { recursive: true });
+  const file = `${folder}/run.jsonl`;
+  writeFileSync(
+    file,
+    `version https://git-lfs.github.com/spec/v1\noid sha256:${"0".repeat(64)}\nsize 123456\n`,
+  );
+  const named = async () => {
+    const last = (await parts.tree.getChildren()).at(-1);
+    return last?.kind === "leftOut"
+      ? (await parts.tree.getChildren(last)).find(
+          (entry) => entry.kind === "leftOutFile" && entry.file.path === file,
+        )
+      : undefined;
+  };
+  await parts.host.library.refresh();
+  const entry = await until("the pointer to be named", named);
+  const item = parts.tree.getTreeItem(entry);
+  assert.match(String(item.description), /^is a Git LFS pointer/);
+  assert.equal(item.command?.command, "trajectoryLens.openDataset");
+  await vscode.commands.executeCommand("vscode.openWith", vscode.Uri.file(file), viewTypes.dataset);
+  writeFileSync(file, `${good("yes", 1)}\n${good("no", 0)}\n`);
+  await until("the pointer to be gone from the view", async () => (await named()) === undefined, 30_000);
+  assert.equal((await parts.host.library.ofFile(file)).trajectories, 2);
+  await closeEditors();
+  return String(item.description);
+});
+
+test("a large file opens at its first rows, and the walk through the workspace can be stopped and goes on", async () => {
+  const { parts } = await api();
+  const { library } = parts.host;
+  const folder = inWorkspace("scratch", "large");
+  mkdirSync(folder, { recursive: true });
+  const file = `${folder}/large.jsonl`;
+  const line = good("x".repeat(4000), 1);
+  writeFileSync(file, `${Array.from({ length: 20_000 }, () => line).join("\n")}\n`);
+  const dataset = await library.ofFile(file);
+  const early = dataset.trajectories;
+  assert.ok(early > 0, "there are rows when it opens");
+  await until(
+    "all rows",
+    async () => (await library.services.datasets.ofFile(file))?.trajectories === 20_000,
+    60_000,
+  );
+  // Stopping leaves what is known where it is, and a refresh looks at the rest.
+  const walk = library.refresh();
+  library.stopWalk();
+  await walk;
+  assert.ok((await library.found()).some(({ id }) => id === dataset.id));
+  await library.refresh();
+  assert.equal(library.walk, undefined);
+  return `${early} of 20,000 rows when it opened`;
+});
+
 test("an id that does not exist gives one sentence", async () => {
   const { parts } = await api();
   const { openTrajectory } = await import("../../src/host/open");

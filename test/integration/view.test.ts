@@ -114,7 +114,7 @@ test("lists episodes with their returns, and the models in their own view alone"
     (await childrenOf(below[0])).find((entry) => entry.kind === "trajectory");
   assert.ok(episode?.kind === "trajectory" && typeof episode.row.reward === "number");
   const entries = await childrenOf();
-  assert.ok(entries.every((entry) => entry.kind === "dataset"));
+  assert.ok(entries.every((entry) => entry.kind === "dataset" || entry.kind === "leftOut"));
   const { parts } = await api();
   const listed = (await parts.models.getChildren()).filter((entry) => entry.kind === "modelEntry");
   assert.ok(
