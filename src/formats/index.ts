@@ -44,6 +44,7 @@ import { bfcl } from "./bfcl";
 import { piAgent } from "./piAgent";
 import { aideJournal } from "./aideJournal";
 import { openAiEvals } from "./openAiEvals";
+import { agentsSdkTraces } from "./agentsSdkTraces";
 import type { Format } from "./format";
 import { imitationDataset } from "./imitationDataset";
 import { leRobot } from "./leRobot";
@@ -140,6 +141,7 @@ import { osWorld } from "./osWorld";
 import { plannerRun } from "./plannerRun";
 import { replayBuffers } from "./replayBuffers";
 import { rewardBenchScores } from "./rewardBenchScores";
+import { rewardMath } from "./rewardMath";
 import { modelOutputs, pairScores, rewardBench2 } from "./rewardModelBenches";
 import { uiGenie } from "./uiGenie";
 import { uiS1, uiS1Results } from "./uiS1";
@@ -260,6 +262,7 @@ export const formats: readonly Format[] = [
   openAiResponses,
   openAiItems,
   apiCalls,
+  agentsSdkTraces,
   atif,
   atifStream,
   terminalBench,
@@ -293,6 +296,7 @@ export const formats: readonly Format[] = [
   conversationPairs,
   rewardBench2,
   rewardBenchScores,
+  rewardMath,
   pairScores,
   modelOutputs,
   mathShepherd,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { agentsSdkTraces } from "../../src/formats/agentsSdkTraces";
 import { browserUse } from "../../src/formats/browserUse";
 import { smolagents, smolagentsSteps } from "../../src/formats/smolagents";
 import type { JsonObject, JsonValue } from "../../src/model/json";
@@ -92,5 +93,38 @@ describe("runs of smolagents", () => {
       groundTruth: "42",
     });
     expect(() => readValue(smolagents, { steps: [] })).toThrow(/no steps/);
+  });
+});
+
+describe("traces of the Agents SDK", () => {
+  const entries = text("agents-sdk-traces.jsonl")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as JsonObject);
+
+  it("reads calls of the model and of tools in order of time, each message once", () => {
+    const { trajectories, summaries } = readValue(agentsSdkTraces, entries);
+    expect(lines(trajectories[0])).toEqual([
+      "system/prompt: Be brief.",
+      "user/prompt: Rain?",
+      'assistant/act:  [weather {"city":"Bonn"}]',
+      "tool/observe: wet",
+      "assistant/answer: Yes.",
+    ]);
+    expect(summaries[0]).toMatchObject({ ownId: "trace_1", groupKey: "chat_7" });
+    expect(trajectories[0]?.extra).toMatchObject({
+      workflow_name: "Weather",
+      spans: [{ id: "s1", name: "Helper" }],
+    });
+  });
+
+  it("reads them in a document too, and says where only ids of responses were exported", () => {
+    const [trace, ...spans] = entries;
+    expect(readValue(agentsSdkTraces, { ...trace, spans }).trajectories[0]?.steps).toHaveLength(5);
+    const silent = { ...spans[0], span_data: { type: "response", response_id: "resp_1" } };
+    expect(
+      readValue(agentsSdkTraces, { data: [silent] }).trajectories[0]?.notes.map((note) => note.code),
+    ).toContain("no-words");
+    expect(() => readValue(agentsSdkTraces, [trace!])).toThrow(/no span/);
   });
 });
