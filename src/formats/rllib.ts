@@ -104,6 +104,12 @@ function openEpisodes(batches: readonly Batch[]): readonly Open[] {
   return all;
 }
 
+/** True for a column in which nothing was recorded, such as the agent of an environment that has only one. */
+const isEmpty = (batch: Batch, name: string): boolean => {
+  const value = batch.fields[name];
+  return isList(value) && value.length > 0 && value.every((one) => one === null);
+};
+
 const isColumn = (batch: Batch, name: string): boolean => {
   const value = batch.fields[name];
   if (typeof value === "string") return isPacked(value);
@@ -115,7 +121,7 @@ const isColumn = (batch: Batch, name: string): boolean => {
 function episodeOf(open: Open): NumericEpisode {
   const { parts, ended } = open;
   const first = parts[0]!.batch;
-  const names = Object.keys(first.fields);
+  const names = Object.keys(first.fields).filter((name) => !isEmpty(first, name));
   const apart = names.some((name) => /^truncateds?$/.test(name));
   const numeric = names.filter((name) => isColumn(first, name));
   const columns = numeric.map((name): EpisodeColumn =>
@@ -140,6 +146,7 @@ function episodeOf(open: Open): NumericEpisode {
   for (const name of names)
     if (!numeric.includes(name) && !others.includes(name) && name !== "type")
       extra[name] = first.fields[name];
+  for (const name of Object.keys(first.fields)) if (isEmpty(first, name)) extra[name] = null;
   const who = [
     open.policy,
     open.agent === undefined || open.agent === 0 ? undefined : `agent ${String(open.agent)}`,

@@ -254,3 +254,37 @@ describe("preference pairs", () => {
     expect(named.trajectories.map((one) => one.outcome.reward)).toEqual([9, 3]);
   });
 });
+
+describe("RewardMATH", () => {
+  it("keeps scores of solutions, of their steps, and letters apart", async () => {
+    const { id, trajectories } = await readPath("test/formats/fixtures/reward-math.json");
+    expect(id).toBe("reward-math");
+    expect(trajectories.map((one) => [one.task.id, one.outcome.reward, rewards(one)])).toEqual([
+      ["human", 0.5, []],
+      ["model-a", -1.25, []],
+      ["human", undefined, [0.5, 0.75]],
+      ["model-a", undefined, [0.25]],
+      ["model-a", undefined, []],
+    ]);
+    expect(trajectories[4]?.extra).toMatchObject({ judged: "A", chosen_position: "B" });
+  });
+
+  it("reads the benchmark's solutions in steps", async () => {
+    const { id, trajectories } = await read([
+      {
+        problem: "1 + 1",
+        answer: "2",
+        eval_solution: ["Add.", "2"],
+        solution_reference: "human",
+        solution_type: "chosen",
+        id: 0,
+      },
+    ]);
+    expect(id).toBe("reward-math");
+    expect(trajectories[0]).toMatchObject({
+      outcome: { success: true },
+      task: { id: "0", groundTruth: "2" },
+    });
+    expect(trajectories[0]?.steps).toHaveLength(3);
+  });
+});

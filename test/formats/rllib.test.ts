@@ -62,6 +62,9 @@ describe("RLlib", () => {
     ]);
     expect(column(trajectories[0], "obs")).toEqual(["observation", [0, 0.5, 1, 0.5]]);
     expect(trajectories[0]?.steps[1]?.logprob).toBe(-0.25);
+    // An environment with one agent: null is not a number.
+    expect(column(trajectories[0], "agent_id")).toBeUndefined();
+    expect(trajectories[0]?.extra["agent_id"]).toBeNull();
   });
 
   it("reads episodes in MessagePack, without the steps that a chunk repeats from the one before", async () => {
