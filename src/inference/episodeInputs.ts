@@ -1,8 +1,13 @@
 import { Failure } from "../model/failure";
 import type { ColumnRole, NumericColumn, NumericColumns, Trajectory } from "../model/trajectory";
-import type { LoadedModel } from "./loadedModel";
 import { named } from "./modelKind";
 import { specText, type TensorSpec } from "./tensors";
+
+/** What is known of a model that reads episodes, here or on a server. */
+export interface EpisodeModel {
+  readonly session: { readonly inputs: readonly TensorSpec[] };
+  readonly files: { readonly name: string };
+}
 
 /** Rows of numbers for one input of a control model, row-major [rows, width]. */
 export interface InputRows {
@@ -56,7 +61,7 @@ function joined(columns: readonly NumericColumn[], rows: number): InputRows {
  * Several observation columns are put side by side when their widths together are what the model takes.
  * @throws Failure `missing-column` or `shape-mismatch`, saying what the model takes and what the file has
  */
-export function observationRows(model: LoadedModel, trajectory: Trajectory): InputRows {
+export function observationRows(model: EpisodeModel, trajectory: Trajectory): InputRows {
   const spec = named(model.session.inputs, "observation")!;
   const columns = columnOfRole(columnsOf(trajectory), "observation");
   if (columns.length === 0) throw missing(trajectory, "observation", spec);
@@ -76,7 +81,7 @@ export function observationRows(model: LoadedModel, trajectory: Trajectory): Inp
  * @throws Failure as `observationRows`
  */
 export function actionRows(
-  model: LoadedModel,
+  model: EpisodeModel,
   trajectory: Trajectory,
   spec: TensorSpec,
 ): { rows: InputRows; oneHot: boolean } {
@@ -124,7 +129,7 @@ function missing(trajectory: Trajectory, role: string, spec: TensorSpec): Failur
   );
 }
 
-function mismatch(model: LoadedModel, spec: TensorSpec, columns: readonly NumericColumn[]): Failure {
+function mismatch(model: EpisodeModel, spec: TensorSpec, columns: readonly NumericColumn[]): Failure {
   const there = columns.map((column) => `${column.name} of ${column.width}`).join(", ");
   return new Failure(
     "shape-mismatch",

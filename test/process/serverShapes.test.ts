@@ -266,40 +266,63 @@ describe("embeddings", () => {
 });
 
 describe("KServe v2", () => {
-  const declaration = (): ModelDeclaration => ({ url: base, api: "kserve", kind: "value", model: "v" });
-  const tensor = (name: string, datatype: string) => ({ name, datatype, shape: [-1, 2] });
-  const score = (rows: readonly (readonly number[])[]) =>
-    kserveSeries(declaration(), "m", episode("e", rows, [[0], [0]]), () => Promise.resolve(plain), {});
+  const tensor = (name: string, datatype: string, shape = [-1, 2]) => ({ name, datatype, shape });
+  /** A server that counts from 1 as many rows as it is given. */
+  const counts = (name: string, inputs: readonly object[]): void => {
+    asked = [];
+    reply = (path, body) => {
+      const rows = (body["inputs"] as { shape: number[] }[] | undefined)?.[0]?.shape[0] ?? 0;
+      const data = Array.from({ length: rows }, (_, row) => [row + 1]);
+      return {
+        body: path.endsWith("/infer")
+          ? {
+              model_name: "m",
+              model_version: "1",
+              outputs: [{ name, shape: [rows, 1], datatype: "FP32", data }],
+            }
+          : {
+              name: "m",
+              versions: ["1"],
+              platform: "onnx_onnxv1",
+              inputs,
+              outputs: [tensor(name, "FP32", [-1, 1])],
+            },
+      };
+    };
+  };
+  const score = (kind: "value" | "transition-reward", rows: readonly (readonly number[])[]) =>
+    kserveSeries(
+      { url: base, api: "kserve", kind, model: "m" },
+      "m",
+      episode("e", rows, [[7], [8]]),
+      () => Promise.resolve(plain),
+      {},
+    );
 
   it("gets truth values as such, and never what JSON cannot say", async () => {
-    asked = [];
-    reply = (path) => ({
-      body: path.endsWith("/infer")
-        ? {
-            model_name: "v",
-            model_version: "1",
-            outputs: [{ name: "value", shape: [2, 1], datatype: "FP32", data: [[1], [2]] }],
-          }
-        : {
-            name: "v",
-            versions: ["1"],
-            platform: "onnx_onnxv1",
-            inputs: [tensor("observation", "BOOL")],
-            outputs: [tensor("value", "FP32")],
-          },
-    });
-    const [series] = await score([
+    counts("value", [tensor("observation", "BOOL")]);
+    const series = await score("value", [
       [0, 1],
       [1, 0],
       [0, 0],
     ]);
-    expect([...series!.values]).toEqual([1, 2]);
+    expect(series.map(({ name, values }) => [name, ...values])).toEqual([
+      ["value", 1, 2],
+      ["bootstrap_value", 3],
+    ]);
     expect(asked[1]).toEqual({
-      inputs: [{ name: "observation", datatype: "BOOL", shape: [2, 2], data: [false, true, true, false] }],
+      inputs: [
+        {
+          name: "observation",
+          datatype: "BOOL",
+          shape: [3, 2],
+          data: [false, true, true, false, false, false],
+        },
+      ],
       outputs: [{ name: "value" }],
     });
     const failure = await failed(
-      score([
+      score("value", [
         [0, NaN],
         [1, 0],
         [0, 0],
@@ -307,6 +330,43 @@ describe("KServe v2", () => {
     );
     expect(failure).toMatchObject({ code: "bad-numbers" });
     expect(failure.message).toContain("observation");
+  });
+
+  it("gets each input by its name: the next observation is the next one, and an unknown one is refused", async () => {
+    const inputs = [
+      tensor("obs", "FP32"),
+      tensor("action", "FP32", [-1, 1]),
+      tensor("next_obs", "FP32", [-1, 1, 2]),
+      tensor("done", "FP32", [-1, 1]),
+    ];
+    counts("reward", inputs);
+    const rows = [
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ];
+    const [series] = await score("transition-reward", rows);
+    expect([series!.name, ...series!.values]).toEqual(["reward", 1, 2]);
+    const sent = (asked[1]!["inputs"] as { name: string; shape: number[]; data: number[] }[]).map(
+      ({ name, shape, data }) => [name, shape, data],
+    );
+    expect(sent).toEqual([
+      ["obs", [2, 2], [0, 1, 2, 3]],
+      ["action", [2, 1], [7, 8]],
+      ["next_obs", [2, 1, 2], [2, 3, 4, 5]],
+      ["done", [2, 1], [0, 0]],
+    ]);
+    // Without the state after the last step its transition has no reward.
+    expect([...(await score("transition-reward", rows.slice(0, 2)))[0]!.values]).toEqual([1, NaN]);
+    counts("reward", [tensor("obs", "FP32"), tensor("weather", "FP32")]);
+    expect((await failed(score("transition-reward", rows))).message).toContain(
+      "takes weather FP32 [free, 2]",
+    );
+    counts("value", [tensor("obs", "FP32", [-1, 3])]);
+    expect(await failed(score("value", rows))).toMatchObject({ code: "shape-mismatch" });
+    // The only input is the observation, whatever it is called.
+    counts("value", [tensor("INPUT__0", "FP32")]);
+    expect((await score("value", rows))[0]!.values.length).toBe(2);
   });
 });
 

@@ -4,65 +4,25 @@ import { stepEndTokens, stepOfTokens } from "../../inference/stepMap";
 import { Failure } from "../../model/failure";
 import type { ModelDeclaration } from "../../model/modelDeclaration";
 import type { ScoreSeries } from "../../model/score";
-import type { ColumnRole, Trajectory } from "../../model/trajectory";
+import type { Trajectory } from "../../model/trajectory";
 import { askServer, endpoint, serverRoot, type HttpOptions } from "./http";
+import { episodeInputs, episodeSeries } from "./kserveEpisode";
+import {
+  inferSchema,
+  inputTensor,
+  shapeFailure,
+  tensorInfo,
+  type Common,
+  type Reply,
+  type TensorInfo,
+} from "./kserveTensor";
 import type { RemoteText } from "./remoteText";
 import { readReply } from "./serverReply";
 
-const tensorInfo = v.looseObject({ name: v.string(), datatype: v.string(), shape: v.array(v.number()) });
 const metadataSchema = v.looseObject({ inputs: v.array(tensorInfo), outputs: v.array(tensorInfo) });
-/** Tensor contents: row-major, flat or nested as the shape is. */
-const contentsSchema = v.pipe(
-  v.array(v.unknown()),
-  v.transform((data) => data.flat(Infinity)),
-  v.array(v.number()),
-);
-const inferSchema = v.looseObject({
-  outputs: v.pipe(
-    v.array(v.looseObject({ name: v.string(), shape: v.array(v.number()), data: contentsSchema })),
-    v.minLength(1),
-  ),
-});
-
 type Metadata = v.InferOutput<typeof metadataSchema>;
-type TensorInfo = v.InferOutput<typeof tensorInfo>;
-type Reply = v.InferOutput<typeof inferSchema>["outputs"][number];
 
 const isText = (metadata: Metadata): boolean => metadata.inputs.some((input) => input.name === "input_ids");
-
-/**
- * An input tensor as the protocol writes it: flat, row-major, truth values as `true` and `false`.
- * @throws Failure `bad-numbers` for NaN and infinities, which JSON does not have
- */
-function inputTensor(
-  { name, datatype }: TensorInfo,
-  shape: readonly number[],
-  data: readonly number[],
-): object {
-  if (data.some((value) => !Number.isFinite(value)))
-    throw new Failure(
-      "bad-numbers",
-      `What the input ${name} takes has NaN or infinite values, which cannot be sent as JSON.`,
-      "Score this trajectory with the model's own file.",
-    );
-  return { name, datatype, shape, data: datatype === "BOOL" ? data.map((value) => value !== 0) : data };
-}
-
-/** Rows of the episode's columns of a role, side by side. */
-function rowsOf(trajectory: Trajectory, role: ColumnRole, rows: number): { width: number; data: number[] } {
-  const columns = (trajectory.columns?.columns ?? []).filter((column) => column.role === role);
-  if (columns.length === 0)
-    throw new Failure(
-      "missing-column",
-      `Trajectory ${trajectory.id} has no ${role} column, which the model on the server takes.`,
-      "Choose an episode of a control task.",
-    );
-  const data: number[] = [];
-  for (let row = 0; row < rows; row++)
-    for (const column of columns)
-      data.push(...column.data.subarray(row * column.width, (row + 1) * column.width));
-  return { width: columns.reduce((sum, column) => sum + column.width, 0), data };
-}
 
 /**
  * Scores a trajectory with an ONNX model that a KServe v2 server (Triton) holds: text through a declared tokenizer,
@@ -94,10 +54,8 @@ export async function kserveSeries(
       `The model ${declaration.model} at ${base} reads token ids.`,
       "Name its tokenizer folder in its declaration (tokenizer).",
     );
-  const steps = trajectory.columns?.steps ?? 0;
-  const inputs = metadata.inputs.map((input) =>
-    text ? textInput(input, text.tokens!.ids) : episodeInput(input, trajectory, steps),
-  );
+  const episode = text ? undefined : episodeInputs(declaration.model, metadata.inputs, trajectory);
+  const inputs = episode?.inputs ?? metadata.inputs.map((input) => textInput(input, text!.tokens!.ids));
   const wanted = declaration.output ?? metadata.outputs.find((one) => SCORES.test(one.name))?.name;
   const body = { inputs, ...(wanted === undefined ? {} : { outputs: [{ name: wanted }] }) };
   const url = `${base}/infer`;
@@ -115,9 +73,9 @@ export async function kserveSeries(
     modelKind: declaration.kind ?? "unknown",
     provider: "remote" as const,
   };
-  return text
-    ? textSeries(declaration, trajectory, text, output, common, url)
-    : episodeSeries(declaration, steps, output, common, url);
+  return episode
+    ? episodeSeries(declaration, trajectory, episode, output, common, url)
+    : textSeries(declaration, trajectory, text!, output, common, url);
 }
 
 const SCORES = /^(logits|scores?|rewards?|values?|output)$/;
@@ -138,22 +96,6 @@ function textInput(input: TensorInfo, ids: readonly number[]): object {
       "Export it without a cache.",
     );
   return inputTensor(input, [1, n], data);
-}
-
-function episodeInput(input: TensorInfo, trajectory: Trajectory, steps: number): object {
-  const role: ColumnRole = /^act/i.test(input.name) ? "action" : "observation";
-  const { width, data } = rowsOf(trajectory, role, steps);
-  return inputTensor(input, [steps, width], data);
-}
-
-type Common = Pick<ScoreSeries, "trajectoryId" | "modelPath" | "modelKind" | "provider">;
-
-function shapeFailure(url: string, output: Reply, expected: string): Failure {
-  return new Failure(
-    "server-reply",
-    `${url} gives ${output.name} of shape [${output.shape.join(", ")}]; expected ${expected}.`,
-    "Declare the right kind for this model.",
-  );
 }
 
 function textSeries(
@@ -212,25 +154,4 @@ function textSeries(
   if (output.data.length !== 1 && output.data.length !== n) throw shapeFailure(url, output, "[1, 1]");
   const values = Float64Array.of(squash(output.data.at(-1)!));
   return [{ ...common, name: "reward", level: "trajectory", unit, values, method }];
-}
-
-function episodeSeries(
-  declaration: ModelDeclaration,
-  steps: number,
-  output: Reply,
-  common: Common,
-  url: string,
-): ScoreSeries[] {
-  if (output.data.length !== steps) throw shapeFailure(url, output, `[${steps}] or [${steps}, 1]`);
-  const name = declaration.kind === "value" ? "value" : "reward";
-  return [
-    {
-      ...common,
-      name,
-      level: "step",
-      unit: name === "value" ? "return" : "reward",
-      values: Float64Array.from(output.data),
-      method: `KServe at ${url}`,
-    },
-  ];
 }

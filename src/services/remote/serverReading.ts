@@ -10,7 +10,7 @@ import { trajectoryHash } from "../contentHash";
  * now give other numbers for the same declaration, so that numbers of the old reading are not answered from the index.
  *
  * Second readings: `/score`, `/classify` and `/pooling` once came squashed whatever the declaration said; a probability of 0 in
- * `/v1/completions` was read as one of e^-9999. Third: the good one of two numbers of `/pooling` was always the second.
+ * `/v1/completions` was read as one of e^-9999; KServe's models got the observation itself as the next one. Third: the good one of two numbers of `/pooling` was always the second.
  */
 export const READING_VERSIONS = {
   completions: 2,
@@ -19,7 +19,7 @@ export const READING_VERSIONS = {
   classify: 2,
   pooling: 3,
   reward: 1,
-  kserve: 1,
+  kserve: 2,
 } as const;
 
 /** How a server is asked for numbers: by the last part of the endpoint, but `reward` for SGLang's `/classify`. */
@@ -28,15 +28,19 @@ export type ServerReading = keyof typeof READING_VERSIONS;
 const REWARDS: readonly ModelKind[] = ["scalar-reward", "process-reward"];
 
 /** What can be asked of a server of each kind; `undefined` = not declared, so that the kind of model decides. */
-const READINGS: Readonly<
-  Record<Exclude<ServerApi, "vscode">, Partial<Record<ModelKind, ServerReading>> | "kserve">
-> = {
+const READINGS: Readonly<Record<Exclude<ServerApi, "vscode">, Partial<Record<ModelKind, ServerReading>>>> = {
   openai: { "policy-lm": "completions", embedding: "embeddings" },
   "vllm-score": { "scalar-reward": "score" },
   "vllm-classify": { "scalar-reward": "classify" },
   "sglang-classify": { "scalar-reward": "reward" },
   "vllm-pooling": { "scalar-reward": "pooling", "process-reward": "pooling", embedding: "embeddings" },
-  kserve: "kserve",
+  kserve: {
+    "policy-lm": "kserve",
+    "process-reward": "kserve",
+    "scalar-reward": "kserve",
+    value: "kserve",
+    "transition-reward": "kserve",
+  },
 };
 
 /**
@@ -47,7 +51,7 @@ const READINGS: Readonly<
 export function serverReading({ api, kind = "unknown", url, name }: ModelDeclaration): ServerReading {
   const server = api ?? (REWARDS.includes(kind) ? "vllm-pooling" : "openai");
   const readings = server === "vscode" ? {} : READINGS[server];
-  const reading = typeof readings === "string" ? readings : readings[kind];
+  const reading = readings[kind];
   if (reading !== undefined) return reading;
   const kinds = Object.keys(readings);
   throw new Failure(
