@@ -54,6 +54,7 @@ const producers: readonly Producer[] = [
     alone: ["tianshou"],
     modules: ["tianshou", "numba", "deepdiff", "matplotlib", "tensorboard"],
     own: "trainers",
+    heavy: true,
   },
   { name: "TRL", script: "write_trl.py", packages: ["trl"], modules: ["trl", "transformers", "datasets"] },
   { name: "datasets", script: "write_datasets.py", packages: ["datasets"], modules: ["datasets"] },
@@ -147,6 +148,13 @@ const producers: readonly Producer[] = [
     modules: ["opentelemetry.exporter", "openinference", "langfuse", "pydantic_ai"],
     own: "agents",
   },
+  {
+    name: "RLlib",
+    script: "write_rllib.py",
+    packages: ["ray", "dm-tree", "lz4", "ormsgpack", "gymnasium"],
+    modules: ["ray", "tree", "lz4", "ormsgpack"],
+    own: "trainers",
+  },
   { name: "W&B", script: "write_wandb.py", packages: ["wandb"], modules: ["wandb"], own: "trainers" },
   {
     name: "lm-eval",
@@ -154,6 +162,7 @@ const producers: readonly Producer[] = [
     packages: ["lm_eval"],
     modules: ["lm_eval", "evaluate", "sacrebleu"],
     own: "trainers",
+    heavy: true,
   },
   {
     name: "TFDS",
