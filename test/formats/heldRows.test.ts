@@ -171,6 +171,15 @@ describe("tables of text", () => {
     ]);
   });
 
+  it("are known without their name, with separators and line ends in quotes", async () => {
+    const text = csv([
+      header,
+      ...rollouts.map((row) => Object.values({ ...row, output: `${row.output}, "so"\n` })),
+    ]);
+    const found = await read("rollouts.log", text);
+    expect([found.format, found.trajectories.length]).toEqual(["verl", 2]);
+  });
+
   it("leave tables of numbers their numbers", async () => {
     const found = await read(
       "numbers.csv",

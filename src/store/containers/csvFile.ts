@@ -54,10 +54,38 @@ function separatorOf(text: string): string | undefined {
   if (lines.length < 2) return undefined;
   // The last line of the head may be cut.
   const whole = lines.length > 3 ? lines.slice(0, -1) : lines;
-  return [",", "\t", ";"].find((mark) => {
-    const [first, ...rest] = whole.map((line) => line.split(mark).length);
-    return first !== undefined && first >= 3 && rest.every((count) => count === first);
-  });
+  const marks = [",", "\t", ";"];
+  const isEven = ([first, ...rest]: readonly number[]): boolean =>
+    first !== undefined && first >= 3 && rest.length > 0 && rest.every((count) => count === first);
+  return (
+    marks.find((mark) => isEven(whole.map((line) => line.split(mark).length))) ??
+    (text.includes('"') ? marks.find((mark) => isEven(quotedCounts(text, mark))) : undefined)
+  );
+}
+
+/** Fields of the first records where cells in quotes may hold separators, line ends and doubled quotes. */
+function quotedCounts(text: string, mark: string): readonly number[] {
+  const counts: number[] = [];
+  let fields = 1;
+  let inQuotes = false;
+  let cellStart = true;
+  for (let at = 0; at < text.length && counts.length < 6; at++) {
+    const letter = text[at];
+    if (inQuotes) {
+      if (letter !== '"') continue;
+      if (text[at + 1] === '"') at++;
+      else inQuotes = false;
+      continue;
+    }
+    if (letter === '"' && cellStart) inQuotes = true;
+    cellStart = letter === mark || letter === "\n";
+    if (letter === mark) fields++;
+    else if (letter === "\n") {
+      if (fields > 1) counts.push(fields);
+      fields = 1;
+    }
+  }
+  return counts;
 }
 
 /** The table opened last: detection aside, indexing and showing its rows follow each other. */
