@@ -126,6 +126,32 @@ describe("training logs", () => {
     });
   });
 
+  it("of early Baselines are lines of JSON, of which the first is no episode", async () => {
+    const path = write(
+      "monitor.json",
+      '{"t_start": 1.5, "env_id": "Reacher-v1"}\n{"r": -12.5, "l": 50, "t": 1.25}\n{"r": 3, "l": 7, "t": 2}\n',
+    );
+    const result = await readFile(path);
+    expect(result.format?.id).toBe("monitor-csv");
+    expect(result.records.flatMap((one) => one.summaries).map((one) => [one.reward, one.components])).toEqual(
+      [
+        [-12.5, { length: 50, seconds: 1.25 }],
+        [3, { length: 7, seconds: 2 }],
+      ],
+    );
+    expect(result.problems.map(({ message }) => message)).toEqual([
+      expect.stringContaining("tells of the environment"),
+    ]);
+  });
+
+  it("of TensorBoard are curves, and no damaged trajectories", async () => {
+    const { format, why } = await readFile(
+      "test/formats/fixtures/classic/events.out.tfevents.1700000000.host",
+    );
+    expect(format).toBeUndefined();
+    expect(why).toBe("not a data file");
+  });
+
   it("of PPO-PyTorch have three columns and no others", async () => {
     const log = await read(write("PPO_log_0.csv", "episode,timestep,reward\n0,2000,-12.5\n4,4000,3\n"));
     expect(log.id).toBe("training-log");
