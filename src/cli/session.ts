@@ -70,9 +70,15 @@ export async function withIndex<T>(
 ): Promise<T> {
   const absolute = paths.map((path) => resolve(path));
   for (const path of absolute) {
-    if (!(await stat(path).catch(() => undefined))) {
+    const stats = await stat(path).catch(() => undefined);
+    if (stats === undefined)
       throw new Failure("unknown-path", `There is no file or folder at ${path}.`, "Check the path.");
-    }
+    if (!stats.isFile() && !stats.isDirectory())
+      throw new Failure(
+        "no-file",
+        `${path} is a pipe, a socket or a device, which cannot be read by place.`,
+        "Write what it gives into a file.",
+      );
   }
   const key = createHash("sha256").update(absolute.join("\n")).digest("hex").slice(0, 16);
   const storage = join(storageFolder(options), key);

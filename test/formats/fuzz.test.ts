@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { setExpansionFolder } from "../../src/store/containers/compressed";
-import { damagedInputs, hostileInputs } from "./fuzzInputs";
+import { damagedInputs, hostileInputs, structuredInputs } from "./fuzzInputs";
 import { runFuzz, type FuzzOutcome } from "./fuzzRun";
 
 // A short run of `npm run test:fuzz`, in this process: every fixture, a few cuts and flips of each.
@@ -29,11 +29,14 @@ describe("damaged files", () => {
     expect(sources.length).toBeGreaterThan(20);
     const outcomes: FuzzOutcome[] = [];
     for (const source of sources)
-      for (const input of damagedInputs(source, 5, 3, "short", false))
+      for (const input of [
+        ...damagedInputs(source, 4, 2, "short", false),
+        ...structuredInputs(source, 1, "short"),
+      ])
         outcomes.push(await runFuzz(input, folder));
     expect(faultsOf(outcomes)).toEqual([]);
     expect(outcomes.filter(({ result }) => result === "warned").length).toBeGreaterThan(10);
-  }, 60_000);
+  }, 120_000);
 
   it("that mean harm are refused, and nothing of them runs", async () => {
     const outcomes: FuzzOutcome[] = [];
@@ -45,5 +48,5 @@ describe("damaged files", () => {
     // Rows beside a hostile one are shown.
     expect(trajectories["JSON objects 100,000 deep"]).toBe(2);
     expect(trajectories["numbers beyond all bounds"]).toBe(2);
-  }, 60_000);
+  }, 120_000);
 });

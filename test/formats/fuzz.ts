@@ -1,4 +1,4 @@
-// `npm run test:fuzz [-- --parts=64 --flips=64 --seed=1 --json]`: damaged and hostile files through every reader. Reads
+// `npm run test:fuzz [-- --parts=64 --flips=64 --structured=64 --seed=1]`: damaged and hostile files through every reader. Reads
 // the fixtures, and the real files of SAMPLES_DIRS (default ../shared/samples, corpus, corpus-synthetic) where they are
 // there. Each file is read in a child process of limited memory, which is ended when it hangs.
 import { fork, type ChildProcess } from "node:child_process";
@@ -6,13 +6,14 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { damagedInputs, hostileInputs, type FuzzInput } from "./fuzzInputs";
+import { damagedInputs, hostileInputs, structuredInputs, type FuzzInput } from "./fuzzInputs";
 import { runFuzz, type FuzzOutcome } from "./fuzzRun";
 
 const { values } = parseArgs({
   options: {
     parts: { type: "string", default: "64" },
     flips: { type: "string", default: "64" },
+    structured: { type: "string", default: "64" },
     seed: { type: "string", default: "1" },
     largest: { type: "string", default: "200000" },
     only: { type: "string", default: "" },
@@ -49,9 +50,10 @@ function sources(): string[] {
 }
 
 function inputs(): FuzzInput[] {
-  const damaged = sources().flatMap((source) =>
-    damagedInputs(source, Number(values.parts), Number(values.flips), values.seed, true),
-  );
+  const damaged = sources().flatMap((source) => [
+    ...damagedInputs(source, Number(values.parts), Number(values.flips), values.seed, true),
+    ...structuredInputs(source, Number(values.structured), values.seed),
+  ]);
   return [...hostileInputs(true), ...damaged];
 }
 
@@ -140,7 +142,7 @@ async function main(): Promise<void> {
     for (const fault of outcome.faults) faults.push(`${outcome.name}: ${fault}`);
   };
   for (let next = 0; next >= 0 && next < all.length;) next = await stretch(next, take, lost);
-  const kinds = ["truncation", "flips", "extension", "hostile"];
+  const kinds = ["truncation", "flips", "numbers", "blocks", "extension", "hostile"];
   const results = ["read", "warned", "refused", "left"];
   console.log(
     `| kind | files | ${results.join(" | ")} |\n| --- | --- | ${results.map(() => "---").join(" | ")} |`,

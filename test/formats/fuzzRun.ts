@@ -1,7 +1,9 @@
-import { appendFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { Failure } from "../../src/model/failure";
 import type { FuzzInput } from "./fuzzInputs";
+import { probe } from "../../src/store/probe";
+import { readTextRecord, summariseDocument, summariseLines } from "../../src/store/textRecords";
 import { readFile, readParts } from "./readFile";
 
 /** What became of one damaged file. */
@@ -16,9 +18,58 @@ export interface FuzzOutcome {
   readonly ms: number;
 }
 
+/** Longer files are taken in as one stretch. */
+const LARGEST_STRETCHED = 2 ** 24;
 /** Longest that one damaged file may take. */
 const SLOWEST_MS = 20_000;
 const known = new Map<string, { readonly bytes: Buffer; readonly trajectories: number }>();
+
+/** Lines and documents as the index takes them in: whole and in stretches alike, each row at the place that is kept of it. */
+async function indexFaults(path: string): Promise<readonly string[]> {
+  const found = await probe(path);
+  if (found.kind !== "readable" || (found.stored !== "jsonl" && found.stored !== "json")) return [];
+  const { format, stored } = found;
+  const limit = statSync(path).size;
+  const job = { path, relativePath: basename(path), formatId: format.id } as const;
+  if (stored === "json") {
+    summariseDocument({ kind: "document", ...job }, format);
+    return [];
+  }
+  const rowsOf = (stretch: number): string => {
+    const rows: string[] = [];
+    let base = 0;
+    for (let start = 0; start < limit; start += stretch) {
+      const end = Math.min(limit, start + stretch);
+      const lines = {
+        kind: "lines",
+        ...job,
+        start,
+        end,
+        limit,
+        atLineStart: start === 0,
+        summed: true,
+      } as const;
+      const { block } = summariseLines(lines, format);
+      for (let row = 0; row < block.count; row++)
+        rows.push(`${base + (block.row[row] ?? 0)}:${block.byteOffset[row]}:${block.byteLength[row]}`);
+      base += block.records;
+    }
+    return rows.join(" ");
+  };
+  const whole = rowsOf(Math.max(1, limit));
+  const places = whole.split(" ").slice(0, 20);
+  for (const place of whole === "" ? [] : places) {
+    const [, offset, length] = place.split(":").map(Number) as [number, number, number];
+    try {
+      readTextRecord(path, offset, length, format.wholeDocument === true);
+    } catch (error) {
+      return [`a row cannot be read back (${error instanceof Error ? error.message : String(error)})`];
+    }
+  }
+  return limit > LARGEST_STRETCHED || rowsOf(Math.ceil(limit / 7)) === whole
+    ? []
+    : ["stretches of the file give other rows than all of it"];
+}
 
 /** Reads a file as the store does. Errors that are no Failure are the reader's own faults. */
 async function readAll(path: string): Promise<{
@@ -34,6 +85,7 @@ async function readAll(path: string): Promise<{
     const { format, problems, notes, why } = await readFile(path, (record, format) => {
       trajectories += readParts(record, format).length;
     });
+    faults.push(...(await indexFaults(path)));
     for (const { row, message, error } of problems) {
       words.push(`record ${row}: ${message}`);
       // A syntax error of JSON is the store's own word for a line.

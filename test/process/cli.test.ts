@@ -577,6 +577,7 @@ describe("the reasoning example", () => {
 describe("bad input", () => {
   it("gives one sentence each", async () => {
     expect((await failure("index", "/nowhere/at/all")).code).toBe("unknown-path");
+    if (process.platform === "linux") expect((await failure("index", "/dev/zero")).code).toBe("no-file");
     const folder = mkdtempSync(join(tmpdir(), "lens-bad-"));
     const notes = join(folder, "notes.jsonl");
     writeFileSync(notes, '{"hello": "world"}\n');

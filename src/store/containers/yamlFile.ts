@@ -57,7 +57,7 @@ function parseFile(path: string): YamlContent {
   try {
     value = plain(document.toJS({ maxAliasCount: MOST_ALIASES }), { left: MOST_VALUES }, 0);
   } catch (error) {
-    if (error instanceof Failure) throw error;
+    if (error instanceof Failure) throw new Failure(error.code, `${path} ${error.message}`, error.hint);
     throw unreadable(path, error instanceof Error ? error.message : String(error));
   }
   if (damage === undefined)
@@ -107,7 +107,7 @@ function plain(value: unknown, budget: { left: number }, depth: number): JsonVal
   if (--budget.left < 0 || depth > DEEPEST)
     throw new Failure(
       "yaml-bomb",
-      `The YAML file holds more than ${MOST_VALUES.toLocaleString("en")} values or ${DEEPEST} levels.`,
+      `is a YAML file of more than ${MOST_VALUES.toLocaleString("en")} values or ${DEEPEST} levels.`,
       "It is not read.",
     );
   if (Array.isArray(value)) return value.map((item) => plain(item, budget, depth + 1));
