@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync, type Dirent, type Stats } from "node:fs";
 import { lstat, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { Failure } from "../model/failure";
 import { inOrder } from "./inOrder";
 import { knowSiblings } from "./siblings";
 
@@ -141,9 +142,18 @@ async function look(path: string, isLink: boolean, listener: WalkListener): Prom
   try {
     return isLink ? await stat(path) : await lstat(path);
   } catch (error) {
-    listener.problem(path, error);
+    listener.problem(path, path.includes("\ufffd") ? unreadableName(path) : error);
     return undefined;
   }
+}
+
+/** Names are bytes to some file systems; those that are no UTF-8 reach nobody who reads names as text. */
+function unreadableName(path: string): Failure {
+  return new Failure(
+    "unreadable-name",
+    `${path} cannot be opened: its name is not UTF-8.`,
+    "Give it another name.",
+  );
 }
 
 /** True when the first bytes could be a container that we read, so that other files cost one small read. */
