@@ -12,8 +12,9 @@ import { resolveTarget } from "./target";
 const SHOWN = 500;
 /** A pattern that is still being typed is not searched for. */
 const PAUSE_MS = 300;
-/** The list is drawn anew no more often than this while hits stream in. */
+/** The list is drawn anew after so long while hits stream in, then after twice as long each time, up to the second number. */
 const DRAW_MS = 150;
+const LONGEST_DRAW_MS = 2000;
 
 type Scope = Pick<StoreCalls["search"]["params"], "datasetId" | "trainingStepFrom" | "trainingStepTo">;
 
@@ -88,8 +89,9 @@ function askForHit(
   let pause: NodeJS.Timeout | undefined;
 
   const draw = (items: readonly HitItem[]): void => {
-    // The list is filtered by the search already; the box must not filter it again.
-    pick.items = items.map((item) => ({ ...item, alwaysShow: true }));
+    const [active] = pick.activeItems;
+    pick.items = [...items];
+    if (active?.hit !== undefined && items.includes(active)) pick.activeItems = [active];
   };
   const search = async (): Promise<void> => {
     running?.abort();
@@ -104,15 +106,17 @@ function askForHit(
     running = own;
     pick.busy = true;
     try {
-      await streamHits(parts, { pattern, ...chosen }, scope, own.signal, (items, title) => {
+      await streamHits(parts, { pattern, ...chosen }, scope, own.signal, (items, title, done) => {
         if (running !== own) return;
         pick.title = `Search in ${label}: ${title}`;
-        draw(items);
+        // A new list starts at its top: while somebody walks down the list, more hits wait for the end of the search.
+        const walking = pick.activeItems[0]?.hit !== undefined && pick.activeItems[0] !== pick.items[0];
+        if (done || !walking) draw(items);
       });
     } catch (error) {
       if (running === own && !isCancellation(error)) {
         const { message, hint } = failureData(error);
-        draw([{ label: `$(error) ${message}`, detail: hint }]);
+        draw([{ label: `$(error) ${message}`, detail: hint, alwaysShow: true }]);
       }
     } finally {
       if (running === own) pick.busy = false;
@@ -131,6 +135,7 @@ function askForHit(
   return new Promise((resolve) => {
     let answer: SearchHit | undefined;
     pick.title = `Search in ${label}`;
+    pick.keepScrollPosition = true;
     pick.placeholder = "Text in observations, thoughts, actions and tool calls";
     pick.value = initial;
     buttons();
@@ -169,26 +174,33 @@ async function streamHits(
   pattern: SearchPattern,
   scope: Scope,
   signal: AbortSignal,
-  show: (items: readonly HitItem[], title: string) => void,
+  show: (items: readonly HitItem[], title: string, done: boolean) => void,
 ): Promise<void> {
   const items: HitItem[] = [];
   let drawn = 0;
+  let pause = DRAW_MS;
   const summary = await parts.host.library.services.datasets.search(
     { pattern, ...scope, limit: SHOWN },
     {
       signal,
       report: ({ hits, searched, total }) => {
         items.push(...hits.map(itemOf));
-        if (performance.now() - drawn < DRAW_MS) return;
+        if (performance.now() - drawn < pause) return;
         drawn = performance.now();
+        pause = Math.min(LONGEST_DRAW_MS, pause * 2);
         show(
           items,
           `${counted(items.length, "hit")}, ${count(searched)} of ${counted(total, "trajectory", "trajectories")}`,
+          false,
         );
       },
     },
   );
-  show(items.length === 0 ? [{ label: "No trajectory holds this." }] : items, summaryText(summary));
+  show(
+    items.length === 0 ? [{ label: "No trajectory holds this.", alwaysShow: true }] : items,
+    summaryText(summary),
+    true,
+  );
 }
 
 function summaryText({ matches, trajectories, truncated, unreadable }: SearchSummary): string {
@@ -208,6 +220,8 @@ function itemOf(hit: SearchHit): HitItem {
     // Steps are counted from 1, as in the trajectory editor.
     description: `step ${hit.stepIndex + 1}, ${hit.field === "toolCalls" ? "tool calls" : hit.field}`,
     detail: plain(shownText(`${step}#${hit.row} · ${hit.title}`)),
+    // The list is filtered by the search already; the box must not filter it again.
+    alwaysShow: true,
     hit,
   };
 }
