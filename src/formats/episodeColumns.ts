@@ -11,7 +11,7 @@ export interface EpisodeColumn extends Omit<NumericColumn, "data"> {
 /** Names under which libraries keep what a column means, without the groups they lie in. */
 const ROLES: readonly (readonly [RegExp, ColumnRole])[] = [
   [/^(obs|observations?|states?|images?|pixels)$/i, "observation"],
-  [/^(acts?|actions?)$/i, "action"],
+  [/^(acts?|actions?|acs)$/i, "action"],
   [/^(rews?|rewards?)$/i, "reward"],
   [/^(terminals?|terminations?|terminated|is_terminal|dones?)$/i, "terminated"],
   [/^(timeouts?|truncations?|truncated)$/i, "truncated"],

@@ -3,14 +3,30 @@ import type { JsonValue } from "../model/json";
 import type { PlainValue } from "../model/plain";
 import { layoutOf, type Fields } from "./arrayEpisodes";
 import { episodesOfArrays } from "./arrivalRows";
-import { isObject } from "./jsonFields";
-import { episodeFormat } from "./numericEpisode";
+import { given } from "./draft";
+import type { FormatRecord } from "./format";
+import { isList, isObject, objectOf, recordedFlag } from "./jsonFields";
+import { episodeFormat, type NumericEpisode } from "./numericEpisode";
 
 /** Columns of numbers of a row; texts and objects are none. */
 function fieldsOfRow(value: JsonValue | undefined): Fields | undefined {
   if (!isObject(value)) return undefined;
   // JSON's numbers and lists are plain values as well; objects and texts stay as they are and are shown under extra.
   return new Map(Object.entries(value) as [string, PlainValue][]);
+}
+
+/** How an episode ended, where one flag says so for all of it. */
+function endOf(record: FormatRecord): NumericEpisode["end"] {
+  const row = objectOf(record);
+  const flag = (names: readonly string[]): boolean | null | undefined =>
+    names
+      .map((name) => (isList(row[name]) ? undefined : recordedFlag(row[name])))
+      .find((one) => one !== undefined);
+  const [terminated, truncated] = [flag(["terminated", "terminal"]), flag(["truncated", "timeout"])];
+  if (terminated === true)
+    return { stopReason: "terminated", ...(truncated === undefined ? {} : { truncated: false }) };
+  if (truncated === true) return { stopReason: "truncated", truncated: true };
+  return truncated === false ? { truncated: false } : undefined;
 }
 
 /** Tables and JSON with an episode a row: lists of observations, actions and rewards. */
@@ -44,6 +60,11 @@ export const episodeTables = episodeFormat({
     const episodes = episodesOfArrays(fields, layout);
     return episodes.length > 1
       ? episodes
-      : episodes.map((episode) => ({ ...episode, ownId: `episode_${row}`, title: `episode ${row}` }));
+      : episodes.map((episode) => ({
+          ...episode,
+          ownId: `episode_${row}`,
+          title: `episode ${row}`,
+          ...given("end", episode.end ?? endOf(record)),
+        }));
   },
 });

@@ -72,6 +72,7 @@ import { inspectEval, inspectJson } from "./inspect";
 import { openHandsEvents, openHandsOutput } from "./openHands";
 import { openHandsConversation } from "./openHandsConversation";
 import { npyPairs } from "./npyPairs";
+import { episodeSteps } from "./episodeSteps";
 import { episodeTables } from "./episodeTables";
 import { hdf5Episodes } from "./hdf5Episodes";
 import { episodeArrays, episodePickles, imitationRollouts, stableBaselines2 } from "./plainEpisodes";
@@ -226,6 +227,7 @@ export const formats: readonly Format[] = [
   episodePickles,
   episodeArrays,
   episodeTables,
+  episodeSteps,
   hdf5Episodes,
   maniSkill,
   dopamineReplay,

@@ -251,7 +251,9 @@ export const minari: Format = {
     const parts = new Set([...episode.datasets, ...episode.groups]);
     if (!parts.has("actions") && !parts.has("rewards")) return undefined;
     return {
-      confidence: parts.has("terminations") && parts.has("truncations") ? 0.95 : 0.7,
+      // Without its flags the group is any writer's.
+      confidence:
+        parts.has("terminations") && parts.has("truncations") ? 0.95 : parts.has("dones") ? 0.3 : 0.7,
       reason: "HDF5 groups episode_N with actions, rewards, terminations, truncations",
     };
   },

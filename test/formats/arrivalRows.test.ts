@@ -101,6 +101,65 @@ describe("episodes in lists and tuples", () => {
   });
 });
 
+describe("a step a row", () => {
+  it("is joined by the episode's number, in lines of JSON", async () => {
+    const { id, trajectories } = await read("test/formats/fixtures/episode-steps.jsonl");
+    expect(id).toBe("episode-steps");
+    expect(trajectories.map((one) => [one.task.id, ...told([one])[0]!])).toEqual([
+      ["3", [0.25, NaN], "terminated", undefined, ["one-done-flag"]],
+      ["4", [2], undefined, undefined, ["cut-episode"]],
+    ]);
+    expect(numbers(trajectories[0], "state")).toEqual([0.5, 1, 1, 1]);
+    expect(trajectories[0]?.steps[0]?.extra).toEqual({ phase: "warm-up" });
+    // A reward of null is no number.
+    expect(trajectories[0]?.extra["null_rows"]).toEqual({ reward: [1] });
+  });
+
+  it("is cut at ends and where steps go back in a table, and left to others where names are not clear", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "lens-steps-"));
+    const table = (name: string, text: string): string => {
+      writeFileSync(join(folder, name), text);
+      return join(folder, name);
+    };
+    const { id, trajectories } = await read(
+      table(
+        "run.csv",
+        "t,obs_0,obs_1,action_x,reward,terminated,truncated\n0,1,2,0.5,1,False,False\n1,3,4,0.25,2,True,False\n0,5,6,0,4,False,True\n",
+      ),
+    );
+    expect(id).toBe("episode-steps");
+    expect(told(trajectories)).toEqual([
+      [[1, 2], "terminated", false, []],
+      [[4], "truncated", true, []],
+    ]);
+    expect(numbers(trajectories[0], "obs_1")).toEqual([2, 4]);
+    // Texts are no observations of a simulator, and a lap is no episode that anybody named.
+    for (const text of [
+      "step,observation,action,reward,done\n0,a,b,1,0\n1,c,d,2,1\n",
+      "lap,lidar,steer,r\n0,1,2,3\n0,1,2,3\n",
+    ])
+      expect((await readFile(table(`other${text.length}.csv`, text))).format?.id).not.toBe("episode-steps");
+  });
+
+  it("keeps the one flag of an episode that is a row", async () => {
+    const path = join(mkdtempSync(join(tmpdir(), "lens-rows-")), "rows.jsonl");
+    const row = { observations: [[0], [1]], actions: [0, 1], rewards: [1, 2] };
+    writeFileSync(
+      path,
+      [{ terminated: true, truncated: false }, { terminated: false, truncated: true }, {}]
+        .map((flags) => JSON.stringify({ ...row, ...flags }))
+        .join("\n"),
+    );
+    const { id, trajectories } = await read(path);
+    expect(id).toBe("episode-rows");
+    expect(trajectories.map((one) => [one.outcome.stopReason, one.outcome.truncated])).toEqual([
+      ["terminated", false],
+      ["truncated", true],
+      [undefined, undefined],
+    ]);
+  });
+});
+
 describe("training logs", () => {
   const write = (name: string, text: string): string => {
     const path = join(mkdtempSync(join(tmpdir(), "lens-log-")), name);
