@@ -165,6 +165,8 @@ export const wandbTable = draftedFormat({
   detect(head) {
     const row = head.firstRecord;
     if (!isObject(row) || !isList(row["columns"]) || !isList(row["data"])) return undefined;
+    // A data frame of pandas in its order "split": its rows are what they are in any other order.
+    if (isList(row["index"]) && !/\.table\.json$/.test(head.path)) return undefined;
     const { roles } = cellsOf({ ...row, data: row["data"].slice(0, 20) });
     if (roles.response === undefined && roles.prompt === undefined) return undefined;
     const names = row["columns"].map(String);

@@ -122,6 +122,21 @@ describe("W&B tables", () => {
     ).toBe(0.9);
   });
 
+  it("are none where a data frame of pandas was written in its order split", () => {
+    const frame = { columns: ["messages", "reward"], index: [0], data: [[[...asked, ...said], 1]] };
+    const head = {
+      path: "/frame.json",
+      bytes: 1,
+      container: "json",
+      siblings: [],
+      firstRecord: frame,
+    } as const;
+    expect(wandbTable.detect(head)).toBeUndefined();
+    expect(wandbTable.detect({ ...head, path: "/t_1_0123456789abcdef0123.table.json" })?.confidence).toBe(
+      0.9,
+    );
+  });
+
   it("put increments of a table together", () => {
     expect(wandbTable.datasetPath?.("/a/0-1700000000000.t.table.json")).toBe("/a/t.table.json");
     expect(wandbTable.datasetPath?.("/a/12-1700000000001.t.table.json")).toBe("/a/t.table.json");
