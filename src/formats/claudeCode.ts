@@ -6,7 +6,7 @@ import { asideMessage, isTurn, messagesOfLines } from "./claudeCodeLines";
 import { threadsOf } from "./claudeCodeThreads";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import { isList, isObject, recordedNumber, textOf, without } from "./jsonFields";
-import { gradeOfTrial, trialCompanions } from "./sessionTrial";
+import { gradeOfTrial, sessionDataset, trialCompanions } from "./sessionTrial";
 
 /** Fields of a line that say which session it is of, and where and by what it ran. */
 const SESSION_FIELDS = [
@@ -116,6 +116,7 @@ export const claudeCode = draftedFormat({
   grouping: "key",
   nativeTree: false,
   companions: trialCompanions,
+  datasetPath: sessionDataset,
 
   detect(head) {
     const row = head.firstRecord;

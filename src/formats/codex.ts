@@ -6,7 +6,7 @@ import { itemOfEvent, itemsOfThreadItem } from "./codexEvents";
 import { messagesOfItems } from "./codexItems";
 import { draftedFormat, given } from "./draft";
 import { isList, isObject, textOf, without } from "./jsonFields";
-import { gradeOfTrial, trialCompanions } from "./sessionTrial";
+import { gradeOfTrial, sessionDataset, trialCompanions } from "./sessionTrial";
 
 const ENTRY_TYPES = new Set(["session_meta", "response_item", "event_msg", "turn_context", "compacted"]);
 const ITEM = /^(?:message|reasoning|(?:\w+_)?call|\w+_call_output)$/;
@@ -133,6 +133,7 @@ export const codex = draftedFormat({
   grouping: "key",
   nativeTree: false,
   companions: trialCompanions,
+  datasetPath: sessionDataset,
 
   detect(head) {
     const row = head.firstRecord;

@@ -4,7 +4,7 @@ import type { Outcome } from "../model/trajectory";
 import { addNumbers, linesOf, sessionDraft } from "./agentSession";
 import { draftedFormat, given } from "./draft";
 import { isList, isObject, recordedNumber, textOf, without } from "./jsonFields";
-import { gradeOfTrial, trialCompanions } from "./sessionTrial";
+import { gradeOfTrial, sessionDataset, trialCompanions } from "./sessionTrial";
 import { inOneShape } from "./messageShapes";
 
 const TOKENS = {
@@ -171,6 +171,7 @@ export const geminiCli = draftedFormat({
   grouping: "key",
   nativeTree: false,
   companions: trialCompanions,
+  datasetPath: sessionDataset,
 
   detect(head) {
     const row = head.firstRecord;

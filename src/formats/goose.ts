@@ -5,7 +5,7 @@ import { draftedFormat } from "./draft";
 import type { Tables } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
 import { messageList } from "./messages";
-import { gradeOfTrial, trialCompanions } from "./sessionTrial";
+import { gradeOfTrial, sessionDataset, trialCompanions } from "./sessionTrial";
 import { unpacked } from "./spanMessages";
 import { writeAheadLog } from "./writeAheadLog";
 
@@ -35,6 +35,7 @@ export const goose = draftedFormat({
   grouping: "key",
   nativeTree: false,
   companions: trialCompanions,
+  datasetPath: sessionDataset,
   plainCompanions: writeAheadLog,
 
   detect(head) {

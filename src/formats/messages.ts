@@ -195,11 +195,24 @@ function argumentsOf(value: JsonValue | undefined): JsonValue {
   }
 }
 
+/** What a tool gave as parts of which none is words or a picture, such as found pages: their JSON. */
+function structuredText({ text, media, other }: ReturnType<typeof contentOf>): string | undefined {
+  const plain = other.every(
+    (part) =>
+      isObject(part) && !("source" in part) && !/image|audio|video|file/.test(textOf(part["type"]) ?? ""),
+  );
+  return text === "" && media.length === 0 && other.length > 0 && plain
+    ? JSON.stringify(other, null, 2)
+    : undefined;
+}
+
 /** The step of one message. Reasoning that stands in its own field or in leading think tags is the thought. */
 export function messageStep(message: JsonObject, index: number, kind?: "prompt"): Step {
   const known = roleOf(message);
   const role = known ?? "environment";
-  const { text, media, other } = contentOf(spokenOf(message));
+  const said = contentOf(spokenOf(message));
+  const structured = role === "tool" ? structuredText(said) : undefined;
+  const { text, media, other } = structured === undefined ? said : { ...said, text: structured, other: [] };
   const calls = toolCallsOf(message["tool_calls"] ?? message["function_call"]);
   const speaker = textOf(message["role"]) ?? textOf(message["from"]);
   const extra = {

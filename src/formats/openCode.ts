@@ -5,7 +5,7 @@ import { addNumbers, linesOf, sessionDraft } from "./agentSession";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import type { RecordContext, Tables } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
-import { gradeOfTrial, trialCompanions } from "./sessionTrial";
+import { gradeOfTrial, sessionDataset, trialCompanions } from "./sessionTrial";
 import { inOneShape } from "./messageShapes";
 import { unpacked } from "./spanMessages";
 import { writeAheadLog } from "./writeAheadLog";
@@ -138,6 +138,7 @@ export const openCode = draftedFormat({
   grouping: "key",
   nativeTree: false,
   companions: trialCompanions,
+  datasetPath: sessionDataset,
   plainCompanions: writeAheadLog,
 
   detect(head) {

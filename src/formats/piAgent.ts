@@ -5,7 +5,7 @@ import { threadsOf } from "./claudeCodeThreads";
 import { draftedFormat, given } from "./draft";
 import { isObject, textOf, without } from "./jsonFields";
 import { messageList } from "./messages";
-import { gradeOfTrial, trialCompanions } from "./sessionTrial";
+import { gradeOfTrial, sessionDataset, trialCompanions } from "./sessionTrial";
 
 const TOKENS = {
   input: "input_tokens",
@@ -74,6 +74,7 @@ export const piAgent = draftedFormat({
   grouping: "key",
   nativeTree: false,
   companions: trialCompanions,
+  datasetPath: sessionDataset,
 
   detect(head) {
     const row = head.firstRecord;

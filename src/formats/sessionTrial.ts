@@ -32,3 +32,14 @@ export function gradeOfTrial(path: string, companions: Companions | undefined): 
     ? undefined
     : { ...graded, notes: graded.outcome.reward === undefined ? [UNGRADED_SESSION] : [] };
 }
+
+/**
+ * The folder whose sessions are one dataset: the job of a Harbor trial, all days of Codex, otherwise the folder of the log. An
+ * agent keeps a file a session.
+ */
+export function sessionDataset(path: string): string {
+  const job = path.replace(/[/\\][^/\\]+__[A-Za-z0-9]{7}[/\\]agent[/\\].*$/s, "");
+  const folder = job === path ? path.replace(/(?:[/\\]\d{4}[/\\]\d{2}[/\\]\d{2})?[/\\][^/\\]*$/, "") : job;
+  // A log at the root of the file system has no folder with a name.
+  return folder === "" ? path : folder;
+}

@@ -79,6 +79,12 @@ function draftOf(trial: JsonObject, cast: JsonValue | undefined): TrajectoryDraf
   };
 }
 
+/** The run that a trial's files are of: `<run>/<task>/<task>.<n>-of-<m>.<run>/`; other files stand for themselves. */
+function runOf(path: string): string {
+  const match = /^(.*)[/\\]([^/\\]+)[/\\]\2\.[^/\\]+[/\\](?:sessions[/\\])?[^/\\]+$/s.exec(path);
+  return match?.[1] ?? path;
+}
+
 /** Results of Terminal-Bench: one trial, with the recording of its terminal, or all trials of a run. */
 export const terminalBench = draftedFormat({
   id: "terminal-bench",
@@ -88,6 +94,7 @@ export const terminalBench = draftedFormat({
   grouping: "key",
   nativeTree: false,
   companions: () => [CAST],
+  datasetPath: runOf,
 
   detect(head) {
     const row = head.firstRecord;
@@ -123,6 +130,7 @@ export const asciicast = draftedFormat({
   grouping: "key",
   nativeTree: false,
   companions: () => ["../results.json"],
+  datasetPath: runOf,
 
   detect: (head) =>
     head.array === true && isCastHeader(head.firstRecord)

@@ -265,6 +265,19 @@ describe("sessions of Claude Code", () => {
     });
   });
 
+  it("makes one dataset of the sessions of a folder, of all days, and of a job's trials", () => {
+    const places = [
+      "/home/me/.claude/projects/-app/s.jsonl",
+      "/home/me/.codex/sessions/2026/03/01/rollout-x.jsonl",
+      "/jobs/j/fix-bug__aB3dE5f/agent/sessions/projects/-app/s.jsonl",
+    ];
+    expect(places.map((path) => claudeCode.datasetPath?.(path))).toEqual([
+      "/home/me/.claude/projects/-app",
+      "/home/me/.codex/sessions",
+      "/jobs/j",
+    ]);
+  });
+
   it("shows the last words and costs of a run that was asked for its result alone", () => {
     const result = {
       type: "result",

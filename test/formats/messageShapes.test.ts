@@ -68,7 +68,7 @@ describe("messages of other shapes", () => {
     expect(lines(trajectory)).toEqual([
       "user/prompt: Who won?",
       'assistant/act: (Search.)  [web_search {"query":"cup"}]',
-      "tool/observe: ",
+      'tool/observe: [\n  {\n    "type": "web_search_result",\n    "url": "u"\n  }\n]',
       "assistant/answer: (It says blue.) Blue.",
     ]);
     expect(trajectory?.steps[2]?.extra).toMatchObject({ name: "web_search", type: "web_search_tool_result" });

@@ -67,6 +67,12 @@ describe("results of Terminal-Bench", () => {
     expect(lines(recorded.trajectories[0])).toEqual(["user/prompt: Write hello.txt.", ...session]);
   });
 
+  it("makes one dataset of a run's trials and of their recordings", () => {
+    expect(terminalBench.datasetPath?.("/runs/r1/hello/hello.1-of-2.r1/results.json")).toBe("/runs/r1");
+    expect(asciicast.datasetPath?.("/runs/r1/hello/hello.1-of-2.r1/sessions/agent.cast")).toBe("/runs/r1");
+    expect(terminalBench.datasetPath?.("/runs/r1/results.json")).toBe("/runs/r1/results.json");
+  });
+
   it("reads all trials of a run, keeps null apart from false, and names what ended a trial", () => {
     const run = {
       id: "run",
