@@ -1,6 +1,6 @@
 import { Failure } from "../model/failure";
 import { given } from "./draft";
-import { fieldNames, objectOf, recordedNumber, without } from "./jsonFields";
+import { fieldNames, isList, isObject, objectOf, recordedNumber, without } from "./jsonFields";
 import { episodeFormat } from "./numericEpisode";
 import { numbersOf } from "./outcomeFields";
 
@@ -52,6 +52,9 @@ const LOGS: readonly Log[] = [
   },
 ];
 
+/** Texts of a log are names, dates and folders. */
+const LONGEST_NAME = 300;
+
 const logOf = (names: readonly string[]): Log | undefined =>
   LOGS.find(
     ({ reward, step, all }) =>
@@ -69,6 +72,11 @@ export const trainingLog = episodeFormat({
   containers: ["csv", "jsonl"],
   detect(head) {
     const log = logOf(fieldNames(head));
+    // Rollouts may carry a return and a step beside their texts and messages.
+    const row =
+      head.columns === undefined && isObject(head.firstRecord) ? Object.values(head.firstRecord) : [];
+    if (row.some((value) => isList(value) || (typeof value === "string" && value.length > LONGEST_NAME)))
+      return undefined;
     return log === undefined
       ? undefined
       : {

@@ -211,6 +211,13 @@ describe("training logs", () => {
     expect(why).toBe("not a data file");
   });
 
+  it("are no rollouts that carry a return and a step", async () => {
+    const row = { step: 1, episode_reward: 2, messages: [{ role: "user", content: "hi" }] };
+    expect(
+      (await readFile(write("r.jsonl", `${JSON.stringify(row)}\n${JSON.stringify(row)}\n`))).format?.id,
+    ).not.toBe("training-log");
+  });
+
   it("of PPO-PyTorch have three columns and no others", async () => {
     const log = await read(write("PPO_log_0.csv", "episode,timestep,reward\n0,2000,-12.5\n4,4000,3\n"));
     expect(log.id).toBe("training-log");
