@@ -6,7 +6,7 @@ import {
   type ToDatasetView,
 } from "../../../src/protocol/webviewMessages";
 import { textField, type Field } from "../../components/controls";
-import { el, setText } from "../../components/element";
+import { el, setText, setTitle } from "../../components/element";
 import { count, plural } from "../../components/format";
 import { NewestWins } from "../../components/messages";
 import type { BrushedSteps } from "../../components/trainingPlot";
@@ -249,6 +249,8 @@ export class RowsPane {
 
   private say(total: number, text: string): void {
     setText(this.total, text);
+    // Cut where the bar is narrow.
+    setTitle(this.total, text);
     this.nothing.hidden = total > 0;
     setText(
       this.nothing,
