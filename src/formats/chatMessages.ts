@@ -6,7 +6,7 @@ import type { FileHead, FormatRecord } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
 import { contentOf, isMessage, messageList, messageSteps, promptOfMessages, roleOf } from "./messages";
 import { outcomeOfRow } from "./outcomeFields";
-import { PLACES, rolloutFieldsOf, truthName } from "./rolloutFields";
+import { PLACES, rewardParts, rewardTotal, rolloutFieldsOf, truthName } from "./rolloutFields";
 
 /** Names that people give to a list of messages, the commonest first. */
 const CONVERSATIONS = [
@@ -94,7 +94,12 @@ function saidIn(value: JsonValue | undefined): readonly JsonObject[] | undefined
 
 /** SWE sets call a resolved task `target`; elsewhere a target is an answer, so only a flag counts. */
 function outcomeOf(row: JsonObject): Outcome {
-  const outcome = outcomeOfRow(row, new Set([...MAPPED, ...PLACES]));
+  const own = outcomeOfRow(row, new Set([...MAPPED, ...PLACES]));
+  const outcome: Outcome = {
+    ...own,
+    ...(own.reward === undefined ? rewardTotal(row) : {}),
+    components: { ...own.components, ...rewardParts(row) },
+  };
   const target = row["target"];
   const { target: _target, ...components } = outcome.components;
   return typeof target === "boolean" && outcome.success === undefined

@@ -13,8 +13,8 @@ import {
   stemNumber,
   without,
 } from "./jsonFields";
-import { numbersOf, outcomeOfRow } from "./outcomeFields";
-import { ROLLOUT_FIELDS, rolloutFieldsOf, truthName } from "./rolloutFields";
+import { outcomeOfRow } from "./outcomeFields";
+import { rewardParts, rewardTotal, ROLLOUT_FIELDS, rolloutFieldsOf, truthName } from "./rolloutFields";
 import { stepInName } from "./recordedTokens";
 import { wordsOf } from "./trackedColumns";
 
@@ -32,11 +32,12 @@ const OUTPUTS = [
   "model_response",
   // LLaMA-Factory's predictions, with the label beside them.
   "predict",
+  "text",
 ] as const;
 /** Lists of what a policy said to one prompt. */
 const SAMPLES = ["completions", "responses", "outputs", "generations", "rollouts", "samples"] as const;
 const VERDICTS =
-  /^(?:rewards?|scores?|returns?|advantages?|correct|iscorrect|correctness|success|passed|pass|verified|verifier|verdict|acc|accuracy|solved|resolved|won)$/;
+  /^(?:rewards?|scores?|returns?|advantages?|correct|iscorrect|correctness|success|passed|pass|verified|verifier|verdict|acc|accuracy|solved|resolved|won|em|f1|match)$/;
 /** Weights & Biases' own columns, in exports of a run's history. */
 const CLOCKS = ["_runtime", "_timestamp"];
 
@@ -126,11 +127,13 @@ function draftOf({ row, prompt, output }: Row, context: RecordContext, several: 
     ...given("trainingStep", trainingStep ?? stepInName(context.path) ?? stemNumber(context.path)),
     outcome: {
       ...outcome,
-      ...(outcome.reward === undefined && score !== undefined
-        ? { reward: score, rewardSource: "scores" }
-        : {}),
+      ...(outcome.reward !== undefined
+        ? {}
+        : score !== undefined
+          ? { reward: score, rewardSource: "scores" }
+          : rewardTotal(row)),
       ...given("success", verified),
-      components: { ...(score === undefined ? outcome.components : components), ...partsOf(row) },
+      components: { ...(score === undefined ? outcome.components : components), ...rewardParts(row) },
     },
     extra: without(
       row,
@@ -145,18 +148,6 @@ function verdictOf(row: JsonObject): boolean | null | undefined {
     (name) => typeof row[name] === "boolean" && wordsOf(name).some((word) => VERDICTS.test(word)),
   );
   return names.length === 1 && names[0] !== undefined ? recordedFlag(row[names[0]]) : undefined;
-}
-
-/** Numbers by reward function. */
-function partsOf(row: JsonObject): Record<string, number | null> {
-  const parts: Record<string, number | null> = {};
-  for (const name of ["rewards", "reward", "scores", "reward_components"]) {
-    const value = row[name];
-    if (!isObject(value)) continue;
-    for (const [part, number] of Object.entries(numbersOf(value, new Set())))
-      parts[`${name}.${part}`] = number;
-  }
-  return parts;
 }
 
 /** Logs of text completions with a reward or a verdict, one a line or all of a prompt: UniR's, and what people write by hand. */

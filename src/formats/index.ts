@@ -16,6 +16,7 @@ import { spaRlTurns } from "./spaRl";
 import { textTimesteps } from "./textTimesteps";
 import { tinkerCapture } from "./tinkerCapture";
 import { tinkerCookbook } from "./tinkerCookbook";
+import { tokenRows } from "./tokenRows";
 import { openInstruct, tokenSamples } from "./tokenRollouts";
 import { agentSteps, searchAgentTurns } from "./toolSteps";
 import { atif, atifStream } from "./atif";
@@ -203,6 +204,7 @@ export const formats: readonly Format[] = [
   tinkerCapture,
   openInstruct,
   tokenSamples,
+  tokenRows,
   agentSteps,
   searchAgentTurns,
   rlLoggingBoard,

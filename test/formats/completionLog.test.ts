@@ -84,6 +84,22 @@ describe("logs of completions", () => {
   });
 });
 
+describe("rewards in parts", () => {
+  it("give their total where they hold one, and make none up", () => {
+    const read = (reward: JsonValue) =>
+      readValue(completionLog, { prompt: "p", response: "r", ...(reward as object) }).trajectories[0]
+        ?.outcome;
+    expect(read({ reward: { total: 1.5, format: 0.5 } })).toEqual({
+      reward: 1.5,
+      rewardSource: "reward.total",
+      components: { "reward.format": 0.5 },
+    });
+    expect(read({ rewards: { accuracy: 1, format: null } })).toEqual({
+      components: { "rewards.accuracy": 1 },
+    });
+  });
+});
+
 describe("conversations with what a trainer recorded of them", () => {
   const messages = [
     { role: "user", content: "1+1?" },

@@ -2,6 +2,7 @@ import { copyFileSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { scratchConnection } from "../../src/store/parquet";
 import { lines } from "./draftsOf";
 import { readFile, readParts } from "./readFile";
 
@@ -243,5 +244,37 @@ describe("LLaMA-Factory", () => {
     const { trajectories } = await read(path, "completion-log");
     expect(lines(trajectories[0])).toEqual(["user/prompt: 2+2?", "assistant/answer: 4"]);
     expect(trajectories[0]?.task.groundTruth).toBe("four");
+  });
+});
+
+describe("rows of token ids", () => {
+  it("are known by usual names, with what is recorded of the response", async () => {
+    const { trajectories, summaries } = await read(join(fixtures, "token-rows.jsonl"), "token-rows");
+    const [first] = trajectories;
+    expect(first).toMatchObject({
+      trainingStep: 2,
+      advantage: 0.5,
+      outcome: { reward: 1 },
+      task: { groundTruth: "4" },
+    });
+    expect(list(first?.tokens?.mask)).toEqual([0, 0, 1, 0, 1]);
+    expect(list(first?.tokens?.series["logprob"])).toEqual([NaN, NaN, -0.5, -0.25, -0.125]);
+    expect(summaries.map(({ groupKey }) => groupKey)).toEqual(["5,6", "5,6"]);
+  });
+
+  it("are those of prime-rl's first Parquet files, whose columns are in the plural", async () => {
+    const path = join(folder, "step_3.parquet");
+    const connection = await scratchConnection();
+    await connection.run(
+      `COPY (SELECT [5, 6]::INTEGER[] AS input_tokens, [10, 11]::INTEGER[] AS output_tokens, NULL::FLOAT[] AS input_logprobs,
+         [-0.5, -0.25]::FLOAT[] AS output_logprobs, 0.5::FLOAT AS advantages, 1::FLOAT AS rewards, 0.75::FLOAT AS task_rewards) TO '${path}' (FORMAT parquet)`,
+    );
+    connection.closeSync();
+    const { trajectories } = await read(path, "token-rows");
+    expect(trajectories[0]).toMatchObject({
+      advantage: 0.5,
+      outcome: { reward: 1, rewardSource: "rewards", components: { task_rewards: 0.75 } },
+    });
+    expect(list(trajectories[0]?.tokens?.series["logprob"])).toEqual([NaN, NaN, -0.5, -0.25]);
   });
 });
