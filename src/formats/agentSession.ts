@@ -1,7 +1,9 @@
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Note, Outcome } from "../model/trajectory";
 import { given, type TrajectoryDraft } from "./draft";
+import type { FileHead } from "./format";
 import { isList, isObject, recordedNumber, textOf, titleOf } from "./jsonFields";
+import { parseJson } from "./jsonText";
 import { contentOf, messageSteps, roleOf, spokenOf } from "./messages";
 
 /** Session logs of coding agents hold what was said and done, never how it was graded. */
@@ -80,12 +82,33 @@ export function addNumbers(
   }
 }
 
-/** The objects of a record that is a list of lines, and what else stands among them. */
+/** Lines of JSON in a text that holds other lines too, such as what a shell printed before the agent began. */
+function loggedLines(text: string): JsonValue[] {
+  return text.split("\n").flatMap((line): JsonValue[] => {
+    if (!line.startsWith("{")) return [];
+    try {
+      return [parseJson(line)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/**
+ * The first line of a log: the first record of a file of lines, or the first object in a text that begins with other words.
+ * Undefined for documents.
+ */
+export function firstLineOf(head: FileHead): JsonObject | undefined {
+  const first = head.text === undefined ? head.firstRecord : loggedLines(head.text)[0];
+  return isObject(first) && (head.array === true || head.text !== undefined) ? first : undefined;
+}
+
+/** The objects of a record that is a list of lines, or a text with such lines, and what else stands among them. */
 export function linesOf(value: JsonValue): {
   readonly lines: readonly JsonObject[];
   readonly others: readonly JsonValue[];
 } {
-  const list = isList(value) ? value : [value];
+  const list = isList(value) ? value : typeof value === "string" ? loggedLines(value) : [value];
   return { lines: list.filter(isObject), others: list.filter((line) => !isObject(line)) };
 }
 

@@ -1,7 +1,7 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Outcome } from "../model/trajectory";
-import { addNumbers, linesOf, sessionDraft, sharedFields } from "./agentSession";
+import { addNumbers, firstLineOf, linesOf, sessionDraft, sharedFields } from "./agentSession";
 import { asideMessage, isTurn, messagesOfLines } from "./claudeCodeLines";
 import { threadsOf } from "./claudeCodeThreads";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
@@ -111,7 +111,7 @@ export const claudeCode = draftedFormat({
   title: "Claude Code sessions",
   source:
     "Claude Code ~/.claude/projects/*/*.jsonl and `--output-format stream-json`; Qwen Code chats/*.jsonl; Cursor's agent `--output-format stream-json`",
-  containers: ["json"],
+  containers: ["json", "text"],
   wholeDocument: true,
   grouping: "key",
   nativeTree: false,
@@ -119,18 +119,18 @@ export const claudeCode = draftedFormat({
   datasetPath: sessionDataset,
 
   detect(head) {
+    const line = firstLineOf(head);
+    if (line !== undefined)
+      return isLine(line)
+        ? { confidence: 0.9, reason: `a line of a session, of type ${textOf(line["type"]) ?? ""}` }
+        : undefined;
     const row = head.firstRecord;
     if (!isObject(row)) return undefined;
-    if (head.array !== true && row["type"] === "result" && isLine(row))
-      return { confidence: 0.85, reason: "the result of a run" };
-    if (head.array !== true) {
-      const first = isList(row["loglines"]) ? row["loglines"].find(isObject) : undefined;
-      return first !== undefined && isTurn(first)
-        ? { confidence: 0.8, reason: "loglines of an exported session" }
-        : undefined;
-    }
-    if (!isLine(row)) return undefined;
-    return { confidence: 0.9, reason: `a line of a session, of type ${textOf(row["type"]) ?? ""}` };
+    if (row["type"] === "result" && isLine(row)) return { confidence: 0.85, reason: "the result of a run" };
+    const first = isList(row["loglines"]) ? row["loglines"].find(isObject) : undefined;
+    return first !== undefined && isTurn(first)
+      ? { confidence: 0.8, reason: "loglines of an exported session" }
+      : undefined;
   },
 
   drafts(record, context) {

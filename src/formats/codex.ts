@@ -1,7 +1,7 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Outcome } from "../model/trajectory";
-import { addNumbers, linesOf, sessionDraft } from "./agentSession";
+import { addNumbers, firstLineOf, linesOf, sessionDraft } from "./agentSession";
 import { itemOfEvent, itemsOfThreadItem } from "./codexEvents";
 import { messagesOfItems } from "./codexItems";
 import { draftedFormat, given } from "./draft";
@@ -128,7 +128,7 @@ export const codex = draftedFormat({
   title: "Codex sessions",
   source:
     "OpenAI Codex ~/.codex/sessions/**/rollout-*.jsonl (also before they had types) and `codex exec --json`",
-  containers: ["json"],
+  containers: ["json", "text"],
   wholeDocument: true,
   grouping: "key",
   nativeTree: false,
@@ -136,11 +136,14 @@ export const codex = draftedFormat({
   datasetPath: sessionDataset,
 
   detect(head) {
-    const row = head.firstRecord;
-    if (!isObject(row)) return undefined;
+    const row = firstLineOf(head);
+    const whole = head.firstRecord;
     // The program's first rollouts were one document.
-    if (head.array !== true)
-      return isObject(row["session"]) && isOldHeader(row["session"]) && isList(row["items"])
+    if (row === undefined)
+      return isObject(whole) &&
+        isObject(whole["session"]) &&
+        isOldHeader(whole["session"]) &&
+        isList(whole["items"])
         ? { confidence: 0.85, reason: "a session with its items" }
         : undefined;
     if (isEntry(row))

@@ -1,7 +1,7 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Outcome } from "../model/trajectory";
-import { addNumbers, linesOf, sessionDraft } from "./agentSession";
+import { addNumbers, firstLineOf, linesOf, sessionDraft } from "./agentSession";
 import { draftedFormat, given } from "./draft";
 import { isList, isObject, recordedNumber, textOf, without } from "./jsonFields";
 import { gradeOfTrial, sessionDataset, trialCompanions } from "./sessionTrial";
@@ -166,7 +166,7 @@ export const geminiCli = draftedFormat({
   title: "Gemini CLI sessions",
   source:
     "google-gemini/gemini-cli ~/.gemini/tmp/*/chats/session-*.json and .jsonl, `--output-format stream-json`",
-  containers: ["json"],
+  containers: ["json", "text"],
   wholeDocument: true,
   grouping: "key",
   nativeTree: false,
@@ -174,11 +174,12 @@ export const geminiCli = draftedFormat({
   datasetPath: sessionDataset,
 
   detect(head) {
-    const row = head.firstRecord;
+    const line = firstLineOf(head);
+    const row = line ?? head.firstRecord;
     if (!isObject(row)) return undefined;
-    if (isHeader(row) && (head.array === true || isList(row["messages"])))
+    if (isHeader(row) && (line !== undefined || isList(row["messages"])))
       return { confidence: 0.9, reason: "a chat with sessionId and projectHash" };
-    return head.array === true && isStreamed(row)
+    return line !== undefined && isStreamed(row)
       ? { confidence: 0.85, reason: "events of a streamed session" }
       : undefined;
   },

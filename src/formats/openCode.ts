@@ -1,7 +1,7 @@
 import { Failure } from "../model/failure";
 import type { JsonObject, JsonValue } from "../model/json";
 import type { Outcome } from "../model/trajectory";
-import { addNumbers, linesOf, sessionDraft } from "./agentSession";
+import { addNumbers, firstLineOf, linesOf, sessionDraft } from "./agentSession";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import type { RecordContext, Tables } from "./format";
 import { isList, isObject, textOf, without } from "./jsonFields";
@@ -133,7 +133,7 @@ export const openCode = draftedFormat({
   id: "opencode",
   title: "OpenCode sessions",
   source: "sst/opencode `opencode export`, `opencode run --format json`, and its database opencode.db",
-  containers: ["json", "sqlite"],
+  containers: ["json", "sqlite", "text"],
   wholeDocument: true,
   grouping: "key",
   nativeTree: false,
@@ -146,10 +146,11 @@ export const openCode = draftedFormat({
       return isDatabase(head.tables)
         ? { confidence: 0.9, reason: "tables session, message and part" }
         : undefined;
-    const row = head.firstRecord;
+    const line = firstLineOf(head);
+    const row = line ?? head.firstRecord;
     if (!isObject(row)) return undefined;
     if (isExport(row)) return { confidence: 0.85, reason: "info, and messages of info and parts" };
-    return head.array === true && isEvent(row)
+    return line !== undefined && isEvent(row)
       ? { confidence: 0.85, reason: "events with a sessionID and a part" }
       : undefined;
   },

@@ -199,6 +199,28 @@ describe("sessions of Pi", () => {
   });
 });
 
+describe("sessions in the log of a shell", () => {
+  it.each(["claude-code.jsonl", "codex.jsonl", "gemini-cli.jsonl"])(
+    "%s is read behind words that are no JSON",
+    async (name) => {
+      const folder = mkdtempSync(join(tmpdir(), "sessions-"));
+      try {
+        const path = join(folder, "agent.log");
+        const own = readFileSync(`test/formats/fixtures/${name}`, "utf8");
+        writeFileSync(path, `$ run the agent\nStarting ...\n${own}exit code 0\n`);
+        const plain = await readFile(`test/formats/fixtures/${name}`);
+        const logged = await readFile(path);
+        expect(logged.format?.id).toBe(plain.format?.id);
+        const steps = (result: typeof plain) =>
+          result.records.flatMap((record) => readParts(record, result.format!)).map(lines);
+        expect(steps(logged)).toEqual(steps(plain));
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
+});
+
 describe("databases of sessions", () => {
   /** The trajectories of a SQLite file that the given statements make. */
   async function stored(sql: string) {
