@@ -178,7 +178,8 @@ export function summariseLines(job: LinesJob, format: Format): LinesResult {
       const position = bufferStart + held;
       // As far as the stretch goes, then on in small steps to the end of its last line; in larger ones the longer that is.
       const ahead = Math.max(job.end - position, giant ? READ_BYTES : READ_AHEAD, held);
-      const wanted = Math.min(buffer.length - held, job.limit - position, ahead);
+      const room = Math.min(buffer.length, LONGEST_RECORD + 1) - held;
+      const wanted = Math.min(room, job.limit - position, ahead);
       const got = wanted > 0 ? readSync(file, buffer, held, wanted, position) : 0;
       held += got;
       // What is left behind it of longer lines is not searched.

@@ -156,6 +156,8 @@ function unreadableName(path: string): Failure {
   );
 }
 
+const DATA_NAME = /\.(?:jsonl?|ndjson|parquet|hdf5|h5|arrow|npz|npy|pkl|pt|eval|csv|zip|db)(?:\.gz|\.zst)?$/i;
+
 /** True when the first bytes could be a container that we read, so that other files cost one small read. */
 export function couldBeData(path: string): boolean {
   const bytes = Buffer.alloc(512);
@@ -163,7 +165,8 @@ export function couldBeData(path: string): boolean {
   try {
     file = openSync(path, "r");
   } catch {
-    return false;
+    // Why it cannot be opened is told of names that promise data.
+    return DATA_NAME.test(path);
   }
   try {
     const got = readSync(file, bytes, 0, bytes.length, 0);

@@ -16,3 +16,15 @@ it("knows a failure that another bundle's copy of the class threw, and nothing e
     expect(none instanceof Failure).toBe(false);
   expect(failureData(new Error("x")).code).toBe("internal");
 });
+
+it("says in words what a file system refuses", () => {
+  const denied = Object.assign(new Error("EACCES: permission denied, open '/runs/1.jsonl'"), {
+    code: "EACCES",
+    path: "/runs/1.jsonl",
+  });
+  expect(failureData(denied)).toMatchObject({
+    code: "unreadable-file",
+    message: "/runs/1.jsonl cannot be read: you have no permission to read it.",
+  });
+  expect(failureData(Object.assign(new Error("x"), { code: "EACCES" })).code).toBe("internal");
+});
