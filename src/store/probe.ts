@@ -277,8 +277,12 @@ function probeText(
     };
   }
   // The first lines of a log may be null, where its writer had nothing to say.
-  const nulls = /^(?:null\s*\n)+(?=\s*\{)/.exec(bytes.toString("latin1", start, start + 256));
-  if (nulls !== null) return { container: "jsonl", ...withRecord(laterLine(bytes, start)) };
+  const nulls = /^(?:null\s*\n)+(?=\s*[{[])/.exec(bytes.toString("latin1", start, start + 256));
+  if (nulls !== null) {
+    const next = firstLine(bytes, start + nulls[0].length);
+    const record = next === undefined ? undefined : tryParse(next.text);
+    return { container: "jsonl", ...withRecord(isContainer(record) ? record : laterLine(bytes, start)) };
+  }
   if (first !== 0x7b && first !== 0x5b) return undefined;
   // A bracket that no value can follow is a text's own, such as a tag at the beginning of a log.
   if (first === 0x5b && /^\[\s*[^\s"{[\]\-\dtfnNI]/.test(bytes.toString("latin1", start, start + 256)))
