@@ -120,6 +120,23 @@ describe("a gzip file", () => {
   });
 });
 
+describe("a table whose cells hold line ends", () => {
+  it("is told by its quotes, whatever it is called", async () => {
+    const content = [
+      "prompt,response,reward",
+      '"one,\ntwo","say ""hi"",\n\nthen go",1',
+      'three,"four\n",0',
+      '"five","six, seven",0.5\n',
+    ].join("\n");
+    const found = await read("run.txt", content);
+    expect(found.values).toMatchObject([
+      { prompt: "one,\ntwo", response: 'say "hi",\n\nthen go', reward: 1 },
+      { prompt: "three", response: "four\n", reward: 0 },
+      { prompt: "five", response: "six, seven", reward: 0.5 },
+    ]);
+  });
+});
+
 describe("a line of JSON lines", () => {
   /** What the index makes of a file: rows with their places, and notes. */
   function indexed(content: Buffer) {
