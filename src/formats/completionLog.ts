@@ -57,7 +57,7 @@ const isVerdict = ([name, value]: [string, JsonValue | undefined]): boolean =>
 
 function namesOf(row: JsonObject): Pick<Row, "prompt" | "output"> | undefined {
   const prompt = PROMPTS.find((name) => typeof row[name] === "string");
-  const output = OUTPUTS.find((name) => typeof row[name] === "string" && name !== prompt);
+  const output = OUTPUTS.find((name) => typeof row[name] === "string");
   return prompt === undefined || output === undefined ? undefined : { prompt, output };
 }
 

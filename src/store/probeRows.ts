@@ -68,13 +68,18 @@ export async function byHeldRows(
 ): Promise<Probe | undefined> {
   const kind =
     stored === "pickle" ? "pickle" : /json$/.test(stored) || stored === "jsonl" ? "json" : undefined;
-  // Lines that no format knows hold no rows together.
+  // Lines that no format knows hold no rows together, unless each is a list of them.
   if (kind === undefined || stored === "compressed-jsonl") return undefined;
   // Elements that no format knows hold rows only where they are lists of them.
   if (parts.array === true && !Array.isArray(parts.firstRecord)) return undefined;
-  if (stored === "jsonl" && FileBytes.of(path).read(0, HEAD_BYTES).includes(0x0a)) return undefined;
+  if (
+    stored === "jsonl" &&
+    !Array.isArray(parts.firstRecord) &&
+    FileBytes.of(path).read(0, HEAD_BYTES).includes(0x0a)
+  )
+    return undefined;
   const head = { path, bytes, siblings: siblingsOf(path) };
-  if (stored === "json" && bytes > LOOKED_THROUGH) {
+  if ((stored === "json" || stored === "jsonl") && bytes > LOOKED_THROUGH) {
     const beginning = parseJsonPrefix(FileBytes.of(path).read(0, BEGINNING).toString("utf8"));
     if (beginning === undefined || bestRows(heldRows(beginning), formats, head) === undefined)
       return undefined;

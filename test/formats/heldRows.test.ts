@@ -90,6 +90,25 @@ describe("rows inside a document", () => {
     );
   });
 
+  it("are found in lines that are lists of them", async () => {
+    const messages = [
+      { role: "user", content: "2+2?" },
+      { role: "assistant", content: "4" },
+    ];
+    const group = [
+      { messages, reward: 1, step: 2 },
+      { messages, reward: 0, step: 2 },
+    ];
+    const found = await read("groups.jsonl", `${JSON.stringify(group)}\n${JSON.stringify(group)}\n`);
+    expect([found.format, found.problems]).toEqual(["chat", 0]);
+    expect(found.trajectories.map(({ outcome, trainingStep }) => [outcome.reward, trainingStep])).toEqual([
+      [1, 2],
+      [0, 2],
+      [1, 2],
+      [0, 2],
+    ]);
+  });
+
   it("are found in pickled lists of dicts, and in DataFrames as pandas 2 and 3 pickle them", async () => {
     for (const name of ["rows", "pandas2", "pandas3"]) {
       const found = await readAt(join("test/formats/fixtures/frames", `${name}.pkl`));
