@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { damagedInputs, hostileInputs, structuredInputs, type FuzzInput } from "./fuzzInputs";
+import { damagedInputs, hostileInputs, splicedInputs, structuredInputs, type FuzzInput } from "./fuzzInputs";
 import { runFuzz, type FuzzOutcome } from "./fuzzRun";
 
 const { values } = parseArgs({
@@ -54,7 +54,8 @@ function inputs(): FuzzInput[] {
     ...damagedInputs(source, Number(values.parts), Number(values.flips), values.seed, true),
     ...structuredInputs(source, Number(values.structured), values.seed),
   ]);
-  return [...hostileInputs(true), ...damaged];
+  const spliced = Number(values.structured) > 0 ? splicedInputs(sources()) : [];
+  return [...hostileInputs(true), ...spliced, ...damaged];
 }
 
 async function child(first: number): Promise<void> {

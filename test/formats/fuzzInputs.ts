@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { deflateRawSync, gzipSync } from "node:zlib";
 
 /** A damaged or hostile file: its name and how its bytes are made from the original's. */
@@ -139,6 +140,31 @@ export function structuredInputs(source: string, each: number, seed: string): Fu
       (kind === "numbers" ? withNumber : withBlocks)(original, seeded(`${kind} ${seed} ${source} ${index}`)),
   });
   return Array.from({ length: each }, (_, index) => [made("numbers", index), made("blocks", index)]).flat();
+}
+
+/** The beginning of each file with the end of another one called alike, as a copy onto the wrong name leaves it; and both in a row. */
+export function splicedInputs(sources: readonly string[]): FuzzInput[] {
+  const endingOf = (path: string): string => /\.[^./\\]*$/.exec(path)?.[0] ?? "";
+  return sources.flatMap((source, index) => {
+    const others = [...sources.slice(index + 1), ...sources.slice(0, index)];
+    const other = others.find((path) => endingOf(path) === endingOf(source));
+    if (other === undefined) return [];
+    const made = (name: string, bytes: (original: Buffer, second: Buffer) => Buffer): FuzzInput => ({
+      name: `${source} ${name} ${other}`,
+      kind: "blocks",
+      source,
+      fileName: source.split(/[/\\]/).at(-1) ?? "file",
+      bytes: (original) => bytes(original, readFileSync(other)),
+    });
+    const half = (bytes: Buffer): number => Math.floor(bytes.length / 2);
+    return [
+      made("spliced with", (first, second) =>
+        Buffer.concat([first.subarray(0, half(first)), second.subarray(half(second))]),
+      ),
+      made("followed by", (first, second) => Buffer.concat([first, second])),
+      made("overwritten by", (first, second) => Buffer.concat([second, first.subarray(second.length)])),
+    ];
+  });
 }
 
 const DEEP = 100_000;
