@@ -23,7 +23,12 @@ function connection(): Promise<DuckDBConnection> {
   return shared;
 }
 
-/** Opens a fresh connection to the in-memory database, for exports. */
+/** A connection of one's own to the database in memory: its temporary tables are seen by it alone, and go with it. */
+export async function tableConnection(): Promise<DuckDBConnection> {
+  return (await instance()).connect();
+}
+
+/** Opens a database in memory of its own, for exports. */
 export async function scratchConnection(): Promise<DuckDBConnection> {
   const { DuckDBInstance } = await loadDuckdb();
   const instance = await DuckDBInstance.create(":memory:", {

@@ -5,8 +5,9 @@ import { Failure } from "../../model/failure";
 import type { JsonObject, JsonValue } from "../../model/json";
 import type { Note } from "../../model/trajectory";
 import { plainValue } from "../duckdb";
-import { scratchConnection } from "../parquet";
+import { tableConnection } from "../parquet";
 import { FileBytes } from "./byteSource";
+import { LastContents } from "./lastContents";
 import { spacedTable, spacedWidth } from "./spacedTable";
 import { compressionOf, expandedCopy, inflatedHead, storedForm } from "./compressed";
 
@@ -19,9 +20,10 @@ export interface TableRows {
 }
 
 const HEAD_BYTES = 64 * 1024;
-/** The rows of the table opened last stay in memory. */
+/** The rows of the tables opened last stay in memory. */
 const LARGEST_FILE = 2 * 2 ** 30;
 const LONGEST_LINE = 16 * 2 ** 20;
+const LEAST_BUFFER = 2 ** 20;
 
 /** Lines before the header that begin with `#`: remarks, such as the JSON line of a Monitor file. */
 export function remarkLines(text: string): readonly string[] {
@@ -88,19 +90,18 @@ function quotedCounts(text: string, mark: string): readonly number[] {
   return counts;
 }
 
-/** The table opened last: detection aside, indexing and showing its rows follow each other. */
-let last:
-  { readonly key: string; readonly connection: DuckDBConnection; readonly rows: TableRows } | undefined;
-
 /** Where a table is read: DuckDB decompresses by itself, and reads UTF-8 alone. */
 async function plainTable(path: string): Promise<{ readonly path: string; readonly notes: readonly Note[] }> {
   const form = storedForm(path);
   return form === "utf-16le" || form === "utf-16be" ? expandedCopy(path, form) : { path, notes: [] };
 }
 
+/** Detection aside, indexing a table and showing its rows follow each other. */
+const opened = new LastContents<TableRows>(2);
+
 /** Columns with the names and types that DuckDB sniffs. @throws Failure when the file is no table */
 export async function csvColumns(path: string): Promise<readonly TableColumn[]> {
-  const connection = await scratchConnection();
+  const connection = await tableConnection();
   try {
     return (await selectionOf(connection, (await plainTable(path)).path)).columns;
   } catch (error) {
@@ -154,6 +155,11 @@ async function readerOf(path: string): Promise<{ readonly sql: string; readonly 
       : await inflatedHead(path, compression, HEAD_BYTES);
   const head = bytes.toString("utf8").replace(/^\ufeff/, "");
   const skip = remarkLines(head).length;
+  // The sniffer fills such a buffer for each dialect that it tries, however short the file is.
+  const longest =
+    compression === undefined
+      ? Math.min(LONGEST_LINE, Math.max(LEAST_BUFFER, source.size + 1))
+      : LONGEST_LINE;
   // One line that does not fit would make the sniffer doubt the separator of all others.
   const separator = separatorOf(head);
   const spaced = separator === undefined ? spacedWidth(head) : undefined;
@@ -162,8 +168,8 @@ async function readerOf(path: string): Promise<{ readonly sql: string; readonly 
     `skip = ${skip}`,
     "store_rejects = true",
     "ignore_errors = true",
-    `max_line_size = ${LONGEST_LINE}`,
-    `buffer_size = ${2 * LONGEST_LINE}`,
+    `max_line_size = ${longest}`,
+    `buffer_size = ${2 * longest}`,
     // Rows keep the file's order.
     "parallel = false",
     ...(compression === undefined ? [] : [`compression = '${compression}'`]),
@@ -190,18 +196,19 @@ async function readerOf(path: string): Promise<{ readonly sql: string; readonly 
  * @throws Failure when it is no table
  */
 export async function csvTable(path: string): Promise<TableRows> {
-  const { size, mtimeMs } = statSync(path);
-  const key = `${path}\n${size}\n${mtimeMs}`;
-  if (last?.key === key) return last.rows;
-  last?.connection.closeSync();
-  last = undefined;
+  const { key, content } = opened.find(path);
+  return content ?? opened.keep(key, await openTable(path));
+}
+
+async function openTable(path: string): Promise<TableRows> {
+  const { size } = statSync(path);
   if (size > LARGEST_FILE)
     throw new Failure(
       "large-csv",
       `${path} is a table of ${Math.round(size / 2 ** 20)} MB of text.`,
       "Convert it to Parquet: tables of text are read up to 2,048 MB.",
     );
-  const connection = await scratchConnection();
+  const connection = await tableConnection();
   try {
     const copy = await plainTable(path);
     const { sql, columns } = await selectionOf(connection, copy.path);
@@ -213,7 +220,7 @@ export async function csvTable(path: string): Promise<TableRows> {
     const rejects = await connection.runAndReadAll(
       "SELECT line, any_value(error_message) FROM reject_errors GROUP BY line ORDER BY line LIMIT 100",
     );
-    const rows: TableRows = {
+    return {
       columns,
       count: Number(counted.getRows()[0]?.[0] ?? 0),
       notes: rejects.getRows().map(([line, message]): Note => {
@@ -225,10 +232,9 @@ export async function csvTable(path: string): Promise<TableRows> {
           where: `${path}:${number}`,
         };
       }),
+      // Whoever reads keeps the connection, and with it the rows, for as long as it takes, whatever was opened meanwhile.
       read: (start, end) => rowsOf(connection, start, end),
     };
-    last = { key, connection, rows };
-    return rows;
   } catch (error) {
     connection.closeSync();
     throw unreadable(path, error);
