@@ -3,19 +3,10 @@ import type { JsonObject, JsonValue } from "../model/json";
 import { completionDraft, promptKey } from "./completionDraft";
 import { draftedFormat, given, type TrajectoryDraft } from "./draft";
 import type { RecordContext } from "./format";
-import {
-  isList,
-  isObject,
-  listOf,
-  objectOf,
-  recordedFlag,
-  recordedNumber,
-  stemNumber,
-  without,
-} from "./jsonFields";
+import { isList, isObject, listOf, objectOf, recordedFlag, recordedNumber, without } from "./jsonFields";
 import { outcomeOfRow } from "./outcomeFields";
 import { rewardParts, rewardTotal, ROLLOUT_FIELDS, rolloutFieldsOf, truthName } from "./rolloutFields";
-import { stepInName } from "./recordedTokens";
+import { stepOfName } from "./recordedTokens";
 import { wordsOf } from "./trackedColumns";
 
 const PROMPTS = ["prompt", "query", "question", "problem", "instruction", "input"] as const;
@@ -53,7 +44,9 @@ const isVerdict = ([name, value]: [string, JsonValue | undefined]): boolean =>
   (typeof value === "number" ||
     typeof value === "boolean" ||
     value === null ||
-    (isObject(value) && Object.values(value).some((part) => typeof part === "number")));
+    (/^(?:rewards?|scores|reward_\w+)$/.test(name) &&
+      isObject(value) &&
+      Object.values(value).some((part) => typeof part === "number")));
 
 function namesOf(row: JsonObject): Pick<Row, "prompt" | "output"> | undefined {
   const prompt = PROMPTS.find((name) => typeof row[name] === "string");
@@ -103,7 +96,11 @@ function rowsOf(value: JsonObject): readonly Row[] {
   });
 }
 
-function draftOf({ row, prompt, output }: Row, context: RecordContext, several: boolean): TrajectoryDraft {
+function draftOf(
+  { row, prompt, output }: Row,
+  context: RecordContext,
+  member: number | undefined,
+): TrajectoryDraft {
   const draft = completionDraft(row[prompt], row[output]);
   if (draft === undefined)
     throw new Failure(
@@ -112,7 +109,7 @@ function draftOf({ row, prompt, output }: Row, context: RecordContext, several: 
       "Check the row's fields.",
     );
   const truth = truthName(row);
-  const { groupKey, trainingStep, ...fields } = rolloutFieldsOf(row);
+  const { groupKey, trainingStep, ownId, ...fields } = rolloutFieldsOf(row);
   const mapped = new Set([prompt, output, ...CLOCKS, ...(truth === undefined ? [] : [truth])]);
   const outcome = outcomeOfRow(row, new Set([...mapped, ...ROLLOUT_FIELDS]));
   const score = typeof row["scores"] === "number" ? row["scores"] : undefined;
@@ -121,10 +118,14 @@ function draftOf({ row, prompt, output }: Row, context: RecordContext, several: 
   return {
     ...draft,
     ...fields,
+    // What names a row with several completions names none of them.
+    ...given("ownId", member === undefined || ownId === undefined ? ownId : `${ownId}:${member}`),
     groupKey: groupKey ?? promptKey(row[prompt]),
-    ...(groupKey !== undefined || several ? {} : { groupGuess: "adjacent rows with the same prompt" }),
+    ...(groupKey !== undefined || member !== undefined
+      ? {}
+      : { groupGuess: "adjacent rows with the same prompt" }),
     task: { ...draft.task, ...given("groundTruth", truth === undefined ? undefined : row[truth]) },
-    ...given("trainingStep", trainingStep ?? stepInName(context.path) ?? stemNumber(context.path)),
+    ...given("trainingStep", trainingStep ?? stepOfName(context.path)),
     outcome: {
       ...outcome,
       ...(outcome.reward !== undefined
@@ -184,6 +185,6 @@ export const completionLog = draftedFormat({
         "The row has no text prompt and completion.",
         "Check the row's fields.",
       );
-    return rows.map((row) => draftOf(row, context, rows.length > 1));
+    return rows.map((row, index) => draftOf(row, context, rows.length > 1 ? index : undefined));
   },
 });

@@ -50,3 +50,9 @@ export function stepInName(path: string): number | undefined {
   )?.[1];
   return digits === undefined ? undefined : Number(digits);
 }
+
+/** The training step that a file's name is, or tells; a number behind other words may be anything (`baseline_k4.json`). */
+export function stepOfName(path: string): number | undefined {
+  const whole = /(?:^|[/\\])(\d{1,15})\.\w+(?:\.\w+)?$/.exec(path)?.[1];
+  return stepInName(path) ?? (whole === undefined ? undefined : Number(whole));
+}

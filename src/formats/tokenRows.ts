@@ -1,10 +1,10 @@
 import { Failure } from "../model/failure";
 import type { JsonObject } from "../model/json";
 import { draftedFormat, given } from "./draft";
-import { isObject, objectOf, recordedNumber, stemNumber, without } from "./jsonFields";
+import { isObject, objectOf, recordedNumber, without } from "./jsonFields";
 import { sharedAdvantage, stepsOfMask } from "./maskedTokens";
 import { outcomeOfRow } from "./outcomeFields";
-import { numberList, stepInName, tokensOfLists } from "./recordedTokens";
+import { numberList, stepOfName, tokensOfLists } from "./recordedTokens";
 import { PLACES, rolloutFieldsOf, truthName } from "./rolloutFields";
 import { IDS_ONLY } from "./tokenRollouts";
 
@@ -134,7 +134,7 @@ export const tokenRows = draftedFormat({
         ...(groupKey === undefined
           ? { groupGuess: "rows of one training step with the same prompt tokens" }
           : {}),
-        ...given("trainingStep", trainingStep ?? stepInName(context.path) ?? stemNumber(context.path)),
+        ...given("trainingStep", trainingStep ?? stepOfName(context.path)),
         title: `${prompt.length} prompt tokens, ${response.length} more`,
         task: { ...given("groundTruth", truth === undefined ? undefined : row[truth]) },
         steps: stepsOfMask(tokens),

@@ -14,6 +14,7 @@ describe("logs of completions", () => {
     expect(confidence({ question: "p", model_response: "c", is_correct: true })).toBe(0.35);
     expect(confidence({ prompt: "p", response: "c", gold: "g", verifier_ok: false })).toBe(0.35);
     expect(confidence({ problem: "p", output: "c", rewards: { format: 1, accuracy: 0 } })).toBe(0.35);
+    expect(confidence({ prompt: "p", response: "c", score_key: { A: 0, B: 1 } })).toBeUndefined();
     // Instructions with answers are no rollouts, and a name alone is no verdict.
     expect(confidence({ instruction: "p", output: "c" })).toBeUndefined();
     expect(confidence({ prompt: "p", response: "c", score: "high" })).toBeUndefined();
@@ -70,6 +71,20 @@ describe("logs of completions", () => {
     ]);
     expect(new Set(summaries.map(({ groupKey }) => groupKey)).size).toBe(1);
     expect(summaries[0]?.groupGuess).toBeUndefined();
+  });
+
+  it("are numbered within a row, and take no step from a number that may be anything", () => {
+    const row = { prompt: "p", sample_id: "s", completions: ["a", "b"], rewards: [1, 0] };
+    const { summaries } = readValue(completionLog, row, { path: "/run/baseline_k4.json" });
+    expect(summaries.map(({ ownId, trainingStep }) => [ownId, trainingStep])).toEqual([
+      ["s:0", undefined],
+      ["s:1", undefined],
+    ]);
+    for (const name of ["30.jsonl", "step30.jsonl", "iter30_results.json", "eval_step_30.jsonl"])
+      expect([
+        name,
+        readValue(completionLog, row, { path: `/run/${name}` }).summaries[0]?.trainingStep,
+      ]).toEqual([name, 30]);
   });
 
   it("hold completions as objects with their own verdicts", () => {
