@@ -73,6 +73,7 @@ const producers: readonly Producer[] = [
       "cachetools",
       "codetiming",
       "hydra-core",
+      "orjson",
       "peft",
       "pylatexenc",
       "ray",
@@ -81,7 +82,7 @@ const producers: readonly Producer[] = [
       "TransferQueue",
     ],
     alone: ["verl==0.9.1"],
-    modules: ["verl", "ray", "transfer_queue", "tensordict"],
+    modules: ["verl", "orjson", "ray", "transfer_queue", "tensordict"],
     own: "trainers",
   },
   {
