@@ -3,8 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { setExpansionFolder } from "../../src/store/containers/compressed";
-import { damagedInputs, hostileInputs, structuredInputs } from "./fuzzInputs";
+import { damagedInputs, hostileInputs } from "./fuzzInputs";
 import { runFuzz, type FuzzOutcome } from "./fuzzRun";
+import { structuredInputs } from "./fuzzStructures";
 
 // A short run of `npm run test:fuzz`, in this process: every fixture, a few cuts and flips of each.
 const fixtures = "test/formats/fixtures";

@@ -6,8 +6,9 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { damagedInputs, hostileInputs, splicedInputs, structuredInputs, type FuzzInput } from "./fuzzInputs";
+import { damagedInputs, hostileInputs, type FuzzInput } from "./fuzzInputs";
 import { runFuzz, type FuzzOutcome } from "./fuzzRun";
+import { splicedInputs, structuredInputs } from "./fuzzStructures";
 
 const { values } = parseArgs({
   options: {
