@@ -2,7 +2,9 @@ import * as v from "valibot";
 import type { FailureData } from "../model/failure";
 
 /** A table of calls: method name -> what goes in, what comes out, and what is told on the way. */
-export type CallTable = Readonly<Record<string, { readonly params: unknown; readonly result: unknown; readonly progress?: unknown }>>;
+export type CallTable = Readonly<
+  Record<string, { readonly params: unknown; readonly result: unknown; readonly progress?: unknown }>
+>;
 
 /** From the host to a child process. */
 export type RpcRequest =

@@ -6,7 +6,15 @@ import { openLens } from "../../scripts/journey.mjs";
 import { openSession } from "./session.mjs";
 
 const record = (member, score) =>
-  JSON.stringify({ input: "use 1 2 3 to make 6", output: `1 + 2 = 3\n3 + 3 = 6 <img src=x onerror="document.title='hacked'">`, gts: "6", score, step: 1, uid: `q0_${member}_0`, acc: score });
+  JSON.stringify({
+    input: "use 1 2 3 to make 6",
+    output: `1 + 2 = 3\n3 + 3 = 6 <img src=x onerror="document.title='hacked'">`,
+    gts: "6",
+    score,
+    step: 1,
+    uid: `q0_${member}_0`,
+    acc: score,
+  });
 
 /** Characters that only a stack trace has. */
 const STACK = /\bat \S+ \(|node_modules|\.js:\d+/;
@@ -39,7 +47,9 @@ describe("bad input", () => {
     const { workbench } = session;
     const dataset = await workbench.sideBarRow(/verl.*3 trajectories/, { level: 1 });
     await workbench.contextMenu(dataset.row, "Open as Trajectories");
-    const frame = await workbench.webview("with the dataset", async (candidate) => (await candidate.locator("body").innerText()).includes("1 2 3"));
+    const frame = await workbench.webview("with the dataset", async (candidate) =>
+      (await candidate.locator("body").innerText()).includes("1 2 3"),
+    );
     const text = await workbench.webviewText(frame, /line 2/i);
     expect(text).not.toMatch(STACK);
     await workbench.screenshot("warnings");
@@ -48,14 +58,22 @@ describe("bad input", () => {
   it("shows hostile text as text", async () => {
     const { workbench } = session;
     await workbench.expand(/verl.*3 trajectories/, { level: 1 });
-    const member = async () => (await workbench.sideBarRows()).find((entry) => /pass|fail|#\d/.test(entry.text) && entry.expanded === null && entry.level > 1);
+    const member = async () =>
+      (await workbench.sideBarRows()).find(
+        (entry) => /pass|fail|#\d/.test(entry.text) && entry.expanded === null && entry.level > 1,
+      );
     for (let depth = 0; depth < 3 && !(await member()); depth += 1) {
-      const closed = (await workbench.sideBarRows()).find((entry) => entry.level > 1 && entry.expanded === "false");
+      const closed = (await workbench.sideBarRows()).find(
+        (entry) => entry.level > 1 && entry.expanded === "false",
+      );
       if (closed) await workbench.expand(closed.text, { level: closed.level });
     }
     const found = await workbench.until("a trajectory below the dataset", member);
     await found.row.click();
-    const frame = await workbench.webview("with the trajectory", async (candidate) => (await candidate.locator(".header .outcome").count()) > 0);
+    const frame = await workbench.webview(
+      "with the trajectory",
+      async (candidate) => (await candidate.locator(".header .outcome").count()) > 0,
+    );
     await workbench.webviewText(frame, "onerror");
     expect(await frame.locator("img[src=x]").count()).toBe(0);
     await workbench.screenshot("hostile text");
@@ -67,7 +85,9 @@ describe("bad input", () => {
     await workbench.openFile("unknown.json");
     await workbench.command("View: Reopen Editor With...");
     await workbench.pick(/Trajectories/);
-    const frame = await workbench.webview("that says why", async (candidate) => /not|no format|unknown/i.test(await candidate.locator("body").innerText()));
+    const frame = await workbench.webview("that says why", async (candidate) =>
+      /not|no format|unknown/i.test(await candidate.locator("body").innerText()),
+    );
     const text = await workbench.textOf(frame);
     expect(text).toMatch(/unknown\.json|format/i);
     expect(text).not.toMatch(STACK);

@@ -4,7 +4,13 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { ensurePythonEnvironment } from "../../scripts/python-environment.mjs";
-import { createProfile, ensureSystemPackages, ensureVsCodeServer, installVsix, startServer } from "../../scripts/vscode-server.mjs";
+import {
+  createProfile,
+  ensureSystemPackages,
+  ensureVsCodeServer,
+  installVsix,
+  startServer,
+} from "../../scripts/vscode-server.mjs";
 
 let servers = [];
 
@@ -12,7 +18,10 @@ const root = resolve(import.meta.dirname, "../..");
 
 /** What the packager prints is shown when it fails. */
 function buildVsix(vsix) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/package.mjs", "--out", vsix], { cwd: root, encoding: "utf8" });
+  const { status, stdout, stderr } = spawnSync(process.execPath, ["scripts/package.mjs", "--out", vsix], {
+    cwd: root,
+    encoding: "utf8",
+  });
   if (status !== 0) throw new Error(`Packaging failed:\n${stdout}${stderr}`);
 }
 
@@ -29,13 +38,19 @@ export async function setup(project) {
   if (!process.env.TRAJECTORY_LENS_VSIX) buildVsix(vsix);
 
   // Terminals are drawn as text, so that what a task says can be read back.
-  const settings = { "terminal.integrated.gpuAcceleration": "off", ...(environment.python ? { "trajectoryLens.python.path": environment.python } : {}) };
+  const settings = {
+    "terminal.integrated.gpuAcceleration": "off",
+    ...(environment.python ? { "trajectoryLens.python.path": environment.python } : {}),
+  };
   const trusted = createProfile(join(folder, "trusted"), settings);
   await installVsix(vscode, vsix, trusted);
   const untrusted = { ...createProfile(join(folder, "untrusted"), settings), extensions: trusted.extensions };
 
   const workspace = join(folder, "workspace");
-  cpSync(process.env.TRAJECTORY_LENS_EXAMPLES ?? join(root, "examples/workspace"), workspace, { recursive: true, filter: (path) => basename(path) !== "__pycache__" });
+  cpSync(process.env.TRAJECTORY_LENS_EXAMPLES ?? join(root, "examples/workspace"), workspace, {
+    recursive: true,
+    filter: (path) => basename(path) !== "__pycache__",
+  });
 
   servers = [await startServer(vscode, trusted), await startServer(vscode, untrusted, { trust: false })];
   const installed = readdirSync(trusted.extensions).find((name) => name.includes("trajectory-lens"));

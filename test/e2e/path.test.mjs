@@ -13,10 +13,14 @@ describe("the path of a user", () => {
   });
 
   for (const step of journey) {
-    it(step.name, async (test) => {
-      const taken = await takeStep(step, session);
-      if (taken.skipped) test.skip(taken.message);
-      if (!taken.ok) throw new Error(taken.message);
-    }, step.timeoutMs ?? 180_000);
+    it(
+      step.name,
+      async (test) => {
+        const taken = await takeStep(step, session);
+        if (taken.skipped) test.skip(taken.message);
+        if (!taken.ok) throw new Error(taken.message);
+      },
+      step.timeoutMs ?? 180_000,
+    );
   }
 });

@@ -13,7 +13,16 @@ export async function openSession(name, { workspace, trusted = true, viewport } 
   const e2e = inject("e2e");
   const browser = await openChromium();
   const folder = workspace ?? e2e.workspace;
-  const page = await openWorkbench(browser, { origin: trusted ? e2e.trusted : e2e.untrusted }, folder, { viewport });
+  const page = await openWorkbench(browser, { origin: trusted ? e2e.trusted : e2e.untrusted }, folder, {
+    viewport,
+  });
   const workbench = new Workbench(page, { screenshots: join(e2e.screenshots, name) });
-  return { workbench, page, workspace: folder, environment: e2e.environment, remembered: {}, close: () => browser.close() };
+  return {
+    workbench,
+    page,
+    workspace: folder,
+    environment: e2e.environment,
+    remembered: {},
+    close: () => browser.close(),
+  };
 }

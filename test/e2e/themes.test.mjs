@@ -15,7 +15,9 @@ const contrast = (frame) =>
   frame.evaluate(() => {
     const numbers = (colour) => (colour.match(/[\d.]+/g) ?? []).map(Number);
     const luminance = ([red, green, blue]) => {
-      const linear = [red, green, blue].map((value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4));
+      const linear = [red, green, blue].map((value) =>
+        value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4,
+      );
       return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
     };
     const probe = document.createElement("div");
@@ -31,13 +33,26 @@ const contrast = (frame) =>
 const cutOff = (frame) =>
   frame.evaluate(() => {
     const scrolls = (element) => {
-      for (let parent = element.parentElement; parent && parent !== document.body; parent = parent.parentElement) {
-        if (/auto|scroll|hidden/.test(getComputedStyle(parent).overflowX) && parent.getBoundingClientRect().right <= window.innerWidth + 1) return true;
+      for (
+        let parent = element.parentElement;
+        parent && parent !== document.body;
+        parent = parent.parentElement
+      ) {
+        if (
+          /auto|scroll|hidden/.test(getComputedStyle(parent).overflowX) &&
+          parent.getBoundingClientRect().right <= window.innerWidth + 1
+        )
+          return true;
       }
       return false;
     };
     return [...document.body.querySelectorAll("*")]
-      .filter((element) => element.getClientRects().length > 0 && element.getBoundingClientRect().right > window.innerWidth + 1 && !scrolls(element))
+      .filter(
+        (element) =>
+          element.getClientRects().length > 0 &&
+          element.getBoundingClientRect().right > window.innerWidth + 1 &&
+          !scrolls(element),
+      )
       .map((element) => `${element.tagName.toLowerCase()}.${element.className}`);
   });
 
@@ -45,7 +60,8 @@ describe("themes", () => {
   let session;
   let original;
   const { settingsFile } = inject("e2e");
-  const set = (changes) => writeFileSync(settingsFile, JSON.stringify({ ...JSON.parse(original), ...changes }, null, 2));
+  const set = (changes) =>
+    writeFileSync(settingsFile, JSON.stringify({ ...JSON.parse(original), ...changes }, null, 2));
 
   beforeAll(async () => {
     original = readFileSync(settingsFile, "utf8");
@@ -61,7 +77,12 @@ describe("themes", () => {
   it.each(themes.map((theme) => [theme.name, theme]))("%s", async (name, theme) => {
     const { workbench, page } = session;
     set({ "workbench.colorTheme": theme.setting });
-    const frame = await workbench.webview("in the new theme", async (candidate) => theme.body.test((await candidate.locator("body").getAttribute("class")) ?? "") && (await candidate.locator(".header").count()) > 0);
+    const frame = await workbench.webview(
+      "in the new theme",
+      async (candidate) =>
+        theme.body.test((await candidate.locator("body").getAttribute("class")) ?? "") &&
+        (await candidate.locator(".header").count()) > 0,
+    );
     expect(await contrast(frame)).toBeGreaterThan(name === "high contrast" ? 7 : 4.5);
     for (const width of [1800, 800]) {
       await page.setViewportSize({ width, height: 1000 });

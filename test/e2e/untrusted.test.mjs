@@ -13,7 +13,9 @@ describe("an untrusted workspace", () => {
   });
 
   it("says that it is restricted", async () => {
-    await session.workbench.until("Restricted Mode in the status bar", async () => (await session.workbench.statusBar()).includes("Restricted Mode"));
+    await session.workbench.until("Restricted Mode in the status bar", async () =>
+      (await session.workbench.statusBar()).includes("Restricted Mode"),
+    );
   });
 
   it("lists and opens trajectories", async () => {
@@ -26,7 +28,11 @@ describe("an untrusted workspace", () => {
   it("loads no model, and says what to do", async () => {
     const { workbench } = session;
     const frame = await trajectoryFrame(workbench);
-    await frame.getByRole("button", { name: "Score" }).or(frame.locator("vscode-button", { hasText: "Score" })).first().click();
+    await frame
+      .getByRole("button", { name: "Score" })
+      .or(frame.locator("vscode-button", { hasText: "Score" }))
+      .first()
+      .click();
     const said = await workbench.until("a sentence about trust", async () => {
       const texts = [...(await workbench.notifications()), await workbench.textOf(frame)];
       return texts.find((text) => /not trusted/i.test(text));
@@ -40,7 +46,9 @@ describe("an untrusted workspace", () => {
     const { workbench } = session;
     await workbench.command("Tasks: Run Task").catch(() => {});
     await workbench.page.waitForTimeout(3000);
-    const texts = await workbench.page.locator(".quick-input-widget:visible .monaco-list-row").allInnerTexts();
+    const texts = await workbench.page
+      .locator(".quick-input-widget:visible .monaco-list-row")
+      .allInnerTexts();
     expect(texts.filter((text) => /train/i.test(text))).toEqual([]);
     await workbench.page.keyboard.press("Escape");
   });
