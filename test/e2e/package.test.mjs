@@ -25,7 +25,7 @@ const expected = [
   /^thirdpartynotices\.txt$/i,
   /^dist\/((extension|commands|signals|formats|specification|compare|zipMembers)\.cjs|(store|inference|cli|userSignals|userSignalHooks)\.js)$/,
   // Libraries of the data process, loaded when they are used.
-  /^dist\/(duckdb|arrow|protobuf|re2|yaml)\.cjs$/,
+  /^dist\/(duckdb|arrow|protobuf|re2|yaml|messagepack)\.cjs$/,
   /^dist\/webview\/(trajectory|dataset|tree)\.(js|css)$/,
   /^dist\/webview\/codicon[\w-]*\.ttf$/,
   /^media\/[\w/-]+\.(svg|png|md)$/,
@@ -54,6 +54,7 @@ describe("the VSIX", () => {
       "dist/protobuf.cjs",
       "dist/re2.cjs",
       "dist/yaml.cjs",
+      "dist/messagepack.cjs",
       "dist/userSignals.js",
       "dist/userSignalHooks.js",
       "dist/store.js",

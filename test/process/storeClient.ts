@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseReply } from "../../src/protocol/rpc";
 import type { StoreCalls, StoreEvents } from "../../src/protocol/storeCalls";
+import { compiledCodeIn } from "../../src/services/processes/childProgram";
 
 const program = resolve("dist/store.js");
 
@@ -45,7 +46,11 @@ export class StoreClient {
   ): Promise<StoreClient & { opened: StoreCalls["open"]["result"] }> {
     if (!existsSync(program)) throw new Error("dist/store.js is missing: run `node esbuild.mjs` first.");
     const client = new StoreClient(
-      fork(program, { serialization: "advanced", execArgv: ["--enable-source-maps"] }),
+      fork(program, {
+        serialization: "advanced",
+        execArgv: ["--enable-source-maps"],
+        env: { ...process.env, ...compiledCodeIn(folder) },
+      }),
     );
     const opened = await client.call("open", { folder });
     return Object.assign(client, { opened });
