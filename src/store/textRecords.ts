@@ -475,9 +475,9 @@ function changed(path: string): Failure {
   );
 }
 
-/** The engine's message without the text it quotes. */
+/** The engine's message without the text it quotes, and without its line, which is one within the row: newer engines tell it. */
 function shortReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  const line = message.split("\n", 1)[0] ?? message;
+  const line = (message.split("\n", 1)[0] ?? message).replace(/ \(line \d+ column \d+\)$/, "");
   return line.length > 160 ? `${line.slice(0, 159)}…` : line;
 }
