@@ -80,9 +80,10 @@ const producers: readonly Producer[] = [
       "tensordict",
       "torchdata",
       "TransferQueue",
+      "uvicorn",
     ],
     alone: ["verl==0.9.1"],
-    modules: ["verl", "orjson", "ray", "transfer_queue", "tensordict"],
+    modules: ["verl", "orjson", "uvicorn", "ray", "transfer_queue", "tensordict"],
     own: "trainers",
   },
   {
@@ -105,9 +106,9 @@ const producers: readonly Producer[] = [
   {
     name: "Atropos",
     script: "write_atropos.py",
-    packages: ["jsonlines", "markdown", "math-verify", "nltk", "pydantic-cli", "wandb"],
+    packages: ["jsonlines", "markdown", "math-verify", "nltk", "pydantic-cli", "tenacity", "wandb"],
     alone: ["atroposlib==0.4.0"],
-    modules: ["atroposlib", "jsonlines", "markdown", "wandb"],
+    modules: ["atroposlib", "jsonlines", "markdown", "tenacity", "wandb"],
     own: "trainers",
   },
   { name: "Inspect AI", script: "write_inspect.py", packages: ["inspect-ai"], modules: ["inspect_ai"] },
