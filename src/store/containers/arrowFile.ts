@@ -5,6 +5,7 @@ import {
   RecordBatchReader,
   Table,
   tableFromIPC,
+  type Field,
   type RecordBatch,
 } from "apache-arrow";
 import { basename } from "node:path";
@@ -110,15 +111,22 @@ function wholeBatches(stream: Buffer): Table | undefined {
   return batches.length === 0 ? undefined : new Table(batches);
 }
 
-/** Columns of an Arrow file with the library's type names. */
+/** Columns with the library's type names. One without a name, which the format allows, has its place for one. */
+const columnsOf = (fields: readonly Field[]): readonly TableColumn[] =>
+  fields.map((field, index) => ({
+    name: (field.name as string | null) || `column ${index}`,
+    type: String(field.type),
+  }));
+
+/** Columns of an Arrow file. */
 export function arrowColumns(path: string): readonly TableColumn[] {
-  return readTable(path).table.schema.fields.map((field) => ({ name: field.name, type: String(field.type) }));
+  return columnsOf(readTable(path).table.schema.fields);
 }
 
 export async function arrowRows(path: string): Promise<TableRows> {
   const { table, notes } = readTable(path);
   const { fields } = table.schema;
-  const columns = fields.map((field) => ({ name: field.name, type: String(field.type) }));
+  const columns = columnsOf(fields);
   return {
     columns,
     count: table.numRows,
@@ -130,7 +138,7 @@ export async function arrowRows(path: string): Promise<TableRows> {
         const object: Record<string, JsonValue | undefined> = {};
         for (const [index, field] of fields.entries()) {
           const value: unknown = vectors[index]?.get(row);
-          object[field.name] =
+          object[columns[index]?.name ?? ""] =
             typeof value === "number" && (DataType.isTimestamp(field.type) || DataType.isDate(field.type))
               ? new Date(value).toISOString()
               : jsonOf(value, field.type as DataType);

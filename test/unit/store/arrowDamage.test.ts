@@ -98,4 +98,20 @@ describe("Arrow files with impossible numbers", () => {
     expect(notes.map(({ code }) => code)).toEqual(["torn-arrow"]);
     expect(notes[0]?.message).toContain("table of contents");
   });
+
+  it("show columns without a name by their place", async () => {
+    const path = join(folder, "unnamed.arrow");
+    const numbers = (values: number[]) => vectorFromArray(values, new Int32());
+    const bytes = Buffer.from(tableToIPC(new Table({ zz: numbers([1, 2]), score: numbers([3, 4]) }), "file"));
+    // The library writes no empty name: each of this one is made so, its length and its letters.
+    const name = Buffer.from("\x02\0\0\0zz", "latin1");
+    for (let at = bytes.indexOf(name); at >= 0; at = bytes.indexOf(name)) bytes.fill(0, at, at + name.length);
+    writeFileSync(path, bytes);
+    const { columns, count, read } = await arrowRows(path);
+    expect(columns.map(({ name }) => name)).toEqual(["column 0", "score"]);
+    expect(await read(0, count)).toEqual([
+      { "column 0": 1, score: 3 },
+      { "column 0": 2, score: 4 },
+    ]);
+  });
 });
