@@ -164,6 +164,14 @@ function run(part) {
 
 const results = [];
 
+/** The lines of a part's whole output that name a failure: a long log's end may lie far behind them. */
+function failuresIn(name) {
+  const log = join(logs, `${name}.log`);
+  if (!existsSync(log)) return [];
+  const named = /^\s*(FAIL|not ok|✗|✖|×|\w*Error:)\s?/;
+  return [...new Set(readFileSync(log, "utf8").split("\n"))].filter((line) => named.test(line)).slice(0, 30);
+}
+
 /** Notes how a part went; `tail` is shown when it failed, and its lines about skipped tests in any case. */
 function finish(name, counts, seconds, tail = "") {
   results.push({ name, ...counts, seconds });
@@ -251,6 +259,10 @@ async function main() {
     console.log(
       `${name.padEnd(width)}  ${[passed, failed, skipped, seconds.toFixed(0)].map((cell, at) => String(cell).padStart([6, 6, 7, 7][at])).join("  ")}`,
     );
+  }
+  for (const { name, failed } of results) {
+    const lines = failed > 0 ? failuresIn(name) : [];
+    if (lines.length > 0) console.log(`\n${name}:\n${lines.map((line) => `    ${line.trim()}`).join("\n")}`);
   }
   const sum = (key) => results.reduce((total, counts) => total + counts[key], 0);
   console.log(`\n${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`);

@@ -72,6 +72,7 @@ const producers: readonly Producer[] = [
     packages: [
       "cachetools",
       "codetiming",
+      "fastapi",
       "hydra-core",
       "orjson",
       "peft",
