@@ -2,7 +2,8 @@
 // Chromium, the extension host of a real VS Code, and the packaged VSIX end to end.
 // The last line is `N passed, N failed, N skipped`; every part leaves its log in test-out/.
 import { spawn } from "node:child_process";
-import { createWriteStream, existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createWriteStream, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { ensureNodeModules } from "./install.mjs";
@@ -14,6 +15,11 @@ const only = values.only?.split(",").map((name) => name.trim());
 
 const logs = join(root, "test-out");
 mkdirSync(logs, { recursive: true });
+
+// Everything that the parts leave in the system's folder for temporary files goes with the run. A short name: sockets lie in it.
+const temporary = mkdtempSync(join(tmpdir(), "lens-"));
+process.env.TMPDIR = temporary;
+process.on("exit", () => rmSync(temporary, { recursive: true, force: true, maxRetries: 3 }));
 
 const node = process.execPath;
 const program = {

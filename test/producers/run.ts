@@ -72,6 +72,7 @@ const producers: readonly Producer[] = [
     packages: [
       "cachetools",
       "codetiming",
+      "datasets",
       "fastapi",
       "hydra-core",
       "orjson",
@@ -84,15 +85,15 @@ const producers: readonly Producer[] = [
       "uvicorn",
     ],
     alone: ["verl==0.9.1"],
-    modules: ["verl", "orjson", "uvicorn", "ray", "transfer_queue", "tensordict"],
+    modules: ["verl", "datasets", "fastapi", "orjson", "uvicorn", "ray", "transfer_queue", "tensordict"],
     own: "trainers",
   },
   {
     name: "tinker-cookbook",
     script: "write_tinker_cookbook.py",
-    packages: ["tinker", "chz"],
+    packages: ["tinker", "chz", "pillow"],
     alone: ["tinker-cookbook==0.6.1"],
-    modules: ["tinker_cookbook", "tinker", "chz"],
+    modules: ["tinker_cookbook", "tinker", "chz", "PIL"],
     own: "trainers",
   },
   {
