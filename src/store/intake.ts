@@ -14,7 +14,7 @@ import { parquetRun, parquetRuns } from "./rowRuns";
 import { summarise } from "./summariseWorker";
 import type { BlockNote, SummaryBlock } from "./summaryBlock";
 import { SummaryBlockBuilder } from "./summaryBlockBuilder";
-import { NOT_UTF8, type LinesResult } from "./textRecords";
+import { NOT_UTF8, type LinesResult } from "./textLines";
 import type { WorkerPool } from "./workerPool";
 
 /** The first stretch of a file is small, so that its rows are there at once. */

@@ -1,26 +1,20 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
-import { basename } from "node:path";
-import { parseJson, parseJsonPrefix } from "../formats/jsonText";
 import type { Container, Detection, FileHead, Format } from "../formats/format";
 import { formats } from "../formats/index";
 import { columnOffers, proposeMapping } from "../formats/mappingProposal";
 import type { FileColumns, MappingProposal } from "../model/columnMapping";
-import type { JsonValue } from "../model/json";
 import type { Note } from "../model/trajectory";
 import type { ArchiveKind } from "./containers/archiveEntries";
-import type { ByteSource } from "./containers/byteSource";
 import { companionsOf } from "./containers/companions";
 import { folderLeader } from "./containers/folder";
 import type { StoredContainer } from "./containers/recordSource";
 import { sniff, type Sniffed } from "./containers/sniff";
 import { byCells, byHeldRows, canSummarise, followedByDocument } from "./probeRows";
+import { falseFriend } from "./falseFriend";
+import { firstLine, HEAD_BYTES, probeText, WHOLE_RECORD_BYTES } from "./probeText";
 import { sampledRecords } from "./sampledRecords";
 import { siblingsOf } from "./siblings";
-import { beheadedStart, textStart } from "./textRecords";
-
-const HEAD_BYTES = 64 * 1024;
-/** A first record longer than this is looked at by its beginning alone. */
-const WHOLE_RECORD_BYTES = 16 * 1024 * 1024;
+import { textStart } from "./arrayText";
 
 /** What a file turned out to be. */
 export type Probe =
@@ -255,179 +249,4 @@ function detect(format: Format, head: FileHead): Detection | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Container and first record of a text file; undefined when it is not JSON. */
-function probeText(
-  path: string,
-  source: ByteSource,
-): Pick<FileHead, "container" | "firstRecord" | "array"> | undefined {
-  const bytes = source.read(0, HEAD_BYTES);
-  const { size } = source;
-  const start = textStart(bytes);
-  const first = bytes[start];
-  const beheaded = beheadedStart(bytes);
-  if (beheaded !== undefined) {
-    const rest = source.read(beheaded, Math.min(size - beheaded, HEAD_BYTES)).toString("utf8");
-    const value = parseJsonPrefix(`[${rest}`);
-    return {
-      container: "json",
-      array: true,
-      ...withRecord(Array.isArray(value) ? (value as readonly JsonValue[])[0] : undefined),
-    };
-  }
-  // The first lines of a log may be null, where its writer had nothing to say.
-  const nulls = /^(?:null\s*\n)+(?=\s*[{[])/.exec(bytes.toString("latin1", start, start + 256));
-  if (nulls !== null) {
-    const next = firstLine(bytes, start + nulls[0].length);
-    const record = next === undefined ? undefined : tryParse(next.text);
-    return { container: "jsonl", ...withRecord(isContainer(record) ? record : laterLine(bytes, start)) };
-  }
-  if (first !== 0x7b && first !== 0x5b) return undefined;
-  // A bracket that no value can follow is a text's own, such as a tag at the beginning of a log.
-  if (first === 0x5b && /^\[\s*[^\s"{[\]\-\dtfnNI]/.test(bytes.toString("latin1", start, start + 256)))
-    return undefined;
-  const whole =
-    size <= WHOLE_RECORD_BYTES ? source.read(0, WHOLE_RECORD_BYTES) : wholeFirstLine(source, bytes);
-  if (first === 0x5b) {
-    // A list that is alone on its line may be a JSONL line of a list; then the next line starts another one.
-    const line = firstLine(whole, start);
-    if (
-      line !== undefined &&
-      line.next !== undefined &&
-      tryParse(line.text) !== undefined &&
-      whole[textStart(whole.subarray(line.next)) + line.next] === 0x5b
-    ) {
-      return { container: "jsonl", ...withRecord(tryParse(line.text)) };
-    }
-    const value = tryParse(whole.toString("utf8", start)) ?? parseJsonPrefix(whole.toString("utf8", start));
-    return {
-      container: "json",
-      array: true,
-      ...withRecord(Array.isArray(value) ? (value as readonly JsonValue[])[0] : undefined),
-    };
-  }
-  // JSON lines, whatever the extension: the first line parses alone.
-  const line = firstLine(whole, start);
-  const value = line === undefined ? undefined : tryParse(line.text);
-  if (line !== undefined && isContainer(value)) {
-    const onlyLine =
-      line.next === undefined || textStart(whole.subarray(line.next)) + line.next >= whole.length;
-    // One line alone: a JSON document if it is called so, otherwise the first line of a file that will grow.
-    return {
-      container: onlyLine && whole.length === size && /\.(json|traj)$/i.test(path) ? "json" : "jsonl",
-      firstRecord: value,
-    };
-  }
-  const document = tryParse(whole.toString("utf8", start));
-  if (document !== undefined) return { container: "json", firstRecord: document };
-  // A broken first line, and whole ones after it; a document spread over lines has none that ends where it began.
-  const later = laterLine(whole, line?.next);
-  if (later !== undefined) return { container: "jsonl", firstRecord: later };
-  const prefix = parseJsonPrefix(
-    whole.toString("utf8", start, Math.min(whole.length, start + WHOLE_RECORD_BYTES)),
-  );
-  // A first line cut in two by the end of the file is a JSONL file whose writer has just begun.
-  const oneLine = whole.indexOf(0x0a, start) < 0;
-  return { container: oneLine && !/\.json$/i.test(path) ? "jsonl" : "json", ...withRecord(prefix) };
-}
-
-/** The head of a large file, grown to hold its first line and what follows, where that line ends within reach. */
-function wholeFirstLine(source: ByteSource, head: Buffer): Buffer {
-  if (head.indexOf(0x0a, textStart(head)) >= 0) return head;
-  for (let bytes = 16 * HEAD_BYTES; bytes <= WHOLE_RECORD_BYTES; bytes *= 4) {
-    const longer = source.read(0, bytes);
-    const newline = longer.indexOf(0x0a, textStart(longer));
-    if (newline >= 0) return longer.subarray(0, newline + HEAD_BYTES);
-  }
-  return head;
-}
-
-/** The first record among the next lines that is an object with several keys and starts its line. */
-function laterLine(bytes: Buffer, from: number | undefined): JsonValue | undefined {
-  let at = from;
-  for (let attempt = 0; attempt < 20 && at !== undefined; attempt++) {
-    const line = firstLine(bytes, at);
-    if (line === undefined) return undefined;
-    const value = line.text.startsWith("{") ? tryParse(line.text) : undefined;
-    if (isContainer(value) && Object.keys(value).length >= 2) return value;
-    at = line.next;
-  }
-  return undefined;
-}
-
-function isContainer(
-  value: JsonValue | undefined,
-): value is Exclude<JsonValue, string | number | boolean | null> {
-  return typeof value === "object" && value !== null;
-}
-
-function withRecord(value: JsonValue | undefined): Pick<FileHead, "firstRecord"> {
-  return value === undefined ? {} : { firstRecord: value };
-}
-
-function firstLine(
-  bytes: Buffer,
-  start: number,
-): { readonly text: string; readonly next: number | undefined } | undefined {
-  if (start >= bytes.length) return undefined;
-  const newline = bytes.indexOf(0x0a, start);
-  if (newline < 0) return { text: bytes.toString("utf8", start), next: undefined };
-  return { text: bytes.toString("utf8", start, newline), next: newline + 1 };
-}
-
-function tryParse(text: string): JsonValue | undefined {
-  try {
-    return parseJson(text.trim());
-  } catch {
-    return undefined;
-  }
-}
-
-/** First bytes of packers that no library here reads. */
-const PACKERS: readonly (readonly [Buffer, string])[] = [
-  [Buffer.from("fd377a585a00", "hex"), "xz"],
-  [Buffer.from("377abcaf271c", "hex"), "7-Zip"],
-  [Buffer.from("425a68", "hex"), "bzip2"],
-  [Buffer.from("526172211a07", "hex"), "RAR"],
-];
-
-/** Files that carry a data file's name and are something else. */
-function falseFriend(path: string, bytes: Buffer, size: number): Note | undefined {
-  const name = basename(path);
-  if (size === 0) return { code: "empty-file", message: `${name} is empty.`, where: path };
-  const packed = PACKERS.find(([magic]) => bytes.subarray(0, magic.length).equals(magic));
-  if (packed !== undefined)
-    return {
-      code: "unknown-compression",
-      message: `${name} is packed with ${packed[1]}, which is not read here: unpack it and open what is inside.`,
-      where: path,
-    };
-  const text = bytes.toString("utf8", 0, Math.min(bytes.length, 2048));
-  if (text.startsWith("version https://git-lfs.github.com/spec/")) {
-    return {
-      code: "lfs-pointer",
-      message: `${name} is a Git LFS pointer, not the data: run \`git lfs pull\` in its repository.`,
-      where: path,
-    };
-  }
-  if (/^\s*(?:<!doctype html|<html)/i.test(text)) {
-    return {
-      code: "html-page",
-      message: `${name} is an HTML page, probably an error page saved by a download: fetch the file again.`,
-      where: path,
-    };
-  }
-  if (
-    /^<{7} \S/m.test(bytes.toString("utf8")) &&
-    /^={7}$/m.test(bytes.toString("utf8")) &&
-    /^\s*[[{<]/.test(text)
-  ) {
-    return {
-      code: "conflict-markers",
-      message: `${name} holds Git conflict markers: resolve them, then refresh.`,
-      where: path,
-    };
-  }
-  return undefined;
 }

@@ -3,7 +3,7 @@ import { openRecords, type StoredContainer } from "./containers/recordSource";
 import type { RecordSource } from "./containers/openedRecords";
 import type { Format, FormatRecord, RecordContext } from "../formats/format";
 import { Failure } from "../model/failure";
-import { readTextRecord } from "./textRecords";
+import { readTextRecord } from "./textRecord";
 
 /** Where the index says that a trajectory's record is. */
 export interface Located {

@@ -6,7 +6,7 @@ import { inflatedHead, storedForm } from "./containers/compressed";
 import { csvTable } from "./containers/csvFile";
 import type { StoredContainer } from "./containers/recordSource";
 import { parquetRows } from "./parquet";
-import { arrayElements, textStart } from "./textRecords";
+import { arrayElements, textStart } from "./arrayText";
 
 /** Records that are looked at where the first one alone does not tell what a file holds. */
 const SAMPLED = 12;

@@ -1,13 +1,8 @@
 import { isMainThread, parentPort } from "node:worker_threads";
 import { formatById } from "../formats/index";
 import { Failure, failureData, type FailureData } from "../model/failure";
-import {
-  summariseDocument,
-  summariseLines,
-  type DocumentJob,
-  type LinesJob,
-  type LinesResult,
-} from "./textRecords";
+import { summariseDocument, type DocumentJob } from "./textDocument";
+import { summariseLines, type LinesJob, type LinesResult } from "./textLines";
 import { searchRecords, type SearchJob, type SearchResult } from "./searchRecords";
 import { buffersOf } from "./summaryBlock";
 

@@ -3,7 +3,9 @@ import { basename, join } from "node:path";
 import { Failure } from "../../src/model/failure";
 import type { FuzzInput } from "./fuzzInputs";
 import { probe } from "../../src/store/probe";
-import { readTextRecord, summariseDocument, summariseLines } from "../../src/store/textRecords";
+import { summariseDocument } from "../../src/store/textDocument";
+import { summariseLines } from "../../src/store/textLines";
+import { readTextRecord } from "../../src/store/textRecord";
 import { readFile, readParts } from "./readFile";
 
 /** What became of one damaged file. */

@@ -4,7 +4,7 @@ import { Failure } from "../../model/failure";
 import type { JsonValue } from "../../model/json";
 import type { Note } from "../../model/trajectory";
 import { jsonProblem, textOf } from "../textBytes";
-import { arrayElements, isArrayText, textStart } from "../textRecords";
+import { arrayElements, isArrayText, textStart } from "../arrayText";
 import { FileBytes } from "./byteSource";
 import { expandedCopy, storedForm } from "./compressed";
 import { each, LARGEST_DOCUMENT, oneRecord, ROWS_AT_ONCE, unreadable, type Opened } from "./openedRecords";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { parseJson, parseJsonPrefix } from "../../../src/formats/jsonText";
-import { arrayElements } from "../../../src/store/textRecords";
+import { arrayElements } from "../../../src/store/arrayText";
 
 describe("JSON text", () => {
   it("keeps the literals that Python writes, and texts that look like them", () => {

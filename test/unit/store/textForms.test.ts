@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { formatById } from "../../../src/formats/index";
 import { setExpansionFolder } from "../../../src/store/containers/compressed";
 import { LooseJson } from "../../../src/store/containers/looseJson";
-import { readTextRecord, summariseLines } from "../../../src/store/textRecords";
+import { summariseLines } from "../../../src/store/textLines";
+import { readTextRecord } from "../../../src/store/textRecord";
 import { readFile } from "../../formats/readFile";
 
 let folder = "";
