@@ -155,8 +155,8 @@ const producers: readonly Producer[] = [
   {
     name: "RLlib",
     script: "write_rllib.py",
-    packages: ["ray", "dm-tree", "lz4", "ormsgpack", "gymnasium"],
-    modules: ["ray", "tree", "lz4", "ormsgpack"],
+    packages: ["ray[tune]", "dm-tree", "lz4", "ormsgpack", "gymnasium"],
+    modules: ["ray", "tensorboardX", "tree", "lz4", "ormsgpack"],
     own: "trainers",
   },
   { name: "W&B", script: "write_wandb.py", packages: ["wandb"], modules: ["wandb"], own: "trainers" },
